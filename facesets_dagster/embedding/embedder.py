@@ -1,0 +1,65 @@
+"""The one narrow interface between the platform and a pair of face models.
+
+Who implements it: `insightface_pack`, `embedded_pack`, and the fake embedder of the tests. Who uses it: `faces.scan`
+(detect and embed photos) and `export.crops` (look at a crop as its consumer will). Nothing here imports a model
+library.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ModelPack:
+    """What identifies the models; equal `model_id` means comparable embeddings."""
+
+    name: str
+    """`embedded`, `buffalo_l`, or the folder's name."""
+    model_id: str
+    """First 16 hex digits of sha256 over the digests of both weight files and `det_size`."""
+    det_size: int
+    """Side of the square that a photo is fitted into for detection, px."""
+    dim: int
+    """Length of an embedding."""
+    detector: str
+    """File name of the detector."""
+    recogniser: str
+    """File name of the recogniser."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Faces of one photo, in px of the upright photo at full resolution, best `det_score` first."""
+
+    bbox: NDArray[np.float32]
+    """(n, 4): x1, y1, x2, y2; may reach past the photo's border."""
+    kps: NDArray[np.float32]
+    """(n, 5, 2): left eye, right eye, nose, left and right mouth corner, as seen in the picture."""
+    det_score: NDArray[np.float32]
+    """(n,): 0..1."""
+
+    def __len__(self) -> int:
+        return len(self.det_score)
+
+
+class Embedder(Protocol):
+    """Finds faces and turns them into vectors. Methods may be called from several threads."""
+
+    @property
+    def pack(self) -> ModelPack: ...
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """What the sessions really got, first choice first."""
+        ...
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        """Faces of a photo (h, w, 3), BGR, upright."""
+        ...
+
+    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raw (not normalised) embeddings (n, dim) of the faces at `kps` (n, 5, 2) of a photo (h, w, 3), BGR."""
+        ...

@@ -1,0 +1,85 @@
+"""Every error that the platform raises on purpose, in one tree.
+
+    FacesetsError
+    ├── SettingsError          a setting or run-config value cannot be used
+    ├── BucketError            a bucket folder is absent, unreadable, or its name is not valid
+    ├── PhotoError             one photo cannot be used; recorded as data, never stops a bucket
+    ├── ModelError
+    │   ├── ModelPackMissing   the pack is not on this machine and could not be fetched
+    │   ├── ModelPackInvalid   files of the pack are not what they should be
+    │   ├── ModelMismatch      results of two models would be compared
+    │   └── ProviderUnavailable   the session did not get the execution provider that was asked for
+    ├── DiskSpaceError         too little room for the work ahead
+    └── LibraryError
+        ├── LibraryLocked      another live process holds the library
+        ├── LibraryCorrupt     a file differs from what its manifest or the registry says
+        └── PublishRefused     publishing would have broken a rule of the library
+
+A message says what was found, what was expected and what to do next. Errors of other libraries are translated where
+they enter. Everybody may import this module; it imports nothing of the project.
+"""
+
+
+class FacesetsError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class SettingsError(FacesetsError):
+    """A setting or run-config value cannot be used."""
+
+
+class BucketError(FacesetsError):
+    """A bucket folder is absent, unreadable, or its name is not valid."""
+
+
+class PhotoError(FacesetsError):
+    """One photo cannot be used.
+
+    `reason` is a stable, machine-readable word (`unreadable`, `too_large`, `not_an_image`, ...) that ends up in the
+    cache's file table; the message is the detail beside it.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ModelError(FacesetsError):
+    """Something about the model pack."""
+
+
+class ModelPackMissing(ModelError):
+    """The pack is not on this machine and could not be fetched."""
+
+
+class ModelPackInvalid(ModelError):
+    """Files of the pack are not what they should be."""
+
+
+class ModelMismatch(ModelError):
+    """Results of two models would be compared."""
+
+
+class ProviderUnavailable(ModelError):
+    """The session did not get the execution provider that was asked for."""
+
+
+class DiskSpaceError(FacesetsError):
+    """Too little room for the work ahead."""
+
+
+class LibraryError(FacesetsError):
+    """Something about the library of face sets."""
+
+
+class LibraryLocked(LibraryError):
+    """Another live process holds the library."""
+
+
+class LibraryCorrupt(LibraryError):
+    """A file differs from what its manifest or the registry says."""
+
+
+class PublishRefused(LibraryError):
+    """Publishing would have broken a rule of the library."""

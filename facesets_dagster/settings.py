@@ -1,0 +1,101 @@
+"""The settings of a home: the one place where the process environment (and `.env`) is read.
+
+What belongs here: names, defaults and parsing of the `FACESETS_*` variables. What does not: run parameters (they live
+in the `dg.Config` class of their asset) and anything that touches a file of the home (`facesets_dagster.home`).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from facesets_dagster.errors import SettingsError
+
+PROVIDER_WORDS = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+    "coreml": ("CoreMLExecutionProvider", "CPUExecutionProvider"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and which model is meant; all paths absolute."""
+
+    home: Path
+    bucket_roots: tuple[Path, ...]
+    models_root: Path
+    model_pack: str | None
+    """`FACESETS_MODEL_PACK`; None means what the home was made with."""
+    providers: str | None
+    """`FACESETS_PROVIDERS`: a word of `PROVIDER_WORDS` or a comma-separated list of ONNX Runtime names; None means
+    the GPU where the installed ONNX Runtime is built for one, else the CPU."""
+    database_url: str
+    hand_sorted_root: Path | None
+    legacy_roots: tuple[Path, ...]
+    dagster_home: Path
+
+    @property
+    def cache_dir(self) -> Path:
+        return self.home / "cache"
+
+    @property
+    def library_dir(self) -> Path:
+        return self.home / "facesets_swap_ready"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.home / "reports"
+
+
+def load_settings(environment: dict[str, str] | None = None, working_directory: Path | None = None) -> Settings:
+    """Reads `.env` of the working directory and the environment (which wins) into a `Settings`."""
+    directory = working_directory or Path.cwd()
+    if environment is None:
+        from_file = {key: value for key, value in dotenv_values(directory / ".env").items() if value is not None}
+        environment = {**from_file, **os.environ}
+
+    def path_of(text: str) -> Path:
+        path = Path(text).expanduser()
+        return Path(os.path.normpath(path if path.is_absolute() else directory / path))
+
+    def value_of(name: str) -> str | None:
+        return environment.get(name, "").strip() or None
+
+    def roots_of(name: str) -> tuple[Path, ...]:
+        return tuple(path_of(part) for part in (value_of(name) or "").split(os.pathsep) if part.strip())
+
+    home = path_of(value_of("FACESETS_HOME") or "data")
+    hand_sorted = value_of("FACESETS_HAND_SORTED")
+    return Settings(
+        home=home,
+        bucket_roots=roots_of("FACESETS_BUCKETS") or (home / "buckets",),
+        models_root=path_of(value_of("FACESETS_MODELS") or "~/.insightface"),
+        model_pack=value_of("FACESETS_MODEL_PACK"),
+        providers=_checked_providers(value_of("FACESETS_PROVIDERS")),
+        database_url=value_of("FACESETS_DATABASE_URL") or f"sqlite:///{home / 'registry.db'}",
+        hand_sorted_root=path_of(hand_sorted) if hand_sorted else None,
+        legacy_roots=roots_of("FACESETS_LEGACY"),
+        dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
+    )
+
+
+def _checked_providers(text: str | None) -> str | None:
+    if text is None or text.lower() in PROVIDER_WORDS:
+        return text.lower() if text else None
+    if all(name.strip().endswith("ExecutionProvider") for name in text.split(",")):
+        return text
+    raise SettingsError(
+        f"FACESETS_PROVIDERS is {text!r}. Expected one of {', '.join(sorted(PROVIDER_WORDS))}, or ONNX Runtime provider "
+        "names separated by commas (CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU where the "
+        "installed onnxruntime has one."
+    )
+
+
+def provider_names(text: str | None, available: list[str]) -> tuple[str, ...]:
+    """ONNX Runtime names for a `providers` setting; `available` is what the installed ONNX Runtime was built with."""
+    if text is None:
+        text = "cuda" if "CUDAExecutionProvider" in available else "cpu"
+    return PROVIDER_WORDS.get(text) or tuple(name.strip() for name in text.split(","))
