@@ -1,0 +1,157 @@
+"""A faceset's folder: pictures, archives, vectors, members, marker, manifest (formats in `docs/file-formats.md`).
+
+Writes into a folder that the caller will move into place; the manifest is written last.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.rendering import RenderedFace
+from facesets_dagster.faces.face_id import sha256_of
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.storage import write_bytes, write_json, write_parquet, write_text
+
+SCHEMA_VERSION = 1
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_RANK_COLUMNS = ("det_score", "face_short", "blur", "frontality", "symmetry", "rank_score")
+
+
+@dataclass(frozen=True)
+class FacesetContent:
+    """Everything a faceset's folder is made of, but for its name and the run that makes it."""
+
+    kind: str
+    bucket: str
+    faces: tuple[RenderedFace, ...]
+    excluded: Mapping[str, Verdict]
+    members: pl.DataFrame
+    """Rows of the face table of all members plus `joined_by` and `state`."""
+    parameters: Mapping[str, object]
+    export: ExportParameters
+    model: Mapping[str, object]
+
+    def vectors(self) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        """Raw embeddings (n, dim) of the exported faces in rank order."""
+        return np.array([face.row["embedding"] for face in self.faces], np.float32)
+
+    def centroid(self) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        """(dim,), unit length, of the exported faces."""
+        return centroid(self.vectors())
+
+    def digest(self) -> str:
+        """Equal digests mean equal files, apart from run id and date; independent of the faceset's number."""
+        hasher = hashlib.sha256(repr((self.kind, self.bucket, sorted(self.parameters.items()), self.export)).encode())
+        hasher.update(repr(sorted(self.model.items())).encode())
+        for face in self.faces:
+            hasher.update(hashlib.sha256(face.png).digest() + repr(_face_entry(face, 0, "", 0.0)).encode())
+        hasher.update(repr(sorted(self.excluded.items())).encode())
+        hasher.update(repr(self.members.drop("embedding").rows()).encode())
+        return hasher.hexdigest()
+
+
+def write_faceset(
+    folder: Path, name: str, content: FacesetContent, *, run_id: str, created_at: str, code_version: str
+) -> str:
+    """Writes the folder and returns the sha256 of its manifest."""
+    pictures = {f"{rank:04d}.png": face.png for rank, face in enumerate(content.faces, start=1)}
+    for file, png in pictures.items():
+        write_bytes(folder / "faces" / file, png)
+    write_bytes(folder / f"{name}.fsz", flat_zip(pictures))
+    top = dict(list(pictures.items())[: content.export.top_n])
+    write_bytes(folder / f"{name}_top.fsz", flat_zip(top))
+    write_bytes(folder / f"{name}.npz", _vectors_file(content))
+    write_parquet(folder / "members.parquet", content.members, {"schema_version": str(SCHEMA_VERSION)})
+    write_text(folder / f"{content.bucket}.txt", _marker(name, content, run_id, created_at))
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "kind": content.kind,
+        "bucket": content.bucket,
+        "run_id": run_id,
+        "code_version": code_version,
+        "created_at": created_at,
+        "model": dict(content.model),
+        "parameters": dict(content.parameters),
+        "faces": _face_entries(content, pictures),
+        "excluded": [_excluded_entry(face_id, verdict) for face_id, verdict in sorted(content.excluded.items())],
+        "files": {
+            path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()
+        },
+        "content_digest": content.digest(),
+    }
+    write_json(folder / "manifest.json", manifest)
+    return sha256_of(folder / "manifest.json")
+
+
+def flat_zip(pictures: Mapping[str, bytes]) -> bytes:
+    """A zip without folders, fixed times and order, stored uncompressed (PNGs do not shrink)."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(pictures):
+            entry = zipfile.ZipInfo(file, _ZIP_TIME)
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, pictures[file])
+    return stream.getvalue()
+
+
+def _vectors_file(content: FacesetContent) -> bytes:
+    vectors = content.vectors()
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        embedding=vectors.astype(np.float64).mean(axis=0).astype(np.float32),
+        centroid=content.centroid(),
+        embeddings=vectors,
+        face_ids=np.array([face.row["face_id"] for face in content.faces]),
+    )
+    return stream.getvalue()
+
+
+def _face_entries(content: FacesetContent, pictures: Mapping[str, bytes]) -> list[dict[str, object]]:
+    distances = cosine_distance(normalised(content.vectors()), content.centroid()[None])[:, 0]
+    return [
+        _face_entry(face, rank, hashlib.sha256(pictures[f"{rank:04d}.png"]).hexdigest(), float(distance))
+        for rank, (face, distance) in enumerate(zip(content.faces, distances, strict=True), start=1)
+    ]
+
+
+def _face_entry(face: RenderedFace, rank: int, digest: str, distance: float) -> dict[str, object]:
+    row = face.row
+    return {
+        "rank": rank,
+        "file": f"faces/{rank:04d}.png",
+        "sha256": digest,
+        "face_id": row["face_id"],
+        "source": {"bucket": row["bucket"], "path": row["path"], "sha256": row["sha256"], "aliases": row["aliases"]},
+        "bbox": row["bbox"],
+        "kps": row["kps"],
+        **{column: row[column] for column in _RANK_COLUMNS},
+        "cosine_distance": distance,
+    }
+
+
+def _excluded_entry(face_id: str, verdict: Verdict) -> dict[str, object]:
+    return {"face_id": face_id, "state": verdict.state, "value": verdict.value, "threshold": verdict.threshold}
+
+
+def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) -> str:
+    lines = [
+        f"{name} came from the bucket {content.bucket}.",
+        f"run: {run_id}",
+        f"date: {created_at}",
+        f"model: {content.model['pack']} ({content.model['model_id']}, det_size {content.model['det_size']})",
+        f"members: {len(content.members)}, exported: {len(content.faces)}, excluded: {len(content.excluded)}",
+        "parameters:",
+        *(f"  {key}: {value}" for key, value in sorted(content.parameters.items())),
+    ]
+    return "\n".join(lines) + "\n"

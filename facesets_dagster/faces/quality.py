@@ -1,0 +1,53 @@
+"""Per-face numbers that gates and ranking use, each a fixed formula (glossary in `docs/glossary.md`)."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def face_short_px(bbox: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shorter side of each box (n, 4), px of the upright photo at full resolution."""
+    sides = bbox[:, 2:] - bbox[:, :2]
+    return sides.min(axis=1).astype(np.float32)
+
+
+def blur(image: NDArray[np.uint8], bbox: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Variance of the 3x3 Laplacian of the 8-bit grey crop of each box; higher is sharper, 0 for an empty crop.
+
+    Computed at native resolution, the box rounded to whole pixels and cut at the photo's border. Pech-Pacheco et al.,
+    "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000.
+    """
+    height, width = image.shape[:2]
+    values = np.zeros(len(bbox), np.float32)
+    for index, (x1, y1, x2, y2) in enumerate(np.rint(bbox).astype(int).tolist()):
+        crop = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+        if crop.size:
+            grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+            values[index] = cv2.Laplacian(grey, cv2.CV_64F, ksize=1).var()
+    return values
+
+
+def frontality(kps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How frontal each face (n, 5, 2) looks, 0..1: 1 when the nose tip lies midway between the eyes, 0 at an eye.
+
+    The nose's offset from the eyes' midpoint is measured along the line through the eyes, in units of half their
+    distance, so that roll and scale do not count.
+    """
+    left, right, nose = kps[:, 0], kps[:, 1], kps[:, 2]
+    axis = right - left
+    length = np.linalg.norm(axis, axis=1)
+    offset = ((nose - (left + right) / 2) * axis).sum(axis=1) / np.maximum(length, 1e-6) ** 2
+    return np.clip(1.0 - 2.0 * np.abs(offset), 0.0, 1.0).astype(np.float32)
+
+
+def symmetry(kps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Left-right symmetry of the five landmarks (n, 5, 2), 0..1.
+
+    Mean of two ratios, shorter to longer: nose to left eye against nose to right eye, and nose to left mouth corner
+    against nose to right mouth corner.
+    """
+    nose = kps[:, 2]
+    distances = np.linalg.norm(kps - nose[:, None], axis=2)
+    eyes, mouth = distances[:, [0, 1]], distances[:, [3, 4]]
+    ratios = [pair.min(axis=1) / np.maximum(pair.max(axis=1), 1e-6) for pair in (eyes, mouth)]
+    return np.mean(ratios, axis=0).astype(np.float32)

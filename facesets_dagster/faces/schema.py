@@ -1,0 +1,98 @@
+"""Columns of the face table and the file table, with units; `docs/face-table.md` is the page for readers.
+
+The schema version is stored in each Parquet file's metadata; a file with another version is refused with what to do.
+"""
+
+import polars as pl
+
+from facesets_dagster.errors import ModelMismatch
+
+SCHEMA_VERSION = 1
+
+
+def face_schema(dim: int) -> pl.Schema:
+    """One row per detected face of one content (byte aliases share it)."""
+    return pl.Schema(
+        {
+            "face_id": pl.String,
+            "bucket": pl.String,
+            "sha256": pl.String,
+            "path": pl.String,
+            "aliases": pl.List(pl.String),
+            "photo_width": pl.Int32,
+            "photo_height": pl.Int32,
+            "bbox": pl.Array(pl.Float32, 4),
+            "kps": pl.Array(pl.Float32, (5, 2)),
+            "det_score": pl.Float32,
+            "face_short": pl.Float32,
+            "blur": pl.Float32,
+            "frontality": pl.Float32,
+            "symmetry": pl.Float32,
+            "truncated": pl.Boolean,
+            "source_missing": pl.Boolean,
+            "model_id": pl.String,
+            "embedding": pl.Array(pl.Float32, dim),
+        }
+    )
+
+
+FACE_COLUMNS = {
+    "face_id": "content digest and the face's place in the photo; stable over paths and buckets",
+    "bucket": "partition key",
+    "sha256": "digest of the photo's bytes",
+    "path": "canonical path of the photo, relative to the bucket",
+    "aliases": "other paths with the same bytes",
+    "photo_width": "px, upright",
+    "photo_height": "px, upright",
+    "bbox": "x1, y1, x2, y2, px of the upright photo at full resolution",
+    "kps": "five landmarks (left eye, right eye, nose, left and right mouth corner), px",
+    "det_score": "detector's confidence, 0..1",
+    "face_short": "shorter side of the bbox, px",
+    "blur": "variance of the Laplacian of the grey bbox crop; higher is sharper",
+    "frontality": "1 = nose midway between the eyes, 0 = profile",
+    "symmetry": "left-right symmetry of the landmarks, 0..1",
+    "truncated": "the photo decoded in part only",
+    "source_missing": "no file of the bucket holds this content any more",
+    "model_id": "digest of the weights and det_size",
+    "embedding": "raw (not normalised) embedding",
+}
+
+FILE_SCHEMA = pl.Schema(
+    {
+        "path": pl.String,
+        "size": pl.Int64,
+        "mtime_ns": pl.Int64,
+        "ctime_ns": pl.Int64,
+        "inode": pl.UInt64,
+        "sha256": pl.String,
+        "status": pl.String,
+        "detail": pl.String,
+    }
+)
+"""One row per photo file of the bucket. `status`: `faces`, `noface`, or the reason why the file was not used
+(`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`, `unreadable_file`)."""
+
+CONTENT_SCHEMA = pl.Schema(
+    {
+        "sha256": pl.String,
+        "status": pl.String,
+        "detail": pl.String,
+        "faces": pl.Int32,
+        "format": pl.String,
+        "photo_width": pl.Int32,
+        "photo_height": pl.Int32,
+        "truncated": pl.Boolean,
+        "model_id": pl.String,
+    }
+)
+"""One row per distinct content that was read with this model, faces or not."""
+
+
+def require_one_model(frame: pl.DataFrame, model_id: str, what: str) -> None:
+    """Raises `ModelMismatch` unless every row of `frame` was made by `model_id`."""
+    others = sorted(set(frame["model_id"].unique().to_list()) - {model_id})
+    if others:
+        raise ModelMismatch(
+            f"{what} was made with the model {', '.join(others)}, this run uses {model_id}. Distances between two "
+            "models mean nothing. Use the pack that the home was made with, or a new FACESETS_HOME."
+        )

@@ -1,0 +1,74 @@
+"""Which faces of a bucket are spoken for: by another bucket's identity, or by one of its own.
+
+The rules (`docs/semantics.md`): foreign identities cover; own identities grow; a published member stays a member and
+is never covered by an identity founded after its own; a face within reach of two families is flagged ambiguous and goes
+to the nearest only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.geometry import cosine_distance
+from facesets_dagster.identities.identity import Identity
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One entry per face; names are None and distances NaN where there is nobody."""
+
+    member_of: tuple[str | None, ...]
+    """Own live identity of which the face is a published member already."""
+    foreign: tuple[str | None, ...]
+    foreign_distance: NDArray[np.float32]
+    """Nearest identity of another bucket (or of none) that may cover this face."""
+    own: tuple[str | None, ...]
+    own_distance: NDArray[np.float32]
+    """Nearest identity that this bucket founded."""
+    second: tuple[str | None, ...]
+    second_distance: NDArray[np.float32]
+    """Nearest identity of another family than the nearest of all."""
+
+
+def cover(
+    unit: NDArray[np.float32],
+    face_ids: Sequence[str],
+    bucket: str,
+    identities: Sequence[Identity],
+    members: Mapping[str, str],
+) -> Coverage:
+    """Distances of unit rows (n, dim) to all live identities with a centroid, by the rules above.
+
+    `members`: face_id -> name of the own live identity that has published it.
+    """
+    known = [identity for identity in identities if identity.live and identity.centroid is not None]
+    by_name = {identity.name: identity for identity in known}
+    member_of = tuple(members.get(face_id) for face_id in face_ids)
+    centroids = np.array([identity.centroid for identity in known], np.float32).reshape(len(known), unit.shape[1])
+    distance = cosine_distance(unit, centroids)
+    is_own = np.array([identity.bucket == bucket for identity in known], bool)
+    founded = np.array([identity.founded for identity in known], np.int64)
+    newest = np.iinfo(np.int64).max
+    member_since = np.array([by_name[name].founded if name in by_name else newest for name in member_of], np.int64)
+    may_cover = ~is_own[None, :] & (founded[None, :] < member_since[:, None])
+    foreign, foreign_distance = _nearest(distance, may_cover, known)
+    own, own_distance = _nearest(distance, np.broadcast_to(is_own, distance.shape), known)
+    families = np.array([identity.family for identity in known], object)
+    first_family = np.array([families[row.argmin()] if known else "" for row in distance], object)
+    other = families[None, :] != first_family[:, None]
+    second, second_distance = _nearest(distance, other, known)
+    return Coverage(member_of, foreign, foreign_distance, own, own_distance, second, second_distance)
+
+
+def _nearest(
+    distance: NDArray[np.float32], allowed: NDArray[np.bool_], known: list[Identity]
+) -> tuple[tuple[str | None, ...], NDArray[np.float32]]:
+    if not known:
+        return (None,) * len(distance), np.full(len(distance), np.nan, np.float32)
+    masked = np.where(allowed, distance, np.inf)
+    best = masked.argmin(axis=1)
+    values = masked[np.arange(len(masked)), best].astype(np.float32)
+    names = tuple(known[index].name if np.isfinite(value) else None for index, value in zip(best, values, strict=True))
+    return names, np.where(np.isfinite(values), values, np.nan).astype(np.float32)

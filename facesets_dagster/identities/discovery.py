@@ -1,0 +1,163 @@
+"""A bucket's faces sorted into: spoken for, joining an own identity, and clusters that may found a new one.
+
+Two modes. *Grow* (first run, or the parameters of the last one): published members stay, faces near an own identity join
+it, the rest is clustered. *Rebuild* (other parameters): own identities are set aside, everything that no foreign
+identity covers is clustered again, and publishing matches the clusters to the identities that were there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.identities.clustering import average_linkage
+from facesets_dagster.identities.gates import Gate, Verdict, failed_gate, outliers
+from facesets_dagster.identities.geometry import normalised
+
+CLUSTER_SCHEMA = pl.Schema(
+    {
+        "face_id": pl.String,
+        "state": pl.String,
+        "cluster": pl.Int32,
+        "identity": pl.String,
+        "value": pl.Float64,
+        "threshold": pl.Float64,
+        "mode": pl.String,
+        "model_id": pl.String,
+    }
+)
+"""`state`: `member`, `joining`, `covered`, `candidate`, `below_gate:<gate>`, `outlier`, `small_cluster`.
+`cluster`: label of the partition, -1 for faces that were not clustered; `identity`: whose member or by whom covered."""
+
+CLUSTER_COLUMNS = {
+    "face_id": "the face",
+    "state": "what becomes of it before publishing",
+    "cluster": "label of the average-linkage partition, 0 = largest; -1 = not clustered",
+    "identity": "whose member it is, which identity it joins, or which one covers it",
+    "value": "the number that decided",
+    "threshold": "what the number was compared with",
+    "mode": "grow or rebuild",
+    "model_id": "digest of the weights and det_size",
+}
+
+
+@dataclass(frozen=True)
+class DiscoveryParameters:
+    """Resolved run config of `osrc_clusters`; distances are cosine distances 0..2."""
+
+    cluster_distance: float
+    rematch_distance: float
+    outlier_distance: float
+    outlier_min_size: int
+    min_face_short_px: float
+    min_blur: float
+    min_det_score: float
+    min_faces: int
+
+    def gates(self) -> tuple[Gate, ...]:
+        """The quality gates in the order in which they are reported."""
+        return (
+            Gate("face_short", self.min_face_short_px),
+            Gate("blur", self.min_blur),
+            Gate("det_score", self.min_det_score),
+        )
+
+
+def discover(
+    faces: pl.DataFrame, uncovered: pl.DataFrame, parameters: DiscoveryParameters, mode: str
+) -> pl.DataFrame:
+    """The cluster table of a bucket, one row per row of `uncovered` and in its order.
+
+    `faces`: face table; `uncovered`: coverage table of the same faces.
+    """
+    rows = uncovered.join(faces, on="face_id", how="left", maintain_order="left", suffix="_face")
+    verdicts: dict[str, Verdict] = {}
+    for row in rows.drop("embedding").iter_rows(named=True):
+        verdict = _spoken_for(row, mode, parameters)
+        if verdict is not None:
+            verdicts[row["face_id"]] = verdict
+    rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
+    unit = normalised(rest["embedding"].to_numpy()) if len(rest) else np.zeros((0, 1), np.float32)
+    labels = average_linkage(unit, parameters.cluster_distance)
+    clusters = dict(zip(rest["face_id"].to_list(), labels.tolist(), strict=True))
+    verdicts.update(_cluster_verdicts(rest, unit, labels, parameters))
+    return _table(rows, verdicts, clusters, mode)
+
+
+def _spoken_for(row: dict[str, object], mode: str, parameters: DiscoveryParameters) -> Verdict | None:
+    """The verdict on a face that is not clustered, None for one of the rest."""
+    limit = float(str(row["cover_distance"]))
+    if mode == "grow" and row["member_of"] is not None:
+        return Verdict("member", None, None, str(row["member_of"]))
+    foreign, own = _distance(row["foreign_distance"]), _distance(row["own_distance"])
+    if mode == "grow" and own <= limit and own <= foreign:
+        failed = failed_gate(parameters.gates(), {gate.name: float(str(row[gate.name])) for gate in parameters.gates()})
+        if failed is not None:
+            return Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold, str(row["own"]))
+        return Verdict("joining", own, limit, str(row["own"]))
+    if foreign <= limit:
+        return Verdict("covered", foreign, limit, str(row["foreign"]))
+    return None
+
+
+def _distance(value: object) -> float:
+    number = np.inf if value is None else float(str(value))
+    return np.inf if np.isnan(number) else number
+
+
+def _cluster_verdicts(
+    rest: pl.DataFrame, unit: np.ndarray, labels: np.ndarray, parameters: DiscoveryParameters
+) -> dict[str, Verdict]:
+    verdicts: dict[str, Verdict] = {}
+    ids, photos = rest["face_id"].to_numpy(), rest["sha256"].to_numpy()
+    gates = parameters.gates()
+    columns = {gate.name: rest[gate.name].to_numpy() for gate in gates}
+    order = np.argsort(labels, kind="stable")
+    bounds = np.flatnonzero(np.diff(labels[order])) + 1
+    for cluster in np.split(order, bounds) if len(order) else []:
+        passed = []
+        for index in cluster:
+            failed = failed_gate(gates, {name: float(values[index]) for name, values in columns.items()})
+            if failed is None:
+                passed.append(index)
+            else:
+                verdicts[ids[index]] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
+        if passed:
+            verdicts.update(_survivors(np.array(passed), ids, photos, unit, parameters))
+    return verdicts
+
+
+def _survivors(
+    passed: np.ndarray, ids: np.ndarray, photos: np.ndarray, unit: np.ndarray, parameters: DiscoveryParameters
+) -> dict[str, Verdict]:
+    is_outlier, distances = outliers(
+        unit[passed], outlier_distance=parameters.outlier_distance, outlier_min_size=parameters.outlier_min_size
+    )
+    kept = passed[~is_outlier]
+    contents = len(set(photos[kept].tolist()))
+    small = contents < parameters.min_faces
+    survivor = Verdict("small_cluster" if small else "candidate", float(contents), float(parameters.min_faces))
+    verdicts = {str(ids[index]): survivor for index in kept}
+    for index, distance in zip(passed[is_outlier], distances[is_outlier], strict=True):
+        verdicts[str(ids[index])] = Verdict("outlier", float(distance), parameters.outlier_distance)
+    return verdicts
+
+
+def _table(
+    rows: pl.DataFrame, verdicts: dict[str, Verdict], clusters: dict[str, int], mode: str
+) -> pl.DataFrame:
+    ids = rows["face_id"].to_list()
+    found = [verdicts[face_id] for face_id in ids]
+    return pl.DataFrame(
+        {
+            "face_id": ids,
+            "state": [verdict.state for verdict in found],
+            "cluster": [clusters.get(face_id, -1) for face_id in ids],
+            "identity": [verdict.identity for verdict in found],
+            "value": [verdict.value for verdict in found],
+            "threshold": [verdict.threshold for verdict in found],
+            "mode": [mode] * len(ids),
+            "model_id": rows["model_id"].to_list(),
+        },
+        schema=CLUSTER_SCHEMA,
+    )

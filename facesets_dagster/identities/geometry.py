@@ -1,0 +1,47 @@
+"""Vectors on the unit sphere: normalisation, centroids, cosine distances."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK_ROWS = 8192
+
+
+def normalised(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows (n, dim) scaled to length 1 in float64, returned as float32; a zero row stays zero."""
+    wide = np.asarray(embeddings, np.float64)
+    lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+    return (wide / np.where(lengths == 0, 1, lengths)).astype(np.float32)
+
+
+def centroid(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    """L2-normalised mean (dim,) of the L2-normalised rows (n, dim)."""
+    unit = normalised(embeddings).astype(np.float64)
+    return normalised(unit.mean(axis=0))
+
+
+def cosine_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float32]:
+    """1 - cosine similarity of unit rows (n, dim) and unit rows (m, dim): (n, m), 0..2."""
+    return (1.0 - first.astype(np.float32) @ second.astype(np.float32).T).clip(0.0, 2.0)
+
+
+def nearest(
+    unit: NDArray[np.float32], centroids: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Index of and distance to the nearest centroid (m, dim) for each unit row (n, dim).
+
+    `allowed` (n, m) restricts the choice; a row with no choice gets index -1 and distance infinity. Ties go to the
+    lower index. Works in blocks, so that memory stays linear in n.
+    """
+    indices = np.full(len(unit), -1, np.int64)
+    distances = np.full(len(unit), np.inf, np.float32)
+    if not len(centroids):
+        return indices, distances
+    for start in range(0, len(unit), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        found = cosine_distance(unit[block], centroids)
+        if allowed is not None:
+            found = np.where(allowed[block], found, np.inf)
+        best = found.argmin(axis=1)
+        distances[block] = found[np.arange(len(found)), best]
+        indices[block] = np.where(np.isfinite(distances[block]), best, -1)
+    return indices, distances

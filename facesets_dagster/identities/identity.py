@@ -1,0 +1,33 @@
+"""An identity as the rules see it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A person of the library: a live faceset, or a retired one that may come back."""
+
+    identity_id: int
+    name: str
+    number: int
+    kind: str
+    """`auto`, `hand_sorted`, `era`, `discovered`."""
+    parent: str | None
+    """Of an era: the name of the identity that it splits."""
+    bucket: str | None
+    """The bucket that founded it; None if no bucket did."""
+    label: str | None
+    live: bool
+    founded: int
+    """Library generation at which it was founded; lower is older."""
+    model_id: str | None
+    centroid: NDArray[np.float32] | None
+    """(dim,), unit length, of its curated members; None if it is not known (an adopted legacy faceset)."""
+
+    @property
+    def family(self) -> str:
+        """A parent and its eras are one when ambiguity is judged."""
+        return self.parent or self.name

@@ -1,0 +1,178 @@
+"""The registry: identities, numbers, members, tombstones and decisions, in one database.
+
+`facesets_dagster.library.publishing` is the only writer of identities; it does so in one transaction, under the library's
+lock. Reading needs no lock.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from facesets_dagster.errors import LibraryCorrupt, LibraryError
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library import tables as t
+
+DECISION_SCHEMA = pl.Schema(
+    {
+        "face_id": pl.String,
+        "state": pl.String,
+        "value": pl.Float64,
+        "threshold": pl.Float64,
+        "identity": pl.String,
+        "nearest": pl.String,
+        "nearest_distance": pl.Float64,
+        "ambiguous_with": pl.String,
+        "source_missing": pl.Boolean,
+        "truncated": pl.Boolean,
+    }
+)
+"""One row per detected face of a bucket: its terminal state, with the number that decided it."""
+
+
+@dataclass(frozen=True)
+class BucketRun:
+    """The last run that published a bucket."""
+
+    bucket: str
+    inputs_digest: str
+    identity_parameters: dict[str, object]
+    model_id: str
+    run_id: str
+    finished_at: str
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """A name that is out of use, for ever unless the same people are found again."""
+
+    name: str
+    number: int
+    reason: str
+    merged_into: str | None
+    run_id: str
+
+
+class Registry:
+    """Typed access to the registry's tables."""
+
+    def __init__(self, database_url: str) -> None:
+        self.engine = _engine(database_url)
+
+    def create(self) -> None:
+        """Makes the tables if they are absent and checks the schema version."""
+        t.metadata.create_all(self.engine)
+        with self.engine.begin() as connection:
+            insert = _insert(connection, t.meta).on_conflict_do_nothing()
+            connection.execute(insert, [{"key": "schema_version", "value": t.SCHEMA_VERSION}])
+            connection.execute(insert, [{"key": "generation", "value": "0"}])
+            found = connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "schema_version"))
+        if found != t.SCHEMA_VERSION:
+            raise LibraryCorrupt(
+                f"The registry has schema version {found}, this release reads {t.SCHEMA_VERSION}. Use the release that "
+                "wrote it, or follow the upgrade page of the docs. Nothing was changed."
+            )
+
+    def generation(self) -> int:
+        """Counts publications; a snapshot with an older generation may be out of date."""
+        with self.engine.connect() as connection:
+            return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation")) or 0)
+
+    def identities(self) -> list[Identity]:
+        """All identities, retired ones too, oldest first."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(t.identities).order_by(t.identities.c.founded, t.identities.c.name))
+            return [_identity(row) for row in rows.mappings()]
+
+    def members(self, names: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
+        """Identity name -> {face_id: how it joined}."""
+        query = sa.select(t.members.c.name, t.members.c.face_id, t.members.c.joined_by)
+        if names is not None:
+            query = query.where(t.members.c.name.in_(list(names)))
+        found: dict[str, dict[str, str]] = {}
+        with self.engine.connect() as connection:
+            for name, face_id, joined_by in connection.execute(query.order_by(t.members.c.name, t.members.c.face_id)):
+                found.setdefault(name, {})[face_id] = joined_by
+        return found
+
+    def bucket_run(self, bucket: str) -> BucketRun | None:
+        """The last run that published the bucket; None for a new bucket."""
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(t.bucket_runs).where(t.bucket_runs.c.bucket == bucket)).mappings().first()
+        return _bucket_run(row) if row else None
+
+    def bucket_runs(self) -> list[BucketRun]:
+        """The last run of every bucket, by name."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(t.bucket_runs).order_by(t.bucket_runs.c.bucket)).mappings().all()
+        return [_bucket_run(row) for row in rows]
+
+    def decisions(self, bucket: str) -> pl.DataFrame:
+        """The funnel of a bucket (`DECISION_SCHEMA`), by face_id."""
+        columns = [t.decisions.c[name] for name in DECISION_SCHEMA.names()]
+        query = sa.select(*columns).where(t.decisions.c.bucket == bucket).order_by(t.decisions.c.face_id)
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        return pl.DataFrame(rows, schema=DECISION_SCHEMA, orient="row")
+
+    def tombstones(self) -> list[Tombstone]:
+        """All tombstones, by number and name."""
+        query = sa.select(t.tombstones).order_by(t.tombstones.c.number, t.tombstones.c.name)
+        with self.engine.connect() as connection:
+            return [Tombstone(**row) for row in connection.execute(query).mappings()]
+
+    def used_numbers(self) -> set[int]:
+        """Every number that was ever allocated here."""
+        with self.engine.connect() as connection:
+            return set(connection.scalars(sa.select(t.numbers.c.number)))
+
+    def manifest_sha256(self, name: str) -> str | None:
+        """Digest that the faceset's manifest must have."""
+        with self.engine.connect() as connection:
+            return connection.scalar(sa.select(t.identities.c.manifest_sha256).where(t.identities.c.name == name))
+
+    def owes_moves(self) -> bool:
+        """True if a publication was interrupted after its commit."""
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(sa.select(sa.func.count()).select_from(t.pending_moves)))
+
+    def set_label(self, name: str, label: str | None) -> None:
+        """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""
+        statement = sa.update(t.identities).where(t.identities.c.name == name, t.identities.c.live.is_(True))
+        with self.engine.begin() as connection:
+            if connection.execute(statement.values(label=label)).rowcount != 1:
+                raise LibraryError(f"There is no live faceset {name!r}. `facesets status` lists those that exist.")
+
+
+def _engine(database_url: str) -> sa.Engine:
+    engine = sa.create_engine(database_url)
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def _durable(connection: Any, _: object) -> None:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA busy_timeout=60000")
+
+    return engine
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _identity(row: Mapping[str, Any]) -> Identity:
+    blob = row["centroid"]
+    return Identity(
+        **{key: row[key] for key in row if key not in ("centroid", "manifest_sha256", "run_id")},
+        centroid=None if blob is None else np.frombuffer(blob, np.float32),
+    )
+
+
+def _bucket_run(row: Mapping[str, Any]) -> BucketRun:
+    return BucketRun(**{**row, "identity_parameters": json.loads(row["identity_parameters"])})

@@ -1,0 +1,183 @@
+"""What a bucket's clusters become, judged against the registry as it is now. Pure but for the `build` callback.
+
+Run once before the lock is taken (so that crops are rendered outside of it) and again under the lock, because another
+bucket may have published in between.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import centroid, nearest
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.matching import match_by_overlap
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members of one identity after this run: an existing identity's, or a cluster's that may found one."""
+
+    members: Mapping[str, str]
+    """face_id -> how it joined: `founded`, `grown`."""
+    identity: Identity | None
+    """The identity that keeps its name; None for a new one."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the assets hand over: face ids and numbers, nothing that has to be derived again."""
+
+    bucket: str
+    mode: str
+    min_faces: int
+    rematch_distance: float
+    verdicts: Mapping[str, Verdict]
+    """face_id -> verdict of `identities.discovery`."""
+    clusters: Mapping[int, AbstractSet[str]]
+    """Cluster label -> faces that passed gates and outlier rejection."""
+    photo_of: Mapping[str, str]
+    """face_id -> content digest."""
+    unit: Mapping[str, NDArray[np.float32]]
+    """face_id -> unit embedding (dim,)."""
+
+
+@dataclass
+class Resolution:
+    """Fates of all groups and faces."""
+
+    groups: list[Group] = field(default_factory=list)
+    """Identities that exist first (by number), then new ones in the order of their numbers."""
+    empty: list[Group] = field(default_factory=list)
+    """Clusters without one exportable face: they found nothing."""
+    overrides: dict[str, Verdict] = field(default_factory=dict)
+    """Verdicts that differ from the proposal's."""
+    vanished: list[Identity] = field(default_factory=list)
+
+    def new_groups(self) -> list[Group]:
+        """Groups that found an identity, in the order of their numbers."""
+        return [group for group in self.groups if group.identity is None]
+
+
+def new_name(place: int) -> str:
+    """Stands for the name of the `place`-th (1, 2, ...) new identity until its number is allocated.
+
+    Sorts after every real name, so that on a tie an identity that exists wins.
+    """
+    return f"\uffffnew {place:06d}"
+
+
+Build = Callable[[Mapping[str, str]], NDArray[np.float32] | None]
+"""Members -> centroid (dim,) of the faces that an export of them would hold; None if it would hold none."""
+
+
+def resolve(
+    proposal: Proposal,
+    identities: Sequence[Identity],
+    members: Mapping[str, Mapping[str, str]],
+    build: Build,
+) -> Resolution:
+    """Matches clusters to the bucket's own identities, then to everybody's, and founds what is left."""
+    result = Resolution()
+    own = {identity.number: identity for identity in identities if identity.bucket == proposal.bucket}
+    matched = _matches(proposal, own, members)
+    _keep_own(proposal, own, members, matched, result)
+    kept = {group.identity.name for group in result.groups if group.identity}
+    live = {
+        identity.name: identity.centroid
+        for identity in identities
+        if identity.live and identity.centroid is not None and (identity.bucket != proposal.bucket or identity.name in kept)
+    }
+    for group in result.groups:
+        assert group.identity is not None
+        curated = build(group.members)
+        if curated is not None:
+            live[group.identity.name] = curated
+    for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
+        _found_or_cover(proposal, proposal.clusters[label], live, build, result)
+    return result
+
+
+def _matches(
+    proposal: Proposal, own: Mapping[int, Identity], members: Mapping[str, Mapping[str, str]]
+) -> dict[int, Identity]:
+    """Cluster label -> own identity found again. A retired one comes back only with `min_faces` contents."""
+    previous = {number: set(members.get(identity.name, {})) for number, identity in own.items()}
+    live = {number: faces for number, faces in previous.items() if own[number].live}
+    matched = match_by_overlap(proposal.clusters, live)
+    free = {
+        label: faces
+        for label, faces in proposal.clusters.items()
+        if label not in matched and _contents(proposal, faces) >= proposal.min_faces
+    }
+    retired = {number: faces for number, faces in previous.items() if not own[number].live}
+    matched.update(match_by_overlap(free, retired))
+    return {label: own[number] for label, number in matched.items()}
+
+
+def _keep_own(
+    proposal: Proposal,
+    own: Mapping[int, Identity],
+    members: Mapping[str, Mapping[str, str]],
+    matched: Mapping[int, Identity],
+    result: Resolution,
+) -> None:
+    label_of = {identity.name: label for label, identity in matched.items()}
+    joining: dict[str, list[str]] = {}
+    for face_id, verdict in proposal.verdicts.items():
+        if verdict.state == "joining" and verdict.identity is not None:
+            joining.setdefault(verdict.identity, []).append(face_id)
+    for _, identity in sorted(own.items()):
+        label = label_of.get(identity.name)
+        if label is None and not identity.live:
+            continue
+        if label is None and proposal.mode == "rebuild":
+            result.vanished.append(identity)
+            continue
+        before = members.get(identity.name, {})
+        grown = dict(before) if proposal.mode == "grow" else {}
+        newcomers = [*joining.get(identity.name, []), *(proposal.clusters[label] if label is not None else ())]
+        for face_id in newcomers:
+            grown.setdefault(face_id, before.get(face_id, "grown"))
+        result.groups.append(Group(dict(sorted(grown.items())), identity))
+
+
+def _found_or_cover(
+    proposal: Proposal,
+    faces: AbstractSet[str],
+    live: dict[str, NDArray[np.float32]],
+    build: Build,
+    result: Resolution,
+) -> None:
+    contents = _contents(proposal, faces)
+    if contents < proposal.min_faces:
+        small = Verdict("small_cluster", float(contents), float(proposal.min_faces))
+        result.overrides.update(dict.fromkeys(faces, small))
+        return
+    ordered = sorted(faces)
+    middle = centroid(np.array([proposal.unit[face] for face in ordered]))
+    names = sorted(live)
+    index, distance = nearest(middle[None], np.array([live[name] for name in names]).reshape(len(names), len(middle)))
+    if index[0] >= 0 and distance[0] <= proposal.rematch_distance:
+        covered = Verdict("covered", float(distance[0]), proposal.rematch_distance, names[index[0]])
+        result.overrides.update(dict.fromkeys(faces, covered))
+        return
+    group = Group(dict.fromkeys(ordered, "founded"), None)
+    curated = build(group.members)
+    if curated is None:
+        result.empty.append(group)
+        return
+    result.groups.append(group)
+    live[new_name(len(result.new_groups()))] = curated
+
+
+def _by_size(proposal: Proposal, labels: Iterable[int]) -> list[int]:
+    """Size (distinct contents) descending, ties by the smallest face_id: the order of new numbers."""
+    return sorted(labels, key=lambda label: (-_contents(proposal, proposal.clusters[label]), min(proposal.clusters[label])))
+
+
+def _contents(proposal: Proposal, faces: AbstractSet[str]) -> int:
+    return len({proposal.photo_of[face] for face in faces})

@@ -1,0 +1,99 @@
+"""Tables of the registry. One schema for SQLite and PostgreSQL; the version stands in `meta`."""
+
+import sqlalchemy as sa
+
+SCHEMA_VERSION = "1"
+
+metadata = sa.MetaData()
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("identity_id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String, nullable=False, unique=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("parent", sa.String),
+    sa.Column("bucket", sa.String, index=True),
+    sa.Column("label", sa.String),
+    sa.Column("live", sa.Boolean, nullable=False),
+    sa.Column("founded", sa.Integer, nullable=False),
+    sa.Column("model_id", sa.String),
+    sa.Column("centroid", sa.LargeBinary),
+    sa.Column("manifest_sha256", sa.String),
+    sa.Column("run_id", sa.String, nullable=False),
+)
+
+# A number is allocated once, for ever: the row stays when the identity goes.
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+)
+
+members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("face_id", sa.String, primary_key=True),
+    sa.Column("joined_by", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("merged_into", sa.String),
+    sa.Column("run_id", sa.String, nullable=False),
+)
+
+bucket_runs = sa.Table(
+    "bucket_runs",
+    metadata,
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("inputs_digest", sa.String, nullable=False),
+    sa.Column("identity_parameters", sa.String, nullable=False),
+    sa.Column("model_id", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("finished_at", sa.String, nullable=False),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("face_id", sa.String, primary_key=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("value", sa.Float),
+    sa.Column("threshold", sa.Float),
+    sa.Column("identity", sa.String),
+    sa.Column("nearest", sa.String),
+    sa.Column("nearest_distance", sa.Float),
+    sa.Column("ambiguous_with", sa.String),
+    sa.Column("source_missing", sa.Boolean, nullable=False),
+    sa.Column("truncated", sa.Boolean, nullable=False),
+)
+
+# Moves of folders that a committed publication still owes to the disk; empty when the library is at rest.
+pending_moves = sa.Table(
+    "pending_moves",
+    metadata,
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("staging", sa.String, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("manifest_sha256", sa.String),
+)

@@ -1,0 +1,56 @@
+"""Bucket folder names as partition keys, and back.
+
+Dagster and its UI refuse brackets, control characters and `...` in a partition key, and accept `../../evil`. A key
+therefore holds only letters and digits (of any script), space, `_`, `-` and inner dots; every other byte of the name's
+UTF-8 (or undecodable) form is written `%XX`, `%` included, so that the mapping is one to one.
+
+This is the boundary where names from outside are checked: sensor and assets call `folder_name` before they touch a disk.
+"""
+
+import os
+import re
+from urllib.parse import unquote_to_bytes
+
+from facesets_dagster.errors import BucketError
+
+_PLAIN = re.compile(r"[\w\- ]")
+_MAX_FILE_NAME_BYTES = 255
+
+
+def partition_key(folder_name: str) -> str:
+    """The partition key of a bucket folder, e.g. `osrc [Originaldateien]` -> `osrc %5BOriginaldateien%5D`."""
+    if folder_name in ("", ".", "..") or "/" in folder_name or "\0" in folder_name:
+        raise BucketError(f"{folder_name!r} is not the name of a folder. Expected one path component.")
+    return "".join(
+        char if _is_plain(folder_name, index) else _escaped(char) for index, char in enumerate(folder_name)
+    )
+
+
+def folder_name(key: str) -> str:
+    """The folder name of a partition key. Raises `BucketError` for a key that no folder name gives."""
+    name = os.fsdecode(unquote_to_bytes(key.encode("utf-8", "surrogateescape")))
+    try:
+        canonical = partition_key(name)
+    except BucketError:
+        canonical = None
+    if canonical != key or len(os.fsencode(name)) > _MAX_FILE_NAME_BYTES:
+        expected = f"{canonical!r}, if the folder {name!r} is meant" if canonical else "the escaped name of a folder"
+        raise BucketError(
+            f"{key!r} is not a valid bucket key. Expected {expected}. The sensor `new_bucket_sensor` and "
+            "`facesets run` make keys from the folders under the buckets root."
+        )
+    return name
+
+
+def _is_plain(name: str, index: int) -> bool:
+    char = name[index]
+    if char == ".":
+        # A leading or trailing dot, or two in a row, mean something to file systems and to Dagster.
+        return 0 < index < len(name) - 1 and name[index - 1] != "."
+    if char == " ":
+        return 0 < index < len(name) - 1
+    return _PLAIN.fullmatch(char) is not None
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in os.fsencode(char))
