@@ -1,0 +1,24 @@
+"""The photos themselves, as they lie on disk: the source of everything."""
+
+import dagster as dg
+
+from facesets_dagster.assets.shape import GROUP
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.home import HomeResource
+
+
+@dg.observable_source_asset(
+    name="bucket_folder",
+    partitions_def=SOURCE_BUCKET,
+    group_name=GROUP,
+    description=(
+        "A source bucket: a folder of photos of mixed people, read-only to the platform. Its data version is a digest "
+        "of the paths, sizes and times of its photo files, so that `face_cache` is stale exactly when they changed."
+    ),
+)
+def bucket_folder(context: dg.OpExecutionContext, home: HomeResource) -> dg.DataVersionsByPartition:
+    """Digest of the state of every known bucket folder that is there."""
+    known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
+    return dg.DataVersionsByPartition(
+        {bucket: home.listing(bucket).digest() for bucket in home.buckets() if bucket in known}
+    )

@@ -1,0 +1,71 @@
+"""Who is known already: one centroid per identity of the library."""
+
+import dagster as dg
+import polars as pl
+from dagster import AssetExecutionContext
+
+from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.library.centroids import CENTROID_COLUMNS, centroid_table
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"parquet", "sqlite"},
+    code_version=CODE_VERSION,
+    retry_policy=RETRY,
+    io_manager_key="tables",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_number_twice", asset="existing_centroids", blocking=True, description="Every number has one owner."
+        ),
+        dg.AssetCheckSpec(
+            "identities_apart",
+            asset="existing_centroids",
+            description="No two identities lie within the pack's cover distance of each other.",
+        ),
+    ],
+)
+@teaching
+def existing_centroids(
+    context: AssetExecutionContext, home: HomeResource, embedder: EmbedderResource
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """One centroid per identity of the library, with its kind, its parent and the bucket that founded it.
+
+    A centroid is the normalised mean of the normalised embeddings of the faces that the faceset exports. Facesets of
+    a legacy library (`FACESETS_LEGACY`) are listed with name and number but without a centroid: numbers go past them.
+    """
+    library = home.library()
+    library.settle(f"run {context.run_id}", context.log.info)
+    thresholds = embedder.thresholds()
+    table, check = centroid_table(library, embedder.pack(), thresholds.cover_distance)
+    context.log.info(f"{len(table)} identities, {table['centroid'].is_not_null().sum()} with a centroid")
+    return dg.MaterializeResult(
+        value=table,
+        data_version=frame_version(table.drop("generation")),
+        metadata={
+            "dagster/row_count": len(table),
+            "dagster/column_schema": table_columns(table, CENTROID_COLUMNS),
+            "identities": len(table),
+            "legacy_identities": len(table.filter(pl.col("origin") == "legacy")),
+            "generation": library.registry.generation(),
+            **embedder.describe(),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="no_number_twice",
+                passed=not check.numbers_twice,
+                metadata={"numbers_with_two_owners": check.numbers_twice},
+            ),
+            dg.AssetCheckResult(
+                check_name="identities_apart",
+                passed=not check.close_pairs,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"pairs": check.close_pairs[:100], "cover_distance": thresholds.cover_distance},
+            ),
+        ],
+    )

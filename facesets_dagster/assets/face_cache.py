@@ -1,0 +1,134 @@
+"""Every face of a bucket, detected and embedded once."""
+
+import dagster as dg
+import polars as pl
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from facesets_dagster.assets.bucket_folder import bucket_folder
+from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
+from facesets_dagster.faces.scan import ScanResult, scan_bucket
+from facesets_dagster.faces.schema import FACE_COLUMNS
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.progress import ProgressResource
+
+
+class FaceCacheConfig(dg.Config):
+    """How photos are read."""
+
+    max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
+    ignore: list[str] = Field(
+        default=[], description="Shell globs of paths or names inside the bucket that are passed over, e.g. `*_thumb*`."
+    )
+    retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
+    max_failed_share: float = Field(
+        default=0.05, ge=0, le=1, description="Share of unusable photos above which the check `files_readable` warns."
+    )
+
+
+@dg.asset(
+    partitions_def=SOURCE_BUCKET,
+    deps=[bucket_folder],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"parquet", "onnx"},
+    code_version=CODE_VERSION,
+    pool="gpu",
+    retry_policy=RETRY,
+    check_specs=[
+        dg.AssetCheckSpec("files_readable", asset="face_cache", description="Few photos could not be used."),
+        dg.AssetCheckSpec(
+            "unit_norms", asset="face_cache", blocking=True, description="Every embedding can be normalised to 1."
+        ),
+    ],
+)
+@teaching
+def face_cache(
+    context: AssetExecutionContext,
+    config: FaceCacheConfig,
+    home: HomeResource,
+    embedder: EmbedderResource,
+    progress: ProgressResource,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Every face of a bucket, detected and embedded once.
+
+    Files are listed recursively, byte-equal copies are read once, faces are stored with box, landmarks, quality numbers
+    and raw embedding. A second run opens no unchanged file; a run that was killed goes on where it stopped. A photo
+    that cannot be used is recorded with its reason and stops nothing.
+    """
+    bucket = context.partition_key
+    listing = home.listing(bucket, tuple(config.ignore))
+    observe_folder(context, listing.digest())
+    pack = embedder.pack()
+    context.log.info(f"{bucket}: {len(listing.files)} photo files, model {pack.name} ({pack.model_id})")
+    with progress.photos(context.log.info, bucket) as report:
+        result = scan_bucket(
+            listing,
+            bucket,
+            home.face_store(bucket, pack.model_id, pack.dim),
+            embedder.embedder,
+            dim=pack.dim,
+            workers=embedder.worker_count(),
+            max_pixels=config.max_pixels,
+            retry_failed=config.retry_failed,
+            report=report,
+        )
+    return _described(listing, result, config.max_failed_share, embedder.describe())
+
+
+def _described(
+    listing: BucketListing, result: ScanResult, max_failed_share: float, model: dict[str, str]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    faces, files = result.tables.faces, result.tables.files
+    failed = files.filter(~pl.col("status").is_in(["faces", "noface"]))
+    share = len(failed) / max(len(files), 1)
+    norms = faces.select(pl.col("embedding").arr.eval(pl.element().cast(pl.Float64) ** 2).arr.sum().sqrt())
+    norms = norms["embedding"]
+    bad_norms = faces.filter(~(norms.is_finite() & (norms > 0)))["face_id"].to_list()
+    return dg.MaterializeResult(
+        data_version=frame_version(faces.drop("embedding")),
+        metadata={
+            "dagster/row_count": len(faces),
+            "dagster/column_schema": table_columns(faces, FACE_COLUMNS),
+            "files": len(files),
+            "faces": len(faces),
+            "contents": files["sha256"].n_unique(),
+            "noface_files": len(files.filter(pl.col("status") == "noface")),
+            "failed_files": len(failed),
+            "ignored_files": listing.ignored,
+            "foreign_files": listing.foreign,
+            "opened": result.opened,
+            "decoded": result.decoded,
+            "copied_from_other_buckets": result.copied,
+            "seconds": round(result.seconds, 3),
+            **model,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="files_readable",
+                passed=share <= max_failed_share,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "failed_share": share,
+                    "failed": dg.MetadataValue.md(_failed_list(failed)),
+                },
+            ),
+            dg.AssetCheckResult(
+                check_name="unit_norms",
+                passed=not bad_norms,
+                metadata={"bad_faces": bad_norms[:50], "faces": len(faces)},
+            ),
+        ],
+    )
+
+
+def _failed_list(failed: pl.DataFrame) -> str:
+    if failed.is_empty():
+        return "Every photo could be used."
+    rows = [f"| `{path}` | {status} | {detail} |" for path, status, detail in failed.select("path", "status", "detail").rows()]
+    return "\n".join(["| photo | reason | detail |", "| --- | --- | --- |", *rows[:200]])

@@ -1,0 +1,125 @@
+"""New people of a bucket: the faces that nobody covers, clustered."""
+
+import json
+from dataclasses import asdict
+
+import dagster as dg
+import polars as pl
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, DiscoveryParameters, discover
+from facesets_dagster.library.membership import bucket_faces
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+
+
+class OsrcClustersConfig(dg.Config):
+    """How new people are found. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
+
+    cluster_distance: float | None = Field(
+        default=None, gt=0, le=2, description="Average cosine distance at which the linkage is cut. null = pack (0.55)."
+    )
+    rematch_distance: float | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description="A new cluster whose centroid is this near to a live identity founds nothing. null = cover_distance.",
+    )
+    outlier_distance: float | None = Field(
+        default=None, ge=0, le=2, description="Faces farther from their cluster's centroid are outliers. null = pack (0.55)."
+    )
+    outlier_min_size: int = Field(default=4, ge=1, description="Smaller clusters have no outliers.")
+    min_face_short_px: float = Field(default=90, ge=0, description="Gate: shorter side of the bbox, px.")
+    min_blur: float = Field(default=40, ge=0, description="Gate: variance of the Laplacian of the face crop.")
+    min_det_score: float | None = Field(
+        default=None, ge=0, le=1, description="Gate: the detector's confidence. null = pack (0.6)."
+    )
+    min_faces: int = Field(
+        default=6, ge=1, description="Distinct photos (by content) that a cluster needs to found an identity."
+    )
+
+    def resolved(self, pack: PackThresholds, cover_distance: float) -> DiscoveryParameters:
+        """The numbers of this run."""
+
+        def number(given: float | None, default: float) -> float:
+            return default if given is None else given
+
+        return DiscoveryParameters(
+            cluster_distance=number(self.cluster_distance, pack.cluster_distance),
+            rematch_distance=number(self.rematch_distance, cover_distance),
+            outlier_distance=number(self.outlier_distance, pack.outlier_distance),
+            outlier_min_size=self.outlier_min_size,
+            min_face_short_px=self.min_face_short_px,
+            min_blur=self.min_blur,
+            min_det_score=number(self.min_det_score, pack.min_det_score),
+            min_faces=self.min_faces,
+        )
+
+
+@dg.asset(
+    partitions_def=SOURCE_BUCKET,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"parquet", "scikitlearn"},
+    code_version=CODE_VERSION,
+    retry_policy=RETRY,
+    io_manager_key="tables",
+)
+@teaching
+def osrc_clusters(
+    context: AssetExecutionContext,
+    config: OsrcClustersConfig,
+    osrc_uncovered: pl.DataFrame,
+    home: HomeResource,
+    embedder: EmbedderResource,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The faces that are neither covered nor own members, clustered by average linkage and gated.
+
+    The partition is that of average linkage on cosine distance cut at `cluster_distance`. Inside each cluster faces below
+    a quality gate and outliers are set aside; a cluster with photos enough may found an identity. With the parameters
+    of the bucket's last run own identities grow; with others everything is clustered again and matched to them.
+    """
+    bucket, pack, library = context.partition_key, embedder.pack(), home.library()
+    require_one_model(osrc_uncovered, pack.model_id, f"the coverage of {bucket}")
+    faces = bucket_faces(home.face_store(bucket, pack.model_id, pack.dim), library, bucket)
+    cover_distance = _cover_distance(osrc_uncovered, embedder)
+    parameters = config.resolved(embedder.thresholds(), cover_distance)
+    identity_parameters = {"cover_distance": cover_distance, **asdict(parameters)}
+    last = library.registry.bucket_run(bucket)
+    mode = "grow" if last is None or last.identity_parameters == identity_parameters else "rebuild"
+    table = discover(faces, osrc_uncovered, parameters, mode)
+    table = table.with_columns(parameters=pl.lit(json.dumps(identity_parameters, sort_keys=True)))
+    clustered = table.filter(pl.col("cluster") >= 0)
+    states = dict(table.group_by("state").len().sort("state").iter_rows())
+    context.log.info(f"{bucket}: mode {mode}, {len(clustered)} faces in {clustered['cluster'].n_unique()} clusters, {states}")
+    sizes = clustered.group_by("cluster").len().sort("cluster")["len"].to_list()
+    return dg.MaterializeResult(
+        value=table,
+        data_version=frame_version(table),
+        metadata={
+            "dagster/row_count": len(table),
+            "dagster/column_schema": table_columns(table, {**CLUSTER_COLUMNS, "parameters": "numbers of this run, JSON"}),
+            "mode": mode,
+            "faces_clustered": len(clustered),
+            "clusters": clustered["cluster"].n_unique(),
+            "largest_clusters": sizes[:20],
+            "candidate_clusters": table.filter(pl.col("state") == "candidate")["cluster"].n_unique(),
+            "states": states,
+            "parameters": identity_parameters,
+            "model_id": pack.model_id,
+        },
+    )
+
+
+def _cover_distance(uncovered: pl.DataFrame, embedder: EmbedderResource) -> float:
+    """The distance that the coverage was made with; the pack's where a bucket has no face to tell."""
+    if uncovered.is_empty():
+        return embedder.thresholds().cover_distance
+    return float(uncovered["cover_distance"][0])

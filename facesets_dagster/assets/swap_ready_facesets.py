@@ -1,0 +1,130 @@
+"""The face sets of a bucket: numbered, ranked, cropped, published."""
+
+import json
+from dataclasses import asdict
+
+import dagster as dg
+import polars as pl
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from facesets_dagster import __version__
+from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.swap_ready_checks import CHECK_SPECS, check_results
+from facesets_dagster.assets.versions import frame_version
+from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.library.funnel import count_states
+from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+
+
+class SwapReadyFacesetsConfig(dg.Config):
+    """What is exported. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
+
+    min_face_short_px: float = Field(default=100, ge=0, description="Gate: shorter side of the bbox, px.")
+    outlier_distance: float | None = Field(
+        default=None, ge=0, le=2, description="Members farther from the centroid are not exported. null = pack (0.45)."
+    )
+    near_duplicate_similarity: float | None = Field(
+        default=None, ge=-1, le=1, description="Cosine similarity from which of two faces the better one is kept. null = pack (0.95)."
+    )
+    top_n: int = Field(default=8, ge=1, description="Faces in the `_top.fsz`.")
+    crop_px: int = Field(default=512, ge=64, le=4096, description="Side of the PNGs, px.")
+    crop_padding: float = Field(
+        default=0.5, ge=0, le=3, description="Added on each side of the bbox, as a fraction of its longer side."
+    )
+    max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
+
+    def resolved(self, pack: PackThresholds) -> ExportParameters:
+        """The numbers of this run."""
+        outlier, twin = self.outlier_distance, self.near_duplicate_similarity
+        return ExportParameters(
+            min_face_short_px=self.min_face_short_px,
+            outlier_distance=pack.export_outlier_distance if outlier is None else outlier,
+            near_duplicate_similarity=pack.near_duplicate_similarity if twin is None else twin,
+            top_n=self.top_n,
+            crop_px=self.crop_px,
+            crop_padding=self.crop_padding,
+        )
+
+
+@dg.asset(
+    partitions_def=SOURCE_BUCKET,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"png", "sqlite"},
+    code_version=CODE_VERSION,
+    pool="library",
+    retry_policy=RETRY,
+    check_specs=CHECK_SPECS,
+)
+@teaching
+def swap_ready_facesets(
+    context: AssetExecutionContext,
+    config: SwapReadyFacesetsConfig,
+    osrc_uncovered: pl.DataFrame,
+    osrc_clusters: pl.DataFrame,
+    home: HomeResource,
+    embedder: EmbedderResource,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The face sets of a bucket: numbered past everything that exists, ranked, cropped, checked and published.
+
+    Clusters are matched to the live library under its lock, so that nobody is founded twice; members are curated (one
+    face per photo, size, outliers, near-duplicates), cropped to 512x512 PNGs in which the detector finds exactly the one
+    face, and moved into place whole. With the same inputs nothing changes. Every face ends in one state; the sums close.
+    """
+    bucket, library = context.partition_key, home.library()
+    inputs = PublishInputs(
+        bucket=bucket,
+        folder=home.bucket_folder(bucket),
+        coverage=osrc_uncovered,
+        clusters=osrc_clusters,
+        export=config.resolved(embedder.thresholds()),
+        pack=embedder.pack(),
+        max_pixels=config.max_pixels,
+        run_id=context.run_id,
+        code_version=f"{__version__}/{CODE_VERSION}",
+    )
+    result = publish_bucket(
+        inputs,
+        library,
+        home.face_store(bucket, inputs.pack.model_id, inputs.pack.dim),
+        embedder.embedder,
+        reports_dir=home.reports_dir,
+        say=context.log.info,
+    )
+    return dg.MaterializeResult(
+        data_version=frame_version(result.funnel),
+        metadata=_metadata(result, inputs, embedder.describe()),
+        check_results=check_results(result, inputs, library, embedder.embedder),
+    )
+
+
+def _metadata(result: PublishResult, inputs: PublishInputs, model: dict[str, str]) -> dict[str, object]:
+    outcome = result.outcome
+    states = count_states(result.funnel)
+    return {
+        "dagster/row_count": len(result.funnel),
+        "faces": len(result.funnel),
+        "exported": states.get("exported", 0),
+        "funnel": dg.MetadataValue.md(_funnel_table(states, len(result.funnel))),
+        "unchanged": outcome.unchanged,
+        "founded": outcome.founded,
+        "changed": outcome.changed,
+        "retired": outcome.retired,
+        "revived": outcome.revived,
+        "facesets": dict(sorted(result.exported.items())),
+        "report": dg.MetadataValue.path(str(result.report)),
+        "library": dg.MetadataValue.path(str(result.library_dir)),
+        "export_parameters": json.loads(json.dumps(asdict(inputs.export))),
+        **model,
+    }
+
+
+def _funnel_table(states: dict[str, int], faces: int) -> str:
+    rows = [f"| {state} | {count} |" for state, count in states.items()]
+    return "\n".join(["| state | faces |", "| --- | --- |", *rows, f"| **detected** | **{faces}** |"])

@@ -1,0 +1,57 @@
+"""The library's table of contents."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+from dagster import AssetExecutionContext
+
+from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
+from facesets_dagster.assets.versions import text_version
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.resources.home import HomeResource
+
+
+@dg.asset(
+    deps=[swap_ready_facesets],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"json"},
+    code_version=CODE_VERSION,
+    pool="library",
+    retry_policy=RETRY,
+)
+@teaching
+def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """`facesets_swap_ready/manifest.json` over all buckets: merged, never rewritten.
+
+    Entries of facesets that did not change keep their bytes, keys that someone added are kept, names that are out of use
+    stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
+    """
+    library = home.library()
+    changed = library.merge_top_manifest(f"run {context.run_id}", context.log.info)
+    manifest = read_manifest(library.folder)
+    facesets, tombstones = manifest["facesets"], manifest["tombstones"]
+    assert isinstance(facesets, list)
+    assert isinstance(tombstones, list)
+    context.log.info(f"{len(facesets)} facesets, {len(tombstones)} tombstones, {'merged' if changed else 'unchanged'}")
+    return dg.MaterializeResult(
+        data_version=text_version(json.dumps(manifest, sort_keys=True)),
+        metadata={
+            "dagster/row_count": len(facesets),
+            "facesets": len(facesets),
+            "tombstones": len(tombstones),
+            "exported": sum(int(entry.get("exported", 0)) for entry in facesets),
+            "changed": changed,
+            "path": dg.MetadataValue.path(str(Path(home.library_dir) / "manifest.json")),
+            "table": dg.MetadataValue.md(_table(facesets)),
+        },
+    )
+
+
+def _table(facesets: list[dict[str, object]]) -> str:
+    head = ["| faceset | person | kind | bucket | input | exported |", "| --- | --- | --- | --- | --- | --- |"]
+    columns = ("name", "label", "kind", "bucket", "input", "exported")
+    return "\n".join(head + ["| " + " | ".join(str(row.get(c) or "") for c in columns) + " |" for row in facesets])

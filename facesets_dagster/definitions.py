@@ -1,0 +1,52 @@
+"""What Dagster loads: assembly only. `build_defs` gives tests and the command line the same graph."""
+
+import dagster as dg
+
+from facesets_dagster.assets.bucket_folder import bucket_folder
+from facesets_dagster.assets.existing_centroids import existing_centroids
+from facesets_dagster.assets.face_cache import face_cache
+from facesets_dagster.assets.osrc_clusters import osrc_clusters
+from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
+from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
+from facesets_dagster.assets.top_manifest import top_manifest
+from facesets_dagster.home import recorded_automation
+from facesets_dagster.jobs import discover_identities
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.progress import ProgressResource
+from facesets_dagster.resources.tables import TableIOManager
+from facesets_dagster.schedules import build_nightly_rescan
+from facesets_dagster.sensors import build_new_bucket_sensor
+from facesets_dagster.settings import Settings, load_settings
+
+ASSETS = (
+    bucket_folder,
+    face_cache,
+    existing_centroids,
+    osrc_uncovered,
+    osrc_clusters,
+    swap_ready_facesets,
+    top_manifest,
+)
+
+
+def build_defs(settings: Settings, *, bar: bool = False) -> dg.Definitions:
+    """All definitions for one home. `bar`: draw a progress bar on the terminal."""
+    on = recorded_automation(settings)
+    return dg.Definitions(
+        assets=ASSETS,
+        jobs=[discover_identities],
+        sensors=[build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on)],
+        schedules=[build_nightly_rescan(on=on)],
+        resources={
+            "home": HomeResource.of(settings),
+            "embedder": EmbedderResource.of(settings),
+            "progress": ProgressResource(bar=bar),
+            "tables": TableIOManager(folder=str(settings.cache_dir / "tables")),
+        },
+        # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs(load_settings())

@@ -1,0 +1,92 @@
+"""The coverage of a bucket as a table: who is near each face, and who covers it."""
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.identities.coverage import Coverage
+
+COVERAGE_SCHEMA = pl.Schema(
+    {
+        "face_id": pl.String,
+        "nearest": pl.String,
+        "nearest_distance": pl.Float64,
+        "covered": pl.Boolean,
+        "covered_by": pl.String,
+        "ambiguous_with": pl.String,
+        "member_of": pl.String,
+        "foreign": pl.String,
+        "foreign_distance": pl.Float64,
+        "own": pl.String,
+        "own_distance": pl.Float64,
+        "cover_distance": pl.Float64,
+        "generation": pl.Int64,
+        "model_id": pl.String,
+    }
+)
+
+COVERAGE_COLUMNS = {
+    "face_id": "the face",
+    "nearest": "nearest identity that this face may go to",
+    "nearest_distance": "cosine distance to it, 0..2",
+    "covered": "within cover_distance of an identity that this bucket did not found",
+    "covered_by": "that identity",
+    "ambiguous_with": "another identity within cover_distance; the face goes to the nearest only",
+    "member_of": "own identity that has published this face already",
+    "foreign": "nearest identity of other buckets",
+    "foreign_distance": "cosine distance to it",
+    "own": "nearest identity founded by this bucket; it never covers, it grows",
+    "own_distance": "cosine distance to it",
+    "cover_distance": "threshold of this run",
+    "generation": "library generation of the snapshot",
+    "model_id": "digest of the weights and det_size",
+}
+
+
+def coverage_table(
+    face_ids: list[str], coverage: Coverage, *, cover_distance: float, generation: int, model_id: str
+) -> pl.DataFrame:
+    """One row per face, in the order of `face_ids`."""
+    count = len(face_ids)
+    foreign_distance = coverage.foreign_distance.astype(np.float64)
+    own_distance = coverage.own_distance.astype(np.float64)
+    frame = pl.DataFrame(
+        {
+            "face_id": face_ids,
+            "foreign": list(coverage.foreign),
+            "foreign_distance": foreign_distance,
+            "own": list(coverage.own),
+            "own_distance": own_distance,
+            "second": list(coverage.second),
+            "second_distance": coverage.second_distance.astype(np.float64),
+            "member_of": list(coverage.member_of),
+            "cover_distance": [cover_distance] * count,
+            "generation": [generation] * count,
+            "model_id": [model_id] * count,
+        },
+        schema_overrides={
+            "face_id": pl.String,
+            "foreign": pl.String,
+            "own": pl.String,
+            "second": pl.String,
+            "member_of": pl.String,
+            "cover_distance": pl.Float64,
+            "generation": pl.Int64,
+            "model_id": pl.String,
+        },
+    )
+    frame = frame.with_columns(pl.col("foreign_distance", "own_distance", "second_distance").fill_nan(None))
+    own_first = pl.col("own_distance") <= pl.col("foreign_distance").fill_null(float("inf"))
+    own_first = own_first.fill_null(False)
+    frame = frame.with_columns(
+        nearest=pl.when(own_first).then("own").otherwise("foreign"),
+        nearest_distance=pl.when(own_first).then("own_distance").otherwise("foreign_distance"),
+        covered=pl.col("member_of").is_null()
+        & ~own_first
+        & (pl.col("foreign_distance") <= cover_distance).fill_null(False),
+    )
+    second_near = (pl.col("second_distance") <= cover_distance) & (pl.col("nearest_distance") <= cover_distance)
+    frame = frame.with_columns(
+        covered_by=pl.when("covered").then("foreign"),
+        ambiguous_with=pl.when(second_near.fill_null(False)).then("second"),
+    )
+    return frame.select(COVERAGE_SCHEMA.names()).cast(dict(COVERAGE_SCHEMA))

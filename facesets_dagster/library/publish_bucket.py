@@ -1,0 +1,189 @@
+"""From the tables of a bucket to its publication: the domain call behind `swap_ready_facesets`."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.errors import PhotoError, PublishRefused
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.library.gallery import Gallery
+from facesets_dagster.library.library import Library, canonical_json
+from facesets_dagster.library.membership import bucket_faces, own_names
+from facesets_dagster.library.publication import Outcome, Publication
+from facesets_dagster.library.publishing import Publisher
+from facesets_dagster.library.resolution import Proposal
+from facesets_dagster.photos.decode import decode_photo
+from facesets_dagster.photos.listing import unescape_path
+from facesets_dagster.reports.changes import write_change_report
+
+
+@dataclass(frozen=True)
+class PublishInputs:
+    """What the assets hand over."""
+
+    bucket: str
+    folder: Path
+    coverage: pl.DataFrame
+    clusters: pl.DataFrame
+    export: ExportParameters
+    pack: ModelPack
+    max_pixels: int
+    run_id: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What came of it."""
+
+    outcome: Outcome
+    funnel: pl.DataFrame
+    exported: dict[str, int]
+    report: Path
+    library_dir: Path
+
+
+def publish_bucket(
+    inputs: PublishInputs,
+    library: Library,
+    store: FaceStore,
+    embedder: Callable[[], Embedder],
+    *,
+    reports_dir: str,
+    say: Callable[[str], None],
+) -> PublishResult:
+    """Publishes a bucket, or finds that nothing changed, and writes the report of the run."""
+    library.settle(f"run {inputs.run_id}", say)
+    faces = bucket_faces(store, library, inputs.bucket)
+    _require_consistent(inputs, faces, library)
+    parameters = _parameters(inputs)
+    request = _request(inputs, faces, parameters)
+    publisher = Publisher(library.registry, library.folder, library.legacy_roots, say)
+    gallery = Gallery(
+        faces,
+        inputs.bucket,
+        embedder,
+        _photo_loader(inputs.folder, faces, inputs.max_pixels),
+        export=inputs.export,
+        parameters={**parameters, **asdict(inputs.export), "export_outlier_distance": inputs.export.outlier_distance},
+        model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
+        published=library.published_faces(own_names(library, inputs.bucket, retired=True)),
+        say=say,
+    )
+    outcome = publisher.publish(request, gallery)
+    funnel = library.registry.decisions(inputs.bucket)
+    exported = dict(
+        funnel.filter((pl.col("state") == "exported")).group_by("identity").len().sort("identity").iter_rows()
+    )
+    report = write_change_report(Path(reports_dir), inputs, outcome, funnel, exported)
+    say(f"{inputs.bucket}: {_summary(outcome)}; report {report}")
+    return PublishResult(outcome, funnel, exported, report, library.folder)
+
+
+def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Library) -> None:
+    for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters, "cluster table")):
+        require_one_model(frame, inputs.pack.model_id, f"the {what} of {inputs.bucket}")
+    ids = inputs.coverage["face_id"].to_list()
+    live = set(own_names(library, inputs.bucket, retired=False))
+    referred = inputs.clusters.filter(pl.col("state").is_in(["member", "joining"]))["identity"].to_list()
+    unknown = set(ids) - set(faces["face_id"])
+    if ids != inputs.clusters["face_id"].to_list() or unknown or set(referred) - live:
+        raise PublishRefused(
+            f"The tables of {inputs.bucket} do not belong together: they were made from different states of the cache "
+            "or the library. Nothing was published. Materialize osrc_uncovered and osrc_clusters again, or run the "
+            "job discover_identities."
+        )
+
+
+def _parameters(inputs: PublishInputs) -> dict[str, object]:
+    if inputs.clusters.is_empty():
+        return {}
+    found = json.loads(inputs.clusters["parameters"][0])
+    if not isinstance(found, dict):
+        raise PublishRefused(f"The cluster table of {inputs.bucket} carries no parameters. Materialize it again.")
+    return found
+
+
+def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, object]) -> Publication:
+    rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
+    ids = rows["face_id"].to_list()
+    unit = normalised(rows["embedding"].to_numpy()) if ids else np.zeros((0, 1), np.float32)
+    survivors = inputs.clusters.filter(pl.col("state").is_in(["candidate", "small_cluster"]))
+    clusters: dict[int, set[str]] = {}
+    for label, face_id in survivors.select("cluster", "face_id").iter_rows():
+        clusters.setdefault(label, set()).add(face_id)
+    proposal = Proposal(
+        bucket=inputs.bucket,
+        mode=inputs.clusters["mode"][0] if len(inputs.clusters) else "grow",
+        min_faces=int(str(parameters.get("min_faces", 1))),
+        rematch_distance=float(str(parameters.get("rematch_distance", 0))),
+        verdicts=_verdicts(inputs.clusters),
+        clusters=clusters,
+        photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
+        unit=dict(zip(ids, unit, strict=True)),
+    )
+    return Publication(
+        proposal=proposal,
+        inputs_digest=_inputs_digest(inputs, rows, parameters),
+        identity_parameters=parameters,
+        model_id=inputs.pack.model_id,
+        coverage=inputs.coverage,
+        flags=rows.select("face_id", "source_missing", "truncated"),
+        run_id=inputs.run_id,
+        code_version=inputs.code_version,
+    )
+
+
+def _verdicts(clusters: pl.DataFrame) -> dict[str, Verdict]:
+    columns = ("face_id", "state", "value", "threshold", "identity")
+    return {row[0]: Verdict(*row[1:]) for row in clusters.select(columns).iter_rows()}
+
+
+def _inputs_digest(inputs: PublishInputs, rows: pl.DataFrame, parameters: dict[str, object]) -> str:
+    """Same photos, parameters, model and code: the same digest, whatever the rest of the library did."""
+    hasher = hashlib.sha256()
+    head = [inputs.code_version, inputs.pack.model_id, parameters, asdict(inputs.export)]
+    hasher.update(canonical_json(head).encode())
+    for row in rows.select("face_id", "path", "aliases", "source_missing").sort("face_id").iter_rows():
+        hasher.update(canonical_json(row).encode())
+    return hasher.hexdigest()
+
+
+def _photo_loader(folder: Path, faces: pl.DataFrame, max_pixels: int) -> Callable[[str], NDArray[np.uint8]]:
+    """Pixels of a content, from any path that still holds its bytes; the last photo is kept."""
+    paths = {sha256: [path, *aliases] for sha256, path, aliases in faces.select("sha256", "path", "aliases").iter_rows()}
+    last: list[tuple[str, NDArray[np.uint8]]] = []
+
+    def load(sha256: str) -> NDArray[np.uint8]:
+        if last and last[0][0] == sha256:
+            return last[0][1]
+        for path in paths[sha256]:
+            try:
+                data = (folder / unescape_path(path)).read_bytes()
+            except OSError:
+                continue  # Gone or unreadable now; another path may hold the same bytes.
+            if hashlib.sha256(data).hexdigest() == sha256:
+                last[:] = [(sha256, decode_photo(data, max_pixels=max_pixels).image)]
+                return last[0][1]
+        raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
+
+    return load
+
+
+def _summary(outcome: Outcome) -> str:
+    if outcome.unchanged:
+        return f"nothing changed, {len(outcome.kept)} facesets stand"
+    parts = [("founded", outcome.founded), ("changed", outcome.changed), ("kept", outcome.kept)]
+    parts += [("retired", outcome.retired), ("revived", outcome.revived)]
+    return ", ".join(f"{len(names)} {word}" for word, names in parts if names) or "no faceset"

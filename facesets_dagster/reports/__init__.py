@@ -1,0 +1,1 @@
+"""Write-ups of runs. Reads records and tables, writes text; knows nothing of Dagster."""

@@ -1,0 +1,67 @@
+"""Progress of long steps: a bar where a person looks at a terminal, lines in the run's log everywhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from pydantic import Field
+
+_LINE_EVERY_SECONDS = 10.0
+
+Report = Callable[[int, int, int, int], None]
+
+
+class ProgressResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """How progress is shown."""
+
+    bar: bool = Field(default=False, description="Draw a progress bar on the terminal (set by the command line).")
+
+    @contextmanager
+    def photos(self, log: Callable[[str], None], title: str) -> Iterator[Report]:
+        """Gives a function to call after every photo with (done, total, faces, failed)."""
+        if self.bar and sys.stderr.isatty():
+            with _bar(title) as draw:
+                yield draw
+        else:
+            yield _lines(log, title)
+
+
+def _lines(log: Callable[[str], None], title: str) -> Report:
+    started = last = time.monotonic()
+
+    def report(done: int, total: int, faces: int, failed: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _LINE_EVERY_SECONDS and done < total:
+            return
+        last = now
+        rate = done / max(now - started, 1e-6)
+        left = (total - done) / rate
+        log(f"{title}: {done} of {total} photos, {faces} faces, {failed} failed, {rate:.1f} photos/s, {left:.0f} s left")
+
+    return report
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} photos/s, {task.fields[faces]} faces, {task.fields[failed]} failed"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None, rate=0.0, faces=0, failed=0)
+        started = time.monotonic()
+
+        def report(done: int, total: int, faces: int, failed: int) -> None:
+            rate = done / max(time.monotonic() - started, 1e-6)
+            progress.update(task, completed=done, total=total, rate=rate, faces=faces, failed=failed)
+
+        yield report

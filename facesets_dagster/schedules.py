@@ -1,0 +1,29 @@
+"""The nightly re-scan: every bucket once, in case a change was missed."""
+
+import dagster as dg
+
+from facesets_dagster.jobs import discover_identities
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.home import HomeResource
+
+
+def build_nightly_rescan(*, on: bool) -> dg.ScheduleDefinition:
+    """The schedule; `on`: running unless someone stops it."""
+
+    @dg.schedule(
+        name="nightly_rescan",
+        job=discover_identities,
+        cron_schedule="30 3 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description="Runs discover_identities for every bucket folder at 03:30; an unchanged bucket costs seconds.",
+    )
+    def nightly_rescan(context: dg.ScheduleEvaluationContext, home: HomeResource) -> list[dg.RunRequest]:
+        buckets = list(home.buckets())
+        known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
+        new = [bucket for bucket in buckets if bucket not in known]
+        if new:
+            context.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), new)
+        night = context.scheduled_execution_time.strftime("%Y-%m-%d")
+        return [dg.RunRequest(run_key=f"{night}:{bucket}", partition_key=bucket) for bucket in buckets]
+
+    return nightly_rescan

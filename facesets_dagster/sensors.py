@@ -1,0 +1,61 @@
+"""The sensor that notices bucket folders: lists them, asks `news.decide`, requests runs."""
+
+import time
+
+import dagster as dg
+
+from facesets_dagster.errors import BucketError
+from facesets_dagster.jobs import discover_identities
+from facesets_dagster.news import Decision, decide, read_cursor, state_of, write_cursor
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.home import HomeResource
+
+
+def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefinition:
+    """The sensor; `on`: running unless someone stops it."""
+
+    @dg.sensor(
+        job=discover_identities,
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
+        description=(
+            "Looks for bucket folders that are new or changed and have been quiet for "
+            f"{settle_seconds:g} seconds, makes partitions of them and runs discover_identities; at most 25 a tick."
+        ),
+    )
+    def new_bucket_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
+        # A root that cannot be listed raises: the tick shows the error, and nothing is taken for empty.
+        folders = home.buckets()
+        states, unreadable = {}, []
+        for bucket in folders:
+            try:
+                states[bucket] = state_of(home.listing(bucket), time.time())
+            except BucketError as error:
+                unreadable.append(str(error))
+        decision = decide(states, read_cursor(context.cursor), settle_seconds=settle_seconds)
+        if unreadable and not decision.run:
+            raise BucketError("\n".join(unreadable))
+        for text in unreadable:
+            context.log.error(text)
+        context.log.info(_story(decision, len(folders)))
+        known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
+        new = [bucket for bucket in decision.run if bucket not in known]
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(run_key=f"{bucket}:{states[bucket].digest}", partition_key=bucket)
+                for bucket in decision.run
+            ],
+            dynamic_partitions_requests=[SOURCE_BUCKET.build_add_request(new)] if new else [],
+            cursor=write_cursor(decision.seen),
+        )
+
+    return new_bucket_sensor
+
+
+def _story(decision: Decision, folders: int) -> str:
+    parts = [f"{folders} bucket folders, {len(decision.run)} to run"]
+    if decision.unsettled:
+        parts.append(f"still changing: {', '.join(decision.unsettled[:10])}")
+    if decision.waiting:
+        parts.append(f"{decision.waiting} more at the next tick")
+    return "; ".join(parts)
