@@ -32,7 +32,8 @@ def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefi
                 states[bucket] = state_of(home.listing(bucket), time.time())
             except BucketError as error:
                 unreadable.append(str(error))
-        decision = decide(states, read_cursor(context.cursor), settle_seconds=settle_seconds)
+        done = home.library().registry.folder_digests()
+        decision = decide(states, {**done, **read_cursor(context.cursor)}, settle_seconds=settle_seconds)
         if unreadable and not decision.run:
             raise BucketError("\n".join(unreadable))
         for text in unreadable:

@@ -36,6 +36,10 @@ class Settings:
     hand_sorted_root: Path | None
     legacy_roots: tuple[Path, ...]
     dagster_home: Path
+    settle_seconds: float
+    """`FACESETS_SETTLE_SECONDS`: how long a bucket must be quiet before the sensor runs it."""
+    automation: bool | None
+    """`FACESETS_AUTOMATION` (`on` or `off`): sensor and schedule run by themselves; None means what the home says."""
 
     @property
     def cache_dir(self) -> Path:
@@ -79,7 +83,27 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         hand_sorted_root=path_of(hand_sorted) if hand_sorted else None,
         legacy_roots=roots_of("FACESETS_LEGACY"),
         dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
+        settle_seconds=_seconds(value_of("FACESETS_SETTLE_SECONDS") or "30"),
+        automation=_switch(value_of("FACESETS_AUTOMATION")),
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise SettingsError(f"FACESETS_SETTLE_SECONDS is {text!r}. Expected seconds between 0 and 86400, e.g. 30.")
+    return seconds
+
+
+def _switch(text: str | None) -> bool | None:
+    if text is None:
+        return None
+    if text.lower() not in ("on", "off"):
+        raise SettingsError(f"FACESETS_AUTOMATION is {text!r}. Expected `on` or `off`.")
+    return text.lower() == "on"
 
 
 def _checked_providers(text: str | None) -> str | None:

@@ -104,6 +104,7 @@ def scan_bucket(
         _flush(store, pending, dim)
     tables = assemble(store.read(), listing.files, known)
     store.compact(tables)
+    store.note_folder(listing.digest())
     return ScanResult(tables, len(changed), decoded, copied, time.monotonic() - started)
 
 

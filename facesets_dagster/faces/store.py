@@ -15,7 +15,7 @@ import polars as pl
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema
-from facesets_dagster.storage import write_parquet
+from facesets_dagster.storage import write_parquet, write_text
 
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": ["face_id"], "contents": ["sha256"], "files": ["path"]}
@@ -61,6 +61,16 @@ class FaceStore:
                 self._write(path, frame)
         for part in parts:
             part.unlink()
+
+    def folder_digest(self) -> str | None:
+        """State of the bucket folder that the tables were last brought up to; None before the first whole scan."""
+        path = self.folder / "folder_digest"
+        return path.read_text() if path.exists() else None
+
+    def note_folder(self, digest: str) -> None:
+        """Records that the tables are up to this state of the folder."""
+        if self.folder_digest() != digest:
+            write_text(self.folder / "folder_digest", digest)
 
     def contents_elsewhere(self) -> dict[str, Path]:
         """Content digest -> folder of another bucket's cache that has read it with the same model."""

@@ -82,6 +82,9 @@ def publish_bucket(
         say=say,
     )
     outcome = publisher.publish(request, gallery)
+    folder_digest = store.folder_digest()
+    if folder_digest is not None:
+        library.registry.note_folder(inputs.bucket, folder_digest)
     funnel = library.registry.decisions(inputs.bucket)
     exported = dict(
         funnel.filter((pl.col("state") == "exported")).group_by("identity").len().sort("identity").iter_rows()

@@ -141,6 +141,20 @@ class Registry:
         with self.engine.connect() as connection:
             return bool(connection.scalar(sa.select(sa.func.count()).select_from(t.pending_moves)))
 
+    def folder_digests(self) -> dict[str, str]:
+        """Bucket -> state of its folder that the library was last brought up to."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(t.bucket_folders.c.bucket, t.bucket_folders.c.folder_digest))
+            return {bucket: digest for bucket, digest in rows}
+
+    def note_folder(self, bucket: str, digest: str) -> None:
+        """Records that the library is up to this state of the bucket's folder."""
+        with self.engine.begin() as connection:
+            insert = _insert(connection, t.bucket_folders).values(bucket=bucket, folder_digest=digest)
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["bucket"], set_={"folder_digest": digest})
+            )
+
     def set_label(self, name: str, label: str | None) -> None:
         """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""
         statement = sa.update(t.identities).where(t.identities.c.name == name, t.identities.c.live.is_(True))

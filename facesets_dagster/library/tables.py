@@ -71,6 +71,14 @@ bucket_runs = sa.Table(
     sa.Column("finished_at", sa.String, nullable=False),
 )
 
+# The state of a bucket's folder that the library was last brought up to; tells news from old.
+bucket_folders = sa.Table(
+    "bucket_folders",
+    metadata,
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("folder_digest", sa.String, nullable=False),
+)
+
 decisions = sa.Table(
     "decisions",
     metadata,

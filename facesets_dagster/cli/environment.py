@@ -1,0 +1,60 @@
+"""`facesets doctor` and `facesets models`: the environment in tables or JSON."""
+
+import json
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facesets_dagster.doctor import run_doctor
+from facesets_dagster.embedding.packs import list_packs, verify_pack
+from facesets_dagster.settings import Settings
+
+_STYLE = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+def print_doctor(settings: Settings, *, as_json: bool) -> int:
+    """Findings with advice; 1 if there is a problem."""
+    findings = run_doctor(settings)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        table = Table(title="facesets doctor")
+        for column in ("check", "status", "found", "what to do"):
+            table.add_column(column, overflow="fold")
+        for finding in findings:
+            style = _STYLE[finding.status]
+            table.add_row(finding.name, f"[{style}]{finding.status}[/{style}]", finding.found, finding.advice)
+        Console(highlight=False).print(table)
+    return 1 if any(finding.status == "problem" for finding in findings) else 0
+
+
+def print_packs(settings: Settings, *, as_json: bool) -> None:
+    """Packs and where they are."""
+    rows = [{key: str(value) if key == "folder" and value else value for key, value in asdict(row).items()} for row in list_packs(settings.models_root)]
+    _print("Model packs", rows, as_json)
+
+
+def print_pack_verification(settings: Settings, *, as_json: bool) -> int:
+    """Digests of the packs that are present; 1 if one is wrong."""
+    rows = [
+        {"pack": row.name, **asdict(check)}
+        for row in list_packs(settings.models_root)
+        if row.present
+        for check in verify_pack(row.name, settings.models_root)
+    ]
+    _print("Digests", rows, as_json)
+    return 1 if any(row.get("ok") is False for row in rows) else 0
+
+
+def _print(title: str, rows: list[dict[str, object]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
+        return
+    table = Table(title=title)
+    for column in rows[0] if rows else ("none",):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console(highlight=False).print(table)

@@ -1,0 +1,27 @@
+"""`facesets label`: a name in the registry, and the top manifest brought up to it through Dagster."""
+
+import dagster as dg
+
+from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.definitions import build_defs
+from facesets_dagster.errors import LibraryError
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.settings import Settings
+
+
+def label_faceset(settings: Settings, faceset: str, label: str | None) -> None:
+    """Names a faceset and materializes `top_manifest`."""
+    HomeResource.of(settings).library().registry.set_label(faceset, label)
+    with instance_of(settings) as instance:
+        asset = build_defs(settings).get_assets_def("top_manifest")
+        result = dg.materialize(
+            [asset],
+            instance=instance,
+            resources={"home": HomeResource.of(settings)},
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        )
+    if not result.success:
+        raise LibraryError(
+            f"The name is kept, but top_manifest failed (run {result.run_id}). Its log says why; materialize it again."
+        )

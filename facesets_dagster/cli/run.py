@@ -1,0 +1,141 @@
+"""`facesets run`: the main job through Dagster, bucket by bucket in key order, and a summary table."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.definitions import build_defs
+from facesets_dagster.errors import BucketError, SettingsError
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import folder_name, partition_key
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.settings import Settings
+
+
+@dataclass(frozen=True)
+class BucketResult:
+    """What a bucket's run came to."""
+
+    bucket: str
+    success: bool
+    run_id: str
+    metadata: dict[str, Any]
+    problem: str
+
+
+def run_buckets(settings: Settings, wanted: list[str], config: Path | None, console: Console) -> int:
+    """Runs the buckets (all with news if none is named) and prints a table; 0 only if everything passed."""
+    home = HomeResource.of(settings)
+    folders = home.buckets()
+    if wanted:
+        chosen = [_key(name, folders) for name in wanted]
+    else:
+        done = home.library().registry.folder_digests()
+        chosen = [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
+    if not folders:
+        roots = ", ".join(str(root) for root in settings.bucket_roots)
+        console.print(f"There is no bucket under {roots}. Put a folder of photos there, or `facesets sample {roots}`.")
+    run_config = _run_config(config)
+    _quiet()
+    with instance_of(settings) as instance:
+        instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
+        results = [_run(settings, bucket, run_config, instance, console) for bucket in sorted(set(chosen))]
+    if not results and folders:
+        console.print(f"Nothing to do: all {len(folders)} buckets are up to date.")
+    _summary(settings, results, console)
+    return 0 if all(result.success for result in results) else 1
+
+
+def _key(name: str, folders: dict[str, Path]) -> str:
+    """A bucket given by folder name or by partition key."""
+    name = name.rstrip("/")
+    for key in folders:
+        if name in (key, folder_name(key)):
+            return key
+    known = ", ".join(folders) or "none"
+    raise BucketError(f"There is no bucket {name!r} ({partition_key(Path(name).name or '_')!r}). Buckets here: {known}.")
+
+
+def _run_config(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"The run config {path} cannot be read ({error}). Expected YAML as in the launchpad.") from error
+    if not isinstance(config, dict):
+        raise SettingsError(f"The run config {path} holds a {type(config).__name__}, expected a mapping with `ops:`.")
+    return config
+
+
+def _quiet() -> None:
+    """Warnings and errors on the terminal, the whole story in the run's log."""
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+
+
+def _run(
+    settings: Settings, bucket: str, run_config: dict[str, Any], instance: dg.DagsterInstance, console: Console
+) -> BucketResult:
+    job = build_defs(settings, bar=True).resolve_job_def("discover_identities")
+    console.print(f"[bold]{bucket}[/bold]")
+    try:
+        result = job.execute_in_process(
+            run_config={**run_config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+            instance=instance,
+            partition_key=bucket,
+            raise_on_error=False,
+        )
+    except dg.DagsterInvalidConfigError as error:
+        raise SettingsError(f"The run config does not fit: {error}") from error
+    metadata: dict[str, Any] = {}
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        values = {key: value.value for key, value in materialization.metadata.items()}
+        metadata[materialization.asset_key.to_user_string()] = values
+    return BucketResult(bucket, result.success, result.run_id, metadata, _problem(result))
+
+
+def _problem(result: dg.ExecuteInProcessResult) -> str:
+    failures = [event for event in result.all_events if event.is_step_failure]
+    if not failures:
+        return ""
+    error = failures[0].step_failure_data
+    described = error.user_failure_data.description if error.user_failure_data else None
+    return described or (error.error.message if error.error else "failed")
+
+
+def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:
+    if results:
+        table = Table(title="Buckets")
+        for column in ("bucket", "photos", "faces", "covered", "founded", "changed", "kept", "retired", "exported", ""):
+            table.add_column(column, justify="left" if column in ("bucket", "") else "right")
+        for result in results:
+            table.add_row(*_row(result))
+        console.print(table)
+    from facesets_dagster.cli.status import library_table
+
+    library = HomeResource.of(settings).library()
+    console.print(library_table(library))
+    console.print(f"library   {library.folder}\nmanifest  {library.folder / 'manifest.json'}\nreports   {settings.reports_dir}")
+    for result in results:
+        if result.problem:
+            console.print(f"{result.bucket} failed: {result.problem}", style="red", markup=False)
+
+
+def _row(result: BucketResult) -> list[str]:
+    cache, coverage = result.metadata.get("face_cache", {}), result.metadata.get("osrc_uncovered", {})
+    sets = result.metadata.get("swap_ready_facesets", {})
+    founded, changed, retired = (sets.get(key, []) for key in ("founded", "changed", "retired"))
+    facesets = sets.get("facesets", {})
+    kept = len(facesets) - len(founded) - len(changed) - len(sets.get("revived", []))
+    note = "failed" if not result.success else ("nothing changed" if sets.get("unchanged") else "")
+    numbers = (cache.get("files", "-"), cache.get("faces", "-"), coverage.get("covered", "-"))
+    counts = (len(founded), len(changed), max(kept, 0), len(retired), sets.get("exported", "-"))
+    return [result.bucket, *(str(number) for number in (*numbers, *counts)), note]

@@ -1,0 +1,107 @@
+"""`facesets status` and `facesets verify`: what is there, and whether it is sound."""
+
+import json
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facesets_dagster.errors import BucketError
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.verification import verify_library
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.settings import Settings
+
+
+def print_status(settings: Settings, *, as_json: bool) -> None:
+    """Buckets with their state, live facesets, tombstones."""
+    home = HomeResource.of(settings)
+    library = home.library()
+    buckets = _buckets(home, library)
+    facesets = _facesets(library)
+    tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones()]
+    if as_json:
+        identities = sum(identity.live for identity in library.registry.identities())
+        value = {"buckets": buckets, "identities": identities, "facesets": facesets, "tombstones": tombstones}
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    console.print(_table("Buckets", buckets))
+    console.print(library_table(library))
+    if tombstones:
+        console.print(_table("Out of use", tombstones))
+
+
+def print_verification(settings: Settings, *, as_json: bool) -> int:
+    """The list of what is off; 1 if there is anything."""
+    library = HomeResource.of(settings).library()
+    flaws = [asdict(flaw) for flaw in verify_library(library)]
+    if as_json:
+        typer.echo(json.dumps({"sound": not flaws, "flaws": flaws}, indent=2, ensure_ascii=False))
+    elif flaws:
+        Console(highlight=False).print(_table(f"{len(flaws)} flaws", flaws))
+    else:
+        typer.echo(f"The library is sound: {len(_facesets(library))} facesets, every file as published.")
+    return 1 if flaws else 0
+
+
+def library_table(library: Library) -> Table:
+    """Live facesets as a table."""
+    return _table("Facesets", _facesets(library))
+
+
+def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
+    done = library.registry.folder_digests()
+    runs = {run.bucket: run for run in library.registry.bucket_runs()}
+    rows: list[dict[str, object]] = []
+    folders = home.buckets()
+    for bucket in sorted(folders.keys() | runs.keys()):
+        run = runs.get(bucket)
+        try:
+            listing = home.listing(bucket)
+            files, state = len(listing.files), "up to date" if listing.digest() == done.get(bucket) else "stale"
+        except BucketError:
+            files, state = None, "absent"
+        rows.append(
+            {
+                "bucket": bucket,
+                "files": files,
+                "faces": len(library.registry.decisions(bucket)) if run else None,
+                "last_run": run.finished_at if run else None,
+                "run_id": run.run_id if run else None,
+                "state": state if run or state == "absent" else "new",
+            }
+        )
+    return rows
+
+
+def _facesets(library: Library) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for identity in sorted(library.registry.identities(), key=lambda identity: identity.name):
+        if identity.live:
+            manifest = read_manifest(library.folder / identity.name)
+            faces, excluded = manifest.get("faces", []), manifest.get("excluded", [])
+            assert isinstance(faces, list)
+            assert isinstance(excluded, list)
+            rows.append(
+                {
+                    "faceset": identity.name,
+                    "person": identity.label,
+                    "kind": identity.kind,
+                    "bucket": identity.bucket,
+                    "input": len(faces) + len(excluded),
+                    "exported": len(faces),
+                }
+            )
+    return rows
+
+
+def _table(title: str, rows: list[dict[str, object]]) -> Table:
+    table = Table(title=title)
+    for column in rows[0] if rows else ("none",):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    return table

@@ -1,0 +1,141 @@
+"""Integrity of the whole library: files against manifests, manifests against registry, funnels against caches."""
+
+import hashlib
+import io
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.faces.face_id import sha256_of
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.numbering import number_of, read_manifest
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Something that is off, and what to do about it."""
+
+    where: str
+    what: str
+    advice: str
+
+
+_REPUBLISH = "Restore the folder from a backup, or move it away and materialize swap_ready_facesets of its bucket."
+
+
+def verify_library(library: Library) -> list[Flaw]:
+    """Everything that is off; an empty list is a sound library."""
+    identities = library.registry.identities()
+    flaws: list[Flaw] = []
+    if library.registry.owes_moves():
+        flaws.append(Flaw("registry", "an interrupted publication owes moves", "Run any bucket; it finishes them."))
+    for identity in identities:
+        if identity.live:
+            flaws += _faceset_flaws(library, identity)
+    flaws += _number_flaws(library, identities)
+    flaws += _manifest_flaws(library, identities)
+    for run in library.registry.bucket_runs():
+        flaws += _funnel_flaws(library, run.bucket)
+    return flaws
+
+
+def _faceset_flaws(library: Library, identity: Identity) -> list[Flaw]:
+    folder = library.folder / identity.name
+    path = folder / "manifest.json"
+    if not path.exists():
+        return [Flaw(str(path), f"missing although {identity.name} is live", _REPUBLISH)]
+    if sha256_of(path) != library.registry.manifest_sha256(identity.name):
+        return [Flaw(str(path), "differs from the digest in the registry", _REPUBLISH)]
+    manifest = read_manifest(folder)
+    files = manifest["files"]
+    faces = manifest["faces"]
+    assert isinstance(files, dict)
+    assert isinstance(faces, list)
+    wanted = {**files, **{face["file"]: face["sha256"] for face in faces}}
+    flaws = [
+        Flaw(str(folder / name), "missing" if not (folder / name).exists() else "changed since it was published", _REPUBLISH)
+        for name, digest in sorted(wanted.items())
+        if not (folder / name).exists() or sha256_of(folder / name) != digest
+    ]
+    return flaws or _content_flaws(folder, identity, faces)
+
+
+def _content_flaws(folder: Path, identity: Identity, faces: list[dict[str, object]]) -> list[Flaw]:
+    """The archives hold the pictures, the vectors belong to them, the registry has the same centroid."""
+    flaws: list[Flaw] = []
+    digests = [face["sha256"] for face in faces]
+    with zipfile.ZipFile(io.BytesIO((folder / f"{identity.name}.fsz").read_bytes())) as archive:
+        packed = [hashlib.sha256(archive.read(name)).hexdigest() for name in sorted(archive.namelist())]
+    if packed != digests:
+        flaws.append(Flaw(str(folder / f"{identity.name}.fsz"), "holds other pictures than faces/", _REPUBLISH))
+    with np.load(folder / f"{identity.name}.npz", allow_pickle=False) as vectors:
+        same_ids = vectors["face_ids"].tolist() == [face["face_id"] for face in faces]
+        same_centroid = identity.centroid is not None and np.array_equal(vectors["centroid"], identity.centroid)
+    if not same_ids or not same_centroid:
+        flaws.append(Flaw(str(folder / f"{identity.name}.npz"), "does not fit manifest and registry", _REPUBLISH))
+    return flaws
+
+
+def _number_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
+    flaws: list[Flaw] = []
+    owners = Counter(identity.number for identity in identities if identity.kind != "era")
+    for number, count in owners.items():
+        if count > 1:
+            flaws.append(Flaw("registry", f"number {number} has {count} owners", "Report this as a defect."))
+    graves = {tombstone.name for tombstone in library.registry.tombstones()}
+    for identity in identities:
+        if identity.live == (identity.name in graves):
+            flaws.append(Flaw("registry", f"{identity.name} and its tombstone contradict", "Report this as a defect."))
+    known = {identity.name for identity in identities if identity.live}
+    listed = {str(entry.get("name")) for entry in _facesets(library)}
+    if library.folder.is_dir():
+        for folder in sorted(library.folder.iterdir()):
+            if folder.is_dir() and number_of(folder.name) is not None and folder.name not in known | listed:
+                flaws.append(
+                    Flaw(str(folder), "unknown to registry and manifest", "Move it away, or adopt it by FACESETS_LEGACY.")
+                )
+    return flaws
+
+
+def _facesets(library: Library) -> list[dict[str, object]]:
+    entries = read_manifest(library.folder).get("facesets", [])
+    if not isinstance(entries, list):
+        raise LibraryCorrupt(f"`facesets` in {library.folder / 'manifest.json'} is not a list. Mend the file.")
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _manifest_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
+    listed = {str(entry.get("name")): entry.get("sha256") for entry in _facesets(library)}
+    advice = "Materialize top_manifest."
+    flaws = []
+    for identity in identities:
+        wanted = library.registry.manifest_sha256(identity.name) if identity.live else None
+        if listed.get(identity.name) != wanted:
+            state = "is live" if identity.live else "is out of use"
+            flaws.append(Flaw("manifest.json", f"{identity.name} {state}, the manifest says otherwise", advice))
+    return flaws
+
+
+def _funnel_flaws(library: Library, bucket: str) -> list[Flaw]:
+    """Every exported face of the funnel stands in its faceset's manifest, and the other way round."""
+    decisions = library.registry.decisions(bucket)
+    exported = {
+        (identity, face_id)
+        for identity, face_id, state in decisions.select("identity", "face_id", "state").iter_rows()
+        if state == "exported"
+    }
+    published = set()
+    for identity in library.registry.identities():
+        if identity.live and identity.bucket == bucket:
+            faces = read_manifest(library.folder / identity.name).get("faces", [])
+            assert isinstance(faces, list)
+            published |= {(identity.name, face["face_id"]) for face in faces}
+    if exported == published:
+        return []
+    what = f"the funnel has {len(exported)} exported faces, the facesets of the bucket hold {len(published)}"
+    return [Flaw(bucket, what, "Materialize swap_ready_facesets of the bucket.")]
