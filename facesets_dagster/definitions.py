@@ -1,5 +1,8 @@
 """What Dagster loads: assembly only. `build_defs` gives tests and the command line the same graph."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from facesets_dagster.assets.bucket_folder import bucket_folder
@@ -30,8 +33,13 @@ ASSETS = (
 )
 
 
-def build_defs(settings: Settings, *, bar: bool = False) -> dg.Definitions:
-    """All definitions for one home. `bar`: draw a progress bar on the terminal."""
+def build_defs(
+    settings: Settings, *, bar: bool = False, overrides: Mapping[str, dg.ConfigurableResource[Any]] | None = None
+) -> dg.Definitions:
+    """All definitions for one home.
+
+    `bar`: draw a progress bar on the terminal. `overrides`: resources to use instead, by key.
+    """
     on = recorded_automation(settings)
     return dg.Definitions(
         assets=ASSETS,
@@ -43,6 +51,7 @@ def build_defs(settings: Settings, *, bar: bool = False) -> dg.Definitions:
             "embedder": EmbedderResource.of(settings),
             "progress": ProgressResource(bar=bar),
             "tables": TableIOManager(folder=str(settings.cache_dir / "tables")),
+            **(overrides or {}),
         },
         # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
         executor=dg.in_process_executor,

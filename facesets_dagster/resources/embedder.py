@@ -1,0 +1,74 @@
+"""The face models as a resource: configuration now, sessions when the first photo needs them, once per process."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
+from facesets_dagster.home import recorded_pack
+from facesets_dagster.settings import Settings
+
+
+class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Which models run, where, and how wide."""
+
+    model_pack: str = Field(description="`embedded`, an insightface pack's name, or a folder with ONNX files.")
+    models_root: str = Field(description="Packs lie under `models/<pack>/` in here.")
+    providers: str | None = Field(
+        default=None,
+        description=(
+            "cpu, cuda, tensorrt, coreml, or ONNX Runtime names separated by commas. null = the GPU where the "
+            "installed onnxruntime is built for one. A provider that was asked for and not obtained fails the run."
+        ),
+    )
+    det_size: int = Field(
+        default=640, ge=64, le=4096, multiple_of=32, description="Side of the detector's input, px; part of model_id."
+    )
+    workers: int = Field(default=0, ge=0, le=256, description="Photos in work at once; 0 = one per CPU core.")
+    threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
+    recogniser_batch: int = Field(default=16, ge=1, le=1024, description="Faces per call of the recogniser.")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "EmbedderResource":
+        """The resource for these settings; the pack is the home's."""
+        return cls(
+            model_pack=recorded_pack(settings), models_root=str(settings.models_root), providers=settings.providers
+        )
+
+    def pack(self) -> ModelPack:
+        """What identifies the models; opens no session."""
+        from facesets_dagster.embedding.load import describe_pack
+
+        return describe_pack(self.model_pack, models_root=Path(self.models_root), det_size=self.det_size)
+
+    def thresholds(self) -> PackThresholds:
+        """The pack's calibrated numbers."""
+        return thresholds_for(self.pack())
+
+    def embedder(self) -> Embedder:
+        """The loaded models: the same object for the same configuration, whoever asks and from whichever thread."""
+        import onnxruntime
+
+        from facesets_dagster.embedding.load import load_embedder
+        from facesets_dagster.settings import provider_names
+
+        return load_embedder(
+            self.model_pack,
+            models_root=Path(self.models_root),
+            providers=provider_names(self.providers, onnxruntime.get_available_providers()),
+            det_size=self.det_size,
+            threads=self.threads,
+            recogniser_batch=self.recogniser_batch,
+        )
+
+    def worker_count(self) -> int:
+        """Photos in work at once."""
+        return self.workers or os.cpu_count() or 1
+
+    def describe(self) -> dict[str, str]:
+        """For the metadata of assets."""
+        pack = self.pack()
+        return {"model_pack": pack.name, "model_id": pack.model_id}

@@ -1,0 +1,129 @@
+"""A fake face model that really looks at pixels, and photos drawn for it.
+
+A fake face is a saturated, textured square on a grey photo: its hue says who it is, its saturation which variant of
+them. Detection finds the squares, embedding turns hue and saturation into a vector; both survive cropping and scaling.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
+from facesets_dagster.embedding.thresholds import ARCFACE, PackThresholds
+from facesets_dagster.resources.embedder import EmbedderResource
+
+PACK = ModelPack("fake", "fa4efa4efa4efa4e", 640, 16, "none", "none")
+HUES = 18
+
+
+@dataclass(frozen=True)
+class FakeFace:
+    """A face to draw."""
+
+    person: int
+    """0..17."""
+    variant: float
+    """-1..1: where in the person's spread of looks."""
+    x: int = 60
+    y: int = 60
+    size: int = 160
+
+
+def draw_photo(faces: Sequence[FakeFace], *, seed: int = 0, width: int = 640, height: int = 480) -> NDArray[np.uint8]:
+    """A photo (h, w, 3), BGR."""
+    rng = np.random.default_rng(seed)
+    image = np.repeat(rng.integers(90, 130, (height, width, 1), np.uint8), 3, axis=2)
+    for face in faces:
+        hsv = np.empty((face.size, face.size, 3), np.uint8)
+        hsv[..., 0] = face.person * 10 + 4
+        hsv[..., 1] = round(190 + 50 * face.variant)
+        hsv[..., 2] = rng.integers(150, 250, (face.size, face.size))
+        image[face.y : face.y + face.size, face.x : face.x + face.size] = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    return image
+
+
+def png_bytes(image: NDArray[np.uint8]) -> bytes:
+    """The photo as a PNG file."""
+    stream = io.BytesIO()
+    Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def write_photo(path: Path, faces: Sequence[FakeFace], *, seed: int = 0) -> Path:
+    """Writes a drawn photo."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png_bytes(draw_photo(faces, seed=seed)))
+    return path
+
+
+def write_person(folder: Path, person: int, count: int, *, first: int = 0) -> None:
+    """`count` portraits of one person, all different looks."""
+    for index in range(first, first + count):
+        variant = -0.9 + 1.8 * ((index * 7) % 20) / 19
+        write_photo(folder / f"p{person:02d}_{index:03d}.png", [FakeFace(person, variant)], seed=1000 * person + index)
+
+
+class FakeEmbedder:
+    """Implements `Embedder` on drawn photos."""
+
+    pack = PACK
+    providers = ("CPUExecutionProvider",)
+
+    def __init__(self) -> None:
+        self.detected = 0
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        self.detected += 1
+        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+        mask = (hsv[..., 1] > 100).astype(np.uint8)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        boxes = [stats[i, :4] for i in range(1, count) if stats[i, 4] >= 400]
+        boxes.sort(key=lambda box: (-box[2] * box[3], box[0], box[1]))
+        bbox = np.array([[x, y, x + w, y + h] for x, y, w, h in boxes], np.float32).reshape(-1, 4)
+        sides = (bbox[:, 2:] - bbox[:, :2])[:, None]
+        places = np.array([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.8], [0.65, 0.8]], np.float32)
+        return Detections(bbox, bbox[:, None, :2] + places * sides, np.full(len(bbox), 0.9, np.float32))
+
+    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.array([self._vector(image, points) for points in kps], np.float32).reshape(-1, PACK.dim)
+
+    def _vector(self, image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
+        (x1, y1), (x2, y2) = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
+        hsv = cv2.cvtColor(image[y1 : y2 + 1, x1 : x2 + 1], cv2.COLOR_BGR2HSV).reshape(-1, 3)
+        person = int(np.median(hsv[:, 0])) // 10
+        variant = (float(np.median(hsv[:, 1])) - 190) / 50
+        return 20 * person_vector(person, variant)
+
+
+def person_vector(person: int, variant: float) -> NDArray[np.float64]:
+    """Unit vector (16,) of a look: looks of one person lie on an arc of +-45 degrees, people are far apart."""
+    rng = np.random.default_rng(person)
+    basis, _ = np.linalg.qr(rng.normal(size=(PACK.dim, 2)))
+    angle = variant * np.pi / 4
+    return basis[:, 0] * np.cos(angle) + basis[:, 1] * np.sin(angle)
+
+
+class FakeEmbedderResource(EmbedderResource):
+    """The embedder resource of the tests: the real one's shape, the fake model."""
+
+    model_pack: str = "fake"
+    models_root: str = "none"
+
+    def pack(self) -> ModelPack:
+        return PACK
+
+    def thresholds(self) -> PackThresholds:
+        return ARCFACE
+
+    def embedder(self) -> Embedder:
+        return _EMBEDDER
+
+
+_EMBEDDER = FakeEmbedder()
+
