@@ -18,7 +18,7 @@ from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
 from facesets_dagster.embedding.thresholds import ARCFACE, PackThresholds
 from facesets_dagster.resources.embedder import EmbedderResource
 
-PACK = ModelPack("fake", "fa4efa4efa4efa4e", 640, 16, "none", "none")
+PACK = ModelPack("fake", "fa4efa4efa4efa4e", 640, 64, "none", "none")
 HUES = 18
 
 
@@ -102,7 +102,7 @@ class FakeEmbedder:
 
 
 def person_vector(person: int, variant: float) -> NDArray[np.float64]:
-    """Unit vector (16,) of a look: looks of one person lie on an arc of +-45 degrees, people are far apart."""
+    """Unit vector (64,) of a look: looks of one person lie on an arc of +-45 degrees, people are far apart."""
     rng = np.random.default_rng(person)
     basis, _ = np.linalg.qr(rng.normal(size=(PACK.dim, 2)))
     angle = variant * np.pi / 4
