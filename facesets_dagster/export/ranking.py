@@ -14,11 +14,13 @@ def rank_scores(candidates: pl.DataFrame) -> NDArray[np.float64]:
     `face_short` and `blur` are scaled on a log axis: a face of 400 px is not four times as useful as one of 100 px.
     """
     scores = np.zeros(len(candidates))
+    if candidates.is_empty():
+        return scores
     for column, weight in RANK_WEIGHTS.items():
         values = candidates[column].to_numpy().astype(np.float64)
         if column in ("face_short", "blur"):
             values = np.log1p(values)
-        span = values.max(initial=0) - values.min(initial=0) if len(values) else 0.0
+        span = np.ptp(values)
         scaled = (values - values.min()) / span if span > 0 else np.ones_like(values)
         scores += weight * scaled
     return scores

@@ -1,0 +1,136 @@
+"""Curation, crops, archives: what ends up in a faceset's folder."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facesets_dagster.export.crop import CropPlan, crop_plans, square_crop
+from facesets_dagster.export.curation import ExportParameters, curate
+from facesets_dagster.export.folder import flat_zip
+from facesets_dagster.export.png import encode_png, read_lineage
+from facesets_dagster.export.ranking import RANK_WEIGHTS, rank_scores
+
+PARAMETERS = ExportParameters(100, 0.45, 0.95, 8, 512, 0.5)
+
+
+def members(**columns: list[object]) -> pl.DataFrame:
+    count = len(next(iter(columns.values())))
+    base: dict[str, object] = {
+        "face_id": [f"f{i}" for i in range(count)],
+        "sha256": [f"s{i}" for i in range(count)],
+        "face_short": [200.0] * count,
+        "det_score": [0.9] * count,
+        "blur": [100.0] * count,
+        "frontality": [1.0] * count,
+        "symmetry": [1.0] * count,
+        "embedding": [[1.0, 0.0]] * count,
+    }
+    return pl.DataFrame({**base, **columns}, schema_overrides={"embedding": pl.Array(pl.Float32, 2)})
+
+
+def test_of_two_faces_of_one_photo_the_nearer_to_the_centroid_stays() -> None:
+    rows = members(sha256=["s", "s", "t"], embedding=[[1, 0.0], [1, 0.5], [1, -0.1]])
+    curated = curate(rows, PARAMETERS)
+    assert {face: verdict.state for face, verdict in curated.excluded.items()} == {"f1": "same_photo"}
+
+
+def test_small_faces_fall_at_the_export_gate_with_their_size() -> None:
+    curated = curate(members(face_short=[99.5, 100.0]), PARAMETERS)
+    verdict = curated.excluded["f0"]
+    assert (verdict.state, verdict.value, verdict.threshold) == ("below_export_gate:face_short", 99.5, 100)
+    assert curated.candidates["face_id"].to_list() == ["f1"]
+
+
+def test_members_far_from_the_centroid_are_export_outliers() -> None:
+    curated = curate(members(embedding=[[1, 0.0], [1, 0.1], [1, -0.1], [0.0, 1]]), PARAMETERS)
+    assert list(curated.excluded) == ["f3"]
+    assert curated.excluded["f3"].state == "export_outlier"
+
+
+def test_nobody_is_lost_between_candidates_and_excluded() -> None:
+    rows = members(face_short=[50.0, 200.0, 300.0], sha256=["a", "a", "b"])
+    curated = curate(rows, PARAMETERS)
+    assert sorted([*curated.excluded, *curated.candidates["face_id"]]) == ["f0", "f1", "f2"]
+
+
+def test_the_weights_are_the_legacy_ones_and_sum_to_one() -> None:
+    assert RANK_WEIGHTS == {"det_score": 0.3, "face_short": 0.2, "blur": 0.2, "frontality": 0.15, "symmetry": 0.15}
+    assert sum(RANK_WEIGHTS.values()) == pytest.approx(1)
+
+
+def test_the_best_in_everything_scores_one_and_the_worst_zero() -> None:
+    rows = members(
+        det_score=[0.6, 0.9, 0.7], face_short=[100.0, 300.0, 200.0], blur=[50.0, 500.0, 90.0],
+        frontality=[0.1, 1.0, 0.5], symmetry=[0.2, 0.9, 0.5],
+    )  # fmt: skip
+    scores = rank_scores(rows)
+    assert scores[0] == pytest.approx(0)
+    assert scores[1] == pytest.approx(1)
+    assert 0 < scores[2] < 1
+
+
+def gradient(height: int, width: int) -> np.ndarray:
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 0] = np.linspace(0, 255, width)[None]
+    image[..., 1] = np.linspace(0, 255, height)[:, None]
+    return image
+
+
+def test_a_crop_is_the_box_with_half_its_longer_side_around_it() -> None:
+    image = gradient(400, 400)
+    crop = square_crop(image, np.array([150, 160, 250, 240], np.float32), np.zeros((0, 4), np.float32),
+                       CropPlan(0.5, "reflect", False), 200)  # fmt: skip
+    assert crop.shape == (200, 200, 3)
+    assert np.array_equal(crop, image[100:300, 100:300])
+
+
+@given(
+    x=st.floats(-60, 110), y=st.floats(-60, 90), w=st.floats(2, 150), h=st.floats(2, 150),
+    border=st.sampled_from(["reflect", "replicate"]), padding=st.floats(0, 2),
+)  # fmt: skip
+def test_any_box_that_touches_the_photo_gives_a_square(
+    x: float, y: float, w: float, h: float, border: str, padding: float
+) -> None:
+    box = np.array([x, y, max(x + w, 1), max(y + h, 1)], np.float32)
+    crop = square_crop(gradient(100, 120), box, np.zeros((0, 4), np.float32), CropPlan(padding, border, False), 64)
+    assert crop.shape == (64, 64, 3)
+
+
+def test_painting_out_leaves_the_face_and_smooths_the_neighbour() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    face, other = np.array([100, 100, 200, 200], np.float32), np.array([[210, 100, 290, 200]], np.float32)
+    plain = square_crop(image, face, other, CropPlan(0.5, "replicate", False), 200)
+    painted = square_crop(image, face, other, CropPlan(0.5, "replicate", True), 200)
+    assert np.array_equal(painted[50:150, 50:150], plain[50:150, 50:150])
+    assert painted[60:140, 175:195].std() < 0.3 * plain[60:140, 175:195].std()
+
+
+def test_the_wanted_crop_is_tried_first_and_the_rest_get_tighter() -> None:
+    plans = list(crop_plans(0.5))
+    assert plans[0] == CropPlan(0.5, "reflect", False)
+    paddings = [plan.padding for plan in plans]
+    assert paddings == sorted(paddings, reverse=True)
+
+
+def test_a_png_carries_its_lineage_and_its_bytes_depend_on_nothing_else(tmp_path: Path) -> None:
+    lineage = {"face_id": "ä-1", "bbox": [1.0, 2.0]}
+    data = encode_png(gradient(8, 8), lineage)
+    assert data == encode_png(gradient(8, 8), dict(reversed(lineage.items())))
+    (tmp_path / "a.png").write_bytes(data)
+    assert read_lineage(tmp_path / "a.png") == json.loads(json.dumps(lineage))
+
+
+def test_an_archive_is_flat_and_the_same_every_time() -> None:
+    pictures = {"0002.png": b"two", "0001.png": b"one"}
+    data = flat_zip(pictures)
+    assert data == flat_zip(dict(reversed(pictures.items())))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["0001.png", "0002.png"]
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
