@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from facesets_dagster.partitions import SOURCE_BUCKET
 
 MAIN_CHAIN = (
     "face_cache",
@@ -16,7 +15,6 @@ MAIN_CHAIN = (
 discover_identities = dg.define_asset_job(
     name="discover_identities",
     selection=list(MAIN_CHAIN),
-    partitions_def=SOURCE_BUCKET,
     description=(
         "The main chain for one bucket: faces are read, known people set aside, the rest clustered, published as "
         "numbered face sets and entered into the manifest."

@@ -1,10 +1,15 @@
 """The photos themselves, as they lie on disk: the source of everything."""
 
+import warnings
+
 import dagster as dg
 
 from facesets_dagster.assets.shape import GROUP
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
+
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*observable_source_asset")
 
 
 @dg.observable_source_asset(

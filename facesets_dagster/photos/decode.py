@@ -1,0 +1,130 @@
+"""Bytes of a photo file to upright BGR pixels, or a `PhotoError` with a stable reason.
+
+The format is told by the content, never by the suffix. Pillow (with pillow-heif) decodes everything but PSD/PSB, whose
+merged picture psd-tools reads. Alpha is composited on white; 16-bit and float samples are scaled to 8 bit.
+
+Truncation: Pillow's switch for damaged files is global, so it is on for good, and a photo is decoded twice only if its
+file looks cut off.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+
+from facesets_dagster.errors import PhotoError
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .jp2 .mpo .png .apng .webp .bmp .dib .tif .tiff .gif .heic .heif .hif .heics "
+    ".avif .avifs .psd .psb .ico .tga .ppm .pgm .pbm".split()
+)
+
+pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = None  # decode_photo checks the header itself, against the run's own limit
+# Pillow 13 reads it per decode; it is never toggled, which would not be thread-safe.
+ImageFile.LOAD_TRUNCATED_IMAGES = True
+warnings.filterwarnings("ignore", module="PIL")
+
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """A photo as the detector wants it."""
+
+    image: NDArray[np.uint8]
+    """(h, w, 3), BGR, upright, contiguous."""
+    format: str
+    """`JPEG`, `PSD`, ..."""
+    truncated: bool
+    """Decoded in part only."""
+
+
+def is_photo_name(name: str) -> bool:
+    """True if a file's suffix is one of a photo format."""
+    return "." + name.lower().rpartition(".")[2] in SUFFIXES
+
+
+def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
+    """Decodes a photo. Raises `PhotoError` (`empty`, `not_an_image`, `unreadable`, `too_large`) and nothing else."""
+    if not data:
+        raise PhotoError("empty", "the file has no bytes")
+    try:
+        if data[:4] == b"8BPS":
+            return _decode_psd(data, max_pixels)
+        return _decode_pillow(data, max_pixels)
+    except PhotoError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise PhotoError("not_an_image", "no decoder knows this content") from None
+    except MemoryError as error:
+        raise PhotoError("too_large", "not enough memory to decode it") from error
+    except Exception as error:  # Decoders of damaged files raise whatever their parsers run into; one boundary for all.
+        raise PhotoError("unreadable", f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _decode_pillow(data: bytes, max_pixels: int) -> DecodedPhoto:
+    with Image.open(io.BytesIO(data)) as picture:
+        _require_size(picture.width, picture.height, max_pixels)
+        kind = str(picture.format)
+        truncated = _looks_cut_off(data, kind)
+        picture.load()
+        upright = ImageOps.exif_transpose(picture)
+        return DecodedPhoto(_bgr(upright), kind, truncated)
+
+
+def _looks_cut_off(data: bytes, kind: str) -> bool:
+    """True if the end that the format prescribes is missing."""
+    if kind in ("JPEG", "MPO"):
+        return b"\xff\xd9" not in data[-65536:]
+    if kind == "PNG":
+        return b"IEND" not in data[-65536:]
+    if kind == "GIF":
+        return b"\x3b" not in data[-1024:]
+    if kind == "WEBP":
+        return len(data) < 8 + int.from_bytes(data[4:8], "little")
+    return False
+
+
+def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
+    height, width = int.from_bytes(data[14:18], "big"), int.from_bytes(data[18:22], "big")
+    _require_size(width, height, max_pixels)
+    from psd_tools import PSDImage
+
+    psd = PSDImage.open(io.BytesIO(data))
+    picture = psd.topil() if psd.has_preview() else None
+    picture = picture or psd.composite()
+    if picture is None:
+        raise PhotoError("unreadable", "a PSD without a merged picture and without layers to make one of")
+    return DecodedPhoto(_bgr(picture), "PSB" if data[5] == 2 else "PSD", False)
+
+
+def _require_size(width: int, height: int, max_pixels: int) -> None:
+    if width < 1 or height < 1:
+        raise PhotoError("unreadable", f"{width} x {height} pixels")
+    if width * height > max_pixels:
+        raise PhotoError("too_large", f"{width} x {height} = {width * height} pixels, at most {max_pixels} are read")
+
+
+def _bgr(picture: Image.Image) -> NDArray[np.uint8]:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        picture = _eight_bit(picture)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    rgb = np.asarray(picture.convert("RGB"), np.uint8)
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """16-bit samples by their upper byte, other ranges stretched from black to white."""
+    values = np.asarray(picture).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if picture.mode.startswith("I") and low >= 0 and 255 < high <= 65535:
+        low, high = 0.0, 65535.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0 if high > 1 else 1.0
+    scaled = (values - low) / max(high - low, 1e-9) * 255
+    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))
