@@ -19,6 +19,8 @@ from facesets_dagster.resources.home import HomeResource
     code_version=CODE_VERSION,
     retry_policy=RETRY,
     io_manager_key="tables",
+    # Said here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
+    dagster_type=dg.PythonObjectDagsterType(pl.DataFrame, name="CentroidTable"),
     check_specs=[
         dg.AssetCheckSpec(
             "no_number_twice", asset="existing_centroids", blocking=True, description="Every number has one owner."

@@ -79,7 +79,7 @@ def osrc_clusters(
     osrc_uncovered: pl.DataFrame,
     home: HomeResource,
     embedder: EmbedderResource,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> dg.MaterializeResult[pl.DataFrame]:
     """The faces that are neither covered nor own members, clustered by average linkage and gated.
 
     The partition is that of average linkage on cosine distance cut at `cluster_distance`. Inside each cluster faces below

@@ -51,7 +51,7 @@ def osrc_uncovered(
     existing_centroids: pl.DataFrame,
     home: HomeResource,
     embedder: EmbedderResource,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> dg.MaterializeResult[pl.DataFrame]:
     """Nearest identity and cosine distance of every face of a bucket, and which faces are covered.
 
     A face within `cover_distance` of an identity that another bucket founded is covered and set aside. The bucket's own
