@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-
 MAIN_CHAIN = (
     "face_cache",
     "existing_centroids",

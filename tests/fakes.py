@@ -126,4 +126,3 @@ class FakeEmbedderResource(EmbedderResource):
 
 
 _EMBEDDER = FakeEmbedder()
-

@@ -8,7 +8,6 @@ from facesets_dagster.assets.shape import GROUP
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 
-
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*observable_source_asset")
 
 

@@ -130,5 +130,8 @@ def _described(
 def _failed_list(failed: pl.DataFrame) -> str:
     if failed.is_empty():
         return "Every photo could be used."
-    rows = [f"| `{path}` | {status} | {detail} |" for path, status, detail in failed.select("path", "status", "detail").rows()]
+    rows = [
+        f"| `{path}` | {status} | {detail} |"
+        for path, status, detail in failed.select("path", "status", "detail").rows()
+    ]
     return "\n".join(["| photo | reason | detail |", "| --- | --- | --- |", *rows[:200]])

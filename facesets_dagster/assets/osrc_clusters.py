@@ -33,7 +33,10 @@ class OsrcClustersConfig(dg.Config):
         description="A new cluster whose centroid is this near to a live identity founds nothing. null = cover_distance.",
     )
     outlier_distance: float | None = Field(
-        default=None, ge=0, le=2, description="Faces farther from their cluster's centroid are outliers. null = pack (0.55)."
+        default=None,
+        ge=0,
+        le=2,
+        description="Faces farther from their cluster's centroid are outliers. null = pack (0.55).",
     )
     outlier_min_size: int = Field(default=4, ge=1, description="Smaller clusters have no outliers.")
     min_face_short_px: float = Field(default=90, ge=0, description="Gate: shorter side of the bbox, px.")
@@ -98,14 +101,18 @@ def osrc_clusters(
     table = table.with_columns(parameters=pl.lit(json.dumps(identity_parameters, sort_keys=True)))
     clustered = table.filter(pl.col("cluster") >= 0)
     states = dict(table.group_by("state").len().sort("state").iter_rows())
-    context.log.info(f"{bucket}: mode {mode}, {len(clustered)} faces in {clustered['cluster'].n_unique()} clusters, {states}")
+    context.log.info(
+        f"{bucket}: mode {mode}, {len(clustered)} faces in {clustered['cluster'].n_unique()} clusters, {states}"
+    )
     sizes = clustered.group_by("cluster").len().sort("cluster")["len"].to_list()
     return dg.MaterializeResult(
         value=table,
         data_version=frame_version(table),
         metadata={
             "dagster/row_count": len(table),
-            "dagster/column_schema": table_columns(table, {**CLUSTER_COLUMNS, "parameters": "numbers of this run, JSON"}),
+            "dagster/column_schema": table_columns(
+                table, {**CLUSTER_COLUMNS, "parameters": "numbers of this run, JSON"}
+            ),
             "mode": mode,
             "faces_clustered": len(clustered),
             "clusters": clustered["cluster"].n_unique(),

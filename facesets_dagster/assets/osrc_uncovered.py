@@ -69,9 +69,7 @@ def osrc_uncovered(
     ids = faces["face_id"].to_list()
     coverage = cover(normalised(faces["embedding"].to_numpy()), ids, bucket, identities, members)
     generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
-    table = coverage_table(
-        ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id
-    )
+    table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
     context.log.info(
         f"{bucket}: {len(table)} faces, {table['covered'].sum()} covered at {distance}, "
         f"{table['member_of'].is_not_null().sum()} members already, {table['ambiguous_with'].is_not_null().sum()} ambiguous"

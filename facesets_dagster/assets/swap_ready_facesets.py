@@ -30,7 +30,10 @@ class SwapReadyFacesetsConfig(dg.Config):
         default=None, ge=0, le=2, description="Members farther from the centroid are not exported. null = pack (0.45)."
     )
     near_duplicate_similarity: float | None = Field(
-        default=None, ge=-1, le=1, description="Cosine similarity from which of two faces the better one is kept. null = pack (0.95)."
+        default=None,
+        ge=-1,
+        le=1,
+        description="Cosine similarity from which of two faces the better one is kept. null = pack (0.95).",
     )
     top_n: int = Field(default=8, ge=1, description="Faces in the `_top.fsz`.")
     crop_px: int = Field(default=512, ge=64, le=4096, description="Side of the PNGs, px.")

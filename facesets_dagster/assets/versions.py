@@ -31,7 +31,6 @@ def table_columns(frame: pl.DataFrame, descriptions: dict[str, str]) -> dg.Table
     """Column names, types and descriptions of a frame."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name, str(dtype), description=descriptions.get(name))
-            for name, dtype in frame.schema.items()
+            dg.TableColumn(name, str(dtype), description=descriptions.get(name)) for name, dtype in frame.schema.items()
         ]
     )

@@ -32,7 +32,10 @@ def print_doctor(settings: Settings, *, as_json: bool) -> int:
 
 def print_packs(settings: Settings, *, as_json: bool) -> None:
     """Packs and where they are."""
-    rows = [{key: str(value) if key == "folder" and value else value for key, value in asdict(row).items()} for row in list_packs(settings.models_root)]
+    rows = [
+        {key: str(value) if key == "folder" and value else value for key, value in asdict(row).items()}
+        for row in list_packs(settings.models_root)
+    ]
     _print("Model packs", rows, as_json)
 
 

@@ -60,7 +60,9 @@ def _key(name: str, folders: dict[str, Path]) -> str:
         if name in (key, folder_name(key)):
             return key
     known = ", ".join(folders) or "none"
-    raise BucketError(f"There is no bucket {name!r} ({partition_key(Path(name).name or '_')!r}). Buckets here: {known}.")
+    raise BucketError(
+        f"There is no bucket {name!r} ({partition_key(Path(name).name or '_')!r}). Buckets here: {known}."
+    )
 
 
 def _run_config(path: Path | None) -> dict[str, Any]:
@@ -69,7 +71,9 @@ def _run_config(path: Path | None) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"The run config {path} cannot be read ({error}). Expected YAML as in the launchpad.") from error
+        raise SettingsError(
+            f"The run config {path} cannot be read ({error}). Expected YAML as in the launchpad."
+        ) from error
     if not isinstance(config, dict):
         raise SettingsError(f"The run config {path} holds a {type(config).__name__}, expected a mapping with `ops:`.")
     return config
@@ -123,7 +127,9 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
 
     library = HomeResource.of(settings).library()
     console.print(library_table(library))
-    console.print(f"library   {library.folder}\nmanifest  {library.folder / 'manifest.json'}\nreports   {settings.reports_dir}")
+    console.print(
+        f"library   {library.folder}\nmanifest  {library.folder / 'manifest.json'}\nreports   {settings.reports_dir}"
+    )
     for result in results:
         if result.problem:
             console.print(f"{result.bucket} failed: {result.problem}", style="red", markup=False)

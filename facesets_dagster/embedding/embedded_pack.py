@@ -44,7 +44,9 @@ class EmbeddedEmbedder:
         """SFace on aligned faces, RGB 0..255."""
         vectors = [np.zeros((0, self._pack.dim), np.float32)]
         for start in range(0, len(kps), self._batch):
-            faces = [cv2.cvtColor(align(image, points), cv2.COLOR_BGR2RGB) for points in kps[start : start + self._batch]]
+            faces = [
+                cv2.cvtColor(align(image, points), cv2.COLOR_BGR2RGB) for points in kps[start : start + self._batch]
+            ]
             blob = np.ascontiguousarray(np.stack(faces).transpose(0, 3, 1, 2), np.float32)
             name = self._recogniser.get_inputs()[0].name
             vectors.append(np.asarray(self._recogniser.run(None, {name: blob})[0], np.float32))

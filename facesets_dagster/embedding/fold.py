@@ -41,9 +41,7 @@ def fold_block_quantised(data: bytes, *, free_batch: bool) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _fold_nodes(
-    graph: onnx.GraphProto, constants: dict[str, NDArray[np.generic]]
-) -> dict[str, NDArray[np.generic]]:
+def _fold_nodes(graph: onnx.GraphProto, constants: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
     """Outputs of DequantizeLinear and of Reshape whose inputs are all constant."""
     folded: dict[str, NDArray[np.generic]] = {}
     for node in graph.node:

@@ -36,6 +36,4 @@ def decode_outputs(outputs: Mapping[str, NDArray[np.float32]], side: int) -> Det
         scores.append(score[keep])
     bbox, kps, score = np.concatenate(boxes), np.concatenate(points), np.concatenate(scores)
     kept = non_maximum_suppression(bbox, score, MAX_OVERLAP)
-    return Detections(
-        bbox[kept].astype(np.float32), kps[kept].astype(np.float32), score[kept].astype(np.float32)
-    )
+    return Detections(bbox[kept].astype(np.float32), kps[kept].astype(np.float32), score[kept].astype(np.float32))

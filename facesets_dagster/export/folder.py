@@ -83,9 +83,7 @@ def write_faceset(
         "parameters": dict(content.parameters),
         "faces": _face_entries(content, pictures),
         "excluded": [_excluded_entry(face_id, verdict) for face_id, verdict in sorted(content.excluded.items())],
-        "files": {
-            path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()
-        },
+        "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()},
         "content_digest": content.digest(),
     }
     write_json(folder / "manifest.json", manifest)

@@ -127,9 +127,7 @@ def _rendered(
         seen, value = look_again(crop, source, embedder())
         if seen == "ok":
             return encode_png(crop, lineage(row, parameters, plan))
-        first = first or Verdict(
-            f"crop_failed:{seen}", value, MAX_CROP_DISTANCE if seen == "looks_different" else 1.0
-        )
+        first = first or Verdict(f"crop_failed:{seen}", value, MAX_CROP_DISTANCE if seen == "looks_different" else 1.0)
     assert first is not None  # crop_plans always yields
     return first
 

@@ -63,9 +63,7 @@ class DiscoveryParameters:
         )
 
 
-def discover(
-    faces: pl.DataFrame, uncovered: pl.DataFrame, parameters: DiscoveryParameters, mode: str
-) -> pl.DataFrame:
+def discover(faces: pl.DataFrame, uncovered: pl.DataFrame, parameters: DiscoveryParameters, mode: str) -> pl.DataFrame:
     """The cluster table of a bucket, one row per row of `uncovered` and in its order.
 
     `faces`: face table; `uncovered`: coverage table of the same faces.
@@ -143,9 +141,7 @@ def _survivors(
     return verdicts
 
 
-def _table(
-    rows: pl.DataFrame, verdicts: dict[str, Verdict], clusters: dict[str, int], mode: str
-) -> pl.DataFrame:
+def _table(rows: pl.DataFrame, verdicts: dict[str, Verdict], clusters: dict[str, int], mode: str) -> pl.DataFrame:
     ids = rows["face_id"].to_list()
     found = [verdicts[face_id] for face_id in ids]
     return pl.DataFrame(

@@ -96,9 +96,7 @@ def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: 
     known = set(connection.scalars(sa.select(t.members.c.face_id).where(t.members.c.name == entry.name)))
     gone = known - set(entry.group.members)
     for face_id in sorted(gone):
-        connection.execute(
-            sa.delete(t.members).where(t.members.c.name == entry.name, t.members.c.face_id == face_id)
-        )
+        connection.execute(sa.delete(t.members).where(t.members.c.name == entry.name, t.members.c.face_id == face_id))
     rows = [
         {"name": entry.name, "bucket": bucket, "face_id": face_id, "joined_by": joined_by, "run_id": run_id}
         for face_id, joined_by in entry.group.members.items()

@@ -68,7 +68,10 @@ class Gallery:
             self._export,
             self._embedder,
             self._load_photo,
-            {row["face_id"]: self._neighbours(row) for row in curated.candidates.select("face_id", "sha256").to_dicts()},
+            {
+                row["face_id"]: self._neighbours(row)
+                for row in curated.candidates.select("face_id", "sha256").to_dicts()
+            },
             self._published,
         )
         excluded = {**curated.excluded, **rendered.excluded}

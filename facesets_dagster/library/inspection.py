@@ -9,9 +9,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.library.library import Library
 
 
-def pictures_without_one_face(
-    library: Library, names: list[str], embedder: Callable[[], Embedder]
-) -> list[str]:
+def pictures_without_one_face(library: Library, names: list[str], embedder: Callable[[], Embedder]) -> list[str]:
     """`faceset/file: n faces` for every PNG of these facesets in which the detector does not find exactly one."""
     bad: list[str] = []
     for name in sorted(names):

@@ -87,7 +87,7 @@ def publish_bucket(
         library.registry.note_folder(inputs.bucket, folder_digest)
     funnel = library.registry.decisions(inputs.bucket)
     exported = dict(
-        funnel.filter((pl.col("state") == "exported")).group_by("identity").len().sort("identity").iter_rows()
+        funnel.filter(pl.col("state") == "exported").group_by("identity").len().sort("identity").iter_rows()
     )
     report = write_change_report(Path(reports_dir), inputs, outcome, funnel, exported)
     say(f"{inputs.bucket}: {_summary(outcome)}; report {report}")
@@ -165,7 +165,9 @@ def _inputs_digest(inputs: PublishInputs, rows: pl.DataFrame, parameters: dict[s
 
 def _photo_loader(folder: Path, faces: pl.DataFrame, max_pixels: int) -> Callable[[str], NDArray[np.uint8]]:
     """Pixels of a content, from any path that still holds its bytes; the last photo is kept."""
-    paths = {sha256: [path, *aliases] for sha256, path, aliases in faces.select("sha256", "path", "aliases").iter_rows()}
+    paths = {
+        sha256: [path, *aliases] for sha256, path, aliases in faces.select("sha256", "path", "aliases").iter_rows()
+    }
     last: list[tuple[str, NDArray[np.uint8]]] = []
 
     def load(sha256: str) -> NDArray[np.uint8]:

@@ -146,9 +146,7 @@ def _terminal_verdicts(
     verdicts = {**request.proposal.verdicts, **resolution.overrides}
     for face_id, verdict in resolution.overrides.items():
         if verdict.identity in real_names:
-            verdicts[face_id] = Verdict(
-                verdict.state, verdict.value, verdict.threshold, real_names[verdict.identity]
-            )
+            verdicts[face_id] = Verdict(verdict.state, verdict.value, verdict.threshold, real_names[verdict.identity])
     for name, group, content in [
         *((entry.name, entry.group, entry.content) for entry in published),
         *((None, group, gallery.content(group.members)) for group in resolution.empty),

@@ -103,7 +103,9 @@ class Registry:
     def bucket_run(self, bucket: str) -> BucketRun | None:
         """The last run that published the bucket; None for a new bucket."""
         with self.engine.connect() as connection:
-            row = connection.execute(sa.select(t.bucket_runs).where(t.bucket_runs.c.bucket == bucket)).mappings().first()
+            row = (
+                connection.execute(sa.select(t.bucket_runs).where(t.bucket_runs.c.bucket == bucket)).mappings().first()
+            )
         return _bucket_run(row) if row else None
 
     def bucket_runs(self) -> list[BucketRun]:
@@ -151,9 +153,7 @@ class Registry:
         """Records that the library is up to this state of the bucket's folder."""
         with self.engine.begin() as connection:
             insert = _insert(connection, t.bucket_folders).values(bucket=bucket, folder_digest=digest)
-            connection.execute(
-                insert.on_conflict_do_update(index_elements=["bucket"], set_={"folder_digest": digest})
-            )
+            connection.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_={"folder_digest": digest}))
 
     def set_label(self, name: str, label: str | None) -> None:
         """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""

@@ -89,7 +89,9 @@ def resolve(
     live = {
         identity.name: identity.centroid
         for identity in identities
-        if identity.live and identity.centroid is not None and (identity.bucket != proposal.bucket or identity.name in kept)
+        if identity.live
+        and identity.centroid is not None
+        and (identity.bucket != proposal.bucket or identity.name in kept)
     }
     for group in result.groups:
         assert group.identity is not None
@@ -176,7 +178,9 @@ def _found_or_cover(
 
 def _by_size(proposal: Proposal, labels: Iterable[int]) -> list[int]:
     """Size (distinct contents) descending, ties by the smallest face_id: the order of new numbers."""
-    return sorted(labels, key=lambda label: (-_contents(proposal, proposal.clusters[label]), min(proposal.clusters[label])))
+    return sorted(
+        labels, key=lambda label: (-_contents(proposal, proposal.clusters[label]), min(proposal.clusters[label]))
+    )
 
 
 def _contents(proposal: Proposal, faces: AbstractSet[str]) -> int:

@@ -58,7 +58,11 @@ def _faceset_flaws(library: Library, identity: Identity) -> list[Flaw]:
     assert isinstance(faces, list)
     wanted = {**files, **{face["file"]: face["sha256"] for face in faces}}
     flaws = [
-        Flaw(str(folder / name), "missing" if not (folder / name).exists() else "changed since it was published", _REPUBLISH)
+        Flaw(
+            str(folder / name),
+            "missing" if not (folder / name).exists() else "changed since it was published",
+            _REPUBLISH,
+        )
         for name, digest in sorted(wanted.items())
         if not (folder / name).exists() or sha256_of(folder / name) != digest
     ]
@@ -97,7 +101,9 @@ def _number_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
         for folder in sorted(library.folder.iterdir()):
             if folder.is_dir() and number_of(folder.name) is not None and folder.name not in known | listed:
                 flaws.append(
-                    Flaw(str(folder), "unknown to registry and manifest", "Move it away, or adopt it by FACESETS_LEGACY.")
+                    Flaw(
+                        str(folder), "unknown to registry and manifest", "Move it away, or adopt it by FACESETS_LEGACY."
+                    )
                 )
     return flaws
 

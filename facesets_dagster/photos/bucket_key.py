@@ -21,9 +21,7 @@ def partition_key(folder_name: str) -> str:
     """The partition key of a bucket folder, e.g. `osrc [Originaldateien]` -> `osrc %5BOriginaldateien%5D`."""
     if folder_name in ("", ".", "..") or "/" in folder_name or "\0" in folder_name:
         raise BucketError(f"{folder_name!r} is not the name of a folder. Expected one path component.")
-    return "".join(
-        char if _is_plain(folder_name, index) else _escaped(char) for index, char in enumerate(folder_name)
-    )
+    return "".join(char if _is_plain(folder_name, index) else _escaped(char) for index, char in enumerate(folder_name))
 
 
 def folder_name(key: str) -> str:

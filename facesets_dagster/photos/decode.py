@@ -19,8 +19,7 @@ from PIL import Image, ImageFile, ImageOps
 from facesets_dagster.errors import PhotoError
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .jp2 .mpo .png .apng .webp .bmp .dib .tif .tiff .gif .heic .heif .hif .heics "
-    ".avif .avifs .psd .psb .ico .tga .ppm .pgm .pbm".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".heic", ".heif", ".hif", ".heics", ".avif", ".avifs", ".psd", ".psb", ".ico", ".tga", ".ppm", ".pgm", ".pbm"]
 )
 
 pillow_heif.register_heif_opener()

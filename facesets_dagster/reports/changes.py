@@ -27,7 +27,10 @@ def write_change_report(
     ambiguous = funnel.filter(pl.col("ambiguous_with").is_not_null())
     if len(ambiguous):
         lines += ["## Ambiguous faces", "", "| face | nearest | also within reach |", "| --- | --- | --- |"]
-        lines += [f"| {row[0]} | {row[1]} | {row[2]} |" for row in ambiguous.select("face_id", "nearest", "ambiguous_with").rows()]
+        lines += [
+            f"| {row[0]} | {row[1]} | {row[2]} |"
+            for row in ambiguous.select("face_id", "nearest", "ambiguous_with").rows()
+        ]
         lines.append("")
     write_text(path, "\n".join(lines))
     return path

@@ -39,7 +39,9 @@ def _lines(log: Callable[[str], None], title: str) -> Report:
         last = now
         rate = done / max(now - started, 1e-6)
         left = (total - done) / rate
-        log(f"{title}: {done} of {total} photos, {faces} faces, {failed} failed, {rate:.1f} photos/s, {left:.0f} s left")
+        log(
+            f"{title}: {done} of {total} photos, {faces} faces, {failed} failed, {rate:.1f} photos/s, {left:.0f} s left"
+        )
 
     return report
 

@@ -21,9 +21,7 @@ def people(seed: int, count: int, dim: int = 32) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 def test_the_partition_is_that_of_scikit_learn(seed: int, count: int, threshold: float) -> None:
     rows = people(seed, count)
-    model = AgglomerativeClustering(
-        n_clusters=None, metric="cosine", linkage="average", distance_threshold=threshold
-    )
+    model = AgglomerativeClustering(n_clusters=None, metric="cosine", linkage="average", distance_threshold=threshold)
     expected = model.fit_predict(rows)
     assert adjusted_rand_score(expected, average_linkage(rows, threshold)) == pytest.approx(1.0)
 

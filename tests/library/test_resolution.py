@@ -21,7 +21,9 @@ def faces(prefix: str, count: int) -> set[str]:
     return {f"{prefix}{i}" for i in range(count)}
 
 
-def propose(clusters: dict[int, tuple[set[str], int]], *, mode: str = "grow", min_faces: int = 2, **more: object) -> Proposal:
+def propose(
+    clusters: dict[int, tuple[set[str], int]], *, mode: str = "grow", min_faces: int = 2, **more: object
+) -> Proposal:
     unit = {face: AXES[axis] for members, axis in clusters.values() for face in members}
     verdicts = {face: Verdict("candidate") for face in unit}
     verdicts.update(more.get("verdicts", {}))  # type: ignore[call-overload]
@@ -40,12 +42,16 @@ def propose(clusters: dict[int, tuple[set[str], int]], *, mode: str = "grow", mi
 def builder(proposal: Proposal) -> object:
     def build(members: Mapping[str, str]) -> np.ndarray | None:
         known = [proposal.unit[face] for face in members if face in proposal.unit and not face.startswith("tiny")]
-        return centroid(np.array(known)) if known else (AXES[5] if not any(m.startswith("tiny") for m in members) else None)
+        return (
+            centroid(np.array(known))
+            if known
+            else (AXES[5] if not any(m.startswith("tiny") for m in members) else None)
+        )
 
     return build
 
 
-def outcome(proposal: Proposal, identities: list[Identity], members: dict[str, dict[str, str]] | None = None):  # noqa: ANN201
+def outcome(proposal: Proposal, identities: list[Identity], members: dict[str, dict[str, str]] | None = None):
     return resolve(proposal, identities, members or {}, builder(proposal))  # type: ignore[arg-type]
 
 
@@ -80,9 +86,7 @@ def test_a_cluster_without_an_exportable_face_founds_nothing_and_covers_nobody()
 
 def test_growing_keeps_members_and_adds_the_joining() -> None:
     joining = {"new": Verdict("joining", 0.2, 0.45, "faceset_020")}
-    result = outcome(
-        propose({}, verdicts=joining), [identity(20, 0)], {"faceset_020": {"old": "founded"}}
-    )
+    result = outcome(propose({}, verdicts=joining), [identity(20, 0)], {"faceset_020": {"old": "founded"}})
     assert [(group.identity.name, dict(group.members)) for group in result.groups if group.identity] == [
         ("faceset_020", {"new": "grown", "old": "founded"})
     ]
@@ -90,7 +94,10 @@ def test_growing_keeps_members_and_adds_the_joining() -> None:
 
 def test_rebuilding_matches_by_overlap_and_retires_what_is_not_found() -> None:
     identities = [identity(20, 0), identity(21, 1)]
-    members = {"faceset_020": dict.fromkeys(faces("a", 4), "founded"), "faceset_021": dict.fromkeys(faces("b", 4), "founded")}
+    members = {
+        "faceset_020": dict.fromkeys(faces("a", 4), "founded"),
+        "faceset_021": dict.fromkeys(faces("b", 4), "founded"),
+    }
     result = outcome(propose({0: (faces("a", 3), 0)}, mode="rebuild"), identities, members)
     assert [group.identity and group.identity.name for group in result.groups] == ["faceset_020"]
     assert [gone.name for gone in result.vanished] == ["faceset_021"]

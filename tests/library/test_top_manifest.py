@@ -79,17 +79,27 @@ def test_a_manifest_that_cannot_be_merged_is_left_alone(tmp_path: Path, text: st
     assert (tmp_path / "manifest.json").read_text() == text
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+)
 
 
 @given(extra=st.dictionaries(st.text(), json_values, max_size=3), indent=st.none() | st.integers(0, 4))
-def test_any_keys_that_someone_added_survive(tmp_path_factory: pytest.TempPathFactory, extra: dict, indent: int | None) -> None:
+def test_any_keys_that_someone_added_survive(
+    tmp_path_factory: pytest.TempPathFactory, extra: dict, indent: int | None
+) -> None:
     folder = tmp_path_factory.mktemp("library")
     old = {**extra, **entry("faceset_001")}
     text = json.dumps(old, indent=indent, ensure_ascii=False)
-    whole = {key: value for key, value in extra.items() if key not in ("facesets", "thin_eras", "tombstones", "schema_version")}
+    whole = {
+        key: value
+        for key, value in extra.items()
+        if key not in ("facesets", "thin_eras", "tombstones", "schema_version")
+    }
     head = json.dumps(whole, ensure_ascii=False)[1:-1]
-    (folder / "manifest.json").write_text("{" + head + (", " if head else "") + f'"facesets": [ {text} ]}}', encoding="utf-8")
+    (folder / "manifest.json").write_text(
+        "{" + head + (", " if head else "") + f'"facesets": [ {text} ]}}', encoding="utf-8"
+    )
     merge_manifest(folder, [entry("faceset_001"), entry("faceset_002")], [])
     assert text in (folder / "manifest.json").read_text(encoding="utf-8")
     merged = read(folder)
