@@ -43,14 +43,17 @@ class Settings:
 
     @property
     def cache_dir(self) -> Path:
+        """Face tables and intermediate tables."""
         return self.home / "cache"
 
     @property
     def library_dir(self) -> Path:
+        """The library of face sets."""
         return self.home / "facesets_swap_ready"
 
     @property
     def reports_dir(self) -> Path:
+        """Write-ups of runs."""
         return self.home / "reports"
 
 
@@ -112,8 +115,8 @@ def _checked_providers(text: str | None) -> str | None:
     if all(name.strip().endswith("ExecutionProvider") for name in text.split(",")):
         return text
     raise SettingsError(
-        f"FACESETS_PROVIDERS is {text!r}. Expected one of {', '.join(sorted(PROVIDER_WORDS))}, or ONNX Runtime provider "
-        "names separated by commas (CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU where the "
+        f"FACESETS_PROVIDERS is {text!r}. Expected one of {', '.join(sorted(PROVIDER_WORDS))}, or ONNX Runtime "
+        "provider names separated by commas (CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU where the "
         "installed onnxruntime has one."
     )
 

@@ -1,6 +1,7 @@
 """Every face of a bucket, detected and embedded once."""
 
 import dagster as dg
+import numpy as np
 import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
@@ -11,6 +12,7 @@ from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
 from facesets_dagster.faces.scan import ScanResult, scan_bucket
 from facesets_dagster.faces.schema import FACE_COLUMNS
+from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -87,9 +89,8 @@ def _described(
     faces, files = result.tables.faces, result.tables.files
     failed = files.filter(~pl.col("status").is_in(["faces", "noface"]))
     share = len(failed) / max(len(files), 1)
-    norms = faces.select(pl.col("embedding").arr.eval(pl.element().cast(pl.Float64) ** 2).arr.sum().sqrt())
-    norms = norms["embedding"]
-    bad_norms = faces.filter(~(norms.is_finite() & (norms > 0)))["face_id"].to_list()
+    norms = np.linalg.norm(normalised(faces["embedding"].to_numpy()), axis=-1)
+    bad_norms = faces.filter(pl.Series(~(np.abs(norms - 1) < 1e-3), dtype=pl.Boolean))["face_id"].to_list()
     return dg.MaterializeResult(
         data_version=frame_version(faces.drop("embedding")),
         metadata={

@@ -30,7 +30,7 @@ class OsrcClustersConfig(dg.Config):
         default=None,
         ge=0,
         le=2,
-        description="A new cluster whose centroid is this near to a live identity founds nothing. null = cover_distance.",
+        description="A cluster whose centroid is this near to a live identity founds nothing. null = cover_distance.",
     )
     outlier_distance: float | None = Field(
         default=None,

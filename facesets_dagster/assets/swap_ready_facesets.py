@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -74,7 +75,7 @@ def swap_ready_facesets(
     home: HomeResource,
     embedder: EmbedderResource,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """The face sets of a bucket: numbered past everything that exists, ranked, cropped, checked and published.
+    """The face sets of a bucket: numbered past what exists, ranked, cropped, checked and published.
 
     Clusters are matched to the live library under its lock, so that nobody is founded twice; members are curated (one
     face per photo, size, outliers, near-duplicates), cropped to 512x512 PNGs in which the detector finds exactly the one
@@ -107,7 +108,7 @@ def swap_ready_facesets(
     )
 
 
-def _metadata(result: PublishResult, inputs: PublishInputs, model: dict[str, str]) -> dict[str, object]:
+def _metadata(result: PublishResult, inputs: PublishInputs, model: dict[str, str]) -> dict[str, Any]:
     outcome = result.outcome
     states = count_states(result.funnel)
     return {

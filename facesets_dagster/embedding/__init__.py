@@ -1,1 +1,1 @@
-""""""
+"""Finding and embedding faces: model packs, sessions, detectors, recognisers."""

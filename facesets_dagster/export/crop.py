@@ -66,7 +66,7 @@ def _cut(image: NDArray[np.uint8], left: int, top: int, side: int, border: str) 
 
 def _fitted(pads: tuple[int, int, int, int], height: int, width: int, side: int) -> tuple[int, int, int, int]:
     """Pads that make the cut exactly `side` px even where the square lies partly outside on both ends."""
-    top, bottom, left, right = pads
+    top, _, left, right = pads
     return top, side - height - top, left, side - width - left if side - width - left >= 0 else right
 
 

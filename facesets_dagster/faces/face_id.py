@@ -1,8 +1,8 @@
 """Stable names of contents and faces.
 
 A `face_id` is made of the content's sha256 and the face's place in the photo, so that the same bytes under another path
-or in another bucket have the same ids. The place is the box's centre in thousandths of the photo's sides, which does not
-move when a later version of the platform adds a column or sorts faces in another order.
+or in another bucket have the same ids. The place is the box's centre in thousandths of the photo's sides, which does
+not move when a later version of the platform adds a column or sorts faces in another order.
 """
 
 import hashlib

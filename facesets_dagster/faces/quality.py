@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 def face_short_px(bbox: NDArray[np.float32]) -> NDArray[np.float32]:
     """Shorter side of each box (n, 4), px of the upright photo at full resolution."""
     sides = bbox[:, 2:] - bbox[:, :2]
-    return sides.min(axis=1).astype(np.float32)
+    return np.asarray(sides.min(axis=1), np.float32)
 
 
 def blur(image: NDArray[np.uint8], bbox: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -37,7 +37,7 @@ def frontality(kps: NDArray[np.float32]) -> NDArray[np.float32]:
     axis = right - left
     length = np.linalg.norm(axis, axis=1)
     offset = ((nose - (left + right) / 2) * axis).sum(axis=1) / np.maximum(length, 1e-6) ** 2
-    return np.clip(1.0 - 2.0 * np.abs(offset), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(1.0 - 2.0 * np.abs(offset), 0.0, 1.0), np.float32)
 
 
 def symmetry(kps: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -50,4 +50,4 @@ def symmetry(kps: NDArray[np.float32]) -> NDArray[np.float32]:
     distances = np.linalg.norm(kps - nose[:, None], axis=2)
     eyes, mouth = distances[:, [0, 1]], distances[:, [3, 4]]
     ratios = [pair.min(axis=1) / np.maximum(pair.max(axis=1), 1e-6) for pair in (eyes, mouth)]
-    return np.mean(ratios, axis=0).astype(np.float32)
+    return np.asarray(np.mean(ratios, axis=0), np.float32)

@@ -12,28 +12,27 @@ SCHEMA_VERSION = 1
 
 def face_schema(dim: int) -> pl.Schema:
     """One row per detected face of one content (byte aliases share it)."""
-    return pl.Schema(
-        {
-            "face_id": pl.String,
-            "bucket": pl.String,
-            "sha256": pl.String,
-            "path": pl.String,
-            "aliases": pl.List(pl.String),
-            "photo_width": pl.Int32,
-            "photo_height": pl.Int32,
-            "bbox": pl.Array(pl.Float32, 4),
-            "kps": pl.Array(pl.Float32, (5, 2)),
-            "det_score": pl.Float32,
-            "face_short": pl.Float32,
-            "blur": pl.Float32,
-            "frontality": pl.Float32,
-            "symmetry": pl.Float32,
-            "truncated": pl.Boolean,
-            "source_missing": pl.Boolean,
-            "model_id": pl.String,
-            "embedding": pl.Array(pl.Float32, dim),
-        }
-    )
+    columns: dict[str, pl.DataType | type[pl.DataType]] = {
+        "face_id": pl.String,
+        "bucket": pl.String,
+        "sha256": pl.String,
+        "path": pl.String,
+        "aliases": pl.List(pl.String),
+        "photo_width": pl.Int32,
+        "photo_height": pl.Int32,
+        "bbox": pl.Array(pl.Float32, 4),
+        "kps": pl.Array(pl.Float32, (5, 2)),
+        "det_score": pl.Float32,
+        "face_short": pl.Float32,
+        "blur": pl.Float32,
+        "frontality": pl.Float32,
+        "symmetry": pl.Float32,
+        "truncated": pl.Boolean,
+        "source_missing": pl.Boolean,
+        "model_id": pl.String,
+        "embedding": pl.Array(pl.Float32, dim),
+    }
+    return pl.Schema(columns)
 
 
 FACE_COLUMNS = {

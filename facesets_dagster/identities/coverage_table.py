@@ -89,4 +89,4 @@ def coverage_table(
         covered_by=pl.when("covered").then("foreign"),
         ambiguous_with=pl.when(second_near.fill_null(False)).then("second"),
     )
-    return frame.select(COVERAGE_SCHEMA.names()).cast(dict(COVERAGE_SCHEMA))
+    return frame.select(COVERAGE_SCHEMA.names()).cast(COVERAGE_SCHEMA)

@@ -1,7 +1,7 @@
 """A bucket's faces sorted into: spoken for, joining an own identity, and clusters that may found a new one.
 
-Two modes. *Grow* (first run, or the parameters of the last one): published members stay, faces near an own identity join
-it, the rest is clustered. *Rebuild* (other parameters): own identities are set aside, everything that no foreign
+Two modes. *Grow* (first run, or the parameters of the last one): published members stay, faces near an own identity
+join it, the rest is clustered. *Rebuild* (other parameters): own identities are set aside, everything that no foreign
 identity covers is clustered again, and publishing matches the clusters to the identities that were there.
 """
 

@@ -71,7 +71,7 @@ def centroid_table(library: Library, pack: ModelPack, cover_distance: float) -> 
     ]
     schema = centroid_schema(pack.dim)
     table = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
-    owners = Counter(row["number"] for row in rows if row["kind"] != "era")
+    owners = Counter(int(str(row["number"])) for row in rows if row["kind"] != "era")
     return table, CentroidCheck(
         sorted(number for number, count in owners.items() if count > 1), _close_pairs(live, cover_distance)
     )

@@ -44,7 +44,7 @@ def build_funnel(coverage: pl.DataFrame, flags: pl.DataFrame, verdicts: Mapping[
         identity=pl.Series([verdict.identity for verdict in found], dtype=pl.String),
     )
     table = table.join(flags.select("face_id", "source_missing", "truncated"), on="face_id", how="left")
-    return table.select(DECISION_SCHEMA.names()).cast(dict(DECISION_SCHEMA)).sort("face_id")
+    return table.select(DECISION_SCHEMA.names()).cast(DECISION_SCHEMA).sort("face_id")
 
 
 def count_states(decisions: pl.DataFrame) -> dict[str, int]:

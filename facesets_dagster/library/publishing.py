@@ -145,7 +145,7 @@ def _terminal_verdicts(
 ) -> dict[str, Verdict]:
     verdicts = {**request.proposal.verdicts, **resolution.overrides}
     for face_id, verdict in resolution.overrides.items():
-        if verdict.identity in real_names:
+        if verdict.identity is not None and verdict.identity in real_names:
             verdicts[face_id] = Verdict(verdict.state, verdict.value, verdict.threshold, real_names[verdict.identity])
     for name, group, content in [
         *((entry.name, entry.group, entry.content) for entry in published),

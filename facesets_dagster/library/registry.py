@@ -1,11 +1,10 @@
 """The registry: identities, numbers, members, tombstones and decisions, in one database.
 
-`facesets_dagster.library.publishing` is the only writer of identities; it does so in one transaction, under the library's
-lock. Reading needs no lock.
+`library.publishing` is the only writer of identities; it does so in one transaction, under the library's lock. Reading needs no lock.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +146,7 @@ class Registry:
         """Bucket -> state of its folder that the library was last brought up to."""
         with self.engine.connect() as connection:
             rows = connection.execute(sa.select(t.bucket_folders.c.bucket, t.bucket_folders.c.folder_digest))
-            return {bucket: digest for bucket, digest in rows}
+            return {row.bucket: row.folder_digest for row in rows}
 
     def note_folder(self, bucket: str, digest: str) -> None:
         """Records that the library is up to this state of the bucket's folder."""
@@ -180,7 +179,7 @@ def _insert(connection: sa.Connection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _identity(row: Mapping[str, Any]) -> Identity:
+def _identity(row: sa.RowMapping) -> Identity:
     blob = row["centroid"]
     return Identity(
         **{key: row[key] for key in row if key not in ("centroid", "manifest_sha256", "run_id")},
@@ -188,5 +187,5 @@ def _identity(row: Mapping[str, Any]) -> Identity:
     )
 
 
-def _bucket_run(row: Mapping[str, Any]) -> BucketRun:
+def _bucket_run(row: sa.RowMapping) -> BucketRun:
     return BucketRun(**{**row, "identity_parameters": json.loads(row["identity_parameters"])})

@@ -4,7 +4,8 @@ Dagster and its UI refuse brackets, control characters and `...` in a partition 
 therefore holds only letters and digits (of any script), space, `_`, `-` and inner dots; every other byte of the name's
 UTF-8 (or undecodable) form is written `%XX`, `%` included, so that the mapping is one to one.
 
-This is the boundary where names from outside are checked: sensor and assets call `folder_name` before they touch a disk.
+This is the boundary where names from outside are checked: sensor and assets call `folder_name` before they touch a
+disk.
 """
 
 import os

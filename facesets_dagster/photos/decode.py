@@ -14,12 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from facesets_dagster.errors import PhotoError
 
 SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".heic", ".heif", ".hif", ".heics", ".avif", ".avifs", ".psd", ".psb", ".ico", ".tga", ".ppm", ".pgm", ".pbm"]
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
+        *(".gif", ".heic", ".heif", ".hif", ".heics", ".avif", ".avifs", ".psd", ".psb", ".ico", ".tga"),
+        *(".ppm", ".pgm", ".pbm"),
+    )
 )
 
 pillow_heif.register_heif_opener()
@@ -56,7 +60,7 @@ def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
         return _decode_pillow(data, max_pixels)
     except PhotoError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PhotoError("not_an_image", "no decoder knows this content") from None
     except MemoryError as error:
         raise PhotoError("too_large", "not enough memory to decode it") from error

@@ -59,7 +59,7 @@ class BucketListing:
 
 
 def escape_path(path: str) -> str:
-    """A file-system path as valid Unicode: surrogate-escaped bytes become `\\xNN`, a backslash is doubled."""
+    r"""A file-system path as valid Unicode: surrogate-escaped bytes become `\xNN`, a backslash is doubled."""
     escaped = path.replace("\\", "\\\\")
     return "".join(f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else char for char in escaped)
 

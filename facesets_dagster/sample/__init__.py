@@ -1,1 +1,1 @@
-""""""
+"""Sample buckets made from photos that installed packages ship."""

@@ -1,0 +1,174 @@
+"""What is wrong with the environment, and what to do about it. Looks and opens sessions; changes nothing."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from facesets_dagster.embedding.packs import find_pack
+from facesets_dagster.errors import FacesetsError
+from facesets_dagster.home import recorded_pack
+from facesets_dagster.settings import Settings, provider_names
+
+_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+_PACKAGES = ("dagster", "insightface", "numpy", "polars", "scikit-learn", "pillow", "pillow-heif", "psd-tools")
+_LOW_DISK_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    status: str
+    """`ok`, `warning` or `problem`."""
+    found: str
+    advice: str = ""
+
+
+def run_doctor(settings: Settings) -> list[Finding]:
+    """Looks at everything; a look that fails is itself a finding."""
+    looks: tuple[Callable[[Settings], Finding], ...] = (
+        _python,
+        _packages,
+        _onnxruntime,
+        _opencv,
+        _dagster,
+        _gpu,
+        _pack,
+        _providers,
+        _home,
+        _buckets,
+        _telemetry,
+    )
+    return [_looked(look, settings) for look in looks]
+
+
+def _looked(look: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    name = look.__name__.removeprefix("_")
+    try:
+        return look(settings)
+    except FacesetsError as error:
+        return Finding(name, "problem", type(error).__name__, str(error))
+
+
+def installed(distribution: str) -> str | None:
+    """Version of an installed distribution, None if it is absent."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _python(_: Settings) -> Finding:
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    advice = "" if good else "Install Python 3.11 to 3.13 and set up again."
+    return Finding("python", "ok" if good else "problem", platform.python_version(), advice)
+
+
+def _packages(_: Settings) -> Finding:
+    found = {name: installed(name) for name in _PACKAGES}
+    missing = [name for name, number in found.items() if number is None]
+    text = ", ".join(f"{name} {number}" for name, number in found.items())
+    return Finding("packages", "problem" if missing else "ok", text, "Run `make setup`." if missing else "")
+
+
+def _onnxruntime(_: Settings) -> Finding:
+    found = {name: installed(name) for name in ("onnxruntime", "onnxruntime-gpu")}
+    here = [f"{name} {number}" for name, number in found.items() if number]
+    if len(here) != 1:
+        advice = (
+            "Exactly one must be installed: they share files. Delete .venv and run `make setup ACCEL=cpu` or `=gpu`."
+        )
+        return Finding("onnxruntime", "problem", " and ".join(here) or "none", advice)
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    if found["onnxruntime-gpu"] and "CUDAExecutionProvider" not in available:
+        advice = "Its files were overwritten by the plain onnxruntime. Delete .venv and run `make setup ACCEL=gpu`."
+        return Finding("onnxruntime", "problem", f"{here[0]} without CUDA", advice)
+    return Finding("onnxruntime", "ok", f"{here[0]}: {', '.join(available)}")
+
+
+def _opencv(_: Settings) -> Finding:
+    here = [f"{name} {number}" for name in _OPENCV if (number := installed(name))]
+    good = len(here) == 1
+    advice = "" if good else "Exactly one must be installed. Delete .venv and run `make setup`."
+    return Finding("opencv", "ok" if good else "problem", " and ".join(here) or "none", advice)
+
+
+def _dagster(_: Settings) -> Finding:
+    core, web = installed("dagster"), installed("dagster-webserver")
+    good = core == web
+    advice = "" if good else "They must be the same release. Run `make setup`."
+    return Finding("dagster", "ok" if good else "problem", f"dagster {core}, dagster-webserver {web}", advice)
+
+
+def _gpu(_: Settings) -> Finding:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return Finding("gpu", "ok", "no NVIDIA driver; the CPU is used")
+    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        return Finding("gpu", "problem", done.stderr.strip() or done.stdout.strip(), "Mend the NVIDIA driver.")
+    if installed("onnxruntime-gpu") is None:
+        advice = "Use it with `make setup ACCEL=gpu`; FACESETS_PROVIDERS=cpu says that the CPU is meant."
+        return Finding("gpu", "warning", done.stdout.strip(), advice)
+    return Finding("gpu", "ok", done.stdout.strip())
+
+
+def _pack(settings: Settings) -> Finding:
+    files = find_pack(recorded_pack(settings), settings.models_root)
+    return Finding("pack", "ok", f"{files.name} in {files.folder}: {files.detector.name}, {files.recogniser.name}")
+
+
+def _providers(settings: Settings) -> Finding:
+    """Opens real sessions: only they know where they run."""
+    import onnxruntime
+
+    from facesets_dagster.embedding.sessions import open_session
+
+    wanted = provider_names(settings.providers, onnxruntime.get_available_providers())
+    files = find_pack(recorded_pack(settings), settings.models_root)
+    got = {
+        path.name: open_session(path, providers=wanted, threads=1).get_providers()[0]
+        for path in (files.detector, files.recogniser)
+    }
+    meant = f" (FACESETS_PROVIDERS={settings.providers})" if settings.providers else ""
+    return Finding("providers", "ok", ", ".join(f"{name}: {provider}" for name, provider in got.items()) + meant)
+
+
+def _home(settings: Settings) -> Finding:
+    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    if not os.access(folder, os.W_OK):
+        return Finding("home", "problem", f"{folder} cannot be written", "Set FACESETS_HOME to a folder of yours.")
+    free = shutil.disk_usage(folder).free
+    low = free < _LOW_DISK_BYTES
+    advice = "Make room, or move FACESETS_HOME to a larger disk." if low else ""
+    return Finding("home", "warning" if low else "ok", f"{settings.home}, {free / 1e9:.1f} GB free", advice)
+
+
+def _buckets(settings: Settings) -> Finding:
+    unreadable = [str(root) for root in settings.bucket_roots if not (root.is_dir() and os.access(root, os.R_OK))]
+    if unreadable:
+        advice = "Run `facesets init` for the default root; mount the disk or mend FACESETS_BUCKETS for another."
+        return Finding("buckets", "problem", f"not readable: {', '.join(unreadable)}", advice)
+    return Finding("buckets", "ok", ", ".join(map(str, settings.bucket_roots)))
+
+
+def _telemetry(settings: Settings) -> Finding:
+    path: Path = settings.dagster_home / "dagster.yaml"
+    if not path.exists():
+        return Finding("telemetry", "warning", "no dagster.yaml yet", "Run `facesets init`.")
+    import yaml
+
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    off = config.get("telemetry", {}).get("enabled") is False
+    advice = "" if off else f"Set `telemetry: {{enabled: false}}` in {path}."
+    return Finding("telemetry", "ok" if off else "warning", "off" if off else "on", advice)
