@@ -72,7 +72,8 @@ def osrc_uncovered(
     table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
     context.log.info(
         f"{bucket}: {len(table)} faces, {table['covered'].sum()} covered at {distance}, "
-        f"{table['member_of'].is_not_null().sum()} members already, {table['ambiguous_with'].is_not_null().sum()} ambiguous"
+        f"{table['member_of'].is_not_null().sum()} members already, "
+        f"{table['ambiguous_with'].is_not_null().sum()} ambiguous"
     )
     return dg.MaterializeResult(
         value=table,

@@ -78,8 +78,9 @@ def swap_ready_facesets(
     """The face sets of a bucket: numbered past what exists, ranked, cropped, checked and published.
 
     Clusters are matched to the live library under its lock, so that nobody is founded twice; members are curated (one
-    face per photo, size, outliers, near-duplicates), cropped to 512x512 PNGs in which the detector finds exactly the one
-    face, and moved into place whole. With the same inputs nothing changes. Every face ends in one state; the sums close.
+    face per photo, size, outliers, near-duplicates), cropped to 512x512 PNGs in which the detector finds exactly the
+    one face, and moved into place whole. With the same inputs nothing changes. Every face ends in one state; the sums
+    close.
     """
     bucket, library = context.partition_key, home.library()
     inputs = PublishInputs(

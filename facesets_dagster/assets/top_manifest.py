@@ -27,8 +27,8 @@ from facesets_dagster.resources.home import HomeResource
 def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """`facesets_swap_ready/manifest.json` over all buckets: merged, never rewritten.
 
-    Entries of facesets that did not change keep their bytes, keys that someone added are kept, names that are out of use
-    stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
+    Entries of facesets that did not change keep their bytes, keys that someone added are kept, names that are out of
+    use stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
     library = home.library()
     changed = library.merge_top_manifest(f"run {context.run_id}", context.log.info)

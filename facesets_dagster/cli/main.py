@@ -71,7 +71,7 @@ def sample(directory: Annotated[Path, typer.Argument(help="Where the sample buck
         from facesets_dagster.sample.buckets import write_sample
 
         settings = ready_home()
-        summary = write_sample(directory, cache_dir=settings.cache_dir / "sample")
+        summary = write_sample(directory, cache_dir=settings.cache_dir / "sample", say=say)
         typer.echo(summary.text())
 
 

@@ -14,8 +14,8 @@ TEMPLATE = np.array(
 def similarity_transform(kps: NDArray[np.floating]) -> NDArray[np.float64]:
     """The (2, 3) matrix that takes landmarks (5, 2) to the template.
 
-    Least squares over rotation, uniform scale and shift: Umeyama, "Least-squares estimation of transformation parameters
-    between two point patterns", PAMI 1991.
+    Least squares over rotation, uniform scale and shift: Umeyama, "Least-squares estimation of transformation
+    parameters between two point patterns", PAMI 1991.
     """
     source = np.asarray(kps, np.float64)
     source_mean, target_mean = source.mean(axis=0), TEMPLATE.mean(axis=0)

@@ -68,7 +68,7 @@ def _keep(rows: pl.DataFrame, dropped: dict[int, Verdict], excluded: dict[str, V
 
 
 def _same_photo(rows: pl.DataFrame) -> dict[int, Verdict]:
-    """Of two faces of one content, the farther from the centroid; its value is its distance, the threshold the other's."""
+    """Of two faces of one content the farther from the centroid: value = its distance, threshold = the other's."""
     distance = _distances(rows)
     best: dict[str, int] = {}
     for index, photo in enumerate(rows["sha256"]):

@@ -103,7 +103,7 @@ class FaceStore:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise LibraryCorrupt(
                 f"The cached table {path} cannot be read ({error}). Expected a Parquet file written by this platform. "
-                "Delete that bucket's folder under cache/faces to have its photos read again; face sets are not touched."
+                "Delete that bucket's folder under cache/faces to have its photos read again; no face set is touched."
             ) from error
         if version != str(SCHEMA_VERSION) or frame.schema != self._schemas[kind]:
             raise LibraryCorrupt(

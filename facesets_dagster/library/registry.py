@@ -1,6 +1,7 @@
 """The registry: identities, numbers, members, tombstones and decisions, in one database.
 
-`library.publishing` is the only writer of identities; it does so in one transaction, under the library's lock. Reading needs no lock.
+`library.publishing` is the only writer of identities; it does so in one transaction, under the library's lock.
+Reading needs no lock.
 """
 
 import json

@@ -1,0 +1,62 @@
+"""The people of the sample, as cut out of the source pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.sample.augment import cut_out, look_of, vary
+from facesets_dagster.sample.sources import package_file, read_picture, real_photos
+
+Box = tuple[int, int, int, int]
+GROUP_PHOTO_PEOPLE = ("t1_1", "t1_2", "t1_3", "t1_4", "t1_5", "t1_6")
+_T1_BOXES: tuple[Box, ...] = (
+    (751, 346, 845, 472),
+    (462, 266, 576, 417),
+    (1132, 274, 1227, 399),
+    (899, 57, 1005, 197),
+    (271, 147, 370, 276),
+    (52, 266, 171, 400),
+)
+_REAL_BOXES: dict[str, tuple[str, Box]] = {
+    "obama.jpg": ("barack_obama", (369, 91, 611, 421)),
+    "obama2.jpg": ("barack_obama", (202, 231, 476, 633)),
+    "obama3.jpg": ("barack_obama", (644, 274, 910, 619)),
+    "obama_partial_face2.jpg": ("barack_obama", (368, 93, 572, 413)),
+    "biden.jpg": ("joe_biden", (427, 179, 714, 576)),
+}
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture in which a person's face lies at a known place."""
+
+    image: NDArray[np.uint8]
+    box: Box
+
+
+def portraits(cache_dir: Path, say: Callable[[str], None]) -> dict[str, list[Portrait]]:
+    """Person -> source pictures. The last two people are there only if their photos can be fetched."""
+    group = group_photo()
+    people = {name: [Portrait(group, box)] for name, box in zip(GROUP_PHOTO_PEOPLE, _T1_BOXES, strict=True)}
+    astronaut = read_picture(package_file("skimage", "data", "astronaut.png"))
+    people["eileen_collins"] = [Portrait(astronaut, (179, 63, 269, 174))]
+    for path in real_photos(cache_dir, say):
+        person, box = _REAL_BOXES[path.name]
+        people.setdefault(person, []).append(Portrait(read_picture(path), box))
+    return people
+
+
+def group_photo() -> NDArray[np.uint8]:
+    """insightface's picture of six people."""
+    return read_picture(package_file("insightface", "data", "images", "t1.jpg"))
+
+
+def photo_of(people: dict[str, list[Portrait]], person: str, number: int, side: int = 640) -> NDArray[np.uint8]:
+    """The `number`-th photo (side, side, 3) of a person; another number, another look."""
+    sources = people[person]
+    portrait = sources[number % len(sources)]
+    name = f"{person} {number}"
+    return vary(cut_out(portrait.image, portrait.box, side, margin=0.55), look_of(name), name)
