@@ -116,8 +116,8 @@ def _checked_providers(text: str | None) -> str | None:
         return text
     raise SettingsError(
         f"FACESETS_PROVIDERS is {text!r}. Expected one of {', '.join(sorted(PROVIDER_WORDS))}, or ONNX Runtime "
-        "provider names separated by commas (CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU where "
-        "the installed onnxruntime has one."
+        "provider names separated by commas (CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU "
+        "where the installed onnxruntime has one."
     )
 
 

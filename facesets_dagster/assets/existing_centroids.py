@@ -42,7 +42,7 @@ def existing_centroids(
     a legacy library (`FACESETS_LEGACY`) are listed with name and number but without a centroid: numbers go past them.
     """
     library = home.library()
-    library.settle(f"run {context.run_id}", context.log.info)
+    library.settle(f"run {context.run.run_id}", context.log.info)
     thresholds = embedder.thresholds()
     table, check = centroid_table(library, embedder.pack(), thresholds.cover_distance)
     context.log.info(f"{len(table)} identities, {table['centroid'].is_not_null().sum()} with a centroid")

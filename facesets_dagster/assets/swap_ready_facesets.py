@@ -91,7 +91,7 @@ def swap_ready_facesets(
         export=config.resolved(embedder.thresholds()),
         pack=embedder.pack(),
         max_pixels=config.max_pixels,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
     )
     result = publish_bucket(

@@ -31,7 +31,7 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.Mater
     use stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
     library = home.library()
-    changed = library.merge_top_manifest(f"run {context.run_id}", context.log.info)
+    changed = library.merge_top_manifest(f"run {context.run.run_id}", context.log.info)
     manifest = read_manifest(library.folder)
     facesets, tombstones = manifest["facesets"], manifest["tombstones"]
     assert isinstance(facesets, list)

@@ -1,7 +1,8 @@
 """Block-quantised weights folded back to fp32, so that ONNX Runtime can run the file.
 
 The int8 files of OpenCV Zoo store weights as int8 blocks with scales and zero points (DequantizeLinear with
-`block_size`, opset 21), tensors reshaped to two dimensions first. ONNX Runtime refuses them. Folding computes the fp32 weights once:
+`block_size`, opset 21), tensors reshaped to two dimensions first. ONNX Runtime refuses them.
+Folding computes the fp32 weights once:
 `(q - zero_point) * scale`, each scale repeated `block_size` times along `axis`.
 """
 

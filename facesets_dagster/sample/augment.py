@@ -1,4 +1,4 @@
-"""Variations of a portrait that a face model takes for other photos of the same person. Deterministic, seeded by name."""
+"""Variations of a portrait that a face model takes for other photos of the person. Deterministic, seeded by name."""
 
 import hashlib
 from dataclasses import dataclass

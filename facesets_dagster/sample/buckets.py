@@ -1,7 +1,7 @@
 """The sample buckets: what a stranger sees first, and what the end-to-end tests run on.
 
-Three buckets of seven to nine people with group photos, byte duplicates, a PSD, a HEIC, a rotated JPEG, pictures without
-people, a truncated and a corrupt file. `family album` and `press [2019]` share a person, so that coverage works.
+Three buckets of seven to nine people with group photos, byte duplicates, a PSD, a HEIC, a rotated JPEG, pictures
+without people, a truncated and a corrupt file. `family album` and `press [2019]` share people, so that coverage works.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def write_sample(directory: Path, *, cache_dir: Path, say: Callable[[str], None]
         path = directory / file.path
         if path.exists() and _digest(path.read_bytes()) not in (_digest(file.data), made.get(file.path)):
             raise SettingsError(
-                f"{path} is not a file of the sample. Nothing was written. Name an empty folder, or move that file away."
+                f"{path} is not a file of the sample. Nothing was written. Name an empty folder, or move it away."
             )
     written = 0
     for file in files:

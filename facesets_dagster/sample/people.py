@@ -50,7 +50,7 @@ def portraits(cache_dir: Path, say: Callable[[str], None]) -> dict[str, list[Por
 
 
 def group_photo() -> NDArray[np.uint8]:
-    """insightface's picture of six people."""
+    """The picture of six people in insightface's wheel."""
     return read_picture(package_file("insightface", "data", "images", "t1.jpg"))
 
 

@@ -1,0 +1,180 @@
+"""The six assets on drawn photos: founding, growing, covering, rebuilding, retiring, and what must not change."""
+
+import json
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from facesets_dagster.library.verification import verify_library
+from tests.conftest import FakeHome
+from tests.fakes import FakeFace, write_person, write_photo
+
+
+def exported(home: FakeHome) -> dict[str, int]:
+    manifest = json.loads((home.settings.library_dir / "manifest.json").read_text())
+    return {entry["name"]: entry["exported"] for entry in manifest["facesets"]}
+
+
+def states(home: FakeHome, bucket: str) -> dict[str, int]:
+    return dict(home.library.registry.decisions(bucket).group_by("state").len().iter_rows())
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    events = [e for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(asset)]
+    return {key: value.value for key, value in events[0].materialization.metadata.items()}
+
+
+def test_people_of_a_bucket_become_numbered_facesets(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 12)
+    write_person(fake_home.buckets / "a", 3, 3)
+    result = fake_home.run("a")
+    assert result.success
+    assert set(exported(fake_home)) == {"faceset_001", "faceset_002"}
+    first = json.loads((fake_home.settings.library_dir / "faceset_001" / "manifest.json").read_text())
+    assert len(first["faces"]) + len(first["excluded"]) == 12
+    assert states(fake_home, "a")["small_cluster"] == 3
+    assert verify_library(fake_home.library) == []
+
+
+def test_the_same_inputs_change_no_byte(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    before = fake_home.files()
+    result = fake_home.run("a")
+    assert metadata(result, "face_cache")["opened"] == 0
+    assert metadata(result, "swap_ready_facesets")["unchanged"] is True
+    assert fake_home.files() == before
+
+
+def test_more_photos_grow_the_identity_and_found_new_ones(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    members = set(fake_home.library.registry.members()["faceset_001"])
+    write_person(fake_home.buckets / "a", 1, 3, first=8)
+    write_person(fake_home.buckets / "a", 2, 7)
+    result = fake_home.run("a")
+    assert metadata(result, "face_cache")["decoded"] == 10
+    now = fake_home.library.registry.members()
+    assert members < set(now["faceset_001"])
+    assert set(now["faceset_001"].values()) == {"founded", "grown"}
+    assert set(exported(fake_home)) == {"faceset_001", "faceset_002"}
+    assert verify_library(fake_home.library) == []
+
+
+def test_people_of_another_bucket_are_covered_and_nothing_of_theirs_changes(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    before = fake_home.files()
+    write_person(fake_home.buckets / "b", 1, 6, first=30)
+    write_person(fake_home.buckets / "b", 2, 7)
+    fake_home.run("b")
+    after = fake_home.files()
+    assert {path: data for path, data in after.items() if path.startswith("faceset_001")} == {
+        path: data for path, data in before.items() if path.startswith("faceset_001")
+    }
+    decisions = fake_home.library.registry.decisions("b")
+    assert set(decisions.filter(pl.col("identity") == "faceset_001")["state"]) == {"covered"}
+    assert set(exported(fake_home)) == {"faceset_001", "faceset_002"}
+
+
+def test_other_parameters_keep_numbers_and_retire_what_is_not_found(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 7)
+    fake_home.run("a")
+    gates = {"osrc_clusters": {"min_face_short_px": 500}}
+    fake_home.run("a", **gates)
+    assert exported(fake_home) == {}
+    graves = [(grave.name, grave.reason) for grave in fake_home.library.registry.tombstones()]
+    assert graves == [("faceset_001", "vanished"), ("faceset_002", "vanished")]
+    assert (fake_home.settings.library_dir / "_retired" / "faceset_001" / "manifest.json").exists()
+    fake_home.run("a")
+    assert set(exported(fake_home)) == {"faceset_001", "faceset_002"}
+    assert fake_home.library.registry.tombstones() == []
+    assert verify_library(fake_home.library) == []
+
+
+def test_a_number_that_was_given_is_never_given_to_somebody_else(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    fake_home.run("a", osrc_clusters={"min_face_short_px": 500})
+    write_person(fake_home.buckets / "b", 2, 8)
+    fake_home.run("b")
+    assert set(exported(fake_home)) == {"faceset_002"}
+
+
+def test_a_photo_that_is_gone_leaves_its_face_a_member(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    before = exported(fake_home)
+    next((fake_home.buckets / "a").iterdir()).unlink()
+    fake_home.run("a")
+    assert exported(fake_home) == before
+    assert fake_home.library.registry.decisions("a")["source_missing"].sum() == 1
+
+
+def test_a_bucket_folder_that_is_gone_is_an_error_and_nothing_changes(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    before = fake_home.files()
+    (fake_home.buckets / "a").rename(fake_home.buckets.parent / "elsewhere")
+    with pytest.raises(dg.Failure, match="never taken for an empty bucket"):
+        fake_home.run("a")
+    assert fake_home.files() == before
+
+
+def test_two_faces_of_one_photo_do_not_stay_in_one_identity(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 7)
+    write_photo(fake_home.buckets / "a" / "twins.png", [FakeFace(1, 0.1), FakeFace(1, 0.8, x=320)])
+    fake_home.run("a")
+    decisions = fake_home.library.registry.decisions("a")
+    assert states(fake_home, "a")["same_photo"] == 1
+    row = decisions.filter(pl.col("state") == "same_photo").to_dicts()[0]
+    assert row["value"] > row["threshold"]
+
+
+def test_byte_copies_count_once(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 5)
+    one = next((fake_home.buckets / "a").iterdir())
+    for number in range(5):
+        (fake_home.buckets / "a" / f"copy {number}.png").write_bytes(one.read_bytes())
+    result = fake_home.run("a")
+    assert metadata(result, "face_cache")["contents"] == 5
+    assert exported(fake_home) == {}
+    assert states(fake_home, "a") == {"small_cluster": 5}
+
+
+def test_every_face_ends_in_one_state_and_bad_files_stop_nothing(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    (fake_home.buckets / "a" / "bad.jpg").write_bytes(b"no picture")
+    (fake_home.buckets / "a" / "empty.png").write_bytes(b"")
+    (fake_home.buckets / "a" / "notes.txt").write_text("foreign")
+    write_photo(fake_home.buckets / "a" / "view.png", [])
+    result = fake_home.run("a")
+    cache = metadata(result, "face_cache")
+    assert (cache["failed_files"], cache["noface_files"], cache["foreign_files"]) == (2, 1, 1)
+    assert sum(states(fake_home, "a").values()) == cache["faces"] == 8
+
+
+def test_the_centroid_is_the_unit_mean_of_what_is_exported(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    with np.load(fake_home.settings.library_dir / "faceset_001" / "faceset_001.npz", allow_pickle=False) as vectors:
+        unit = vectors["embeddings"] / np.linalg.norm(vectors["embeddings"], axis=1, keepdims=True)
+        mean = unit.mean(axis=0)
+        assert vectors["centroid"] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+        assert vectors["embedding"] == pytest.approx(vectors["embeddings"].mean(axis=0), abs=1e-4)
+
+
+def test_facesets_of_a_legacy_library_are_numbered_past(fake_home: FakeHome) -> None:
+    library = fake_home.settings.library_dir
+    library.mkdir(parents=True)
+    (library / "manifest.json").write_text('{"facesets": [{"name": "faceset_019", "mine": 1}], "thin_eras": []}')
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    entries = json.loads((library / "manifest.json").read_text())["facesets"]
+    assert [entry["name"] for entry in entries] == ["faceset_019", "faceset_020"]
+    assert entries[0] == {"name": "faceset_019", "mine": 1}
