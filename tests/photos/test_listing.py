@@ -1,0 +1,110 @@
+"""Names as keys, listings, states of folders."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facesets_dagster.errors import BucketError
+from facesets_dagster.photos.bucket_key import folder_name, partition_key
+from facesets_dagster.photos.listing import bucket_folder, escape_path, find_buckets, list_bucket, unescape_path
+
+names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
+    lambda name: name not in (".", "..") and len(name.encode()) <= 255
+)
+
+
+@given(names)
+def test_every_folder_name_has_a_key_and_comes_back(name: str) -> None:
+    assert folder_name(partition_key(name)) == name
+
+
+@given(names, names)
+def test_two_names_never_share_a_key(first: str, second: str) -> None:
+    assert (partition_key(first) == partition_key(second)) == (first == second)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("osrc", "osrc"),
+        ("Urlaub Österreich", "Urlaub Österreich"),
+        ("osrc [Originaldateien]", "osrc %5BOriginaldateien%5D"),
+        (".hidden", "%2Ehidden"),
+        ("a..b", "a.%2Eb"),
+        ("100%", "100%25"),
+        ("\udcff", "%FF"),
+    ],
+)
+def test_keys_stay_readable(name: str, key: str) -> None:
+    assert partition_key(name) == key
+    assert folder_name(key) == name
+
+
+@pytest.mark.parametrize("key", ["../../evil", "..", "", "a/b", "[Orig]", "%2e", "%", "a%", "%41", "a\nb", "%00"])
+def test_keys_that_no_folder_gives_are_refused(key: str) -> None:
+    with pytest.raises(BucketError):
+        folder_name(key)
+
+
+@given(st.text())
+def test_paths_are_escaped_reversibly(path: str) -> None:
+    assert unescape_path(escape_path(path)) == path
+    escape_path(path + "\udc80").encode()
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def test_a_listing_tells_photos_foreign_and_hidden_files_apart(tmp_path: Path) -> None:
+    make(tmp_path, "b.JPG", "a/c.psd", "a/.hidden.jpg", "@eaDir/t.jpg", "Thumbs.db", "notes.txt", "a/raw_x.png")
+    listing = list_bucket(tmp_path, ("raw_*",))
+    assert [file.path for file in listing.files] == ["a/c.psd", "b.JPG"]
+    assert (listing.ignored, listing.foreign) == (4, 1)
+
+
+def test_a_dangling_link_is_foreign_and_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
+    make(tmp_path, "a.jpg")
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    listing = list_bucket(tmp_path)
+    assert [file.path for file in listing.files] == ["a.jpg"]
+    assert listing.foreign == 2
+
+
+def test_undecodable_names_are_listed(tmp_path: Path) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    (file,) = list_bucket(tmp_path).files
+    assert file.path == "bad\\xff.jpg"
+    assert (tmp_path / file.os_path).exists()
+
+
+def test_the_digest_moves_with_any_change(tmp_path: Path) -> None:
+    make(tmp_path, "a.jpg", "b.jpg")
+    digests = {list_bucket(tmp_path).digest()}
+    (tmp_path / "a.jpg").write_bytes(b"longer")
+    digests.add(list_bucket(tmp_path).digest())
+    (tmp_path / "a.jpg").rename(tmp_path / "c.jpg")
+    digests.add(list_bucket(tmp_path).digest())
+    assert len(digests) == 3
+    assert list_bucket(tmp_path).digest() in digests
+
+
+def test_an_absent_bucket_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BucketError, match="never taken for an empty bucket"):
+        bucket_folder("gone", (tmp_path,))
+
+
+def test_two_roots_with_one_name_are_refused(tmp_path: Path) -> None:
+    make(tmp_path, "r1/same/a.jpg", "r2/same/a.jpg", "r1/other/a.jpg")
+    with pytest.raises(BucketError, match="Two buckets are called 'same'"):
+        find_buckets((tmp_path / "r1", tmp_path / "r2"))
+    assert list(find_buckets((tmp_path / "r1",))) == ["other", "same"]

@@ -1,0 +1,111 @@
+"""The sensor: a pure decision, and its tick against a real ephemeral instance and real folders."""
+
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facesets_dagster.errors import BucketError
+from facesets_dagster.news import MAX_REQUESTS_PER_TICK, BucketState, decide, read_cursor, write_cursor
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.sensors import build_new_bucket_sensor
+from tests.conftest import FakeHome
+from tests.fakes import write_person
+
+keys = st.text("abcdef", min_size=1, max_size=4)
+states = st.builds(BucketState, st.sampled_from(["d1", "d2", "d3"]), st.integers(0, 3), st.floats(0, 100))
+
+
+@given(st.dictionaries(keys, states), st.dictionaries(keys, st.sampled_from(["d1", "d2", "d3"])), st.integers(1, 5))
+def test_only_settled_news_with_photos_runs_and_never_more_than_the_limit(
+    found: dict[str, BucketState], seen: dict[str, str], limit: int
+) -> None:
+    decision = decide(found, seen, settle_seconds=30, limit=limit)
+    assert len(decision.run) <= limit
+    for key in decision.run:
+        assert found[key].photos
+        assert found[key].digest != seen.get(key)
+        assert found[key].quiet_seconds >= 30
+        assert decision.seen[key] == found[key].digest
+    assert {key: decision.seen[key] for key in seen if key not in decision.run} == {
+        key: digest for key, digest in seen.items() if key not in decision.run
+    }
+
+
+@given(st.dictionaries(keys, states))
+def test_ticks_come_to_rest_when_nothing_changes(found: dict[str, BucketState]) -> None:
+    seen: dict[str, str] = {}
+    for _ in range(len(found) + 1):
+        seen = decide(found, seen, settle_seconds=0, limit=2).seen
+    assert decide(found, seen, settle_seconds=0).run == ()
+
+
+def test_a_cursor_comes_back_as_it_went_and_a_broken_one_is_empty() -> None:
+    assert read_cursor(write_cursor({"b": "2", "a": "1"})) == {"a": "1", "b": "2"}
+    assert read_cursor("no json") == read_cursor(None) == read_cursor("[1]") == {}
+
+
+def tick(home: FakeHome, cursor: str | None = None) -> dg.SensorResult:
+    sensor = build_new_bucket_sensor(settle_seconds=30, on=False)
+    context = dg.build_sensor_context(
+        instance=home.instance, cursor=cursor, resources={"home": HomeResource.of(home.settings)}
+    )
+    result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def age(_: Path, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets time pass: status-change times cannot be set."""
+    now = time.time() + seconds
+    monkeypatch.setattr("facesets_dagster.sensors.time.time", lambda: now)
+
+
+def test_a_folder_still_being_copied_waits(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "new", 1, 1)
+    assert tick(fake_home).run_requests == []
+
+
+def test_a_copy_that_keeps_old_times_still_counts_as_fresh(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "new", 1, 1)
+    for path in (fake_home.buckets / "new").iterdir():
+        os.utime(path, (1, 1))
+    assert tick(fake_home).run_requests == []
+
+
+def test_a_settled_folder_becomes_a_partition_and_a_run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_person(fake_home.buckets / "osrc [1]", 1, 1)
+    age(fake_home.buckets, 60, monkeypatch)
+    result = tick(fake_home)
+    assert [request.partition_key for request in result.run_requests or []] == ["osrc %5B1%5D"]
+    assert result.dynamic_partitions_requests == [SOURCE_BUCKET.build_add_request(["osrc %5B1%5D"])]
+    assert tick(fake_home, result.cursor).run_requests == []
+
+
+def test_a_bucket_that_the_command_line_ran_is_no_news(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_person(fake_home.buckets / "a", 1, 7)
+    fake_home.run("a")
+    age(fake_home.buckets, 60, monkeypatch)
+    assert tick(fake_home).run_requests == []
+    write_person(fake_home.buckets / "a", 2, 1)
+    assert len(tick(fake_home).run_requests or []) == 1
+
+
+def test_many_new_folders_are_taken_in_portions(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(MAX_REQUESTS_PER_TICK + 5):
+        write_person(fake_home.buckets / f"b{number:02d}", 1, 1)
+    age(fake_home.buckets, 60, monkeypatch)
+    first = tick(fake_home)
+    second = tick(fake_home, first.cursor)
+    assert (len(first.run_requests or []), len(second.run_requests or [])) == (25, 5)
+
+
+def test_a_root_that_cannot_be_listed_is_an_error_and_not_an_empty_root(fake_home: FakeHome) -> None:
+    fake_home.buckets.rmdir()
+    with pytest.raises(BucketError, match="cannot be listed"):
+        tick(fake_home)
