@@ -18,6 +18,7 @@ from facesets_dagster.export.rendering import RenderedFace
 from facesets_dagster.faces.face_id import sha256_of
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.storage import write_bytes, write_json, write_parquet, write_text
 
 SCHEMA_VERSION = 1
@@ -144,7 +145,7 @@ def _excluded_entry(face_id: str, verdict: Verdict) -> dict[str, object]:
 
 def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) -> str:
     lines = [
-        f"{name} came from the bucket {content.bucket}.",
+        f"{name} came from the bucket {folder_name(content.bucket)}.",
         f"run: {run_id}",
         f"date: {created_at}",
         f"model: {content.model['pack']} ({content.model['model_id']}, det_size {content.model['det_size']})",

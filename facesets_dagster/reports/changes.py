@@ -7,6 +7,7 @@ import polars as pl
 
 from facesets_dagster.library.funnel import count_states
 from facesets_dagster.library.publication import Outcome
+from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.storage import write_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def write_change_report(
     """Writes the report and returns its path."""
     path = reports_dir / inputs.bucket / f"{inputs.run_id}.md"
     model = f"{inputs.pack.name} ({inputs.pack.model_id}, det_size {inputs.pack.det_size})"
-    lines = [f"# {inputs.bucket}", "", f"Run {inputs.run_id}, model {model}.", "", "## Changes", ""]
+    lines = [f"# {folder_name(inputs.bucket)}", "", f"Run {inputs.run_id}, model {model}.", "", "## Changes", ""]
     lines += _changes(outcome, exported) or ["Nothing changed: same photos, parameters and model as in the last run."]
     lines += ["", "## Faces", "", "| state | faces |", "| --- | --- |"]
     lines += [f"| {state} | {count} |" for state, count in count_states(funnel).items()]

@@ -24,7 +24,6 @@ _REAL_BOXES: dict[str, tuple[str, Box]] = {
     "obama.jpg": ("barack_obama", (369, 91, 611, 421)),
     "obama2.jpg": ("barack_obama", (202, 231, 476, 633)),
     "obama3.jpg": ("barack_obama", (644, 274, 910, 619)),
-    "obama_partial_face2.jpg": ("barack_obama", (368, 93, 572, 413)),
     "biden.jpg": ("joe_biden", (427, 179, 714, 576)),
 }
 

@@ -22,7 +22,7 @@ from facesets_dagster.storage import write_bytes
 
 _SDIST = "face_recognition-1.3.0.tar.gz"
 _SDIST_SHA256 = "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec"
-_REAL = ("obama.jpg", "obama2.jpg", "obama3.jpg", "obama_partial_face2.jpg", "biden.jpg")
+_REAL = ("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg")
 NO_FACE = ("coffee.png", "rocket.jpg", "chelsea.png", "brick.png")
 
 

@@ -1,0 +1,158 @@
+"""What `make demo` does, with the real embedded pack, through the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.sample.buckets import MARKER, write_sample
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def facesets(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path):
+    """Runs `facesets` over a home of its own; gives (exit code, standard output)."""
+    home = tmp_path_factory.mktemp("demo")
+    environment = {
+        **os.environ,
+        "FACESETS_HOME": str(home),
+        "FACESETS_MODELS": str(embedded_models_root),
+        "FACESETS_MODEL_PACK": "embedded",
+        "FACESETS_PROVIDERS": "cpu",
+        "COLUMNS": "200",
+    }
+    environment.pop("DAGSTER_HOME", None)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "facesets_dagster.cli.main", *arguments],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, done.stdout + (done.stderr if done.returncode else "")
+
+    call.home = home  # type: ignore[attr-defined]
+    code, text = call("sample", str(home / "buckets"))
+    assert code == 0, text
+    code, text = call("run")
+    assert code == 0, text
+    call.first = text  # type: ignore[attr-defined]
+    return call
+
+
+def truth(home: Path) -> dict[str, list[str]]:
+    files = json.loads((home / "buckets" / MARKER).read_text())["files"]
+    return {entry["sha256"]: entry["people"] for entry in files.values()}
+
+
+def test_the_demo_ends_with_at_least_five_facesets_of_one_person_each(facesets) -> None:
+    library = facesets.home / "facesets_swap_ready"
+    people_in = truth(facesets.home)
+    owners = []
+    for entry in json.loads((library / "manifest.json").read_text())["facesets"]:
+        manifest = json.loads((library / entry["name"] / "manifest.json").read_text())
+        photos = [people_in[face["source"]["sha256"]] for face in manifest["faces"]]
+        (owner, count), *_ = Counter(person for people in photos for person in people).most_common()
+        assert count == len(photos), f"{entry['name']} mixes people: {photos}"
+        owners.append(owner)
+    assert len(owners) >= 5
+    assert len(set(owners)) == len(owners), f"somebody was found twice: {owners}"
+
+
+def test_people_of_the_album_are_covered_in_the_press(facesets) -> None:
+    code, text = facesets("status", "--json")
+    assert code == 0
+    buckets = {row["bucket"]: row for row in json.loads(text)["buckets"]}
+    assert set(buckets) == {"family album", "press %5B2019%5D", "trip"}
+    assert {row["state"] for row in buckets.values()} == {"up to date"}
+    reports = list((facesets.home / "reports" / "press %5B2019%5D").glob("*.md"))
+    assert "| covered | " in reports[0].read_text()
+
+
+def test_a_second_run_finds_nothing_to_do_and_a_forced_one_changes_nothing(facesets) -> None:
+    code, text = facesets("run")
+    assert code == 0
+    assert "Nothing to do: all 3 buckets are up to date." in text
+    library = facesets.home / "facesets_swap_ready"
+    before = {path: path.read_bytes() for path in library.rglob("*") if path.is_file()}
+    code, text = facesets("run", "trip", "press [2019]")
+    assert code == 0, text
+    assert {path: path.read_bytes() for path in library.rglob("*") if path.is_file()} == before
+
+
+def test_the_library_verifies_and_damage_is_found(facesets) -> None:
+    code, text = facesets("verify", "--json")
+    assert (code, json.loads(text)) == (0, {"sound": True, "flaws": []})
+    picture = facesets.home / "facesets_swap_ready" / "faceset_001" / "faces" / "0001.png"
+    original = picture.read_bytes()
+    picture.write_bytes(original[:-1] + b"x")
+    code, text = facesets("verify", "--json")
+    picture.write_bytes(original)
+    assert code == 1
+    assert "0001.png" in text
+
+
+def test_a_label_is_kept_and_stands_in_the_manifest(facesets) -> None:
+    assert facesets("label", "faceset_001", "Somebody")[0] == 0
+    code, text = facesets("run", "family album")
+    assert code == 0, text
+    manifest = json.loads((facesets.home / "facesets_swap_ready" / "manifest.json").read_text())
+    assert manifest["facesets"][0]["label"] == "Somebody"
+    code, text = facesets("label", "faceset_999", "Nobody")
+    assert code == 1
+    assert "There is no live faceset 'faceset_999'" in text
+
+
+def test_an_unknown_bucket_and_a_wrong_number_are_explained(facesets, tmp_path: Path) -> None:
+    code, text = facesets("run", "nowhere")
+    assert code == 1
+    assert "Buckets here: family album" in text
+    config = tmp_path / "config.yaml"
+    config.write_text("ops: {osrc_uncovered: {config: {cover_distance: 7}}}")
+    code, text = facesets("run", "trip", "--config", str(config))
+    assert code == 1
+    assert "cover_distance" in text
+    assert "less than or equal to 2" in text
+
+
+def test_the_doctor_asks_real_sessions(facesets) -> None:
+    code, text = facesets("doctor", "--json")
+    findings = {row["name"]: row for row in json.loads(text)}
+    assert code == 0, text
+    assert "CPUExecutionProvider" in findings["providers"]["found"]
+    assert findings["telemetry"]["found"] == "off"
+
+
+def test_another_pack_than_the_homes_is_refused(facesets, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {**os.environ, "FACESETS_HOME": str(facesets.home), "FACESETS_MODEL_PACK": "buffalo_l"}
+    done = subprocess.run(
+        [sys.executable, "-m", "facesets_dagster.cli.main", "status"],
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "was made with the model pack 'embedded'" in done.stderr
+
+
+def test_the_sample_is_the_same_every_time_and_spares_other_files(tmp_path: Path, facesets) -> None:
+    cache = facesets.home / "cache" / "sample"
+    summary = write_sample(tmp_path / "again", cache_dir=cache)
+    assert summary.written == summary.files
+    for path in (facesets.home / "buckets").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "again" / path.relative_to(facesets.home / "buckets")).read_bytes()
+    assert write_sample(tmp_path / "again", cache_dir=cache).written == 0
+    (tmp_path / "other" / "trip").mkdir(parents=True)
+    mine = tmp_path / "other" / "trip" / "two.jpg"
+    mine.write_bytes(b"mine")
+    with pytest.raises(SettingsError, match=r"two\.jpg is not a file of the sample"):
+        write_sample(tmp_path / "other", cache_dir=cache)
+    assert [path for path in (tmp_path / "other").rglob("*") if path.is_file()] == [mine]
