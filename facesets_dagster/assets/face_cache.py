@@ -11,7 +11,7 @@ from facesets_dagster.assets.failures import RETRY, teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
 from facesets_dagster.faces.scan import ScanResult, scan_bucket
-from facesets_dagster.faces.schema import FACE_COLUMNS
+from facesets_dagster.faces.schema import FACE_COLUMNS, READ
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.listing import BucketListing
@@ -87,8 +87,9 @@ def _described(
     listing: BucketListing, result: ScanResult, max_failed_share: float, model: dict[str, str]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     faces, files = result.tables.faces, result.tables.files
-    failed = files.filter(~pl.col("status").is_in(["faces", "noface"]))
-    share = len(failed) / max(len(files), 1)
+    photos = files.filter(pl.col("status") != "foreign")
+    failed = photos.filter(~pl.col("status").is_in(READ))
+    share = len(failed) / max(len(photos), 1)
     norms = np.linalg.norm(normalised(faces["embedding"].to_numpy()), axis=-1)
     bad_norms = faces.filter(pl.Series(~(np.abs(norms - 1) < 1e-3), dtype=pl.Boolean))["face_id"].to_list()
     return dg.MaterializeResult(
@@ -96,13 +97,13 @@ def _described(
         metadata={
             "dagster/row_count": len(faces),
             "dagster/column_schema": table_columns(faces, FACE_COLUMNS),
-            "files": len(files),
+            "files": len(photos),
             "faces": len(faces),
-            "contents": files["sha256"].n_unique(),
+            "contents": photos["sha256"].n_unique(),
             "noface_files": len(files.filter(pl.col("status") == "noface")),
             "failed_files": len(failed),
             "ignored_files": listing.ignored,
-            "foreign_files": listing.foreign,
+            "foreign_files": len(listing.foreign),
             "opened": result.opened,
             "decoded": result.decoded,
             "copied_from_other_buckets": result.copied,

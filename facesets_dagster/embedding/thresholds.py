@@ -20,7 +20,7 @@ class PackThresholds:
 ARCFACE = PackThresholds(0.45, 0.55, 0.55, 0.45, 0.95, 0.6)
 """The legacy numbers, chosen on `buffalo_l`; also for recognisers that were not calibrated."""
 
-SFACE = PackThresholds(0.36, 0.46, 0.46, 0.36, 0.96, 0.7)
+SFACE = PackThresholds(0.31, 0.42, 0.42, 0.31, 0.97, 0.72)
 
 
 def thresholds_for(pack: ModelPack) -> PackThresholds:

@@ -20,7 +20,7 @@ import polars as pl
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
 from facesets_dagster.faces.read_photo import PhotoResult, read_photo
-from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
+from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, face_schema
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.faces.tables import assemble, split_known
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
@@ -93,7 +93,7 @@ def scan_bucket(
                 pending.results.append(outcome.result)
                 decoded += 1
                 faces += int(str(outcome.result.content["faces"]))
-                failed += outcome.result.content["status"] not in ("faces", "noface")
+                failed += outcome.result.content["status"] not in READ
             elif outcome.copy_from is not None:
                 pending.copies.setdefault(outcome.copy_from, []).append(str(outcome.file["sha256"]))
                 copied += 1
@@ -102,7 +102,7 @@ def scan_bucket(
                 pending = _flush(store, pending, dim)
     finally:
         _flush(store, pending, dim)
-    tables = assemble(store.read(), listing.files, known)
+    tables = assemble(store.read(), listing.files, listing.foreign, known)
     store.compact(tables)
     store.note_folder(listing.digest())
     return ScanResult(tables, len(changed), decoded, copied, time.monotonic() - started)
@@ -110,7 +110,7 @@ def scan_bucket(
 
 def failed_contents(tables: CacheTables) -> list[str]:
     """Digests of contents that could not be used."""
-    return tables.contents.filter(~pl.col("status").is_in(["faces", "noface"]))["sha256"].to_list()
+    return tables.contents.filter(~pl.col("status").is_in(READ))["sha256"].to_list()
 
 
 def check_disk_space(folder: Path, needed_bytes: int) -> None:

@@ -68,8 +68,12 @@ FILE_SCHEMA = pl.Schema(
         "detail": pl.String,
     }
 )
-"""One row per photo file of the bucket. `status`: `faces`, `noface`, or the reason why the file was not used
-(`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`, `unreadable_file`)."""
+"""One row per file of the bucket but ignored ones. `status`: `faces`, `noface`, `foreign` (no photo by its name, not
+opened), or the reason why the photo was not used (`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`,
+`unreadable_file`, `changing`)."""
+
+READ = ("faces", "noface")
+"""The status of photos that were read; every other but `foreign` is a failure."""
 
 CONTENT_SCHEMA = pl.Schema(
     {

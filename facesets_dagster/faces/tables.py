@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from facesets_dagster.faces.schema import FILE_SCHEMA
+from facesets_dagster.faces.schema import FILE_SCHEMA, READ
 from facesets_dagster.faces.store import CacheTables
-from facesets_dagster.photos.listing import PhotoFile
+from facesets_dagster.photos.listing import ForeignFile, PhotoFile
 
 _STAT = ["path", "size", "mtime_ns", "ctime_ns", "inode"]
 
@@ -18,13 +18,15 @@ def split_known(
     """
     read = contents
     if retry_failed:
-        read = contents.filter(pl.col("status").is_in(["faces", "noface"]))
+        read = contents.filter(pl.col("status").is_in(READ))
     known = _listed(files).join(cached, on=_STAT, how="inner").join(read.select("sha256"), on="sha256", how="semi")
     paths = set(known["path"])
     return known.select(FILE_SCHEMA.names()), [file for file in files if file.path not in paths]
 
 
-def assemble(cached: CacheTables, files: tuple[PhotoFile, ...], known: pl.DataFrame) -> CacheTables:
+def assemble(
+    cached: CacheTables, files: tuple[PhotoFile, ...], foreign: tuple[ForeignFile, ...], known: pl.DataFrame
+) -> CacheTables:
     """The tables as they should stand after a scan: file rows of the listing, faces with canonical path and aliases.
 
     The canonical path of a content is the first of its paths in sorted order. Contents that no file holds any more
@@ -36,7 +38,9 @@ def assemble(cached: CacheTables, files: tuple[PhotoFile, ...], known: pl.DataFr
     listed = listed.join(statuses, on="sha256", how="left").with_columns(
         status=pl.coalesce("found_status", "status"), detail=pl.coalesce("found_detail", "detail")
     )
-    listed = listed.select(FILE_SCHEMA.names()).sort("path")
+    passed_over = [{"path": file.path, "status": "foreign", "detail": file.reason} for file in foreign]
+    listed = listed.select(FILE_SCHEMA.names())
+    listed = pl.concat([listed, pl.DataFrame(passed_over, schema=FILE_SCHEMA)]).sort("path")
     paths = listed.drop_nulls("sha256").group_by("sha256").agg(pl.col("path").sort())
     paths = paths.select("sha256", first=pl.col("path").list.first(), others=pl.col("path").list.slice(1))
     faces = cached.faces.join(cached.contents.select("sha256"), on="sha256", how="semi")

@@ -1,17 +1,21 @@
 """Bytes of a photo file to upright BGR pixels, or a `PhotoError` with a stable reason.
 
 The format is told by the content, never by the suffix. Pillow (with pillow-heif) decodes everything but PSD/PSB, whose
-merged picture psd-tools reads. Alpha is composited on white; 16-bit and float samples are scaled to 8 bit.
+merged picture psd-tools reads (Pillow where psd-tools cannot). Alpha is composited on white; 16-bit and float samples are scaled to 8 bit.
 
 Truncation: Pillow's switch for damaged files is global, so it is on for good, and a photo is decoded twice only if its
 file looks cut off.
 """
 
+import contextlib
+import ctypes
 import io
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import PIL
 import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -22,15 +26,43 @@ SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
         *(".gif", ".heic", ".heif", ".hif", ".heics", ".avif", ".avifs", ".psd", ".psb", ".ico", ".tga"),
-        *(".ppm", ".pgm", ".pbm"),
+        *(".icns", ".qoi", ".sgi", ".ppm", ".pgm", ".pbm", ".pnm"),
     )
 )
 
+_MAGIC = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG", "PNG"),
+    (0, b"GIF8", "GIF"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"),
+    (0, b"BM", "BMP"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftyp", "HEIF or AVIF"),
+    (0, b"\0\0\1\0", "ICO"),
+    (0, b"8BPS", "PSD"),
+)
+_UNSUPPORTED_TIFF = frozenset({"webp", "zstd", "lzma", "lerc", "jpeg2000", "jbig"})
+"""Compressions of TIFF that Pillow's wheels are built without."""
+
 pillow_heif.register_heif_opener()
-Image.MAX_IMAGE_PIXELS = None  # decode_photo checks the header itself, against the run's own limit
 # Pillow 13 reads it per decode; it is never toggled, which would not be thread-safe.
 ImageFile.LOAD_TRUNCATED_IMAGES = True
 warnings.filterwarnings("ignore", module="PIL")
+
+
+def _silence_libtiff() -> None:
+    """Pillow's libtiff prints every odd tag to stderr, hundreds a file; what matters comes back as an error."""
+    package = Path(PIL.__file__).parent
+    for library in (*package.parent.glob("pillow.libs/libtiff*"), *package.glob(".dylibs/libtiff*")):
+        with contextlib.suppress(OSError, AttributeError):
+            tiff = ctypes.CDLL(str(library))
+            tiff.TIFFSetWarningHandler(None)
+            tiff.TIFFSetErrorHandler(None)
+
+
+_silence_libtiff()
 
 
 @dataclass(frozen=True)
@@ -51,9 +83,15 @@ def is_photo_name(name: str) -> bool:
 
 
 def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
-    """Decodes a photo. Raises `PhotoError` (`empty`, `not_an_image`, `unreadable`, `too_large`) and nothing else."""
+    """Decodes a photo.
+
+    Raises `PhotoError` and nothing else: `empty`, `not_an_image` (no format's content), `unsupported` (a format or
+    compression without a decoder here), `unreadable` (damaged), `too_large`.
+    """
     if not data:
         raise PhotoError("empty", "the file has no bytes")
+    # For pictures inside containers (ICO, ICNS), whose size no header tells; Pillow refuses at twice this number.
+    Image.MAX_IMAGE_PIXELS = max(max_pixels // 2, 1)
     try:
         if data[:4] == b"8BPS":
             return _decode_psd(data, max_pixels)
@@ -61,7 +99,12 @@ def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
     except PhotoError:
         raise
     except UnidentifiedImageError:
-        raise PhotoError("not_an_image", "no decoder knows this content") from None
+        kind = next((name for offset, magic, name in _MAGIC if data[offset:].startswith(magic)), None)
+        if kind is None:
+            raise PhotoError("not_an_image", "no decoder knows this content") from None
+        raise PhotoError("unreadable", f"begins like {kind}, but no decoder makes sense of it") from None
+    except Image.DecompressionBombError as error:
+        raise PhotoError("too_large", str(error)[:200]) from error
     except MemoryError as error:
         raise PhotoError("too_large", "not enough memory to decode it") from error
     except Exception as error:  # Decoders of damaged files raise whatever their parsers run into; one boundary for all.
@@ -73,7 +116,12 @@ def _decode_pillow(data: bytes, max_pixels: int) -> DecodedPhoto:
         _require_size(picture.width, picture.height, max_pixels)
         kind = str(picture.format)
         truncated = _looks_cut_off(data, kind)
-        picture.load()
+        try:
+            picture.load()
+        except OSError:
+            if kind == "TIFF" and picture.info.get("compression") in _UNSUPPORTED_TIFF:
+                raise PhotoError("unsupported", f"TIFF with {picture.info['compression']} compression") from None
+            raise
         upright = ImageOps.exif_transpose(picture)
         return DecodedPhoto(_bgr(upright), kind, truncated)
 
@@ -94,6 +142,16 @@ def _looks_cut_off(data: bytes, kind: str) -> bool:
 def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
     height, width = int.from_bytes(data[14:18], "big"), int.from_bytes(data[18:22], "big")
     _require_size(width, height, max_pixels)
+    try:
+        picture = _merged_psd(data)
+    except Exception:  # psd-tools reads every layer before the merged picture; Pillow needs only that one.
+        with Image.open(io.BytesIO(data)) as merged:
+            merged.load()
+            return DecodedPhoto(_bgr(merged), "PSD", truncated=True)
+    return DecodedPhoto(_bgr(picture), "PSB" if data[5] == 2 else "PSD", truncated=False)
+
+
+def _merged_psd(data: bytes) -> Image.Image:
     from psd_tools import PSDImage
 
     psd = PSDImage.open(io.BytesIO(data))
@@ -101,7 +159,7 @@ def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
     picture = picture or psd.composite()
     if picture is None:
         raise PhotoError("unreadable", "a PSD without a merged picture and without layers to make one of")
-    return DecodedPhoto(_bgr(picture), "PSB" if data[5] == 2 else "PSD", False)
+    return picture
 
 
 def _require_size(width: int, height: int, max_pixels: int) -> None:

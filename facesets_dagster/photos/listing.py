@@ -35,16 +35,25 @@ class PhotoFile:
         return unescape_path(self.path)
 
 
+@dataclass(frozen=True, order=True)
+class ForeignFile:
+    """A file of a bucket that is no photo by its name, or nothing that can be read."""
+
+    path: str
+    """As in `PhotoFile`."""
+    reason: str
+
+
 @dataclass(frozen=True)
 class BucketListing:
-    """All photo files of a bucket, sorted by path, and how many other files were passed over."""
+    """All photo files of a bucket, sorted by path, and what else lies there."""
 
     folder: Path
     files: tuple[PhotoFile, ...]
     ignored: int
     """Hidden files, `@eaDir`, `Thumbs.db`, and what the ignore globs name."""
-    foreign: int
-    """Files that are no photos by their name, and things that are no regular files."""
+    foreign: tuple[ForeignFile, ...]
+    """Sorted by path. They get a record, but are never opened."""
 
     def digest(self) -> str:
         """Changes when any photo file is added, removed, renamed or rewritten."""
@@ -132,19 +141,26 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
     folder or one below it cannot be read.
     """
     files: list[PhotoFile] = []
-    ignored = foreign = 0
+    foreign: list[ForeignFile] = []
+    ignored = 0
     for entry, relative in _walk(folder, ""):
         if _is_ignored(entry.name, relative, ignore):
             ignored += 1
             continue
         status = _status(entry)
         if status is None or not stat.S_ISREG(status.st_mode) or not is_photo_name(entry.name):
-            foreign += 1
+            foreign.append(ForeignFile(escape_path(relative), _why_foreign(status)))
             continue
         files.append(
             PhotoFile(escape_path(relative), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
         )
-    return BucketListing(folder, tuple(sorted(files)), ignored, foreign)
+    return BucketListing(folder, tuple(sorted(files)), ignored, tuple(sorted(foreign)))
+
+
+def _why_foreign(status: os.stat_result | None) -> str:
+    if status is None:
+        return "leads to no file"
+    return "its name has no photo format's suffix" if stat.S_ISREG(status.st_mode) else "not a regular file"
 
 
 def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:

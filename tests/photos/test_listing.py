@@ -65,7 +65,7 @@ def test_a_listing_tells_photos_foreign_and_hidden_files_apart(tmp_path: Path) -
     make(tmp_path, "b.JPG", "a/c.psd", "a/.hidden.jpg", "@eaDir/t.jpg", "Thumbs.db", "notes.txt", "a/raw_x.png")
     listing = list_bucket(tmp_path, ("raw_*",))
     assert [file.path for file in listing.files] == ["a/c.psd", "b.JPG"]
-    assert (listing.ignored, listing.foreign) == (4, 1)
+    assert (listing.ignored, len(listing.foreign)) == (4, 1)
 
 
 def test_a_dangling_link_is_foreign_and_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_dangling_link_is_foreign_and_a_linked_folder_is_not_followed(tmp_path
     (tmp_path / "loop").symlink_to(tmp_path)
     listing = list_bucket(tmp_path)
     assert [file.path for file in listing.files] == ["a.jpg"]
-    assert listing.foreign == 2
+    assert len(listing.foreign) == 2
 
 
 def test_undecodable_names_are_listed(tmp_path: Path) -> None:
