@@ -2,9 +2,9 @@
 
     python -m benchmarks.calibrate_thresholds --data ../shared/data --reference ../shared/models/buffalo_sc
 
-One labelled face per photo of `labelled/`, all pairs. The rates of the legacy numbers are so small that few or no pairs lie
-beyond them; the tail of the different-person pairs is therefore fitted (log10 of the rate, quadratic in the distance,
-between rates of 1e-2 and 1e-5) and continued.
+One labelled face per photo of `labelled/`, all pairs. The rates of the legacy numbers are so small that few or no pairs
+lie beyond them; the tail of the different-person pairs is therefore fitted (log10 of the rate, quadratic in the
+distance, between rates of 1e-2 and 1e-5) and continued.
 """
 
 import argparse

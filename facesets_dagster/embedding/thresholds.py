@@ -21,8 +21,14 @@ ARCFACE = PackThresholds(0.45, 0.55, 0.55, 0.45, 0.95, 0.6)
 """The legacy numbers, chosen on `buffalo_l`; also for recognisers that were not calibrated."""
 
 SFACE = PackThresholds(0.31, 0.42, 0.42, 0.31, 0.97, 0.72)
+MOBILEFACENET_128 = PackThresholds(0.35, 0.44, 0.44, 0.35, 0.95, 0.6)
+
+_CALIBRATED = {
+    "face_recognition_sface_2021dec.onnx": SFACE,
+    "mobilefacenet_128.onnx": MOBILEFACENET_128,
+}
 
 
 def thresholds_for(pack: ModelPack) -> PackThresholds:
-    """The numbers of a pack: those of SFace for the embedded pack, ArcFace's for all others."""
-    return SFACE if pack.recogniser.startswith("face_recognition_sface") else ARCFACE
+    """The numbers of a pack, told by its recogniser's file; ArcFace's for recognisers that were not calibrated."""
+    return _CALIBRATED.get(pack.recogniser, ARCFACE)

@@ -1,7 +1,8 @@
 """Bytes of a photo file to upright BGR pixels, or a `PhotoError` with a stable reason.
 
 The format is told by the content, never by the suffix. Pillow (with pillow-heif) decodes everything but PSD/PSB, whose
-merged picture psd-tools reads (Pillow where psd-tools cannot). Alpha is composited on white; 16-bit and float samples are scaled to 8 bit.
+merged picture psd-tools reads (Pillow where psd-tools cannot). Alpha is composited on white; 16-bit and float samples
+are scaled to 8 bit.
 
 Truncation: Pillow's switch for damaged files is global, so it is on for good, and a photo is decoded twice only if its
 file looks cut off.
@@ -10,6 +11,7 @@ file looks cut off.
 import contextlib
 import ctypes
 import io
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +81,7 @@ class DecodedPhoto:
 
 def is_photo_name(name: str) -> bool:
     """True if a file's suffix is one of a photo format."""
-    return "." + name.lower().rpartition(".")[2] in SUFFIXES
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
@@ -134,8 +136,6 @@ def _looks_cut_off(data: bytes, kind: str) -> bool:
         return b"IEND" not in data[-65536:]
     if kind == "GIF":
         return b"\x3b" not in data[-1024:]
-    if kind == "WEBP":
-        return len(data) < 8 + int.from_bytes(data[4:8], "little")
     return False
 
 
@@ -155,7 +155,7 @@ def _merged_psd(data: bytes) -> Image.Image:
     from psd_tools import PSDImage
 
     psd = PSDImage.open(io.BytesIO(data))
-    picture = psd.topil() if psd.has_preview() else None
+    picture: Image.Image | None = psd.topil() if psd.has_preview() else None
     picture = picture or psd.composite()
     if picture is None:
         raise PhotoError("unreadable", "a PSD without a merged picture and without layers to make one of")

@@ -1,0 +1,102 @@
+"""Homes to measure in: the real command line over photos of `../shared/data`, linked and not copied."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.faces.store import CacheTables
+from facesets_dagster.library.library import Library
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.settings import Settings, load_settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("FACESETS_SHARED", REPOSITORY.parent / "shared"))
+
+
+@dataclass(frozen=True)
+class MeasuredHome:
+    """A home in a folder of its own, with one model pack, on the CPU."""
+
+    folder: Path
+    pack: str
+    models_root: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a user would have set."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FACESETS_", "DAGSTER_"))}
+        return {
+            **kept,
+            "FACESETS_HOME": str(self.folder),
+            "FACESETS_MODELS": str(self.models_root),
+            "FACESETS_MODEL_PACK": self.pack,
+            "FACESETS_PROVIDERS": "cpu",
+            "COLUMNS": "160",
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The same, read by the platform."""
+        return load_settings(self.environment, REPOSITORY)
+
+    @property
+    def library(self) -> Library:
+        """The library and its registry."""
+        return HomeResource.of(self.settings).library()
+
+    def model(self) -> ModelPack:
+        """What identifies the pack."""
+        return EmbedderResource.of(self.settings).pack()
+
+    def cached(self, bucket: str) -> CacheTables:
+        """The face cache of a bucket."""
+        model = self.model()
+        return HomeResource.of(self.settings).face_store(bucket, model.model_id, model.dim).read()
+
+    def clusters(self, bucket: str) -> pl.DataFrame:
+        """What `osrc_clusters` made of a bucket."""
+        return pl.read_parquet(self.settings.cache_dir / "tables" / "osrc_clusters" / f"{bucket}.parquet")
+
+    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
+        """`facesets ARGUMENTS` as a child process."""
+        command = [sys.executable, "-m", "facesets_dagster.cli.main", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,  # type: ignore[call-overload]
+        )
+
+    def facesets(self, *arguments: str) -> str:
+        """`facesets ARGUMENTS`; raises `RuntimeError` with what it said if it failed."""
+        child = self.start(*arguments)
+        said, _ = child.communicate()
+        if child.returncode:
+            raise RuntimeError(f"facesets {' '.join(arguments)}: exit {child.returncode}\n{said[-4000:]}")
+        return said
+
+
+def link_photos(folder: Path, photos: dict[str, Path]) -> None:
+    """Fills a bucket with links: relative path -> photo."""
+    for relative, photo in photos.items():
+        (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+        (folder / relative).symlink_to(photo)
+
+
+def files_below(root: Path, *parts: str) -> dict[str, Path]:
+    """Relative path -> file, for all files of these folders of `root`."""
+    return {
+        str(path.relative_to(root)): path
+        for part in parts
+        for path in sorted((root / part).rglob("*"))
+        if path.is_file()
+    }
