@@ -32,7 +32,6 @@ class Outcome:
     kept: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
     revived: list[str] = field(default_factory=list)
-    exported: dict[str, int] = field(default_factory=dict)
     touched_undeclared: list[str] = field(default_factory=list)
     """Facesets that differ from before although this run did not declare them; must be empty."""
 

@@ -84,6 +84,7 @@ class Publisher:
         published: list[PublishedIdentity] = []
         moves = [Move(staging, "retire", identity.name, None) for identity in resolution.vanished]
         real_names: dict[str, str] = {}
+        standing: set[str] = set()
         for group in resolution.groups:
             content = gallery.content(group.members)
             if group.identity is None:
@@ -92,12 +93,15 @@ class Publisher:
                 number += 1
             else:
                 name, own_number = group.identity.name, group.identity.number
-            outcome.exported[name] = len(content.faces)
+            if group.identity is not None and group.identity.live and not content.faces:
+                faces = read_manifest(self._dir / name).get("faces", [])
+                assert isinstance(faces, list)
+                standing |= {face["face_id"] for face in faces}
             manifest_sha256 = self._stage(group, name, content, staging, request, created_at, outcome)
             if manifest_sha256 is not None:
                 moves.append(Move(staging, "install", name, manifest_sha256))
             published.append(PublishedIdentity(name, own_number, group, content, manifest_sha256))
-        verdicts = _terminal_verdicts(request, gallery, resolution, published, real_names)
+        verdicts = _terminal_verdicts(request, gallery, resolution, published, real_names, standing)
         funnel = build_funnel(request.coverage, request.flags, verdicts)
         commit(self._registry, Commit(request, published, resolution.vanished, funnel, moves, created_at))
         return outcome
@@ -142,7 +146,9 @@ def _terminal_verdicts(
     resolution: Resolution,
     published: list[PublishedIdentity],
     real_names: Mapping[str, str],
+    standing: set[str],
 ) -> dict[str, Verdict]:
+    """`standing`: faces that stay published although they could not be exported now."""
     verdicts = {**request.proposal.verdicts, **resolution.overrides}
     for face_id, verdict in resolution.overrides.items():
         if verdict.identity is not None and verdict.identity in real_names:
@@ -152,6 +158,7 @@ def _terminal_verdicts(
         *((None, group, gallery.content(group.members)) for group in resolution.empty),
     ]:
         for face_id in group.members:
-            ended = content.excluded.get(face_id, Verdict("exported"))
+            exported = face_id in standing or face_id not in content.excluded
+            ended = Verdict("exported") if exported else content.excluded[face_id]
             verdicts[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)
     return verdicts

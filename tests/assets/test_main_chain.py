@@ -1,6 +1,7 @@
 """The six assets on drawn photos: founding, growing, covering, rebuilding, retiring, and what must not change."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -178,3 +179,16 @@ def test_facesets_of_a_legacy_library_are_numbered_past(fake_home: FakeHome) -> 
     entries = json.loads((library / "manifest.json").read_text())["facesets"]
     assert [entry["name"] for entry in entries] == ["faceset_019", "faceset_020"]
     assert entries[0] == {"name": "faceset_019", "mine": 1}
+
+
+def test_nothing_is_unpublished_because_it_cannot_be_exported_now(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    before, sizes = fake_home.files(), exported(fake_home)
+    fake_home.run("a", swap_ready_facesets={"min_face_short_px": 5000})
+    assert fake_home.files() == before
+    assert exported(fake_home) == sizes
+    states = Counter(fake_home.library.registry.decisions("a")["state"])
+    assert states["exported"] == sizes["faceset_001"]
+    assert set(states) == {"exported", "below_export_gate:face_short"}
+    assert verify_library(fake_home.library) == []
