@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.homes import SHARED, MeasuredHome, files_below, link_photos
+from benchmarks.homes import SHARED, RealHome, files_below, link_photos
 from benchmarks.labels import labelled_faces, pair_scores, read_labels
 from benchmarks.results_file import Row
 from facesets_dagster.library.funnel import count_states
@@ -18,7 +18,7 @@ TARGET = ">= 0.99"
 def measure_curation(pack: str, models_root: Path, folder: Path | None = None) -> list[Row]:
     """`labelled`, `groups` and `formats` as one bucket through the main job. `folder`: kept home, else temporary."""
     with tempfile.TemporaryDirectory() as scratch:
-        home = MeasuredHome(folder or Path(scratch), pack, models_root)
+        home = RealHome(folder or Path(scratch), pack, models_root)
         if not (home.folder / "buckets" / BUCKET).exists():
             link_photos(home.folder / "buckets" / BUCKET, files_below(SHARED / "data", "labelled", "groups", "formats"))
         home.facesets("init")
@@ -29,7 +29,7 @@ def measure_curation(pack: str, models_root: Path, folder: Path | None = None) -
         return _scores(home, seconds)
 
 
-def _scores(home: MeasuredHome, seconds: float) -> list[Row]:
+def _scores(home: RealHome, seconds: float) -> list[Row]:
     tables, clusters = home.cached(BUCKET), home.clusters(BUCKET)
     decisions = home.library.registry.decisions(BUCKET)
     person_of = labelled_faces(tables.faces, read_labels(SHARED / "data"))

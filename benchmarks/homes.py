@@ -1,9 +1,10 @@
-"""Homes to measure in: the real command line over photos of `../shared/data`, linked and not copied."""
+"""Homes run through the real command line, in processes of their own; for measurements and end-to-end tests."""
 
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -20,12 +21,14 @@ SHARED = Path(os.environ.get("FACESETS_SHARED", REPOSITORY.parent / "shared"))
 
 
 @dataclass(frozen=True)
-class MeasuredHome:
+class RealHome:
     """A home in a folder of its own, with one model pack, on the CPU."""
 
     folder: Path
     pack: str
     models_root: Path
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further settings, e.g. `FACESETS_BUCKETS`."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,7 +40,8 @@ class MeasuredHome:
             "FACESETS_MODELS": str(self.models_root),
             "FACESETS_MODEL_PACK": self.pack,
             "FACESETS_PROVIDERS": "cpu",
-            "COLUMNS": "160",
+            "COLUMNS": "200",
+            **self.more,
         }
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.homes import SHARED, MeasuredHome, link_photos
+from benchmarks.homes import SHARED, RealHome, link_photos
 from benchmarks.labels import labelled_faces, read_labels
 from benchmarks.results_file import Row
 
@@ -59,9 +59,9 @@ def fill_buckets(root: Path) -> int:
     return len(people)
 
 
-def cached_home(folder: Path, pack: str, models_root: Path) -> MeasuredHome:
+def cached_home(folder: Path, pack: str, models_root: Path) -> RealHome:
     """A home with the three buckets, their faces cached and nothing published: what the orders start from."""
-    home = MeasuredHome(folder, pack, models_root)
+    home = RealHome(folder, pack, models_root)
     fill_buckets(folder / "buckets")
     home.facesets("run")
     shutil.rmtree(folder / "facesets_swap_ready")
@@ -72,7 +72,7 @@ def cached_home(folder: Path, pack: str, models_root: Path) -> MeasuredHome:
     return home
 
 
-def run_in_order(start: MeasuredHome, order: tuple[str, ...], folder: Path) -> LibraryOutcome:
+def run_in_order(start: RealHome, order: tuple[str, ...], folder: Path) -> LibraryOutcome:
     """One bucket after the other; the library is verified."""
     home = _copy(start, folder)
     for bucket in order:
@@ -80,7 +80,7 @@ def run_in_order(start: MeasuredHome, order: tuple[str, ...], folder: Path) -> L
     return outcome(home)
 
 
-def run_at_once(start: MeasuredHome, folder: Path) -> LibraryOutcome:
+def run_at_once(start: RealHome, folder: Path) -> LibraryOutcome:
     """A process per bucket, all started together; the library is verified."""
     home = _copy(start, folder)
     home.facesets("init")
@@ -92,12 +92,12 @@ def run_at_once(start: MeasuredHome, folder: Path) -> LibraryOutcome:
     return outcome(home)
 
 
-def _copy(start: MeasuredHome, folder: Path) -> MeasuredHome:
+def _copy(start: RealHome, folder: Path) -> RealHome:
     shutil.copytree(start.folder, folder, symlinks=True)
-    return MeasuredHome(folder, start.pack, start.models_root)
+    return RealHome(folder, start.pack, start.models_root)
 
 
-def outcome(home: MeasuredHome) -> LibraryOutcome:
+def outcome(home: RealHome) -> LibraryOutcome:
     """Verifies the library and reads it with the labels."""
     home.facesets("verify")
     registry = home.library.registry

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.homes import RealHome
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.sample.buckets import MARKER, write_sample
 from tests.conftest import REPOSITORY
@@ -18,27 +19,12 @@ from tests.conftest import REPOSITORY
 def facesets(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path):
     """Runs `facesets` over a home of its own; gives (exit code, standard output)."""
     home = tmp_path_factory.mktemp("demo")
-    environment = {
-        **os.environ,
-        "FACESETS_HOME": str(home),
-        "FACESETS_MODELS": str(embedded_models_root),
-        "FACESETS_MODEL_PACK": "embedded",
-        "FACESETS_PROVIDERS": "cpu",
-        "COLUMNS": "200",
-    }
-    environment.pop("DAGSTER_HOME", None)
+    real = RealHome(home, "embedded", embedded_models_root)
 
     def call(*arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "facesets_dagster.cli.main", *arguments],
-            cwd=REPOSITORY,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout + (done.stderr if done.returncode else "")
+        child = real.start(*arguments)
+        said, _ = child.communicate(timeout=300)
+        return child.returncode, said
 
     call.home = home  # type: ignore[attr-defined]
     code, text = call("sample", str(home / "buckets"))
