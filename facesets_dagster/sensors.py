@@ -1,12 +1,13 @@
 """The sensor that notices bucket folders: lists them, asks `news.decide`, requests runs."""
 
 import time
+from collections.abc import Mapping
 
 import dagster as dg
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.jobs import discover_identities
-from facesets_dagster.news import Decision, decide, read_cursor, state_of, write_cursor
+from facesets_dagster.news import BucketState, Decision, decide, read_cursor, state_of, write_cursor
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 
@@ -32,8 +33,10 @@ def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefi
                 states[bucket] = state_of(home.listing(bucket), time.time())
             except BucketError as error:
                 unreadable.append(str(error))
-        done = home.library().registry.folder_digests()
-        decision = decide(states, {**done, **read_cursor(context.cursor)}, settle_seconds=settle_seconds)
+        done, asked = home.library().registry.folder_digests(), read_cursor(context.cursor)
+        # What the command line did since the last request counts as much as the request itself.
+        seen = {**asked, **{bucket: digest for bucket, digest in done.items() if _is_now(states, bucket, digest)}}
+        decision = decide(states, seen, settle_seconds=settle_seconds)
         if unreadable and not decision.run:
             raise BucketError("\n".join(unreadable))
         for text in unreadable:
@@ -51,6 +54,10 @@ def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefi
         )
 
     return new_bucket_sensor
+
+
+def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool:
+    return bucket in states and states[bucket].digest == digest
 
 
 def _story(decision: Decision, folders: int) -> str:

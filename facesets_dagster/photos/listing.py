@@ -54,6 +54,8 @@ class BucketListing:
     """Hidden files, `@eaDir`, `Thumbs.db`, and what the ignore globs name."""
     foreign: tuple[ForeignFile, ...]
     """Sorted by path. They get a record, but are never opened."""
+    folders_mtime_ns: int
+    """Newest change of a folder of the bucket: something was added, removed or renamed in it."""
 
     def digest(self) -> str:
         """Changes when any photo file is added, removed, renamed or rewritten."""
@@ -63,8 +65,8 @@ class BucketListing:
         return hasher.hexdigest()[:32]
 
     def newest_mtime(self) -> float:
-        """Newest modification or status change of any photo file, seconds since the epoch; 0.0 if there is none."""
-        return max((max(file.mtime_ns, file.ctime_ns) / 1e9 for file in self.files), default=0.0)
+        """Newest modification or status change of any photo file or folder, seconds since the epoch."""
+        return max((self.folders_mtime_ns, *(max(file.mtime_ns, file.ctime_ns) for file in self.files))) / 1e9
 
 
 def escape_path(path: str) -> str:
@@ -143,7 +145,8 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
     files: list[PhotoFile] = []
     foreign: list[ForeignFile] = []
     ignored = 0
-    for entry, relative in _walk(folder, ""):
+    folder_times: list[int] = []
+    for entry, relative in _walk(folder, "", folder_times):
         if _is_ignored(entry.name, relative, ignore):
             ignored += 1
             continue
@@ -154,7 +157,7 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
         files.append(
             PhotoFile(escape_path(relative), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
         )
-    return BucketListing(folder, tuple(sorted(files)), ignored, tuple(sorted(foreign)))
+    return BucketListing(folder, tuple(sorted(files)), ignored, tuple(sorted(foreign)), max(folder_times))
 
 
 def _why_foreign(status: os.stat_result | None) -> str:
@@ -170,8 +173,10 @@ def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
         return None
 
 
-def _walk(folder: Path | str, prefix: str) -> Iterator[tuple["os.DirEntry[str]", str]]:
+def _walk(folder: Path | str, prefix: str, folder_times: list[int]) -> Iterator[tuple["os.DirEntry[str]", str]]:
+    """Entries below `folder` with their relative paths; the folders' own times are added to `folder_times`."""
     try:
+        folder_times.append(os.stat(folder).st_mtime_ns)
         with os.scandir(folder) as scanned:
             entries = sorted(scanned, key=lambda entry: entry.name)
     except OSError as error:
@@ -182,7 +187,7 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[tuple["os.DirEntry[str]",
     for entry in entries:
         relative = f"{prefix}{entry.name}"
         if entry.is_dir(follow_symlinks=False) and not _is_hidden(entry.name):
-            yield from _walk(entry.path, f"{relative}/")
+            yield from _walk(entry.path, f"{relative}/", folder_times)
         else:
             yield entry, relative
 

@@ -1,0 +1,90 @@
+"""The real web server, daemon and sensor: a folder dropped into the buckets root becomes published facesets."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.homes import REPOSITORY, RealHome
+from facesets_dagster.sample.buckets import write_sample
+
+
+def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen in {seconds:.0f} s; the end of the log:\n{log.read_text()[-4000:]}")
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[RealHome, str, Path]]:
+    """`dagster dev` as `make dev` starts it, with automation on; gives the home, the address and the log."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path / "home"
+    settings = {"FACESETS_SETTLE_SECONDS": "2", "DAGSTER_HOME": str(folder / "dagster")}
+    home = RealHome(folder, "embedded", embedded_models_root, settings)
+    home.facesets("init", "--automation")
+    log = tmp_path / "dev.log"
+    with open(log, "w") as stream:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            cwd=REPOSITORY, env=home.environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield home, f"http://127.0.0.1:{port}", log
+        os.killpg(child.pid, signal.SIGINT)
+        assert child.wait(60) == 0, log.read_text()[-4000:]
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def ask(address: str, query: str) -> dict[str, object]:
+    request = urllib.request.Request(
+        f"{address}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())["data"]  # type: ignore[no-any-return]
+
+
+def answers(address: str) -> bool:
+    try:
+        return bool(ask(address, "{ version }"))
+    except OSError:
+        return False
+
+
+def run_states(address: str) -> list[str]:
+    runs = ask(address, "{ runsOrError { ... on Runs { results { status } } } }")["runsOrError"]
+    return [run["status"] for run in runs["results"]]  # type: ignore[index]
+
+
+@pytest.mark.timeout(600)
+def test_a_dropped_bucket_is_picked_up_and_published(
+    running: tuple[RealHome, str, Path], tmp_path: Path, embedded_models_root: Path
+) -> None:
+    home, address, log = running
+    wait_for("the web server", lambda: answers(address), log)
+    write_sample(tmp_path / "sample", cache_dir=embedded_models_root / "sample")
+    shutil.copytree(tmp_path / "sample" / "trip", home.folder / "buckets" / "trip")
+    wait_for("a successful run", lambda: "SUCCESS" in run_states(address), log)
+    assert run_states(address) == ["SUCCESS"]
+    manifest = json.loads((home.folder / "facesets_swap_ready" / "manifest.json").read_text())
+    assert len(manifest["facesets"]) >= 2
+    assert {entry["bucket"] for entry in manifest["facesets"]} == {"trip"}
+    home.facesets("verify")
+    (status,) = json.loads(home.facesets("status", "--json"))["buckets"]
+    assert (status["bucket"], status["state"]) == ("trip", "up to date")
