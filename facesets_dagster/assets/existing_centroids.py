@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 from dagster import AssetExecutionContext
 
-from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.library.centroids import CENTROID_COLUMNS, centroid_table
@@ -17,7 +17,6 @@ from facesets_dagster.resources.home import HomeResource
     owners=OWNERS,
     kinds={"parquet", "sqlite"},
     code_version=CODE_VERSION,
-    retry_policy=RETRY,
     io_manager_key="tables",
     # Said here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
     dagster_type=dg.PythonObjectDagsterType(pl.DataFrame, name="CentroidTable"),

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets.bucket_folder import bucket_folder
-from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
 from facesets_dagster.faces.scan import ScanResult, scan_bucket
@@ -41,7 +41,6 @@ class FaceCacheConfig(dg.Config):
     kinds={"parquet", "onnx"},
     code_version=CODE_VERSION,
     pool="gpu",
-    retry_policy=RETRY,
     check_specs=[
         dg.AssetCheckSpec("files_readable", asset="face_cache", description="Few photos could not be used."),
         dg.AssetCheckSpec(

@@ -8,7 +8,7 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -72,7 +72,6 @@ class OsrcClustersConfig(dg.Config):
     owners=OWNERS,
     kinds={"parquet", "scikitlearn"},
     code_version=CODE_VERSION,
-    retry_policy=RETRY,
     io_manager_key="tables",
 )
 @teaching

@@ -6,7 +6,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets.face_cache import face_cache
-from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.schema import require_one_model
@@ -41,7 +41,6 @@ class OsrcUncoveredConfig(dg.Config):
     owners=OWNERS,
     kinds={"parquet"},
     code_version=CODE_VERSION,
-    retry_policy=RETRY,
     io_manager_key="tables",
 )
 @teaching

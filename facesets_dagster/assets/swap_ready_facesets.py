@@ -10,7 +10,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
-from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.swap_ready_checks import CHECK_SPECS, check_results
 from facesets_dagster.assets.versions import frame_version
@@ -63,7 +63,6 @@ class SwapReadyFacesetsConfig(dg.Config):
     kinds={"png", "sqlite"},
     code_version=CODE_VERSION,
     pool="library",
-    retry_policy=RETRY,
     check_specs=CHECK_SPECS,
 )
 @teaching

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from facesets_dagster.assets.failures import RETRY, teaching
+from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import text_version
@@ -21,7 +21,6 @@ from facesets_dagster.resources.home import HomeResource
     kinds={"json"},
     code_version=CODE_VERSION,
     pool="library",
-    retry_policy=RETRY,
 )
 @teaching
 def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
