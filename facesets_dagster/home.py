@@ -17,7 +17,7 @@ from filelock import FileLock
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.settings import Settings
-from facesets_dagster.storage import write_json, write_text
+from facesets_dagster.storage import remove_leftovers, write_json, write_text
 
 SCHEMA_VERSION = 1
 _DAGSTER_YAML = """\
@@ -105,6 +105,7 @@ def _make(settings: Settings, say: Say, automation: bool | None) -> None:
     try:
         _make_folders(settings)
         with FileLock(settings.home / ".init.lock"):
+            remove_leftovers(settings.home)
             record = _record(settings)
             if "dagster_ready" not in record:
                 say(f"making the home {settings.home}")

@@ -49,6 +49,24 @@ def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> 
     sync_folder(path.parent)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Removes temporary files in `folder` of writers that died before their rename."""
+    for path in folder.glob(".*.tmp"):
+        writer = path.name.split(".")[-2]
+        if writer.isdigit() and not _is_alive(int(writer)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -28,6 +28,7 @@ class BucketResult:
     run_id: str
     metadata: dict[str, Any]
     problem: str
+    interrupted: bool
 
 
 def run_buckets(settings: Settings, wanted: list[str], config: Path | None, console: Console) -> int:
@@ -46,7 +47,11 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
     _quiet()
     with instance_of(settings) as instance:
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
-        results = [_run(settings, bucket, run_config, instance, console) for bucket in sorted(set(chosen))]
+        results: list[BucketResult] = []
+        for bucket in sorted(set(chosen)):
+            results.append(_run(settings, bucket, run_config, instance, console))
+            if results[-1].interrupted:
+                break
     if not results and folders:
         console.print(f"Nothing to do: all {len(folders)} buckets are up to date.")
     _summary(settings, results, console)
@@ -91,7 +96,7 @@ def _run(
     console.print(f"[bold]{bucket}[/bold]")
     try:
         result = job.execute_in_process(
-            run_config={**run_config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+            run_config={**run_config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             instance=instance,
             partition_key=bucket,
             raise_on_error=False,
@@ -103,16 +108,20 @@ def _run(
         materialization = event.step_materialization_data.materialization
         values = {key: value.value for key, value in materialization.metadata.items()}
         metadata[materialization.asset_key.to_user_string()] = values
-    return BucketResult(bucket, result.success, result.run_id, metadata, _problem(result))
+    problem, interrupted = _problem(result)
+    return BucketResult(bucket, result.success, result.run_id, metadata, problem, interrupted)
 
 
-def _problem(result: dg.ExecuteInProcessResult) -> str:
+def _problem(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
+    """What went wrong in words (a defect with its whole traceback), and whether somebody ended the run."""
     failures = [event for event in result.all_events if event.is_step_failure]
     if not failures:
-        return ""
-    error = failures[0].step_failure_data
-    described = error.user_failure_data.description if error.user_failure_data else None
-    return described or (error.error.message if error.error else "failed")
+        return "" if result.success else "the run failed before its first step; see the Dagster UI", False
+    failure = failures[0].step_failure_data
+    if failure.error and failure.error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+        return "ended before it was done. What was finished is kept; `facesets run` goes on from there.", True
+    described = failure.user_failure_data.description if failure.user_failure_data else None
+    return described or (failure.error.to_string() if failure.error else "the step failed without a word"), False
 
 
 def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:
@@ -141,7 +150,9 @@ def _row(result: BucketResult) -> list[str]:
     founded, changed, retired = (sets.get(key, []) for key in ("founded", "changed", "retired"))
     facesets = sets.get("facesets", {})
     kept = len(facesets) - len(founded) - len(changed) - len(sets.get("revived", []))
-    note = "failed" if not result.success else ("nothing changed" if sets.get("unchanged") else "")
+    note = "nothing changed" if sets.get("unchanged") else ""
+    if not result.success:
+        note = "ended" if result.interrupted else "failed"
     numbers = (cache.get("files", "-"), cache.get("faces", "-"), coverage.get("covered", "-"))
     counts = (len(founded), len(changed), max(kept, 0), len(retired), sets.get("exported", "-"))
     return [result.bucket, *(str(number) for number in (*numbers, *counts)), note]

@@ -15,7 +15,7 @@ import polars as pl
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema
-from facesets_dagster.storage import write_parquet, write_text
+from facesets_dagster.storage import remove_leftovers, write_parquet, write_text
 
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": ["face_id"], "contents": ["sha256"], "files": ["path"]}
@@ -53,6 +53,8 @@ class FaceStore:
 
     def compact(self, tables: CacheTables) -> None:
         """Replaces the compacted tables and drops the parts that they now hold; unchanged tables are not rewritten."""
+        remove_leftovers(self._parts)
+        remove_leftovers(self.folder)
         parts = list(self._parts.glob("*.parquet"))
         for kind in _KINDS:
             path = self.folder / f"{kind}.parquet"

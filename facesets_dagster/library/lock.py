@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryLocked
-from facesets_dagster.storage import write_json
+from facesets_dagster.storage import remove_leftovers, write_json
 
 _SAY_EVERY_SECONDS = 30
 
@@ -41,6 +41,7 @@ def library_lock(
                 ) from None
             say(f"waiting for the library, held by {_describe(note)}")
     try:
+        remove_leftovers(library_dir)
         if note.exists():
             say(f"the library was left locked by {_describe(note)}, which is gone; taking it over")
         write_json(note, {"holder": holder, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})

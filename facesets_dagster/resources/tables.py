@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from facesets_dagster.storage import write_parquet
+from facesets_dagster.storage import remove_leftovers, write_parquet
 
 
 class TableIOManager(dg.ConfigurableIOManager):  # type: ignore[misc]
@@ -19,6 +19,7 @@ class TableIOManager(dg.ConfigurableIOManager):  # type: ignore[misc]
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
         """Writes the frame of this asset and partition."""
+        remove_leftovers(self._path(context).parent)
         write_parquet(self._path(context), obj, {"schema_version": "1"})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:

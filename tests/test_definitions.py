@@ -1,0 +1,110 @@
+"""The code location as users and outside checks see it: names, descriptions, defaults, docs."""
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from benchmarks.homes import RealHome
+from facesets_dagster.assets.face_cache import FaceCacheConfig
+from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
+from facesets_dagster.assets.osrc_uncovered import OsrcUncoveredConfig
+from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.definitions import ASSETS, defs
+from facesets_dagster.embedding.thresholds import ARCFACE
+from facesets_dagster.jobs import MAIN_CHAIN
+from tests.conftest import REPOSITORY
+
+MATERIALIZABLE = [asset for asset in ASSETS if isinstance(asset, dg.AssetsDefinition) and asset.is_executable]
+DOCS = "\n".join(path.read_text() for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+
+
+def test_the_graph_has_the_names_of_the_contract() -> None:
+    repository = defs.get_repository_def()
+    names = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+    assert names == {*MAIN_CHAIN, "bucket_folder"}
+    assert repository.has_job("discover_identities")
+    assert repository.has_sensor_def("new_bucket_sensor")
+    assert repository.has_schedule_def("nightly_rescan")
+
+
+def test_edges_run_from_photos_to_the_manifest() -> None:
+    graph = defs.get_repository_def().asset_graph
+
+    def parents(name: str) -> set[str]:
+        return {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
+
+    assert parents("face_cache") == {"bucket_folder"}
+    assert parents("existing_centroids") == set()
+    assert parents("osrc_uncovered") == {"face_cache", "existing_centroids"}
+    assert parents("osrc_clusters") == {"osrc_uncovered"}
+    assert parents("swap_ready_facesets") >= {"osrc_clusters"}
+    assert parents("top_manifest") == {"swap_ready_facesets"}
+
+
+def test_every_asset_is_described_grouped_owned_and_versioned() -> None:
+    specs = {spec.key.to_user_string(): spec for asset in MATERIALIZABLE for spec in asset.specs}
+    for name in MAIN_CHAIN:
+        spec = specs[name]
+        assert spec.description, name
+        assert len(spec.description) > 80, name
+        assert spec.code_version, name
+        assert spec.kinds, name
+        assert spec.owners, name
+    assert len({spec.group_name for spec in specs.values()}) == 1
+
+
+def test_per_bucket_assets_are_partitioned_and_the_others_are_not() -> None:
+    partitioned = {asset.key.to_user_string() for asset in MATERIALIZABLE if asset.partitions_def is not None}
+    assert partitioned >= {"face_cache", "osrc_uncovered", "osrc_clusters", "swap_ready_facesets"}
+    assert not partitioned & {"existing_centroids", "top_manifest"}
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    clusters = OsrcClustersConfig()
+    found = clusters.resolved(ARCFACE, cover_distance=0.45)
+    assert (found.cluster_distance, found.rematch_distance) == (0.55, 0.45)
+    assert (found.outlier_distance, found.outlier_min_size, found.min_faces) == (0.55, 4, 6)
+    assert (found.min_face_short_px, found.min_blur, found.min_det_score) == (90, 40, 0.6)
+    export = SwapReadyFacesetsConfig().resolved(ARCFACE)
+    assert (export.min_face_short_px, export.outlier_distance) == (100, 0.45)
+    assert (export.near_duplicate_similarity, export.top_n, export.crop_px, export.crop_padding) == (0.95, 8, 512, 0.5)
+    assert ARCFACE.cover_distance == 0.45
+
+
+@pytest.mark.parametrize("config", [FaceCacheConfig, OsrcUncoveredConfig, OsrcClustersConfig, SwapReadyFacesetsConfig])
+def test_every_config_field_has_a_description_that_the_launchpad_shows(config: type[dg.Config]) -> None:
+    for name, field in config.model_fields.items():
+        assert field.description, f"{config.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value"),
+    [
+        (OsrcClustersConfig, "cluster_distance", 2.5),
+        (OsrcClustersConfig, "min_faces", 0),
+        (SwapReadyFacesetsConfig, "crop_px", 10),
+        (FaceCacheConfig, "max_failed_share", 1.5),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(config: type[dg.Config], field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        config(**{field: value})
+
+
+def test_the_docs_name_every_asset_field_and_command() -> None:
+    words = [*MAIN_CHAIN, "bucket_folder", "new_bucket_sensor", "nightly_rescan"]
+    for config in (FaceCacheConfig, OsrcUncoveredConfig, OsrcClustersConfig, SwapReadyFacesetsConfig):
+        words += list(config.model_fields)
+    words += ["init", "sample", "run", "status", "label", "models", "verify", "doctor"]
+    assert [word for word in words if f"`{word}" not in DOCS and f"facesets {word}" not in DOCS] == []
+
+
+def test_dagster_loads_the_code_location(tmp_path, embedded_models_root) -> None:
+    home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

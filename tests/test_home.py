@@ -1,0 +1,149 @@
+"""Making a home: once, under a lock, finished after a kill, and never with another model."""
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.homes import RealHome
+from facesets_dagster.doctor import Finding, run_doctor
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.home import init_home, recorded_automation
+from facesets_dagster.settings import Settings, load_settings
+
+
+def settings_of(folder: Path, models_root: Path, **more: str) -> Settings:
+    environment = {"FACESETS_HOME": str(folder), "FACESETS_MODELS": str(models_root), **more}
+    return load_settings(environment, folder.parent)
+
+
+def test_three_processes_that_meet_a_fresh_home_make_one(tmp_path: Path, embedded_models_root: Path) -> None:
+    home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
+    children = [home.start("status", "--json") for _ in range(3)]
+    for child in children:
+        said, _ = child.communicate(timeout=120)
+        assert child.returncode == 0, said
+    record = json.loads((home.folder / "home.json").read_text())
+    assert (record["model_pack"], record["dagster_ready"], record["automation"]) == ("embedded", True, False)
+    config = yaml.safe_load((home.folder / "dagster" / "dagster.yaml").read_text())
+    assert config["telemetry"] == config["nux"] == {"enabled": False}
+    for path in (home.folder / "dagster").rglob("*.db"):
+        with sqlite3.connect(path) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_second_init_says_and_changes_nothing(tmp_path: Path, embedded_models_root: Path) -> None:
+    settings = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="embedded")
+    said: list[str] = []
+    init_home(settings, say=said.append)
+    assert said == [f"making the home {tmp_path / 'home'}", "model pack of this home: embedded"]
+    (settings.dagster_home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    before = {path: path.stat().st_mtime_ns for path in settings.home.rglob("*")}
+    init_home(settings, say=pytest.fail)
+    assert {path: path.stat().st_mtime_ns for path in settings.home.rglob("*")} == before
+
+
+def test_an_init_that_was_cut_off_is_finished_and_keeps_dagster_yaml(
+    tmp_path: Path, embedded_models_root: Path
+) -> None:
+    settings = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="embedded")
+    settings.dagster_home.mkdir(parents=True)
+    mine = "telemetry:\n  enabled: false\n"
+    (settings.dagster_home / "dagster.yaml").write_text(mine)
+    init_home(settings, say=lambda _: None)
+    assert (settings.dagster_home / "dagster.yaml").read_text() == mine
+    assert (settings.home / "home.json").exists()
+
+
+def test_automation_is_remembered_and_the_setting_wins(tmp_path: Path, embedded_models_root: Path) -> None:
+    settings = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="embedded")
+    init_home(settings, say=lambda _: None)
+    assert not recorded_automation(settings)
+    init_home(settings, say=lambda _: None, automation=True)
+    assert recorded_automation(settings)
+    init_home(settings, say=lambda _: None)
+    assert recorded_automation(settings)
+    off = settings_of(tmp_path / "home", embedded_models_root, FACESETS_AUTOMATION="off")
+    assert not recorded_automation(off)
+
+
+def test_a_home_keeps_its_pack(tmp_path: Path, embedded_models_root: Path) -> None:
+    init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
+    other = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="buffalo_l")
+    with pytest.raises(SettingsError, match="was made with the model pack 'embedded', FACESETS_MODEL_PACK is"):
+        init_home(other, say=lambda _: None)
+
+
+def test_a_home_that_cannot_be_written_and_a_broken_record_are_explained(
+    tmp_path: Path, embedded_models_root: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(SettingsError, match="cannot be made"):
+        init_home(settings_of(tmp_path / "file" / "home", embedded_models_root), say=lambda _: None)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "home.json").write_text("{")
+    with pytest.raises(SettingsError, match=r"home\.json cannot be read"):
+        init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
+    (tmp_path / "home" / "home.json").write_text('{"schema_version": 99}')
+    with pytest.raises(SettingsError, match="another schema"):
+        init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
+
+
+def finding(settings: Settings, name: str) -> Finding:
+    (found,) = [finding for finding in run_doctor(settings) if finding.name == name]
+    return found
+
+
+def test_the_doctor_sees_both_onnxruntimes_and_a_second_opencv(
+    tmp_path: Path, embedded_models_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="embedded")
+    init_home(settings, say=lambda _: None)
+    assert finding(settings, "onnxruntime").status == "ok"
+    assert finding(settings, "opencv").status == "ok"
+    monkeypatch.setattr("facesets_dagster.doctor.installed", lambda _: "1.0")
+    both = finding(settings, "onnxruntime")
+    assert (both.status, both.found) == ("problem", "onnxruntime 1.0 and onnxruntime-gpu 1.0")
+    assert "ACCEL=cpu" in both.advice
+    assert finding(settings, "opencv").status == "problem"
+
+
+def test_the_doctor_names_a_missing_pack_a_missing_root_and_a_gpu_that_is_not_there(
+    tmp_path: Path, embedded_models_root: Path
+) -> None:
+    import onnxruntime
+
+    nowhere = settings_of(tmp_path / "home", tmp_path, FACESETS_BUCKETS=str(tmp_path / "unmounted"))
+    assert "facesets models pull embedded" in finding(nowhere, "pack").advice
+    assert "unmounted" in finding(nowhere, "buckets").found
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    gpu = settings_of(
+        tmp_path / "home", embedded_models_root, FACESETS_PROVIDERS="cuda", FACESETS_MODEL_PACK="embedded"
+    )
+    wanted = finding(gpu, "providers")
+    assert wanted.status == "problem"
+    assert "make setup ACCEL=gpu" in wanted.advice
+
+
+def test_a_run_that_wants_a_gpu_fails_with_the_reason_instead_of_crawling(
+    tmp_path: Path, embedded_models_root: Path
+) -> None:
+    import onnxruntime
+
+    from tests.fakes import FakeFace, write_photo
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_PROVIDERS": "cuda"})
+    write_photo(tmp_path / "home" / "buckets" / "a" / "one.png", [FakeFace(1, 0.0)])
+    child = home.start("run")
+    said, _ = child.communicate(timeout=120)
+    assert child.returncode == 1
+    assert "CUDAExecutionProvider was asked for" in said
+    assert "FACESETS_PROVIDERS=cpu" in said
+    assert "Traceback" not in said
+    assert os.listdir(tmp_path / "home" / "facesets_swap_ready") == []

@@ -1,0 +1,67 @@
+"""What the environment says, and what is said of what it cannot say."""
+
+from pathlib import Path
+
+import pytest
+
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.settings import load_settings, provider_names
+from tests.conftest import REPOSITORY
+
+
+def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
+    settings = load_settings({}, tmp_path)
+    assert settings.home == tmp_path / "data"
+    assert settings.bucket_roots == (tmp_path / "data" / "buckets",)
+    assert settings.models_root == Path.home() / ".insightface"
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/registry.db"
+    assert settings.dagster_home == tmp_path / "data" / "dagster"
+    assert (settings.model_pack, settings.providers, settings.legacy_roots) == (None, None, ())
+    assert (settings.settle_seconds, settings.automation) == (30.0, None)
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("FACESETS_HOME=from the file\nFACESETS_MODEL_PACK=embedded\n")
+    monkeypatch.setenv("FACESETS_HOME", str(tmp_path / "from the environment"))
+    monkeypatch.delenv("FACESETS_MODEL_PACK", raising=False)
+    settings = load_settings(None, tmp_path)
+    assert settings.home == tmp_path / "from the environment"
+    assert settings.model_pack == "embedded"
+
+
+def test_roots_are_separated_by_colons_and_relative_ones_belong_to_the_working_directory(tmp_path: Path) -> None:
+    environment = {"FACESETS_BUCKETS": f"{tmp_path}/one:two:", "FACESETS_LEGACY": "~/old"}
+    settings = load_settings(environment, tmp_path)
+    assert settings.bucket_roots == (tmp_path / "one", tmp_path / "two")
+    assert settings.legacy_roots == (Path.home() / "old",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("FACESETS_PROVIDERS", "gpu", "Expected one of coreml, cpu, cuda, tensorrt"),
+        ("FACESETS_SETTLE_SECONDS", "soon", "Expected seconds between 0 and 86400"),
+        ("FACESETS_SETTLE_SECONDS", "-1", "Expected seconds between 0 and 86400"),
+        ("FACESETS_AUTOMATION", "maybe", "Expected `on` or `off`"),
+    ],
+)
+def test_a_value_that_means_nothing_is_explained(tmp_path: Path, name: str, value: str, advice: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is '{value}'.*{advice}"):
+        load_settings({name: value}, tmp_path)
+
+
+def test_providers_follow_the_setting_and_else_the_installed_onnxruntime() -> None:
+    assert provider_names(None, ["CPUExecutionProvider"]) == ("CPUExecutionProvider",)
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert provider_names(None, both) == ("CUDAExecutionProvider", "CPUExecutionProvider")
+    assert provider_names("cpu", both) == ("CPUExecutionProvider",)
+    assert provider_names("ROCMExecutionProvider, CPUExecutionProvider", both)[0] == "ROCMExecutionProvider"
+
+
+def test_the_readme_lists_every_setting() -> None:
+    source = (REPOSITORY / "facesets_dagster" / "settings.py").read_text()
+    readme = (REPOSITORY / "README.md").read_text()
+    names = {word for word in source.replace('"', " ").replace("`", " ").split() if word.startswith("FACESETS_")}
+    names = {name for name in names if name.isupper() and not name.endswith("_*")}
+    assert len(names) >= 10
+    assert {name for name in names if f"`{name}`" not in readme} == set()
