@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
+from facesets_dagster.cli.tables import text_table
 from facesets_dagster.doctor import run_doctor
 from facesets_dagster.embedding.packs import list_packs, verify_pack
 from facesets_dagster.settings import Settings
@@ -20,13 +21,15 @@ def print_doctor(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
-        table = Table(title="facesets doctor")
-        for column in ("check", "status", "found", "what to do"):
-            table.add_column(column, overflow="fold")
-        for finding in findings:
-            style = _STYLE[finding.status]
-            table.add_row(finding.name, f"[{style}]{finding.status}[/{style}]", finding.found, finding.advice)
-        Console(highlight=False).print(table)
+        rows = [
+            {"check": found.name, "status": Text(found.status, _STYLE[found.status]), "found": found.found}
+            for found in findings
+        ]
+        console = Console(highlight=False)
+        console.print(text_table("facesets doctor", rows))
+        for found in findings:
+            if found.advice:
+                console.print(f"{found.name}: {found.advice}", style=_STYLE[found.status], markup=False, soft_wrap=True)
     return 1 if any(finding.status == "problem" for finding in findings) else 0
 
 
@@ -55,9 +58,4 @@ def _print(title: str, rows: list[dict[str, object]], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
         return
-    table = Table(title=title)
-    for column in rows[0] if rows else ("none",):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console(highlight=False).print(table)
+    Console(highlight=False).print(text_table(title, rows))

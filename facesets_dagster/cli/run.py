@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.cli.tables import text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
@@ -93,7 +93,7 @@ def _run(
     settings: Settings, bucket: str, run_config: dict[str, Any], instance: dg.DagsterInstance, console: Console
 ) -> BucketResult:
     job = build_defs(settings, bar=True).resolve_job_def("discover_identities")
-    console.print(f"[bold]{bucket}[/bold]")
+    console.print(folder_name(bucket), style="bold", markup=False)
     try:
         result = job.execute_in_process(
             run_config={**run_config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -126,12 +126,7 @@ def _problem(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
 
 def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:
     if results:
-        table = Table(title="Buckets")
-        for column in ("bucket", "photos", "faces", "covered", "founded", "changed", "kept", "retired", "exported", ""):
-            table.add_column(column, justify="left" if column in ("bucket", "") else "right")
-        for result in results:
-            table.add_row(*_row(result))
-        console.print(table)
+        console.print(text_table("Buckets", [_row(result) for result in results]))
     from facesets_dagster.cli.status import library_table
 
     library = HomeResource.of(settings).library()
@@ -141,18 +136,26 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
     )
     for result in results:
         if result.problem:
-            console.print(f"{result.bucket} failed: {result.problem}", style="red", markup=False)
+            console.print(f"{folder_name(result.bucket)}: {result.problem}", style="red", markup=False)
 
 
-def _row(result: BucketResult) -> list[str]:
+def _row(result: BucketResult) -> dict[str, object]:
     cache, coverage = result.metadata.get("face_cache", {}), result.metadata.get("osrc_uncovered", {})
     sets = result.metadata.get("swap_ready_facesets", {})
-    founded, changed, retired = (sets.get(key, []) for key in ("founded", "changed", "retired"))
-    facesets = sets.get("facesets", {})
-    kept = len(facesets) - len(founded) - len(changed) - len(sets.get("revived", []))
-    note = "nothing changed" if sets.get("unchanged") else ""
+    founded, changed, retired = (len(sets.get(key, [])) for key in ("founded", "changed", "retired"))
+    kept = len(sets.get("facesets", {})) - founded - changed - len(sets.get("revived", []))
+    note = "same" if sets.get("unchanged") else "done"
     if not result.success:
         note = "ended" if result.interrupted else "failed"
-    numbers = (cache.get("files", "-"), cache.get("faces", "-"), coverage.get("covered", "-"))
-    counts = (len(founded), len(changed), max(kept, 0), len(retired), sets.get("exported", "-"))
-    return [result.bucket, *(str(number) for number in (*numbers, *counts)), note]
+    return {
+        "bucket": folder_name(result.bucket),
+        "photos": cache.get("files"),
+        "faces": cache.get("faces"),
+        "covered": coverage.get("covered"),
+        "new": founded,
+        "changed": changed,
+        "kept": max(kept, 0),
+        "retired": retired,
+        "exported": sets.get("exported"),
+        "result": note,
+    }

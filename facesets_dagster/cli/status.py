@@ -7,10 +7,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facesets_dagster.cli.tables import text_table
 from facesets_dagster.errors import BucketError
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.library.verification import verify_library
+from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
@@ -28,10 +30,10 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False)
-    console.print(_table("Buckets", buckets))
+    console.print(text_table("Buckets", [_shown(row) for row in buckets]))
     console.print(library_table(library))
     if tombstones:
-        console.print(_table("Out of use", tombstones))
+        console.print(text_table("Out of use", [_shown(row) for row in tombstones]))
 
 
 def print_verification(settings: Settings, *, as_json: bool) -> int:
@@ -41,7 +43,7 @@ def print_verification(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps({"sound": not flaws, "flaws": flaws}, indent=2, ensure_ascii=False))
     elif flaws:
-        Console(highlight=False).print(_table(f"{len(flaws)} flaws", flaws))
+        Console(highlight=False).print(text_table(f"{len(flaws)} flaws", flaws))
     else:
         typer.echo(f"The library is sound: {len(_facesets(library))} facesets, every file as published.")
     return 1 if flaws else 0
@@ -49,7 +51,15 @@ def print_verification(settings: Settings, *, as_json: bool) -> int:
 
 def library_table(library: Library) -> Table:
     """Live facesets as a table."""
-    return _table("Facesets", _facesets(library))
+    return text_table("Facesets", [_shown(row) for row in _facesets(library)])
+
+
+def _shown(row: dict[str, object]) -> dict[str, object]:
+    """A row for people: the bucket as its folder is called, no run ids."""
+    shown = {key: value for key, value in row.items() if key != "run_id"}
+    if "bucket" in shown:
+        shown["bucket"] = folder_name(str(row["bucket"]))
+    return shown
 
 
 def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
@@ -96,12 +106,3 @@ def _facesets(library: Library) -> list[dict[str, object]]:
                 }
             )
     return rows
-
-
-def _table(title: str, rows: list[dict[str, object]]) -> Table:
-    table = Table(title=title)
-    for column in rows[0] if rows else ("none",):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    return table

@@ -1,0 +1,37 @@
+"""Tables for a terminal of 80 columns: no rules, numbers on the right, nothing cut off."""
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+
+def text_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
+    """The rows under a heading; the keys of the first row are the columns."""
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    if not rows:
+        table.add_column("none yet")
+        return table
+    for column in rows[0]:
+        number = all(isinstance(row[column], int | float | None) and not isinstance(row[column], bool) for row in rows)
+        table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return table
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    return Text("" if value is None else str(value))
