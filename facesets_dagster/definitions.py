@@ -19,7 +19,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.resources.tables import TableIOManager
 from facesets_dagster.schedules import build_nightly_rescan
-from facesets_dagster.sensors import build_new_bucket_sensor
+from facesets_dagster.sensors import build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.settings import Settings, load_settings
 
 ASSETS = (
@@ -44,7 +44,7 @@ def build_defs(
     return dg.Definitions(
         assets=ASSETS,
         jobs=[discover_identities],
-        sensors=[build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on)],
+        sensors=[build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on), dead_run_sensor],
         schedules=[build_nightly_rescan(on=on)],
         resources={
             "home": HomeResource.of(settings),

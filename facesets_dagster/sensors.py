@@ -10,6 +10,7 @@ from facesets_dagster.jobs import discover_identities
 from facesets_dagster.news import BucketState, Decision, decide, read_cursor, state_of, write_cursor
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.run_process import end_dead_runs
 
 
 def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefinition:
@@ -54,6 +55,20 @@ def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefi
         )
 
     return new_bucket_sensor
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Marks runs as failed whose process is gone (killed, power cut), so that they do not hold up the queue. "
+        "Nothing is lost with them: the next run of the bucket goes on from there."
+    ),
+)
+def dead_run_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Ends runs whose process is gone and requests none."""
+    ended = end_dead_runs(context.instance)
+    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")
 
 
 def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool:

@@ -16,6 +16,7 @@ from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import folder_name, partition_key
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
 
 
@@ -46,6 +47,7 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
     run_config = _run_config(config)
     _quiet()
     with instance_of(settings) as instance:
+        end_dead_runs(instance)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
         for bucket in sorted(set(chosen)):

@@ -9,6 +9,7 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.registry import Registry
 from facesets_dagster.photos.listing import BucketListing, bucket_folder, find_buckets, list_bucket
+from facesets_dagster.resources.run_process import note_process
 from facesets_dagster.settings import Settings
 
 
@@ -21,6 +22,11 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     reports_dir: str = Field(description="Write-ups of runs.")
     database_url: str = Field(description="SQLAlchemy URL of the registry.")
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Notes on the run which process works on it."""
+        if context.run is not None and context.instance is not None:
+            note_process(context.instance, context.run.run_id)
 
     @classmethod
     def of(cls, settings: Settings) -> "HomeResource":

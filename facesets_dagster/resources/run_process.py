@@ -1,0 +1,53 @@
+"""Runs whose process is gone: Dagster 1.13 leaves them "started" for ever, and they hold up the queue.
+
+Every run notes its process as a tag (`note_process`, by the home resource). `end_dead_runs` fails those of this machine
+that no longer live; the sensor `dead_run_sensor` and the command line call it.
+"""
+
+import os
+import socket
+
+import dagster as dg
+import psutil
+
+PROCESS_TAG = "facesets/process"
+_UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def this_process() -> str:
+    """Machine, process id and its start, so that a number that was given again is not taken for the old process."""
+    return _spelled(os.getpid())
+
+
+def note_process(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Writes down which process works on a run."""
+    instance.add_run_tags(run_id, {PROCESS_TAG: this_process()})
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Marks runs as failed whose process on this machine is gone; gives their ids."""
+    ended = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+        process = run.tags.get(PROCESS_TAG)
+        if process is not None and _is_gone(process):
+            instance.report_run_failed(
+                run,
+                f"Its process ({process}) is gone: killed, or the machine went down. What was finished is kept; the "
+                "next run of the bucket goes on from there.",
+            )
+            ended.append(run.run_id)
+    return ended
+
+
+def _spelled(pid: int) -> str:
+    return f"{socket.gethostname()}/{pid}/{psutil.Process(pid).create_time():.0f}"
+
+
+def _is_gone(process: str) -> bool:
+    host, pid, _ = process.rsplit("/", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        return _spelled(int(pid)) != process
+    except psutil.NoSuchProcess:
+        return True
