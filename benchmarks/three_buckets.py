@@ -15,6 +15,8 @@ from benchmarks.results_file import Row
 
 BUCKETS = ("east", "north", "west")
 MIN_PHOTOS = 12
+# Portraits like these are small: with the default gates a third of the people is found, with these nearly all are.
+LENIENT = "ops:\n  osrc_clusters: {config: {min_face_short_px: 40}}\n  swap_ready_facesets: {config: {min_face_short_px: 40}}\n"
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,33 @@ def cached_home(folder: Path, pack: str, models_root: Path) -> RealHome:
     return home
 
 
-def run_in_order(start: RealHome, order: tuple[str, ...], folder: Path) -> LibraryOutcome:
-    """One bucket after the other; the library is verified."""
+def run_in_order(start: RealHome, order: tuple[str, ...], folder: Path, config: str = "") -> LibraryOutcome:
+    """One bucket after the other; the library is verified. `config`: run config in YAML."""
     home = _copy(start, folder)
     for bucket in order:
-        home.facesets("run", bucket)
+        home.facesets("run", bucket, *_config(home, config))
     return outcome(home)
 
 
-def run_at_once(start: RealHome, folder: Path) -> LibraryOutcome:
+def run_at_once(start: RealHome, folder: Path, config: str = "") -> LibraryOutcome:
     """A process per bucket, all started together; the library is verified."""
     home = _copy(start, folder)
     home.facesets("init")
-    children = {bucket: home.start("run", bucket) for bucket in BUCKETS}
+    arguments = _config(home, config)
+    children = {bucket: home.start("run", bucket, *arguments) for bucket in BUCKETS}
     for bucket, child in children.items():
         said, _ = child.communicate()
         if child.returncode:
             raise RuntimeError(f"facesets run {bucket}: exit {child.returncode}\n{said[-4000:]}")
     return outcome(home)
+
+
+def _config(home: RealHome, config: str) -> tuple[str, ...]:
+    if not config:
+        return ()
+    path = home.folder.with_suffix(".yaml")
+    path.write_text(config)
+    return "--config", str(path)
 
 
 def _copy(start: RealHome, folder: Path) -> RealHome:
@@ -127,13 +138,14 @@ def outcome(home: RealHome) -> LibraryOutcome:
     )
 
 
-def measure_orders(pack: str, models_root: Path, scratch: Path) -> list[Row]:
+def measure_orders(pack: str, models_root: Path, scratch: Path, config: str = "") -> list[Row]:
     """All six orders and the race as rows; the first order is the peer."""
     start = cached_home(scratch / "start", pack, models_root)
     outcomes = {
-        " ".join(order): run_in_order(start, order, scratch / "-".join(order)) for order in permutations(BUCKETS)
+        " ".join(order): run_in_order(start, order, scratch / "-".join(order), config)
+        for order in permutations(BUCKETS)
     }
-    outcomes["all at once"] = run_at_once(start, scratch / "race")
+    outcomes["all at once"] = run_at_once(start, scratch / "race", config)
     first_name, first = next(iter(outcomes.items()))
     rows = []
     for name, result in outcomes.items():
