@@ -34,11 +34,14 @@ ASSETS = (
 
 
 def build_defs(
-    settings: Settings, *, bar: bool = False, overrides: Mapping[str, dg.ConfigurableResource[Any]] | None = None
+    settings: Settings,
+    *,
+    terminal: int | None = None,
+    overrides: Mapping[str, dg.ConfigurableResource[Any]] | None = None,
 ) -> dg.Definitions:
     """All definitions for one home.
 
-    `bar`: draw a progress bar on the terminal. `overrides`: resources to use instead, by key.
+    `terminal`: file descriptor to draw a progress bar on. `overrides`: resources to use instead, by key.
     """
     on = recorded_automation(settings)
     return dg.Definitions(
@@ -49,7 +52,7 @@ def build_defs(
         resources={
             "home": HomeResource.of(settings),
             "embedder": EmbedderResource.of(settings),
-            "progress": ProgressResource(bar=bar),
+            "progress": ProgressResource(terminal=terminal),
             "tables": TableIOManager(folder=str(settings.cache_dir / "tables")),
             **(overrides or {}),
         },

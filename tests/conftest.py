@@ -16,6 +16,8 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
 from tests.fakes import FakeEmbedderResource
 
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"  # ephemeral instances have no dagster.yaml to say so
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -1,6 +1,8 @@
 """`facesets run`: the main job through Dagster, bucket by bucket in key order, and a summary table."""
 
 import logging
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +48,13 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
         console.print(f"There is no bucket under {roots}. Put a folder of photos there, or `facesets sample {roots}`.")
     run_config = _run_config(config)
     _quiet()
+    terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
     with instance_of(settings) as instance:
         end_dead_runs(instance)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
         for bucket in sorted(set(chosen)):
-            results.append(_run(settings, bucket, run_config, instance, console))
+            results.append(_run(settings, bucket, run_config, instance, console, terminal))
             if results[-1].interrupted:
                 break
     if not results and folders:
@@ -92,9 +95,14 @@ def _quiet() -> None:
 
 
 def _run(
-    settings: Settings, bucket: str, run_config: dict[str, Any], instance: dg.DagsterInstance, console: Console
+    settings: Settings,
+    bucket: str,
+    run_config: dict[str, Any],
+    instance: dg.DagsterInstance,
+    console: Console,
+    terminal: int | None,
 ) -> BucketResult:
-    job = build_defs(settings, bar=True).resolve_job_def("discover_identities")
+    job = build_defs(settings, terminal=terminal).resolve_job_def("discover_identities")
     console.print(folder_name(bucket), style="bold", markup=False)
     try:
         result = job.execute_in_process(

@@ -1,9 +1,13 @@
-"""Progress of long steps: a bar where a person looks at a terminal, lines in the run's log everywhere."""
+"""Progress of long steps: a bar where a person looks at a terminal, lines in the run's log everywhere.
 
-import sys
+Dagster captures the standard streams of a step, so the command line hands over a copy of its terminal's descriptor.
+"""
+
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import dagster as dg
 from pydantic import Field
@@ -16,16 +20,25 @@ Report = Callable[[int, int, int, int], None]
 class ProgressResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """How progress is shown."""
 
-    bar: bool = Field(default=False, description="Draw a progress bar on the terminal (set by the command line).")
+    terminal: int | None = Field(
+        default=None,
+        description="File descriptor of a terminal to draw a bar on; set by the command line. null = lines in the log.",
+    )
 
     @contextmanager
     def photos(self, log: Callable[[str], None], title: str) -> Iterator[Report]:
         """Gives a function to call after every photo with (done, total, faces, failed)."""
-        if self.bar and sys.stderr.isatty():
-            with _bar(title) as draw:
-                yield draw
-        else:
-            yield _lines(log, title)
+        lines = _lines(log, title)
+        if self.terminal is None:
+            yield lines
+            return
+        with os.fdopen(self.terminal, "w", closefd=False) as stream, _bar(title, stream) as draw:
+
+            def both(done: int, total: int, faces: int, failed: int) -> None:
+                lines(done, total, faces, failed)
+                draw(done, total, faces, failed)
+
+            yield both
 
 
 def _lines(log: Callable[[str], None], title: str) -> Report:
@@ -47,7 +60,7 @@ def _lines(log: Callable[[str], None], title: str) -> Report:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[Report]:
+def _bar(title: str, stream: IO[str]) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -58,7 +71,7 @@ def _bar(title: str) -> Iterator[Report]:
         TextColumn("{task.fields[rate]:.1f} photos/s, {task.fields[faces]} faces, {task.fields[failed]} failed"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(file=stream, force_terminal=True)) as progress:
         task = progress.add_task(title, total=None, rate=0.0, faces=0, failed=0)
         started = time.monotonic()
 
