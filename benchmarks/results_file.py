@@ -31,7 +31,7 @@ class Row:
 
 
 def write_results(name: str, rows: Sequence[Row]) -> Path:
-    """Writes `benchmarks/results/<name>.json` and prints the table."""
+    """Writes `benchmarks/results/<name>.json` and `.md`, and prints the table."""
     result = {
         "schema_version": 1,
         "name": name,
@@ -48,6 +48,8 @@ def write_results(name: str, rows: Sequence[Row]) -> Path:
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    heading = f"# {name}\n\n{result['date']}, {_cpu()}, {os.cpu_count()} cores\n\n"
+    path.with_suffix(".md").write_text(f"{heading}{table(rows)}\n", encoding="utf-8")
     print(table(rows))
     return path
 

@@ -20,7 +20,7 @@ ops:
   osrc_clusters: {config: {min_face_short_px: 40}}
   swap_ready_facesets: {config: {min_face_short_px: 40}}
 """
-"""Portraits like these are small: with the default gates half of the people is found, with these nearly all are."""
+"""Portraits like these are small: with the default gates 20 of the 33 people are found, with these 29."""
 
 
 @dataclass(frozen=True)
