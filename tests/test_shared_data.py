@@ -66,7 +66,7 @@ def check(outcome: LibraryOutcome) -> None:
     assert outcome.merged == set()
 
 
-@pytest.mark.parametrize("order", permutations(BUCKETS), ids="-".join)
+@pytest.mark.parametrize("order", list(permutations(BUCKETS)), ids="-".join)
 def test_every_order_makes_a_sound_library(start: RealHome, tmp_path: Path, order: tuple[str, ...]) -> None:
     check(run_in_order(start, order, tmp_path / "home"))
 
