@@ -28,7 +28,7 @@ class Settings:
     bucket_roots: tuple[Path, ...]
     models_root: Path
     model_pack: str | None
-    """`FACESETS_MODEL_PACK`; None means what the home was made with."""
+    """`FACESETS_MODEL_PACK`: a name, or the absolute path of a folder; None means what the home was made with."""
     providers: str | None
     """`FACESETS_PROVIDERS`: a word of `PROVIDER_WORDS` or a comma-separated list of ONNX Runtime names; None means
     the GPU where the installed ONNX Runtime is built for one, else the CPU."""
@@ -75,12 +75,13 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         return tuple(path_of(part) for part in (value_of(name) or "").split(os.pathsep) if part.strip())
 
     home = path_of(value_of("FACESETS_HOME") or "data")
+    pack = value_of("FACESETS_MODEL_PACK")
     hand_sorted = value_of("FACESETS_HAND_SORTED")
     return Settings(
         home=home,
         bucket_roots=roots_of("FACESETS_BUCKETS") or (home / "buckets",),
         models_root=path_of(value_of("FACESETS_MODELS") or "~/.insightface"),
-        model_pack=value_of("FACESETS_MODEL_PACK"),
+        model_pack=str(path_of(pack)) if pack and os.sep in pack else pack,
         providers=_checked_providers(value_of("FACESETS_PROVIDERS")),
         database_url=value_of("FACESETS_DATABASE_URL") or f"sqlite:///{home / 'registry.db'}",
         hand_sorted_root=path_of(hand_sorted) if hand_sorted else None,

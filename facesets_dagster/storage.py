@@ -5,6 +5,7 @@ Everybody who writes under the home uses these; nothing else in the project open
 
 import ctypes
 import errno
+import hashlib
 import json
 import os
 import sys
@@ -47,6 +48,12 @@ def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> 
         os.fsync(stream.fileno())
     os.replace(temporary, path)
     sync_folder(path.parent)
+
+
+def sha256_of(path: Path | str) -> str:
+    """Hex digest of a file's content."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -36,6 +36,12 @@ def test_roots_are_separated_by_colons_and_relative_ones_belong_to_the_working_d
     assert settings.legacy_roots == (Path.home() / "old",)
 
 
+def test_a_pack_is_a_name_or_a_folder_that_does_not_depend_on_the_working_directory(tmp_path: Path) -> None:
+    assert load_settings({"FACESETS_MODEL_PACK": "buffalo_l"}, tmp_path).model_pack == "buffalo_l"
+    assert load_settings({"FACESETS_MODEL_PACK": "packs/mine"}, tmp_path).model_pack == str(tmp_path / "packs" / "mine")
+    assert load_settings({"FACESETS_MODEL_PACK": "../mine/"}, tmp_path).model_pack == str(tmp_path.parent / "mine")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "advice"),
     [

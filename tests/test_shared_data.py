@@ -8,6 +8,7 @@ import pytest
 from benchmarks.curation import measure_curation
 from benchmarks.homes import RealHome
 from benchmarks.three_buckets import BUCKETS, LibraryOutcome, cached_home, run_at_once, run_in_order
+from tests.odd_formats import UNUSED_IN_A_BUCKET
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -28,28 +29,7 @@ def test_people_are_not_mixed_and_every_odd_file_is_accounted_for(
         for path, status in home.cached("all").files.select("path", "status").iter_rows()
         if path.startswith("formats/") and status not in ("faces", "noface")
     }
-    assert odd == {
-        "bad/broken.png": "unreadable",
-        "bad/broken_data_stream.png": "unreadable",
-        "bad/combined_larger_than_size.psd": "unreadable",
-        "bad/crash-0e16d3bfb83be87356d026d66919deaefca44dac.tif": "unreadable",
-        "bad/crash-2020-10-test.tif": "unreadable",
-        "bad/crash-63b1dffefc8c075ddc606c0a2f5fdc15ece78863.tif": "unreadable",
-        "bad/decompression_bomb.gif": "too_large",
-        "bad/decompression_bomb.ico": "too_large",
-        "bad/heif_corrupted_corrupted.heic": "unreadable",
-        "bad/heif_corrupted_corrupted.hif": "unreadable",
-        "bad/heif_corrupted_empty.heic": "empty",
-        "bad/hopper_unknown_pixel_mode.tif": "unreadable",
-        "bad/oom-8ed3316a4109213ca96fb8a256a0bfefdece1461.icns": "too_large",
-        "bad/psd-oob-write.psd": "unreadable",
-        "bad/timeout-1ee28a249896e05b83840ae8140622de8e648ba9.psd": "unreadable",
-        "bad/truncated_image.png": "unreadable",
-        "bad/truncated_jpeg.jpg": "unreadable",
-        "hopper_face/hopper_webp.tif": "unsupported",
-        "not_an_image/README.md": "foreign",
-        "not_an_image/training.xml": "foreign",
-    }
+    assert odd == UNUSED_IN_A_BUCKET
 
 
 @pytest.fixture(scope="module")

@@ -85,9 +85,9 @@ def osrc_clusters(
     """The faces that are neither covered nor own members, clustered by average linkage and gated.
 
     The partition is that of average linkage on cosine distance cut at `cluster_distance`. Inside each cluster faces
-    below a quality gate and outliers are set aside; a cluster with photos
-    enough may found an identity. With the parameters
-    of the bucket's last run own identities grow; with others everything is clustered again and matched to them.
+    below a quality gate and outliers are set aside; a cluster with photos enough may found an identity. With the
+    parameters of the bucket's last run own identities grow; with others everything is clustered again and matched to
+    them.
     """
     bucket, pack, library = context.partition_key, embedder.pack(), home.library()
     require_one_model(osrc_uncovered, pack.model_id, f"the coverage of {bucket}")

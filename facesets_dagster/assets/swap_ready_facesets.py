@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.library.funnel import count_states
 from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.reports.changes import write_change_report
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
@@ -98,12 +100,13 @@ def swap_ready_facesets(
         library,
         home.face_store(bucket, inputs.pack.model_id, inputs.pack.dim),
         embedder.embedder,
-        reports_dir=home.reports_dir,
         say=context.log.info,
     )
+    report = write_change_report(Path(home.reports_dir), inputs, result)
+    context.log.info(f"{bucket}: report {report}")
     return dg.MaterializeResult(
         data_version=frame_version(result.funnel),
-        metadata=_metadata(result, inputs, embedder.describe()),
+        metadata={"report": dg.MetadataValue.path(str(report)), **_metadata(result, inputs, embedder.describe())},
         check_results=check_results(result, inputs, library, embedder.embedder),
     )
 
@@ -122,7 +125,6 @@ def _metadata(result: PublishResult, inputs: PublishInputs, model: dict[str, str
         "retired": outcome.retired,
         "revived": outcome.revived,
         "facesets": dict(sorted(result.exported.items())),
-        "report": dg.MetadataValue.path(str(result.report)),
         "library": dg.MetadataValue.path(str(result.library_dir)),
         "export_parameters": json.loads(json.dumps(asdict(inputs.export))),
         **model,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.packs import EMBEDDED, PackFiles, find_pack
-from facesets_dagster.faces.face_id import sha256_of
+from facesets_dagster.storage import sha256_of
 
 _LOCK = threading.Lock()
 _LOADED: dict[tuple[object, ...], Embedder] = {}

@@ -14,8 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from facesets_dagster.errors import ModelPackInvalid, ModelPackMissing
-from facesets_dagster.faces.face_id import sha256_of
-from facesets_dagster.storage import write_bytes, write_json
+from facesets_dagster.storage import sha256_of, write_bytes, write_json
 
 EMBEDDED = "embedded"
 INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")

@@ -15,11 +15,10 @@ import polars as pl
 
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.rendering import RenderedFace
-from facesets_dagster.faces.face_id import sha256_of
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.photos.bucket_key import folder_name
-from facesets_dagster.storage import write_bytes, write_json, write_parquet, write_text
+from facesets_dagster.storage import sha256_of, write_bytes, write_json, write_parquet, write_text
 
 SCHEMA_VERSION = 1
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)

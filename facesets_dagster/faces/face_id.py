@@ -1,21 +1,12 @@
-"""Stable names of contents and faces.
+"""Stable names of faces.
 
 A `face_id` is made of the content's sha256 and the face's place in the photo, so that the same bytes under another path
 or in another bucket have the same ids. The place is the box's centre in thousandths of the photo's sides, which does
 not move when a later version of the platform adds a column or sorts faces in another order.
 """
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
-
-
-def sha256_of(path: Path | str) -> str:
-    """Hex digest of a file's content."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def face_ids(content_sha256: str, bbox: NDArray[np.float32], width: int, height: int) -> list[str]:

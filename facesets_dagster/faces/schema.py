@@ -1,4 +1,4 @@
-"""Columns of the face table and the file table, with units; `docs/face-table.md` is the page for readers.
+"""Columns of the face table and the file table, with units; `docs/file-formats.md` is the page for readers.
 
 The schema version is stored in each Parquet file's metadata; a file with another version is refused with what to do.
 """

@@ -1,6 +1,6 @@
 """Which faces of a bucket are spoken for: by another bucket's identity, or by one of its own.
 
-The rules (`docs/semantics.md`): foreign identities cover; own identities grow; a published member stays a member and
+The rules: foreign identities cover; own identities grow; a published member stays a member and
 is never covered by an identity founded after its own; a face within reach of two families is flagged ambiguous and goes
 to the nearest only.
 """

@@ -25,7 +25,6 @@ from facesets_dagster.library.publishing import Publisher
 from facesets_dagster.library.resolution import Proposal
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.listing import unescape_path
-from facesets_dagster.reports.changes import write_change_report
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class PublishResult:
     outcome: Outcome
     funnel: pl.DataFrame
     exported: dict[str, int]
-    report: Path
+    """Faceset -> faces that it exports."""
     library_dir: Path
 
 
@@ -60,10 +59,9 @@ def publish_bucket(
     store: FaceStore,
     embedder: Callable[[], Embedder],
     *,
-    reports_dir: str,
     say: Callable[[str], None],
 ) -> PublishResult:
-    """Publishes a bucket, or finds that nothing changed, and writes the report of the run."""
+    """Publishes a bucket, or finds that nothing changed, and says which."""
     library.settle(f"run {inputs.run_id}", say)
     faces = bucket_faces(store, library, inputs.bucket)
     _require_consistent(inputs, faces, library)
@@ -89,9 +87,8 @@ def publish_bucket(
     exported = dict(
         funnel.filter(pl.col("state") == "exported").group_by("identity").len().sort("identity").iter_rows()
     )
-    report = write_change_report(Path(reports_dir), inputs, outcome, funnel, exported)
-    say(f"{inputs.bucket}: {_summary(outcome)}; report {report}")
-    return PublishResult(outcome, funnel, exported, report, library.folder)
+    say(f"{inputs.bucket}: {_summary(outcome)}")
+    return PublishResult(outcome, funnel, exported, library.folder)
 
 
 def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Library) -> None:

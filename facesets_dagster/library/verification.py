@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from facesets_dagster.errors import LibraryCorrupt
-from facesets_dagster.faces.face_id import sha256_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import number_of, read_manifest
+from facesets_dagster.storage import sha256_of
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,19 @@
 """The plain report of a run: what changed per faceset, and the funnel, as `reports/<bucket>/<run_id>.md`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from facesets_dagster.library.funnel import count_states
 from facesets_dagster.library.publication import Outcome
+from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult
 from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.storage import write_text
 
-if TYPE_CHECKING:
-    from facesets_dagster.library.publish_bucket import PublishInputs
 
-
-def write_change_report(
-    reports_dir: Path, inputs: "PublishInputs", outcome: Outcome, funnel: pl.DataFrame, exported: dict[str, int]
-) -> Path:
+def write_change_report(reports_dir: Path, inputs: PublishInputs, result: PublishResult) -> Path:
     """Writes the report and returns its path."""
+    outcome, funnel, exported = result.outcome, result.funnel, result.exported
     path = reports_dir / inputs.bucket / f"{inputs.run_id}.md"
     model = f"{inputs.pack.name} ({inputs.pack.model_id}, det_size {inputs.pack.det_size})"
     lines = [f"# {folder_name(inputs.bucket)}", "", f"Run {inputs.run_id}, model {model}.", "", "## Changes", ""]
