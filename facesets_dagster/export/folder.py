@@ -5,6 +5,7 @@ Writes into a folder that the caller will move into place; the manifest is writt
 
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ class FacesetContent:
     excluded: Mapping[str, Verdict]
     members: pl.DataFrame
     """Rows of the face table of all members plus `joined_by` and `state`."""
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, Mapping[str, object]]
+    """Numbers of the run per asset, as in run config."""
     export: ExportParameters
     model: Mapping[str, object]
 
@@ -49,7 +51,9 @@ class FacesetContent:
 
     def digest(self) -> str:
         """Equal digests mean equal files, apart from run id and date; independent of the faceset's number."""
-        hasher = hashlib.sha256(repr((self.kind, self.bucket, sorted(self.parameters.items()), self.export)).encode())
+        hasher = hashlib.sha256(
+            repr((self.kind, self.bucket, json.dumps(self.parameters, sort_keys=True), self.export)).encode()
+        )
         hasher.update(repr(sorted(self.model.items())).encode())
         for face in self.faces:
             hasher.update(hashlib.sha256(face.png).digest() + repr(_face_entry(face, 0, "", 0.0)).encode())
@@ -150,6 +154,10 @@ def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) ->
         f"model: {content.model['pack']} ({content.model['model_id']}, det_size {content.model['det_size']})",
         f"members: {len(content.members)}, exported: {len(content.faces)}, excluded: {len(content.excluded)}",
         "parameters:",
-        *(f"  {key}: {value}" for key, value in sorted(content.parameters.items())),
+        *(
+            f"  {asset}.{key}: {value}"
+            for asset, values in content.parameters.items()
+            for key, value in sorted(values.items())
+        ),
     ]
     return "\n".join(lines) + "\n"

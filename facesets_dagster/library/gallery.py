@@ -30,7 +30,7 @@ class Gallery:
         load_photo: LoadPhoto,
         *,
         export: ExportParameters,
-        parameters: Mapping[str, object],
+        parameters: Mapping[str, Mapping[str, object]],
         model: Mapping[str, object],
         published: Mapping[str, Path],
         say: Callable[[str], None],

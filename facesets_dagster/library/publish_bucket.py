@@ -74,7 +74,7 @@ def publish_bucket(
         embedder,
         _photo_loader(inputs.folder, faces, inputs.max_pixels),
         export=inputs.export,
-        parameters={**parameters, **asdict(inputs.export), "export_outlier_distance": inputs.export.outlier_distance},
+        parameters=_by_asset(parameters, inputs.export),
         model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
         published=library.published_faces(own_names(library, inputs.bucket, retired=True)),
         say=say,
@@ -104,6 +104,13 @@ def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Lib
             "or the library. Nothing was published. Materialize osrc_uncovered and osrc_clusters again, or run the "
             "job discover_identities."
         )
+
+
+def _by_asset(identity: dict[str, object], export: ExportParameters) -> dict[str, dict[str, object]]:
+    """As in run config: names like `outlier_distance` mean another thing in each asset."""
+    clusters = {key: value for key, value in identity.items() if key != "cover_distance"}
+    uncovered = {key: value for key, value in identity.items() if key == "cover_distance"}
+    return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(export)}
 
 
 def _parameters(inputs: PublishInputs) -> dict[str, object]:

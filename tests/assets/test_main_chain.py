@@ -192,3 +192,17 @@ def test_nothing_is_unpublished_because_it_cannot_be_exported_now(fake_home: Fak
     assert states["exported"] == sizes["faceset_001"]
     assert set(states) == {"exported", "below_export_gate:face_short"}
     assert verify_library(fake_home.library) == []
+
+
+def test_the_manifest_names_the_numbers_of_each_asset(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a", osrc_clusters={"outlier_distance": 0.6}, swap_ready_facesets={"top_n": 3})
+    manifest = json.loads((fake_home.settings.library_dir / "faceset_001" / "manifest.json").read_text())
+    parameters = manifest["parameters"]
+    assert parameters["osrc_uncovered"] == {"cover_distance": 0.45}
+    assert (parameters["osrc_clusters"]["outlier_distance"], parameters["osrc_clusters"]["min_face_short_px"]) == (
+        0.6,
+        90,
+    )
+    exports = parameters["swap_ready_facesets"]
+    assert (exports["outlier_distance"], exports["min_face_short_px"], exports["top_n"]) == (0.45, 100, 3)
