@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.news import MAX_REQUESTS_PER_TICK, BucketState, decide, read_cursor, write_cursor
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.schedules import build_nightly_rescan
 from facesets_dagster.sensors import build_new_bucket_sensor
 from tests.conftest import FakeHome
 from tests.fakes import write_person
@@ -109,3 +111,18 @@ def test_a_root_that_cannot_be_listed_is_an_error_and_not_an_empty_root(fake_hom
     fake_home.buckets.rmdir()
     with pytest.raises(BucketError, match="cannot be listed"):
         tick(fake_home)
+
+
+def test_the_nightly_rescan_asks_for_every_bucket_once(fake_home: FakeHome) -> None:
+    for bucket in ("a", "b [2]"):
+        write_person(fake_home.buckets / bucket, 1, 1)
+    night = datetime(2026, 11, 24, 3, 30, tzinfo=UTC)
+    resources = {"home": HomeResource.of(fake_home.settings)}
+    with (
+        dg.instance_for_test() as instance,  # a schedule's context opens the instance by its reference
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=night, resources=resources) as context,
+    ):
+        requests = build_nightly_rescan(on=False)(context)
+        assert set(instance.get_dynamic_partitions("source_bucket")) == {"a", "b %5B2%5D"}
+    assert [request.partition_key for request in requests] == ["a", "b %5B2%5D"]
+    assert len({request.run_key for request in requests}) == 2

@@ -1,0 +1,78 @@
+"""Checks that fail when they should, and block what comes after them."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from facesets_dagster.library import publishing
+from facesets_dagster.library.moves import settle
+from tests.conftest import FakeHome
+from tests.fakes import write_person
+
+
+def failed_checks(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+
+
+def test_a_sound_run_passes_every_check(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    result = fake_home.run("a")
+    names = {check.check_name for check in result.get_asset_check_evaluations()}
+    assert names >= {
+        "files_readable", "unit_norms", "no_number_twice", "identities_apart",
+        "funnel_closes", "others_untouched", "one_face_per_png",
+    }  # fmt: skip
+    assert failed_checks(result) == set()
+
+
+def test_a_faceset_that_was_touched_without_being_declared_stops_the_run(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "b", 2, 8)
+    fake_home.run("a")
+    stray = fake_home.settings.library_dir / "faceset_001" / "faces" / "0001.png"
+
+    def meddling(*arguments: Any) -> None:
+        settle(*arguments)
+        if (fake_home.settings.library_dir / "faceset_002").exists():
+            stray.write_bytes(stray.read_bytes() + b"x")
+
+    monkeypatch.setattr(publishing, "settle", meddling)
+    result = fake_home.run("b", raise_on_error=False)
+    assert not result.success
+    assert failed_checks(result) == {"others_untouched"}
+    assert "top_manifest" not in materialized(result)
+
+
+def test_a_picture_without_a_face_stops_the_run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+
+    def blanking(*arguments: Any) -> None:
+        settle(*arguments)
+        for path in Path(fake_home.settings.library_dir).glob("faceset_*/faces/0002.png"):
+            path.write_bytes(b"no picture")
+
+    monkeypatch.setattr(publishing, "settle", blanking)
+    result = fake_home.run("a", raise_on_error=False)
+    assert failed_checks(result) == {"one_face_per_png"}
+    assert "top_manifest" not in materialized(result)
+
+
+def test_many_unusable_photos_warn_and_stop_nothing(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    for number in range(3):
+        (fake_home.buckets / "a" / f"broken {number}.jpg").write_bytes(b"\xff\xd8\xff no")
+    result = fake_home.run("a")
+    assert result.success
+    assert failed_checks(result) == {"files_readable"}
+    (check,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert "broken 1.jpg" in str(check.metadata["failed"].value)
+    assert fake_home.run("a", face_cache={"max_failed_share": 0.5}).success

@@ -1,0 +1,63 @@
+"""Assets called as functions: a table in, a table out."""
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from facesets_dagster.assets.face_cache import FaceCacheConfig, face_cache
+from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig, osrc_clusters
+from facesets_dagster.assets.osrc_uncovered import OsrcUncoveredConfig, osrc_uncovered
+from facesets_dagster.library.centroids import centroid_table
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.progress import ProgressResource
+from tests.conftest import FakeHome
+from tests.fakes import FakeEmbedderResource, write_person, write_photo
+
+
+def uncovered_table(home: FakeHome, bucket: str, config: OsrcUncoveredConfig | None = None) -> pl.DataFrame:
+    """Face cache and coverage by hand; a run's id, which `existing_centroids` asks for, no direct call has."""
+    resource, embedder = HomeResource.of(home.settings), FakeEmbedderResource()
+    context = dg.build_asset_context(partition_key=bucket, instance=home.instance)
+    face_cache(context, FaceCacheConfig(), resource, embedder, ProgressResource())
+    known, _ = centroid_table(home.library, embedder.pack(), embedder.thresholds().cover_distance)
+    context = dg.build_asset_context(partition_key=bucket, instance=home.instance)
+    result = osrc_uncovered(context, config or OsrcUncoveredConfig(), known, resource, embedder)
+    assert isinstance(result.value, pl.DataFrame)
+    return result.value
+
+
+def clusters_of(home: FakeHome, table: pl.DataFrame, config: OsrcClustersConfig) -> dg.MaterializeResult:
+    context = dg.build_asset_context(partition_key="a", instance=home.instance)
+    return osrc_clusters(context, config, table, HomeResource.of(home.settings), FakeEmbedderResource())
+
+
+def test_two_people_are_two_candidates(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 6)
+    write_photo(fake_home.buckets / "a" / "street.png", [])
+    table = uncovered_table(fake_home, "a")
+    assert table["covered"].sum() == 0
+    result = clusters_of(fake_home, table, OsrcClustersConfig())
+    sizes = result.value.group_by("cluster").len().sort("cluster")["len"].to_list()
+    assert sizes == [8, 6]
+    assert set(result.value["state"]) == {"candidate"}
+    assert result.metadata["candidate_clusters"] == 2
+    assert result.metadata["mode"] == "grow"
+
+
+def test_min_faces_and_gates_decide_on_candidates(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    table = uncovered_table(fake_home, "a")
+    few = clusters_of(fake_home, table, OsrcClustersConfig(min_faces=9)).value
+    assert set(few["state"]) == {"small_cluster"}
+    small = clusters_of(fake_home, table, OsrcClustersConfig(min_face_short_px=161)).value
+    assert set(small["state"]) == {"below_gate:face_short"}
+    assert small["value"].to_list() == [160.0] * 8
+    assert small["threshold"].to_list() == [161.0] * 8
+
+
+def test_a_table_of_another_model_is_refused(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    table = uncovered_table(fake_home, "a").with_columns(model_id=pl.lit("another"))
+    with pytest.raises(dg.Failure, match="made with the model another"):
+        clusters_of(fake_home, table, OsrcClustersConfig())
