@@ -1,9 +1,9 @@
 # Every target sets the project up in .venv first; nothing else has to be installed but Python >= 3.11 and make.
 PORT ?= 3000
-FACESETS_HOME ?= $(CURDIR)/data
 ACCEL ?=
-export FACESETS_HOME
 PYTHON := .venv/bin/python
+# Settings come from the environment, from `make demo FACESETS_HOME=...` or from .env; only the program knows which.
+INIT := .venv/bin/facesets init
 
 .PHONY: help setup demo test test-slow dev bench check
 
@@ -14,9 +14,8 @@ setup: ## install into .venv (ACCEL=cpu or gpu; default: gpu where an NVIDIA dri
 	@sh scripts/bootstrap.sh $(ACCEL)
 
 demo: setup ## sample buckets through the whole platform, with the embedded model pack
-	@FACESETS_MODEL_PACK=embedded .venv/bin/facesets init --automation
-	@FACESETS_MODEL_PACK=embedded .venv/bin/facesets sample $(FACESETS_HOME)/buckets
-	@FACESETS_MODEL_PACK=embedded .venv/bin/facesets run
+	@export FACESETS_MODEL_PACK=embedded; home=$$($(INIT) --automation | sed -n 's/^home: //p'); \
+		[ -n "$$home" ] && .venv/bin/facesets sample "$$home/buckets" && .venv/bin/facesets run
 
 test: setup ## the fast tests
 	@$(PYTHON) -m pytest -m "not slow"
@@ -25,8 +24,8 @@ test-slow: setup ## the long tests
 	@$(PYTHON) -m pytest -m slow
 
 dev: setup ## Dagster UI and daemon on 127.0.0.1:$(PORT)
-	@.venv/bin/facesets init
-	@DAGSTER_HOME=$${DAGSTER_HOME:-$(FACESETS_HOME)/dagster} exec .venv/bin/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+	@DAGSTER_HOME=$$($(INIT) | sed -n 's/^dagster: //p'); export DAGSTER_HOME; \
+		[ -n "$$DAGSTER_HOME" ] && exec .venv/bin/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 bench: setup ## benchmarks (ONLY=name runs one)
 	@$(PYTHON) -m benchmarks.run $(ONLY)

@@ -61,7 +61,7 @@ def init(
     """Make the home: folders, dagster.yaml, databases. Every other command calls it."""
     with teaching():
         settings = ready_home(automation)
-        typer.echo(f"home: {settings.home}")
+        typer.echo(f"home: {settings.home}\ndagster: {settings.dagster_home}")
 
 
 @app.command()
