@@ -38,6 +38,8 @@ class Settings:
     dagster_home: Path
     settle_seconds: float
     """`FACESETS_SETTLE_SECONDS`: how long a bucket must be quiet before the sensor runs it."""
+    web_hosts: tuple[str, ...]
+    """`FACESETS_WEB_HOSTS`: names beside localhost by which browsers may reach the web server."""
     automation: bool | None
     """`FACESETS_AUTOMATION` (`on` or `off`): sensor and schedule run by themselves; None means what the home says."""
 
@@ -88,6 +90,7 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         legacy_roots=roots_of("FACESETS_LEGACY"),
         dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
         settle_seconds=_seconds(value_of("FACESETS_SETTLE_SECONDS") or "30"),
+        web_hosts=tuple(host.strip() for host in (value_of("FACESETS_WEB_HOSTS") or "").split(",") if host.strip()),
         automation=_switch(value_of("FACESETS_AUTOMATION")),
     )
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float =
 
 @pytest.fixture
 def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[RealHome, str, Path]]:
-    """`dagster dev` as `make dev` starts it, with automation on; gives the home, the address and the log."""
+    """What `make dev` starts, with automation on; gives the home, the address and the log."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,7 +40,7 @@ def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[RealHo
     log = tmp_path / "dev.log"
     with open(log, "w") as stream:
         child = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "facesets_dagster.web.dev", "-w", "workspace.yaml", "-p", str(port)],
             cwd=REPOSITORY, env=home.environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
@@ -72,12 +73,36 @@ def run_states(address: str) -> list[str]:
     return [run["status"] for run in runs["results"]]  # type: ignore[index]
 
 
+def status_of(url: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **names})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def check_the_guard(address: str) -> None:
+    """A page of another site gets nothing, the UI everything."""
+    query, mutation = b'{"query": "{ version }"}', "mutation{setNuxSeen}"
+    assert status_of(address)[0] == 200
+    assert status_of(f"{address}/graphql", query, Origin=address)[0] == 200
+    assert status_of(f"{address}/graphql?query=%7Bversion%7D")[0] == 200
+    assert status_of(f"{address}/graphql", query, Origin="https://evil.example")[0] == 403
+    assert status_of(f"{address}/graphql", query, Host="evil.example")[0] == 403
+    assert status_of(f"{address}/graphql", query, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")[0] == 403
+    refused, reason = status_of(f"{address}/graphql?query={mutation}")
+    assert (refused, reason) == (405, "Refused: only queries may come by GET; send mutations by POST.\n")
+
+
 @pytest.mark.timeout(600)
 def test_a_dropped_bucket_is_picked_up_and_published(
     running: tuple[RealHome, str, Path], tmp_path: Path, embedded_models_root: Path
 ) -> None:
     home, address, log = running
     wait_for("the web server", lambda: answers(address), log)
+    check_the_guard(address)
     write_sample(tmp_path / "sample", cache_dir=embedded_models_root / "sample")
     shutil.copytree(tmp_path / "sample" / "trip", home.folder / "buckets" / "trip")
     wait_for("a successful run", lambda: "SUCCESS" in run_states(address), log)

@@ -1,0 +1,62 @@
+"""Dagster's web server behind the guard: `python -m facesets_dagster.web.webserver`, options as `dagster-webserver`.
+
+Binds to 127.0.0.1. Another address is refused unless `FACESETS_WEB_HOSTS` says by which names it may be reached:
+whoever reaches the server can start runs and see photos, there are no passwords.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import dagster_webserver.cli
+
+from facesets_dagster.errors import FacesetsError, SettingsError
+from facesets_dagster.settings import load_settings
+from facesets_dagster.web.guard import LOOPBACK, RequestGuard
+
+
+def guard_the_server(hosts: Sequence[str]) -> None:
+    """Puts the guard around the application that Dagster's command makes."""
+    stock: Any = dagster_webserver.cli  # a name that Dagster's command looks up when it runs
+    made = stock.create_app_from_workspace_process_context
+
+    def guarded(*arguments: Any, **options: Any) -> RequestGuard:
+        return RequestGuard(made(*arguments, **options), hosts)
+
+    stock.create_app_from_workspace_process_context = guarded
+
+
+def require_address(arguments: Sequence[str], hosts: Sequence[str]) -> None:
+    """Raises `SettingsError` if another address than a loopback one is asked for without `FACESETS_WEB_HOSTS`."""
+    address = address_of(arguments)
+    if address.lower() not in LOOPBACK and not hosts:
+        raise SettingsError(
+            f"The web server was to listen on {address}. It has no passwords: whoever reaches it can start runs and "
+            "see photos. Leave the address out (127.0.0.1, reach it through an SSH tunnel or a proxy that asks for a "
+            "password), or set FACESETS_WEB_HOSTS to the names by which browsers reach it, separated by commas."
+        )
+
+
+def address_of(arguments: Sequence[str]) -> str:
+    """The address in a command's arguments, 127.0.0.1 if there is none."""
+    for place, argument in enumerate(arguments):
+        if argument in ("-h", "--host") and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith("--host="):
+            return argument.removeprefix("--host=")
+    return "127.0.0.1"
+
+
+def main() -> None:
+    """The command."""
+    try:
+        hosts = load_settings().web_hosts
+        require_address(sys.argv[1:], hosts)
+    except FacesetsError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    guard_the_server(hosts)
+    dagster_webserver.cli.cli(auto_envvar_prefix="DAGSTER_WEBSERVER")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The guard's rules, one request at a time, and the refusal of an open address."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.web import dev, webserver
+from facesets_dagster.web.guard import LOOPBACK, RequestGuard, reason_to_refuse
+from tests.conftest import REPOSITORY
+
+
+def scope(method: str = "POST", path: str = "/graphql", query: str = "", **headers: str) -> dict[str, Any]:
+    headers = {"host": "127.0.0.1:3000", **headers}
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items() if value],
+    }
+
+
+@pytest.mark.parametrize(
+    "request_scope",
+    [
+        scope(),
+        scope("GET", "/"),
+        scope("GET", "/", host="localhost:3000"),
+        scope("GET", "/", host="[::1]:3000"),
+        scope(origin="http://127.0.0.1:3000", sec_fetch_site="same-origin", sec_fetch_mode="cors"),
+        scope("GET", "/assets", sec_fetch_site="cross-site", sec_fetch_mode="navigate"),
+        scope("GET", query="query=%7Bversion%7D"),
+        scope("GET", query="query=query+Q+%7Bversion%7D"),
+        scope("GET", "/graphql"),
+    ],
+)
+def test_the_ui_and_programs_pass(request_scope: dict[str, Any]) -> None:
+    assert reason_to_refuse(request_scope, LOOPBACK) is None
+
+
+@pytest.mark.parametrize(
+    ("request_scope", "status"),
+    [
+        (scope(host=""), 400),
+        (scope(host="evil.example"), 403),
+        (scope(host="127.0.0.1.evil.example:3000"), 403),
+        (scope(host="["), 403),
+        (scope(origin="https://evil.example"), 403),
+        (scope(origin="http://127.0.0.1:4000"), 403),
+        (scope(origin="null"), 403),
+        (scope(sec_fetch_site="cross-site", sec_fetch_mode="no-cors"), 403),
+        (scope("GET", "/graphql", sec_fetch_site="cross-site", sec_fetch_mode="no-cors"), 403),
+        (scope("GET", query="query=mutation%7BsetNuxSeen%7D"), 405),
+        (scope("GET", "/prefix/graphql/", query="query=%7Ba%7D+mutation+M%7BsetNuxSeen%7D"), 405),
+        (scope("GET", query="query=subscription%7Ba%7D"), 405),
+        (scope("GET", query="query=%7B"), 400),
+    ],
+)
+def test_others_are_refused(request_scope: dict[str, Any], status: int) -> None:
+    refusal = reason_to_refuse(request_scope, LOOPBACK)
+    assert refusal is not None
+    assert refusal[0] == status
+
+
+def test_a_name_that_was_allowed_passes() -> None:
+    passed: list[str] = []
+
+    async def app(*_: object) -> None:
+        passed.append("yes")
+
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {}
+
+    guard = RequestGuard(app, ["Photos.Home"])
+    asyncio.run(guard(scope(host="photos.home:3000", origin="http://photos.home:3000"), receive, send))
+    assert (passed, sent) == (["yes"], [])
+    asyncio.run(guard(scope(host="other.home"), receive, send))
+    assert (passed, sent[0]["status"]) == (["yes"], 403)
+    assert b"FACESETS_WEB_HOSTS" in sent[1]["body"]
+    asyncio.run(guard({**scope(origin="http://evil.example"), "type": "websocket"}, receive, send))
+    assert sent[-1]["type"] == "websocket.close"
+    asyncio.run(guard({"type": "lifespan"}, receive, send))
+    assert passed == ["yes", "yes"]
+
+
+def test_another_address_needs_a_word() -> None:
+    webserver.require_address(["-p", "3000"], ())
+    webserver.require_address(["--host", "localhost"], ())
+    webserver.require_address(["-h", "0.0.0.0"], ("photos.home",))
+    for arguments in (["-h", "0.0.0.0"], ["--host=192.168.1.5"]):
+        with pytest.raises(SettingsError, match="It has no passwords"):
+            webserver.require_address(arguments, ())
+
+
+@pytest.mark.parametrize("module", [webserver.__name__, dev.__name__])
+def test_the_commands_refuse_an_open_address(module: str) -> None:
+    command = [sys.executable, "-m", module, "-h", "0.0.0.0", "-w", "workspace.yaml"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("SettingsError: The web server was to listen on 0.0.0.0.")
+
+
+def test_the_stock_server_is_replaced_in_dagsters_command() -> None:
+    command = ["python", "-m", "dagster_webserver", "--port", "3000"]
+    assert dev.guarded_command(command) == ["python", "-m", "facesets_dagster.web.webserver", "--port", "3000"]
