@@ -97,7 +97,7 @@ def test_the_docs_name_every_asset_field_and_command() -> None:
     words = [*MAIN_CHAIN, "bucket_folder", "new_bucket_sensor", "nightly_rescan"]
     for config in (FaceCacheConfig, OsrcUncoveredConfig, OsrcClustersConfig, SwapReadyFacesetsConfig):
         words += list(config.model_fields)
-    words += ["init", "sample", "run", "status", "label", "models", "verify", "doctor"]
+    words += ["explain", "show", "init", "sample", "run", "status", "label", "models", "verify", "doctor"]
     assert [word for word in words if f"`{word}" not in DOCS and f"facesets {word}" not in DOCS] == []
 
 

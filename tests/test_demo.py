@@ -142,3 +142,37 @@ def test_the_sample_is_the_same_every_time_and_spares_other_files(tmp_path: Path
     with pytest.raises(SettingsError, match=r"two\.jpg is not a file of the sample"):
         write_sample(tmp_path / "other", cache_dir=cache)
     assert [path for path in (tmp_path / "other").rglob("*") if path.is_file()] == [mine]
+
+
+def test_every_face_is_explained_as_it_was_decided(facesets) -> None:
+    code, text = facesets("explain", "press [2019]/everybody.jpg", "--json")
+    assert code == 0, text
+    (photo,) = json.loads(text)["photos"]
+    assert (photo["bucket"], photo["status"]) == ("press %5B2019%5D", "faces")
+    assert [face["bbox"][0] for face in photo["faces"]] == sorted(face["bbox"][0] for face in photo["faces"])
+    covered = [face for face in photo["faces"] if face["state"] == "covered"]
+    assert covered
+    assert all(f"Belongs to {face['identity']} already" in face["why"] for face in covered)
+    assert all(face["value"] <= face["threshold"] for face in covered)
+    code, text = facesets("explain", covered[0]["face_id"])
+    assert code == 0, text
+    assert covered[0]["why"] in text
+    code, text = facesets("explain", str(facesets.home / "buckets" / "trip" / "chelsea.png"))
+    assert (code, "no face was found" in text) == (0, True)
+    code, text = facesets("explain", "trip/nowhere.jpg")
+    assert code == 1
+    assert "Nothing is known of 'trip/nowhere.jpg'" in text
+
+
+def test_a_faceset_is_shown_with_ranks_members_and_provenance(facesets) -> None:
+    code, text = facesets("show", "faceset_001", "--json")
+    assert code == 0, text
+    shown = json.loads(text)
+    ranked = [face["rank_score"] for face in shown["manifest"]["faces"]]
+    assert ranked == sorted(ranked, reverse=True)
+    states = Counter(member["state"] for member in shown["members"])
+    assert states["exported"] == len(ranked)
+    assert facesets("show", "faceset_001")[0] == 0
+    code, text = facesets("show", "faceset_999")
+    assert code == 1
+    assert "does not exist" in text

@@ -99,6 +99,30 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def explain(
+    photo: Annotated[str, typer.Argument(help="A photo (a file, or BUCKET/PATH) or a face_id.")], as_json: Json = False
+) -> None:
+    """Why a face is where it is: every face of the photo with its state and the number that decided it."""
+    with teaching():
+        settings = ready_home()
+        from facesets_dagster.cli.explain import explain as explain_photo
+
+        explain_photo(settings, photo, as_json=as_json)
+
+
+@app.command()
+def show(
+    faceset: Annotated[str, typer.Argument(help="Name of a faceset, e.g. faceset_020.")], as_json: Json = False
+) -> None:
+    """What a faceset is made of: ranks and their components, members, provenance."""
+    with teaching():
+        settings = ready_home()
+        from facesets_dagster.cli.explain import show as show_faceset
+
+        show_faceset(settings, faceset, as_json=as_json)
+
+
+@app.command()
 def label(
     faceset: Annotated[str, typer.Argument(help="Name of a faceset, e.g. faceset_020.")],
     name: Annotated[str, typer.Argument(help="The person's name; empty to take it away.")],
