@@ -21,6 +21,7 @@ from facesets_dagster.library.funnel import count_states
 from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.changes import write_change_report
+from facesets_dagster.reports.page import write_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
@@ -103,10 +104,16 @@ def swap_ready_facesets(
         say=context.log.info,
     )
     report = write_change_report(Path(home.reports_dir), inputs, result)
-    context.log.info(f"{bucket}: report {report}")
+    labels = {identity.name: identity.label for identity in library.registry.identities()}
+    page = write_page(Path(home.reports_dir), inputs, result, labels)
+    context.log.info(f"{bucket}: report {page}")
     return dg.MaterializeResult(
         data_version=frame_version(result.funnel),
-        metadata={"report": dg.MetadataValue.path(str(report)), **_metadata(result, inputs, embedder.describe())},
+        metadata={
+            "report": dg.MetadataValue.path(str(page)),
+            "report_text": dg.MetadataValue.path(str(report)),
+            **_metadata(result, inputs, embedder.describe()),
+        },
         check_results=check_results(result, inputs, library, embedder.embedder),
     )
 

@@ -141,9 +141,12 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
 
     library = HomeResource.of(settings).library()
     console.print(library_table(library))
-    console.print(
-        f"library   {library.folder}\nmanifest  {library.folder / 'manifest.json'}\nreports   {settings.reports_dir}"
-    )
+    places = {
+        "library": library.folder,
+        "manifest": library.folder / "manifest.json",
+        "reports": settings.reports_dir / "index.html",
+    }
+    console.print("\n".join(f"{name:10}{path}" for name, path in places.items()), markup=False, soft_wrap=True)
     for result in results:
         if result.problem:
             console.print(f"{folder_name(result.bucket)}: {result.problem}", style="red", markup=False)

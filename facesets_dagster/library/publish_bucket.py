@@ -41,6 +41,22 @@ class PublishInputs:
     run_id: str
     code_version: str
 
+    def identity_parameters(self) -> dict[str, object]:
+        """The numbers that decided who is who, as the cluster table carries them; {} for a bucket without faces."""
+        if self.clusters.is_empty():
+            return {}
+        found = json.loads(self.clusters["parameters"][0])
+        if not isinstance(found, dict):
+            raise PublishRefused(f"The cluster table of {self.bucket} carries no parameters. Materialize it again.")
+        return found
+
+    def parameters_by_asset(self) -> dict[str, dict[str, object]]:
+        """As in run config: names like `outlier_distance` mean another thing in each asset."""
+        identity = self.identity_parameters()
+        clusters = {key: value for key, value in identity.items() if key != "cover_distance"}
+        uncovered = {key: value for key, value in identity.items() if key == "cover_distance"}
+        return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(self.export)}
+
 
 @dataclass(frozen=True)
 class PublishResult:
@@ -65,7 +81,7 @@ def publish_bucket(
     library.settle(f"run {inputs.run_id}", say)
     faces = bucket_faces(store, library, inputs.bucket)
     _require_consistent(inputs, faces, library)
-    parameters = _parameters(inputs)
+    parameters = inputs.identity_parameters()
     request = _request(inputs, faces, parameters)
     publisher = Publisher(library.registry, library.folder, library.legacy_roots, say)
     gallery = Gallery(
@@ -74,7 +90,7 @@ def publish_bucket(
         embedder,
         _photo_loader(inputs.folder, faces, inputs.max_pixels),
         export=inputs.export,
-        parameters=_by_asset(parameters, inputs.export),
+        parameters=inputs.parameters_by_asset(),
         model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
         published=library.published_faces(own_names(library, inputs.bucket, retired=True)),
         say=say,
@@ -104,22 +120,6 @@ def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Lib
             "or the library. Nothing was published. Materialize osrc_uncovered and osrc_clusters again, or run the "
             "job discover_identities."
         )
-
-
-def _by_asset(identity: dict[str, object], export: ExportParameters) -> dict[str, dict[str, object]]:
-    """As in run config: names like `outlier_distance` mean another thing in each asset."""
-    clusters = {key: value for key, value in identity.items() if key != "cover_distance"}
-    uncovered = {key: value for key, value in identity.items() if key == "cover_distance"}
-    return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(export)}
-
-
-def _parameters(inputs: PublishInputs) -> dict[str, object]:
-    if inputs.clusters.is_empty():
-        return {}
-    found = json.loads(inputs.clusters["parameters"][0])
-    if not isinstance(found, dict):
-        raise PublishRefused(f"The cluster table of {inputs.bucket} carries no parameters. Materialize it again.")
-    return found
 
 
 def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, object]) -> Publication:

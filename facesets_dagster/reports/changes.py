@@ -17,7 +17,8 @@ def write_change_report(reports_dir: Path, inputs: PublishInputs, result: Publis
     path = reports_dir / inputs.bucket / f"{inputs.run_id}.md"
     model = f"{inputs.pack.name} ({inputs.pack.model_id}, det_size {inputs.pack.det_size})"
     lines = [f"# {folder_name(inputs.bucket)}", "", f"Run {inputs.run_id}, model {model}.", "", "## Changes", ""]
-    lines += _changes(outcome, exported) or ["Nothing changed: same photos, parameters and model as in the last run."]
+    changes = [f"- {change}" for change in changes_in_words(outcome, exported)]
+    lines += changes or ["Nothing changed: same photos, parameters and model as in the last run."]
     lines += ["", "## Faces", "", "| state | faces |", "| --- | --- |"]
     lines += [f"| {state} | {count} |" for state, count in count_states(funnel).items()]
     lines += [f"| detected | {len(funnel)} |", ""]
@@ -33,7 +34,8 @@ def write_change_report(reports_dir: Path, inputs: PublishInputs, result: Publis
     return path
 
 
-def _changes(outcome: Outcome, exported: dict[str, int]) -> list[str]:
+def changes_in_words(outcome: Outcome, exported: dict[str, int]) -> list[str]:
+    """One line per faceset that a run founded, changed, revived or retired."""
     groups = [
         ("founded", outcome.founded),
         ("changed", outcome.changed),
@@ -41,7 +43,7 @@ def _changes(outcome: Outcome, exported: dict[str, int]) -> list[str]:
         ("no longer found, moved to `_retired/`", outcome.retired),
     ]
     return [
-        f"- {name}: {word}" + (f", {exported[name]} faces exported" if name in exported else "")
+        f"{name}: {word}" + (f", {exported[name]} faces exported" if name in exported else "")
         for word, names in groups
         for name in sorted(names)
     ]

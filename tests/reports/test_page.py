@@ -1,0 +1,79 @@
+"""The page of a run: it shows what was published, asks nobody for anything, and trusts no name."""
+
+import base64
+import io
+import re
+
+import pytest
+from PIL import Image
+
+from facesets_dagster.reports import page
+from facesets_dagster.reports.page import write_index
+from tests.conftest import FakeHome
+from tests.fakes import write_person
+
+
+def pages(home: FakeHome, bucket: str) -> list[str]:
+    folder = home.settings.reports_dir / bucket
+    return [path.read_text() for path in sorted(folder.glob("*.html"), key=lambda path: path.stat().st_mtime_ns)]
+
+
+def test_a_page_shows_changes_states_pictures_and_numbers(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a & b", 1, 8)
+    write_person(fake_home.buckets / "a & b", 2, 2)
+    fake_home.run("a %26 b", osrc_clusters={"min_blur": 41})
+    (html,) = pages(fake_home, "a %26 b")
+    assert "<h1>a &amp; b</h1>" in html
+    assert re.search(r"<li>faceset_001: founded, \d+ faces exported</li>", html)
+    assert re.search(r"<td>small_cluster</td><td class=\"number\">2</td>", html)
+    assert re.search(r"min_blur<br>.*osrc_clusters.*\n?.*41", html)
+    pictures = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)"', html)
+    exported = fake_home.library.registry.decisions("a %26 b")["state"].to_list().count("exported")
+    assert len(pictures) == exported >= 3
+    with Image.open(io.BytesIO(base64.b64decode(pictures[0]))) as picture:
+        assert picture.size == (128, 128)
+    fake_home.run("a %26 b", osrc_clusters={"min_blur": 41})
+    assert "Nothing changed: same photos" in pages(fake_home, "a %26 b")[1]
+
+
+def test_a_page_asks_nobody_for_anything(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    (html,) = pages(fake_home, "a")
+    links = re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')>\s]+)', html)
+    assert {link for link in links if not link.startswith("data:")} == {"../index.html"}
+    assert "<script" not in html
+
+
+def test_names_are_written_as_text(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    fake_home.library.registry.set_label("faceset_001", "<script>alert(1)</script>")
+    fake_home.run("a")
+    html = pages(fake_home, "a")[1]
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_long_facesets_are_cut_short(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "MAX_FACES", 2)
+    write_person(fake_home.buckets / "a", 1, 9)
+    fake_home.run("a")
+    (html,) = pages(fake_home, "a")
+    assert html.count("<img ") == 2
+    assert " more in " in html
+
+
+def test_the_index_leads_to_every_run_and_survives_a_line_that_was_cut_off(fake_home: FakeHome) -> None:
+    for bucket, key in (("a", "a"), ("b [2]", "b %5B2%5D")):
+        write_person(fake_home.buckets / bucket, 1 if bucket == "a" else 2, 8)
+        fake_home.run(key)
+    reports = fake_home.settings.reports_dir
+    with open(reports / "runs.jsonl", "a") as stream:
+        stream.write('{"bucket": "a", "run')
+    html = write_index(reports).read_text()
+    links = re.findall(r'<a href="([^"]+\.html)"', html)
+    assert len(links) == 2
+    assert links[0].startswith("b%20%255B2%255D/")
+    assert "<td>b [2]</td>" in html
+    assert html.count("1 founded") == 2
