@@ -15,6 +15,7 @@ from facesets_dagster.faces.schema import FACE_COLUMNS, READ
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -106,7 +107,12 @@ def _described(
             "opened": result.opened,
             "decoded": result.decoded,
             "copied_from_other_buckets": result.copied,
+            "failed_share": round(share, 4),
             "seconds": round(result.seconds, 3),
+            "photos_per_second": round(result.decoded / max(result.seconds, 1e-6), 2),
+            "face_short": dg.MetadataValue.md(histogram(faces["face_short"], "px")),
+            "det_score": dg.MetadataValue.md(histogram(faces["det_score"], "of 1")),
+            "blur": dg.MetadataValue.md(histogram(faces["blur"], "variance of the Laplacian")),
             **model,
         },
         check_results=[

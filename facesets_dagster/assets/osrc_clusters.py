@@ -16,6 +16,7 @@ from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, DiscoveryParameters, discover
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.reports.plots import bars
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
@@ -117,6 +118,7 @@ def osrc_clusters(
             "faces_clustered": len(clustered),
             "clusters": clustered["cluster"].n_unique(),
             "largest_clusters": sizes[:20],
+            "cluster_sizes": dg.MetadataValue.md(bars(sizes)),
             "candidate_clusters": table.filter(pl.col("state") == "candidate")["cluster"].n_unique(),
             "states": states,
             "parameters": identity_parameters,

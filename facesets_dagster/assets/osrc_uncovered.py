@@ -16,6 +16,7 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.centroids import identities_of, require_model
 from facesets_dagster.library.membership import bucket_faces, own_members
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
@@ -86,6 +87,9 @@ def osrc_uncovered(
             "ambiguous": int(table["ambiguous_with"].is_not_null().sum()),
             "uncovered": len(table.filter(~pl.col("covered") & pl.col("member_of").is_null())),
             "cover_distance": distance,
+            "nearest_distance": dg.MetadataValue.md(
+                histogram(table["nearest_distance"].drop_nulls(), "cos-dist", threshold=distance)
+            ),
             "covered_by": dg.MetadataValue.md(_by_identity(table)),
             "ambiguous_faces": table.filter(pl.col("ambiguous_with").is_not_null())["face_id"].to_list()[:200],
             "model_id": pack.model_id,

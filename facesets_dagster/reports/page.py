@@ -135,10 +135,13 @@ def _sheet(folder: Path, name: str, label: str | None) -> dict[str, object]:
 
 
 def _thumbnail(path: Path) -> str:
-    """A small JPEG as a data URI."""
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
-        small.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    """A small JPEG as a data URI; nothing for a damaged file, of which the checks and `facesets verify` speak."""
+    try:
+        with Image.open(path) as picture:
+            small = picture.convert("RGB")
+    except (OSError, SyntaxError):
+        return "data:,"
+    small.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
