@@ -1,13 +1,11 @@
 """`facesets doctor` and `facesets models`: the environment in tables or JSON."""
 
-import json
 from dataclasses import asdict
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
-from facesets_dagster.cli.tables import text_table
+from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.doctor import run_doctor
 from facesets_dagster.embedding.packs import list_packs, verify_pack
 from facesets_dagster.settings import Settings
@@ -19,7 +17,7 @@ def print_doctor(settings: Settings, *, as_json: bool) -> int:
     """Findings with advice; 1 if there is a problem."""
     findings = run_doctor(settings)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        print_json([asdict(finding) for finding in findings])
     else:
         rows = [
             {"check": found.name, "status": Text(found.status, _STYLE[found.status]), "found": found.found}
@@ -56,6 +54,6 @@ def print_pack_verification(settings: Settings, *, as_json: bool) -> int:
 
 def _print(title: str, rows: list[dict[str, object]], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
+        print_json(rows)
         return
     Console(highlight=False).print(text_table(title, rows))

@@ -1,15 +1,13 @@
 """`facesets explain` and `facesets show`: why a face is where it is, and what a faceset is made of."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import typer
 from rich.console import Console
 
-from facesets_dagster.cli.tables import text_table
+from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError, LibraryError
 from facesets_dagster.library.explanation import (
     FaceExplanation,
@@ -44,7 +42,7 @@ def explain(settings: Settings, target: str, *, as_json: bool) -> None:
     """Every face of the photo that `target` names: a file, `BUCKET/PATH`, or a face_id (its photo)."""
     photos = _explanations(settings, target)
     if as_json:
-        typer.echo(json.dumps({"photos": [asdict(photo) for photo in photos]}, indent=2, ensure_ascii=False))
+        print_json({"photos": [asdict(photo) for photo in photos]})
         return
     console = Console(highlight=False)
     for photo in photos:
@@ -71,16 +69,18 @@ def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
     home, pack = HomeResource.of(settings), EmbedderResource.of(settings).pack()
     folders = home.buckets()
     face_id = target if is_face_id(target) else None
-    file = Path(target).expanduser()
-    sha256 = sha256_of(file) if face_id is None and file.is_file() else None
-    inside = _places(file.absolute() if file.is_file() else None, target, folders)
+    path_given = Path(target).expanduser()
+    file = path_given.absolute() if face_id is None and path_given.is_file() else None
+    sha256 = sha256_of(file) if file else None
+    inside = _places(file, target, folders)
     library, found = home.library(), list[PhotoExplanation]()
     for bucket in sorted(folders.keys() | {run.bucket for run in library.registry.bucket_runs()}):
         tables = home.face_store(bucket, pack.model_id, pack.dim).read()
         path = inside.get(bucket)
         contents = contents_of(tables, sha256=sha256, path=path, face_id=face_id)
-        found += explain_contents(bucket, tables, library.registry.decisions(bucket), contents)
-        if path is not None and contents.is_empty():
+        if len(contents):
+            found += explain_contents(bucket, tables, library.registry.decisions(bucket), contents)
+        elif path is not None:
             found += explain_unread(bucket, tables, path)
     if not found:
         raise BucketError(
@@ -108,7 +108,7 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
     library = HomeResource.of(settings).library()
     value = _described(library, faceset)
     if as_json:
-        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        print_json(value)
         return
     console = Console(highlight=False)
     manifest = value["manifest"]

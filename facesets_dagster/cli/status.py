@@ -1,13 +1,12 @@
 """`facesets status` and `facesets verify`: what is there, and whether it is sound."""
 
-import json
 from dataclasses import asdict
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from facesets_dagster.cli.tables import text_table
+from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import read_manifest
@@ -27,7 +26,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         identities = sum(identity.live for identity in library.registry.identities())
         value = {"buckets": buckets, "identities": identities, "facesets": facesets, "tombstones": tombstones}
-        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        print_json(value)
         return
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
@@ -41,7 +40,7 @@ def print_verification(settings: Settings, *, as_json: bool) -> int:
     library = HomeResource.of(settings).library()
     flaws = [asdict(flaw) for flaw in verify_library(library)]
     if as_json:
-        typer.echo(json.dumps({"sound": not flaws, "flaws": flaws}, indent=2, ensure_ascii=False))
+        print_json({"sound": not flaws, "flaws": flaws})
     elif flaws:
         Console(highlight=False).print(text_table(f"{len(flaws)} flaws", flaws))
     else:

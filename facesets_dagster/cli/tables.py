@@ -1,10 +1,17 @@
-"""Tables for a terminal of 80 columns: no rules, numbers on the right, nothing cut off."""
+"""What commands print: JSON, or tables for a terminal of 80 columns, numbers on the right, nothing cut off."""
 
+import json
 from collections.abc import Mapping, Sequence
 
+import typer
 from rich import box
 from rich.table import Table
 from rich.text import Text
+
+
+def print_json(value: object) -> None:
+    """`--json`: paths as text."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def text_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:

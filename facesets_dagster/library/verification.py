@@ -40,7 +40,7 @@ def verify_library(library: Library) -> list[Flaw]:
     flaws += _number_flaws(library, identities)
     flaws += _manifest_flaws(library, identities)
     for run in library.registry.bucket_runs():
-        flaws += _funnel_flaws(library, run.bucket)
+        flaws += _funnel_flaws(library, run.bucket, identities)
     return flaws
 
 
@@ -127,7 +127,7 @@ def _manifest_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
     return flaws
 
 
-def _funnel_flaws(library: Library, bucket: str) -> list[Flaw]:
+def _funnel_flaws(library: Library, bucket: str, identities: list[Identity]) -> list[Flaw]:
     """Every exported face of the funnel stands in its faceset's manifest, and the other way round."""
     decisions = library.registry.decisions(bucket)
     exported = {
@@ -136,7 +136,7 @@ def _funnel_flaws(library: Library, bucket: str) -> list[Flaw]:
         if state == "exported"
     }
     published = set()
-    for identity in library.registry.identities():
+    for identity in identities:
         if identity.live and identity.bucket == bucket:
             faces = read_manifest(library.folder / identity.name).get("faces", [])
             assert isinstance(faces, list)

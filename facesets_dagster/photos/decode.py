@@ -4,8 +4,8 @@ The format is told by the content, never by the suffix. Pillow (with pillow-heif
 merged picture psd-tools reads (Pillow where psd-tools cannot). Alpha is composited on white; 16-bit and float samples
 are scaled to 8 bit.
 
-Truncation: Pillow's switch for damaged files is global, so it is on for good, and a photo is decoded twice only if its
-file looks cut off.
+Truncation: Pillow's switch for damaged files is global, so it is on for good; a photo that decoded but lacks the end
+that its format prescribes is flagged.
 """
 
 import contextlib

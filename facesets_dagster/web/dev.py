@@ -9,8 +9,6 @@ from typing import Any
 
 import dagster._cli.dev
 
-from facesets_dagster.errors import FacesetsError
-from facesets_dagster.settings import load_settings
 from facesets_dagster.web import webserver
 
 _STOCK_MODULE = "dagster_webserver"
@@ -23,10 +21,7 @@ def guarded_command(parts: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """The command."""
-    try:
-        webserver.require_address(sys.argv[1:], load_settings().web_hosts)
-    except FacesetsError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    webserver.allowed_hosts(sys.argv[1:])
     stock: Any = dagster._cli.dev
     start, guarded = stock.open_ipc_subprocess, list[str]()
 

@@ -37,6 +37,16 @@ def require_address(arguments: Sequence[str], hosts: Sequence[str]) -> None:
         )
 
 
+def allowed_hosts(arguments: Sequence[str]) -> tuple[str, ...]:
+    """`FACESETS_WEB_HOSTS`; ends the command with the reason if these arguments may not be served."""
+    try:
+        hosts = load_settings().web_hosts
+        require_address(arguments, hosts)
+    except FacesetsError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    return hosts
+
+
 def address_of(arguments: Sequence[str]) -> str:
     """The address in a command's arguments, 127.0.0.1 if there is none."""
     for place, argument in enumerate(arguments):
@@ -49,12 +59,7 @@ def address_of(arguments: Sequence[str]) -> str:
 
 def main() -> None:
     """The command."""
-    try:
-        hosts = load_settings().web_hosts
-        require_address(sys.argv[1:], hosts)
-    except FacesetsError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    guard_the_server(hosts)
+    guard_the_server(allowed_hosts(sys.argv[1:]))
     dagster_webserver.cli.cli(auto_envvar_prefix="DAGSTER_WEBSERVER")
 
 
