@@ -13,13 +13,13 @@ from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.home import recorded_automation
-from facesets_dagster.jobs import discover_identities
+from facesets_dagster.jobs import build_housekeeping, discover_identities
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.resources.tables import TableIOManager
-from facesets_dagster.schedules import build_nightly_rescan
-from facesets_dagster.sensors import build_new_bucket_sensor, dead_run_sensor
+from facesets_dagster.schedules import build_nightly_housekeeping, build_nightly_rescan
+from facesets_dagster.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.settings import Settings, load_settings
 
 ASSETS = (
@@ -43,12 +43,16 @@ def build_defs(
 
     `terminal`: file descriptor to draw a progress bar on. `overrides`: resources to use instead, by key.
     """
-    on = recorded_automation(settings)
+    on, housekeeping = recorded_automation(settings), build_housekeeping(settings)
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[discover_identities],
-        sensors=[build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on), dead_run_sensor],
-        schedules=[build_nightly_rescan(on=on)],
+        jobs=[discover_identities, housekeeping],
+        sensors=[
+            build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on),
+            build_failed_run_sensor(settings),
+            dead_run_sensor,
+        ],
+        schedules=[build_nightly_rescan(on=on), build_nightly_housekeeping(housekeeping, on=on)],
         resources={
             "home": HomeResource.of(settings),
             "embedder": EmbedderResource.of(settings),

@@ -1,6 +1,14 @@
-"""The job: the main chain for one bucket, in one process, so that the model is loaded once."""
+"""The jobs: the main chain for one bucket, in one process, so that the model is loaded once; and housekeeping."""
+
+import time
+from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
+
+from facesets_dagster.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.settings import Settings
 
 MAIN_CHAIN = (
     "face_cache",
@@ -20,3 +28,63 @@ discover_identities = dg.define_asset_job(
     ),
     executor_def=dg.in_process_executor,
 )
+
+
+class HousekeepingConfig(dg.Config):
+    """After how many days what is thrown away; 0 keeps for ever. The defaults are the settings of the home."""
+
+    keep_retired_days: float = Field(ge=0, le=36_500, description="Retired facesets; names and numbers stay taken.")
+    keep_reports_days: float = Field(ge=0, le=36_500, description="Reports of runs; their lines in the index stay.")
+    keep_runs_days: float = Field(
+        ge=0, le=36_500, description="Dagster's runs and their events, if a later run of the same bucket succeeded."
+    )
+
+
+@dg.op(description="Removes retired facesets, reports and superseded runs of Dagster that are old enough.")
+def remove_what_is_old(context: dg.OpExecutionContext, config: HousekeepingConfig, home: HomeResource) -> None:
+    """Says how much went."""
+    retired = remove_old_retired(home.library(), config.keep_retired_days, f"run {context.run_id}")
+    reports = remove_old_reports(Path(home.reports_dir), config.keep_reports_days)
+    runs = remove_old_runs(context.instance, config.keep_runs_days)
+    context.log.info(
+        f"removed: {len(retired)} retired facesets {retired[:20]}, {reports} files of reports, {runs} runs"
+    )
+
+
+def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
+    """Deletes finished runs of the main chain that are older than `days` and superseded by a later success.
+
+    The last success of each bucket stays, so that every asset keeps its latest materialization.
+    """
+    if days <= 0:
+        return 0
+    removed, newer = 0, set[str]()
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    records = instance.get_run_records(dg.RunsFilter(job_name=discover_identities.name, statuses=finished))
+    for record in records:  # the newest first
+        run, bucket = record.dagster_run, record.dagster_run.tags.get("dagster/partition", "")
+        if bucket in newer and time.time() - record.create_timestamp.timestamp() > days * DAY:
+            instance.delete_run(run.run_id)
+            removed += 1
+        if run.status == dg.DagsterRunStatus.SUCCESS:
+            newer.add(bucket)
+    return removed
+
+
+def build_housekeeping(settings: Settings) -> dg.JobDefinition:
+    """The job, with the settings of the home as defaults that the launchpad shows."""
+    days = {
+        "keep_retired_days": settings.keep_retired_days,
+        "keep_reports_days": settings.keep_reports_days,
+        "keep_runs_days": settings.keep_runs_days,
+    }
+
+    @dg.job(
+        description="Throws away what is older than the FACESETS_KEEP_* settings say; nothing that is live.",
+        config=dg.RunConfig(ops={"remove_what_is_old": HousekeepingConfig(**days)}),
+        executor_def=dg.in_process_executor,
+    )
+    def housekeeping() -> None:
+        remove_what_is_old()
+
+    return housekeeping

@@ -1,10 +1,21 @@
-"""The nightly re-scan: every bucket once, in case a change was missed."""
+"""What happens every night: each bucket is looked at once, in case a change was missed, and old things go."""
 
 import dagster as dg
 
 from facesets_dagster.jobs import discover_identities
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
+
+
+def build_nightly_housekeeping(job: dg.JobDefinition, *, on: bool) -> dg.ScheduleDefinition:
+    """Housekeeping at 05:00; `on`: running unless someone stops it."""
+    return dg.ScheduleDefinition(
+        name="nightly_housekeeping",
+        job=job,
+        cron_schedule="0 5 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description="Removes old reports, retired facesets and superseded runs as the FACESETS_KEEP_* settings say.",
+    )
 
 
 def build_nightly_rescan(*, on: bool) -> dg.ScheduleDefinition:

@@ -1,4 +1,4 @@
-"""The sensor that notices bucket folders: lists them, asks `news.decide`, requests runs."""
+"""The sensors: one notices bucket folders (lists them, asks `news.decide`, requests runs), two look after bad ends."""
 
 import time
 from collections.abc import Mapping
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 import dagster as dg
 
 from facesets_dagster.errors import BucketError
+from facesets_dagster.hooks import note_failure, run_hook
 from facesets_dagster.jobs import discover_identities
 from facesets_dagster.news import BucketState, Decision, decide, read_cursor, state_of, write_cursor
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
+from facesets_dagster.settings import Settings
 
 
 def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefinition:
@@ -69,6 +71,36 @@ def dead_run_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Ends runs whose process is gone and requests none."""
     ended = end_dead_runs(context.instance)
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")
+
+
+def build_failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Every run that failed gets a line in the report index, and the user's command is told of it."""
+
+    @dg.run_failure_sensor(
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Enters every failed run into reports/index.html and runs the command of FACESETS_ON_FAILURE, if there is "
+            "one, with FACESETS_FAILED_BUCKET, FACESETS_FAILED_RUN and FACESETS_FAILED_ERROR in its environment."
+        ),
+    )
+    def failed_run_sensor(context: dg.RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        bucket = run.tags.get("dagster/partition", run.job_name)
+        events = [event for event in context.get_step_failure_events() if event.step_failure_data.error]
+        error = failure_in_words(events[0]) if events else context.failure_event.message or "the run failed"
+        note_failure(settings.reports_dir, bucket, run.run_id, error)
+        if settings.on_failure:
+            run_hook(settings.on_failure, bucket, run.run_id, error)
+
+    return failed_run_sensor
+
+
+def failure_in_words(event: dg.DagsterEvent) -> str:
+    """What a failed step says: the message that teaches, else the whole error."""
+    failure = event.step_failure_data
+    described = failure.user_failure_data.description if failure.user_failure_data else None
+    return described or (failure.error.to_string() if failure.error else "the step failed without a word")
 
 
 def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool:

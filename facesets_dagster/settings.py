@@ -40,6 +40,17 @@ class Settings:
     """`FACESETS_SETTLE_SECONDS`: how long a bucket must be quiet before the sensor runs it."""
     web_hosts: tuple[str, ...]
     """`FACESETS_WEB_HOSTS`: names beside localhost by which browsers may reach the web server."""
+    pictures_in_ui: bool
+    """`FACESETS_PICTURES_IN_UI` (`on` or `off`): contact sheets in the metadata of assets, which Dagster's event
+    database keeps; off leaves links only."""
+    on_failure: str | None
+    """`FACESETS_ON_FAILURE`: a command that is run for every run that failed."""
+    keep_retired_days: float
+    """`FACESETS_KEEP_RETIRED_DAYS`: retired facesets, 0 = for ever."""
+    keep_reports_days: float
+    """`FACESETS_KEEP_REPORTS_DAYS`: reports of runs, 0 = for ever."""
+    keep_runs_days: float
+    """`FACESETS_KEEP_RUNS_DAYS`: runs in Dagster's database that a later run superseded, 0 = for ever."""
     automation: bool | None
     """`FACESETS_AUTOMATION` (`on` or `off`): sensor and schedule run by themselves; None means what the home says."""
 
@@ -90,8 +101,13 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         legacy_roots=roots_of("FACESETS_LEGACY"),
         dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
         settle_seconds=_seconds(value_of("FACESETS_SETTLE_SECONDS") or "30"),
+        on_failure=value_of("FACESETS_ON_FAILURE"),
+        keep_retired_days=_days("FACESETS_KEEP_RETIRED_DAYS", value_of("FACESETS_KEEP_RETIRED_DAYS") or "0"),
+        keep_reports_days=_days("FACESETS_KEEP_REPORTS_DAYS", value_of("FACESETS_KEEP_REPORTS_DAYS") or "365"),
+        keep_runs_days=_days("FACESETS_KEEP_RUNS_DAYS", value_of("FACESETS_KEEP_RUNS_DAYS") or "365"),
         web_hosts=tuple(host.strip() for host in (value_of("FACESETS_WEB_HOSTS") or "").split(",") if host.strip()),
-        automation=_switch(value_of("FACESETS_AUTOMATION")),
+        pictures_in_ui=_switch("FACESETS_PICTURES_IN_UI", value_of("FACESETS_PICTURES_IN_UI")) is not False,
+        automation=_switch("FACESETS_AUTOMATION", value_of("FACESETS_AUTOMATION")),
     )
 
 
@@ -105,11 +121,21 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _switch(text: str | None) -> bool | None:
+def _days(name: str, text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= 36_500:
+        raise SettingsError(f"{name} is {text!r}. Expected days between 0 (keep for ever) and 36500, e.g. 365.")
+    return days
+
+
+def _switch(name: str, text: str | None) -> bool | None:
     if text is None:
         return None
     if text.lower() not in ("on", "off"):
-        raise SettingsError(f"FACESETS_AUTOMATION is {text!r}. Expected `on` or `off`.")
+        raise SettingsError(f"{name} is {text!r}. Expected `on` or `off`.")
     return text.lower() == "on"
 
 

@@ -6,6 +6,7 @@ from dagster import AssetExecutionContext
 
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.library.centroids import CENTROID_COLUMNS, centroid_table
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -40,11 +41,11 @@ def existing_centroids(
     A centroid is the normalised mean of the normalised embeddings of the faces that the faceset exports. Facesets of
     a legacy library (`FACESETS_LEGACY`) are listed with name and number but without a centroid: numbers go past them.
     """
-    library = home.library()
+    story, library = Story(context), home.library()
     library.settle(f"run {context.run.run_id}", context.log.info)
     thresholds = embedder.thresholds()
     table, check = centroid_table(library, embedder.pack(), thresholds.cover_distance)
-    context.log.info(f"{len(table)} identities, {table['centroid'].is_not_null().sum()} with a centroid")
+    story.tell(f"{len(table)} identities, {table['centroid'].is_not_null().sum()} with a centroid")
     return dg.MaterializeResult(
         value=table,
         data_version=frame_version(table.drop("generation")),
@@ -54,6 +55,7 @@ def existing_centroids(
             "identities": len(table),
             "legacy_identities": len(table.filter(pl.col("origin") == "legacy")),
             "generation": library.registry.generation(),
+            "seconds": story.seconds(),
             **embedder.describe(),
         },
         check_results=[

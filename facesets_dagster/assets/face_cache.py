@@ -8,12 +8,15 @@ from pydantic import Field
 
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.links import link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
 from facesets_dagster.faces.scan import ScanResult, scan_bucket
 from facesets_dagster.faces.schema import FACE_COLUMNS, READ
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -64,10 +67,11 @@ def face_cache(
     that cannot be used is recorded with its reason and stops nothing.
     """
     bucket = context.partition_key
+    pack = embedder.pack()
+    story = Story(context, bucket=folder_name(bucket), model_pack=pack.name)
     listing = home.listing(bucket, tuple(config.ignore))
     observe_folder(context, listing.digest())
-    pack = embedder.pack()
-    context.log.info(f"{bucket}: {len(listing.files)} photo files, model {pack.name} ({pack.model_id})")
+    story.tell(f"{bucket}: {len(listing.files)} photo files listed, model {pack.name} ({pack.model_id})")
     with progress.photos(context.log.info, bucket) as report:
         result = scan_bucket(
             listing,
@@ -80,11 +84,15 @@ def face_cache(
             retry_failed=config.retry_failed,
             report=report,
         )
-    return _described(listing, result, config.max_failed_share, embedder.describe())
+    story.tell(
+        f"{bucket}: {len(result.tables.faces)} faces; {result.opened} files opened, {result.decoded} photos decoded, "
+        f"{result.copied} known from other buckets"
+    )
+    return _described(bucket, listing, result, config.max_failed_share, embedder.describe())
 
 
 def _described(
-    listing: BucketListing, result: ScanResult, max_failed_share: float, model: dict[str, str]
+    bucket: str, listing: BucketListing, result: ScanResult, max_failed_share: float, model: dict[str, str]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     faces, files = result.tables.faces, result.tables.files
     photos = files.filter(pl.col("status") != "foreign")
@@ -113,6 +121,7 @@ def _described(
             "face_short": dg.MetadataValue.md(histogram(faces["face_short"], "px")),
             "det_score": dg.MetadataValue.md(histogram(faces["det_score"], "of 1")),
             "blur": dg.MetadataValue.md(histogram(faces["blur"], "variance of the Laplacian")),
+            "photos": link("the photos", "buckets", bucket),
             **model,
         },
         check_results=[

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.schema import require_one_model
@@ -90,7 +91,7 @@ def osrc_clusters(
     parameters of the bucket's last run own identities grow; with others everything is clustered again and matched to
     them.
     """
-    bucket, pack, library = context.partition_key, embedder.pack(), home.library()
+    story, bucket, pack, library = Story(context), context.partition_key, embedder.pack(), home.library()
     require_one_model(osrc_uncovered, pack.model_id, f"the coverage of {bucket}")
     faces = bucket_faces(home.face_store(bucket, pack.model_id, pack.dim), library, bucket)
     cover_distance = _cover_distance(osrc_uncovered, embedder)
@@ -102,9 +103,7 @@ def osrc_clusters(
     table = table.with_columns(parameters=pl.lit(json.dumps(identity_parameters, sort_keys=True)))
     clustered = table.filter(pl.col("cluster") >= 0)
     states = dict(table.group_by("state").len().sort("state").iter_rows())
-    context.log.info(
-        f"{bucket}: mode {mode}, {len(clustered)} faces in {clustered['cluster'].n_unique()} clusters, {states}"
-    )
+    story.tell(f"{bucket}: mode {mode}, {len(clustered)} faces in {clustered['cluster'].n_unique()} clusters, {states}")
     sizes = clustered.group_by("cluster").len().sort("cluster")["len"].to_list()
     return dg.MaterializeResult(
         value=table,
@@ -121,6 +120,7 @@ def osrc_clusters(
             "cluster_sizes": dg.MetadataValue.md(bars(sizes)),
             "candidate_clusters": table.filter(pl.col("state") == "candidate")["cluster"].n_unique(),
             "states": states,
+            "seconds": story.seconds(),
             "parameters": identity_parameters,
             "model_id": pack.model_id,
         },

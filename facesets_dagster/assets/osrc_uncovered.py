@@ -8,6 +8,7 @@ from pydantic import Field
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.coverage import cover
@@ -58,7 +59,7 @@ def osrc_uncovered(
     identities never cover it; they grow. A face within reach of two people is listed as ambiguous and goes to the
     nearest only. The table is a snapshot: publishing matches again against the library as it is then.
     """
-    bucket, pack, library = context.partition_key, embedder.pack(), home.library()
+    story, bucket, pack, library = Story(context), context.partition_key, embedder.pack(), home.library()
     distance = embedder.thresholds().cover_distance if config.cover_distance is None else config.cover_distance
     identities = identities_of(existing_centroids)
     require_model(identities, pack)
@@ -70,7 +71,7 @@ def osrc_uncovered(
     coverage = cover(normalised(faces["embedding"].to_numpy()), ids, bucket, identities, members)
     generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
     table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
-    context.log.info(
+    story.tell(
         f"{bucket}: {len(table)} faces, {table['covered'].sum()} covered at {distance}, "
         f"{table['member_of'].is_not_null().sum()} members already, "
         f"{table['ambiguous_with'].is_not_null().sum()} ambiguous"
@@ -87,6 +88,7 @@ def osrc_uncovered(
             "ambiguous": int(table["ambiguous_with"].is_not_null().sum()),
             "uncovered": len(table.filter(~pl.col("covered") & pl.col("member_of").is_null())),
             "cover_distance": distance,
+            "seconds": story.seconds(),
             "nearest_distance": dg.MetadataValue.md(
                 histogram(table["nearest_distance"].drop_nulls(), "cos-dist", threshold=distance)
             ),

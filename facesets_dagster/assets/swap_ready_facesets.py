@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,21 @@ from pydantic import Field
 
 from facesets_dagster import __version__
 from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.links import link, markdown_link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_checks import CHECK_SPECS, check_results
 from facesets_dagster.assets.versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
-from facesets_dagster.library.funnel import count_states
+from facesets_dagster.library.publication import Outcome
 from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.reports.changes import write_change_report
-from facesets_dagster.reports.page import write_page
+from facesets_dagster.reports.contact_sheet import sheet_markdown
+from facesets_dagster.reports.funnel import funnel_picture, funnel_table
+from facesets_dagster.reports.index import RunLine, add_run
+from facesets_dagster.reports.page import write_report
+from facesets_dagster.reports.run_report import RunReport, gather, sheet_of_facesets, sheet_of_reasons
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
@@ -84,7 +90,7 @@ def swap_ready_facesets(
     one face, and moved into place whole. With the same inputs nothing changes. Every face ends in one state; the sums
     close.
     """
-    bucket, library = context.partition_key, home.library()
+    story, bucket, library = Story(context), context.partition_key, home.library()
     inputs = PublishInputs(
         bucket=bucket,
         folder=home.bucket_folder(bucket),
@@ -96,36 +102,48 @@ def swap_ready_facesets(
         run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
     )
-    result = publish_bucket(
-        inputs,
-        library,
-        home.face_store(bucket, inputs.pack.model_id, inputs.pack.dim),
-        embedder.embedder,
-        say=context.log.info,
-    )
-    report = write_change_report(Path(home.reports_dir), inputs, result)
+    store = home.face_store(bucket, inputs.pack.model_id, inputs.pack.dim)
+    result = publish_bucket(inputs, library, store, embedder.embedder, say=context.log.info)
+    outcome = result.outcome
+    story.tag(made=_in_a_word(outcome))
+    story.tell(f"{bucket}: {sum(result.exported.values())} faces in {len(result.exported)} facesets published")
     labels = {identity.name: identity.label for identity in library.registry.identities()}
-    page = write_page(Path(home.reports_dir), inputs, result, labels)
-    context.log.info(f"{bucket}: report {page}")
+    finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    report = gather(inputs, result, store.read(), labels, cache_dir=Path(home.cache_dir), finished_at=finished_at)
+    page, text = write_report(Path(home.reports_dir), report)
+    faces, exported = report.funnel.faces, report.funnel.states.get("exported", 0)
+    add_run(
+        Path(home.reports_dir),
+        RunLine(bucket, inputs.run_id, finished_at, "" if outcome.unchanged else _in_a_word(outcome), faces, exported),
+    )
+    story.tell(f"{bucket}: report {page}")
     return dg.MaterializeResult(
         data_version=frame_version(result.funnel),
         metadata={
-            "report": dg.MetadataValue.path(str(page)),
-            "report_text": dg.MetadataValue.path(str(report)),
-            **_metadata(result, inputs, embedder.describe()),
+            "report": link("the report of this run", "reports", bucket, page.name),
+            "facesets_of_bucket": dg.MetadataValue.md(_facesets(report)),
+            "report_file": dg.MetadataValue.path(str(page)),
+            "report_text": dg.MetadataValue.path(str(text)),
+            **_metadata(result, inputs, report, embedder.describe()),
+            **(_sheets(report) if home.pictures_in_ui else {}),
+            "photos": link("the photos", "buckets", bucket),
+            "seconds": story.seconds(),
         },
         check_results=check_results(result, inputs, library, embedder.embedder),
     )
 
 
-def _metadata(result: PublishResult, inputs: PublishInputs, model: dict[str, str]) -> dict[str, Any]:
-    outcome = result.outcome
-    states = count_states(result.funnel)
+def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, model: dict[str, str]) -> dict[str, Any]:
+    outcome, funnel = result.outcome, report.funnel
     return {
         "dagster/row_count": len(result.funnel),
-        "faces": len(result.funnel),
-        "exported": states.get("exported", 0),
-        "funnel": dg.MetadataValue.md(_funnel_table(states, len(result.funnel))),
+        "files": funnel.files,
+        "faces": funnel.faces,
+        "exported": funnel.states.get("exported", 0),
+        "facesets_live": len(result.exported),
+        "exported_share": round(funnel.states.get("exported", 0) / max(funnel.faces, 1), 4),
+        "funnel": dg.MetadataValue.md(funnel_table(funnel)),
+        "funnel_picture": dg.MetadataValue.md(funnel_picture(funnel)),
         "unchanged": outcome.unchanged,
         "founded": outcome.founded,
         "changed": outcome.changed,
@@ -138,6 +156,25 @@ def _metadata(result: PublishResult, inputs: PublishInputs, model: dict[str, str
     }
 
 
-def _funnel_table(states: dict[str, int], faces: int) -> str:
-    rows = [f"| {state} | {count} |" for state, count in states.items()]
-    return "\n".join(["| state | faces |", "| --- | --- |", *rows, f"| **detected** | **{faces}** |"])
+def _sheets(report: RunReport) -> dict[str, dg.MarkdownMetadataValue]:
+    """Pictures of faces; each at most 200 kB."""
+    return {
+        "contact_sheet": dg.MetadataValue.md(sheet_markdown(sheet_of_facesets(report))),
+        "contact_sheet_not_exported": dg.MetadataValue.md(sheet_markdown(sheet_of_reasons(report))),
+    }
+
+
+def _facesets(report: RunReport) -> str:
+    if not report.facesets:
+        return "This bucket has no facesets of its own."
+    rows = [
+        f"| {markdown_link(sheet.name, 'library', sheet.name)} | {sheet.input} | {sheet.exported} |"
+        for sheet in report.facesets
+    ]
+    return "\n".join(["| faceset | input | exported |", "| --- | ---: | ---: |", *rows])
+
+
+def _in_a_word(outcome: Outcome) -> str:
+    counts = {"founded": outcome.founded, "changed": outcome.changed, "revived": outcome.revived}
+    counts["retired"] = outcome.retired
+    return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "nothing new"

@@ -7,7 +7,9 @@ import dagster as dg
 from dagster import AssetExecutionContext
 
 from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.links import link, markdown_link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.library.numbering import read_manifest
@@ -29,13 +31,13 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.Mater
     Entries of facesets that did not change keep their bytes, keys that someone added are kept, names that are out of
     use stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
-    library = home.library()
+    story, library = Story(context), home.library()
     changed = library.merge_top_manifest(f"run {context.run.run_id}", context.log.info)
     manifest = read_manifest(library.folder)
     facesets, tombstones = manifest["facesets"], manifest["tombstones"]
     assert isinstance(facesets, list)
     assert isinstance(tombstones, list)
-    context.log.info(f"{len(facesets)} facesets, {len(tombstones)} tombstones, {'merged' if changed else 'unchanged'}")
+    story.tell(f"{len(facesets)} facesets, {len(tombstones)} tombstones, {'merged' if changed else 'unchanged'}")
     return dg.MaterializeResult(
         data_version=text_version(json.dumps(manifest, sort_keys=True)),
         metadata={
@@ -45,12 +47,23 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.Mater
             "exported": sum(int(entry.get("exported", 0)) for entry in facesets),
             "changed": changed,
             "path": dg.MetadataValue.path(str(Path(home.library_dir) / "manifest.json")),
+            "runs": link("all runs", "reports", "index.html"),
+            "seconds": story.seconds(),
             "table": dg.MetadataValue.md(_table(facesets)),
         },
     )
 
 
 def _table(facesets: list[dict[str, object]]) -> str:
-    head = ["| faceset | person | kind | bucket | input | exported |", "| --- | --- | --- | --- | --- | --- |"]
-    columns = ("name", "label", "kind", "bucket", "input", "exported")
-    return "\n".join(head + ["| " + " | ".join(str(row.get(c) or "") for c in columns) + " |" for row in facesets])
+    """At most 500 rows: the metadata stays small, the manifest has them all."""
+    head = ["| faceset | person | kind | bucket | input | exported |", "| --- | --- | --- | --- | ---: | ---: |"]
+    rows = [
+        [
+            markdown_link(str(row["name"]), "library", str(row["name"])),
+            *(str(row.get(column) or "").replace("|", "\\|") for column in ("label", "kind", "bucket")),
+            *(str(row.get(column)) for column in ("input", "exported")),
+        ]
+        for row in facesets[:500]
+    ]
+    more = [f"\n{len(facesets) - 500} more in the manifest"] if len(facesets) > 500 else []
+    return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows), *more])

@@ -15,10 +15,12 @@ from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.tables import text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
+from facesets_dagster.hooks import note_failure
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import folder_name, partition_key
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
+from facesets_dagster.sensors import failure_in_words
 from facesets_dagster.settings import Settings
 
 
@@ -119,6 +121,8 @@ def _run(
         values = {key: value.value for key, value in materialization.metadata.items()}
         metadata[materialization.asset_key.to_user_string()] = values
     problem, interrupted = _problem(result)
+    if problem and not interrupted:
+        note_failure(settings.reports_dir, bucket, result.run_id, problem)
     return BucketResult(bucket, result.success, result.run_id, metadata, problem, interrupted)
 
 
@@ -130,8 +134,7 @@ def _problem(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
     failure = failures[0].step_failure_data
     if failure.error and failure.error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
         return "ended before it was done. What was finished is kept; `facesets run` goes on from there.", True
-    described = failure.user_failure_data.description if failure.user_failure_data else None
-    return described or (failure.error.to_string() if failure.error else "the step failed without a word"), False
+    return failure_in_words(failures[0]), False
 
 
 def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
-from facesets_dagster.errors import PhotoError, PublishRefused
+from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.gates import Verdict
@@ -23,8 +23,6 @@ from facesets_dagster.library.membership import bucket_faces, own_names
 from facesets_dagster.library.publication import Outcome, Publication
 from facesets_dagster.library.publishing import Publisher
 from facesets_dagster.library.resolution import Proposal
-from facesets_dagster.photos.decode import decode_photo
-from facesets_dagster.photos.listing import unescape_path
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def publish_bucket(
         faces,
         inputs.bucket,
         embedder,
-        _photo_loader(inputs.folder, faces, inputs.max_pixels),
+        photo_loader(inputs.folder, faces, inputs.max_pixels),
         export=inputs.export,
         parameters=inputs.parameters_by_asset(),
         model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
@@ -165,29 +163,6 @@ def _inputs_digest(inputs: PublishInputs, rows: pl.DataFrame, parameters: dict[s
     for row in rows.select("face_id", "path", "aliases", "source_missing").sort("face_id").iter_rows():
         hasher.update(canonical_json(row).encode())
     return hasher.hexdigest()
-
-
-def _photo_loader(folder: Path, faces: pl.DataFrame, max_pixels: int) -> Callable[[str], NDArray[np.uint8]]:
-    """Pixels of a content, from any path that still holds its bytes; the last photo is kept."""
-    paths = {
-        sha256: [path, *aliases] for sha256, path, aliases in faces.select("sha256", "path", "aliases").iter_rows()
-    }
-    last: list[tuple[str, NDArray[np.uint8]]] = []
-
-    def load(sha256: str) -> NDArray[np.uint8]:
-        if last and last[0][0] == sha256:
-            return last[0][1]
-        for path in paths[sha256]:
-            try:
-                data = (folder / unescape_path(path)).read_bytes()
-            except OSError:
-                continue  # Gone or unreadable now; another path may hold the same bytes.
-            if hashlib.sha256(data).hexdigest() == sha256:
-                last[:] = [(sha256, decode_photo(data, max_pixels=max_pixels).image)]
-                return last[0][1]
-        raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
-
-    return load
 
 
 def _summary(outcome: Outcome) -> str:

@@ -22,6 +22,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     reports_dir: str = Field(description="Write-ups of runs.")
     database_url: str = Field(description="SQLAlchemy URL of the registry.")
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
+    pictures_in_ui: bool = Field(
+        default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
+    )
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Notes on the run which process works on it."""
@@ -38,6 +41,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             reports_dir=str(settings.reports_dir),
             database_url=settings.database_url,
             legacy_roots=[str(root) for root in settings.legacy_roots],
+            pictures_in_ui=settings.pictures_in_ui,
         )
 
     def library(self) -> Library:

@@ -12,16 +12,17 @@ import dagster_webserver.cli
 
 from facesets_dagster.errors import FacesetsError, SettingsError
 from facesets_dagster.settings import load_settings
+from facesets_dagster.web.files import FilesBesideTheUi
 from facesets_dagster.web.guard import LOOPBACK, RequestGuard
 
 
 def guard_the_server(hosts: Sequence[str]) -> None:
-    """Puts the guard around the application that Dagster's command makes."""
+    """Puts the guard, and the files that links lead to, around the application that Dagster's command makes."""
     stock: Any = dagster_webserver.cli  # a name that Dagster's command looks up when it runs
     made = stock.create_app_from_workspace_process_context
 
     def guarded(*arguments: Any, **options: Any) -> RequestGuard:
-        return RequestGuard(made(*arguments, **options), hosts)
+        return RequestGuard(FilesBesideTheUi(made(*arguments, **options), load_settings()), hosts)
 
     stock.create_app_from_workspace_process_context = guarded
 

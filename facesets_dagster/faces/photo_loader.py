@@ -1,0 +1,39 @@
+"""Pixels of a photo by its content, whatever path still holds it. Used by the crops and by the pictures of reports."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.errors import PhotoError
+from facesets_dagster.photos.decode import decode_photo
+from facesets_dagster.photos.listing import unescape_path
+
+
+def photo_loader(folder: Path, faces: pl.DataFrame, max_pixels: int) -> Callable[[str], NDArray[np.uint8]]:
+    """A function sha256 -> (h, w, 3) BGR, upright; it raises `PhotoError`, and keeps the last photo.
+
+    `faces`: rows with `sha256`, `path` and `aliases`; a path whose bytes are others by now is passed over.
+    """
+    paths = {
+        sha256: [path, *aliases] for sha256, path, aliases in faces.select("sha256", "path", "aliases").iter_rows()
+    }
+    last: list[tuple[str, NDArray[np.uint8]]] = []
+
+    def load(sha256: str) -> NDArray[np.uint8]:
+        if last and last[0][0] == sha256:
+            return last[0][1]
+        for path in paths[sha256]:
+            try:
+                data = (folder / unescape_path(path)).read_bytes()
+            except OSError:
+                continue  # Gone or unreadable now; another path may hold the same bytes.
+            if hashlib.sha256(data).hexdigest() == sha256:
+                last[:] = [(sha256, decode_photo(data, max_pixels=max_pixels).image)]
+                return last[0][1]
+        raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
+
+    return load

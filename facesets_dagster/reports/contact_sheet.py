@@ -1,0 +1,64 @@
+"""Contact sheets as one JPEG: a row of faces per faceset or per reason, each with its caption, within a byte budget."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+MAX_MARKDOWN_BYTES = 200_000
+_TILE, _CAPTION, _TITLE, _GAP = 96, 16, 22, 6
+_PER_ROW = 8
+_MAX_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A JPEG and what stands below it."""
+
+    jpeg: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A title and the faces below it; at most 8 are drawn."""
+
+    title: str
+    tiles: Sequence[Tile]
+
+
+def sheet_markdown(rows: Sequence[SheetRow]) -> str:
+    """Markdown of at most `MAX_MARKDOWN_BYTES`: fewer rows, and less quality, where it would be more."""
+    rows = [row for row in rows if row.tiles]
+    shown = min(len(rows), _MAX_ROWS)
+    while shown:
+        picture = _drawn(rows[:shown])
+        more = f"\n\n{len(rows) - shown} more in the report" if shown < len(rows) else ""
+        for quality in (85, 70):
+            stream = io.BytesIO()
+            picture.save(stream, "JPEG", quality=quality)
+            address = base64.b64encode(stream.getvalue()).decode()
+            markdown = f"![](data:image/jpeg;base64,{address}){more}"
+            if len(markdown) <= MAX_MARKDOWN_BYTES:
+                return markdown
+        shown = shown * 2 // 3
+    return "nothing to show"
+
+
+def _drawn(rows: Sequence[SheetRow]) -> Image.Image:
+    step = _TITLE + _TILE + _CAPTION + _GAP
+    sheet = Image.new("RGB", (_PER_ROW * (_TILE + _GAP) + _GAP, step * len(rows) + _GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    title, caption = ImageFont.load_default(14), ImageFont.load_default(11)
+    for number, row in enumerate(rows):
+        top = number * step
+        draw.text((_GAP, top + 3), row.title, "black", font=title)
+        for place, tile in enumerate(row.tiles[:_PER_ROW]):
+            left = _GAP + place * (_TILE + _GAP)
+            with Image.open(io.BytesIO(tile.jpeg)) as face:
+                face.thumbnail((_TILE, _TILE))
+                sheet.paste(face, (left, top + _TITLE))
+            draw.text((left, top + _TITLE + _TILE + 1), tile.caption, "#444", font=caption)
+    return sheet

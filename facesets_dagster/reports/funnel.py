@@ -1,0 +1,108 @@
+"""The funnel of a bucket from files to exported faces: its rows, as a table and as a small picture.
+
+Two sums close: files = with faces + without + not usable; faces = all terminal states together.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import polars as pl
+
+from facesets_dagster.faces.schema import READ
+from facesets_dagster.library.funnel import count_states
+
+MEANING = {
+    "covered": "an identity of another bucket has them",
+    "below_gate": "a quality gate",
+    "outlier": "far from their cluster",
+    "small_cluster": "too few photos to found an identity",
+    "same_photo": "another face of the photo is nearer to the identity",
+    "near_duplicate": "a better, almost equal face is exported",
+    "below_export_gate": "too small to export",
+    "export_outlier": "members, but too far from the centroid",
+    "crop_failed": "no crop shows exactly this face",
+    "exported": "in a faceset",
+}
+_LOOK = {
+    "covered": ("🟦", "#3b82f6"),
+    "below_gate": ("🟥", "#dc2626"),
+    "outlier": ("🟧", "#f97316"),
+    "small_cluster": ("🟨", "#eab308"),
+    "same_photo": ("🟪", "#a855f7"),
+    "near_duplicate": ("🟫", "#92400e"),
+    "below_export_gate": ("🔴", "#f87171"),
+    "export_outlier": ("🟠", "#fdba74"),
+    "crop_failed": ("⬛", "#374151"),
+    "exported": ("🟩", "#16a34a"),
+}
+_WIDTH, _HEIGHT = 360, 18
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Counts of a bucket. `files` = `with_faces` + `without_face` + `not_usable`; `faces` = the sum of `states`."""
+
+    files: int
+    copies: int
+    """Of the files, those whose bytes another path holds already."""
+    with_faces: int
+    without_face: int
+    not_usable: int
+    faces: int
+    states: dict[str, int]
+
+    @property
+    def readable(self) -> int:
+        """Files that could be read."""
+        return self.with_faces + self.without_face
+
+
+def funnel_of(files: pl.DataFrame, decisions: pl.DataFrame) -> Funnel:
+    """`files`: the file table of the face cache; `decisions`: the bucket's terminal states."""
+    photos = files.filter(pl.col("status") != "foreign")
+    read = photos.filter(pl.col("status").is_in(READ))
+    without = len(read.filter(pl.col("status") == "noface"))
+    return Funnel(
+        files=len(photos),
+        copies=len(read) - read["sha256"].n_unique(),
+        with_faces=len(read) - without,
+        without_face=without,
+        not_usable=len(photos) - len(read),
+        faces=len(decisions),
+        states=count_states(decisions),
+    )
+
+
+def funnel_table(funnel: Funnel) -> str:
+    """Markdown."""
+    rows = [
+        ("files", funnel.files),
+        (f"- readable ({funnel.copies} byte copies)", funnel.readable),
+        ("- not usable", funnel.not_usable),
+        ("**faces detected**", funnel.faces),
+        *((f"- {state}", count) for state, count in funnel.states.items()),
+    ]
+    return "\n".join(["| stage | count |", "| --- | ---: |", *(f"| {stage} | {count} |" for stage, count in rows)])
+
+
+def funnel_picture(funnel: Funnel) -> str:
+    """Markdown: one strip, as wide as the faces detected, a colour per state; below 1,000 characters."""
+    counts: dict[str, int] = {}
+    for state, count in funnel.states.items():
+        counts[state.split(":")[0]] = counts.get(state.split(":")[0], 0) + count
+    if not counts:
+        return "no face was detected"
+    at, parts = 0, list[str]()
+    for state, count in counts.items():
+        start, at = _WIDTH * at // funnel.faces, at + count
+        path = f"M{start},0H{_WIDTH * at // funnel.faces}V{_HEIGHT}H{start}z"
+        parts.append(f"<path fill='{_LOOK[state][1]}' d='{path}'/>")
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>{''.join(parts)}</svg>"
+    legend = " ".join(f"{_LOOK[state][0]}{state} {count}" for state, count in counts.items())
+    address = "data:image/svg+xml," + quote(svg, safe="=':/,")
+    return f"![]({address})\n\n{legend}"
+
+
+def colour_of(state: str) -> str:
+    """The colour of a state wherever it is drawn."""
+    return _LOOK[state.split(":")[0]][1]

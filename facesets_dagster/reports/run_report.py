@@ -1,0 +1,182 @@
+"""What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.faces.store import CacheTables
+from facesets_dagster.library.explanation import PhotoExplanation, explain_contents
+from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult
+from facesets_dagster.reports.changes import changes_in_words
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
+from facesets_dagster.reports.funnel import MEANING, Funnel, funnel_of
+from facesets_dagster.reports.thumbnails import of_faces, of_file
+
+MAX_FACESETS = 100
+MAX_FACES = 24
+"""Pictures per faceset."""
+MAX_REASON_FACES = 12
+"""Pictures per state of faces that are not exported."""
+MAX_EXPLAINED = 300
+"""Faces that are explained one by one; `facesets explain` knows all."""
+
+
+@dataclass(frozen=True)
+class FacesetSheet:
+    """A faceset of the bucket: the row of the legacy write-up's table, and its best faces."""
+
+    name: str
+    label: str | None
+    folder: Path
+    input: int
+    outliers: int
+    other_drops: int
+    exported: int
+    tiles: list[tuple[Tile, str]]
+    """Best first, at most `MAX_FACES`; with the photo's path."""
+
+    @property
+    def left_out(self) -> int:
+        """Faces without a picture here."""
+        return self.exported - len(self.tiles)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that a report shows."""
+
+    inputs: PublishInputs
+    finished_at: str
+    unchanged: bool
+    changes: list[str]
+    funnel: Funnel
+    files: pl.DataFrame
+    coverage: list[tuple[str, int, float]]
+    """Identity of another bucket, faces that it covers, their median cos-dist."""
+    clusters: list[int]
+    """Sizes of the raw clusters, descending."""
+    facesets: list[FacesetSheet]
+    more_facesets: int
+    reasons: list[tuple[str, str, int, list[Tile]]]
+    """State, its meaning, faces, pictures."""
+    photos: list[PhotoExplanation]
+    """Photos with faces that are not exported, at most `MAX_EXPLAINED` faces."""
+    unexplained: int
+    pictures: dict[str, bytes]
+    """face_id -> JPEG of the faces in `photos`."""
+    figures: list[Figure]
+
+    def parameters(self) -> list[tuple[str, str, object]]:
+        """Asset, name, value."""
+        found = self.inputs.parameters_by_asset().items()
+        return [(asset, name, value) for asset, values in found for name, value in values.items()]
+
+
+def gather(
+    inputs: PublishInputs,
+    result: PublishResult,
+    tables: CacheTables,
+    labels: dict[str, str | None],
+    *,
+    cache_dir: Path,
+    finished_at: str,
+) -> RunReport:
+    """Reads tables, manifests and photos; writes only the cache of thumbnails. `labels`: faceset -> person."""
+    decisions = result.funnel
+    missing = decisions.filter(pl.col("state") != "exported").sort("state", "face_id")
+    shown = missing.filter(pl.int_range(pl.len()).over("state") < MAX_REASON_FACES)
+    wanted = pl.concat([shown, missing.head(MAX_EXPLAINED)]).unique("face_id")
+    rows = tables.faces.filter(pl.col("face_id").is_in(wanted["face_id"].implode()))
+    pictures = of_faces(rows, photo_loader(inputs.folder, tables.faces, inputs.max_pixels), cache_dir)
+    explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
+    covered = decisions.filter(pl.col("state") == "covered").group_by("identity")
+    median = covered.agg(pl.len(), pl.col("value").median()).sort("identity").rows()
+    sizes = inputs.clusters.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
+    return RunReport(
+        inputs=inputs,
+        finished_at=finished_at,
+        unchanged=result.outcome.unchanged,
+        changes=changes_in_words(result.outcome, result.exported),
+        funnel=funnel_of(tables.files, decisions),
+        files=tables.files,
+        coverage=median,
+        clusters=sizes.to_list(),
+        facesets=[
+            _faceset(result.library_dir / name, name, labels.get(name))
+            for name in sorted(result.exported)[:MAX_FACESETS]
+        ],
+        more_facesets=max(len(result.exported) - MAX_FACESETS, 0),
+        reasons=[
+            (state, MEANING[state.split(":")[0]], count, _tiles(shown.filter(pl.col("state") == state), pictures))
+            for state, count in missing.group_by("state").len().sort("len", descending=True).iter_rows()
+        ],
+        photos=explain_contents(inputs.bucket, tables, decisions, explained["sha256"].unique()),
+        unexplained=max(len(missing) - MAX_EXPLAINED, 0),
+        pictures=pictures,
+        figures=_figures(inputs, tables, sizes.to_list()),
+    )
+
+
+def sheet_of_facesets(report: RunReport) -> list[SheetRow]:
+    """A row per faceset: rank and score below each face."""
+    return [
+        SheetRow(f"{sheet.name} {sheet.label or ''}: {sheet.exported} faces", [tile for tile, _ in sheet.tiles])
+        for sheet in report.facesets
+    ]
+
+
+def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
+    """A row per state of the faces that are not exported: the number that decided below each face."""
+    return [SheetRow(f"{state}: {count} faces, {meaning}", tiles) for state, meaning, count, tiles in report.reasons]
+
+
+def data_uri(jpeg: bytes) -> str:
+    """For the `src` of a picture."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    faces, excluded = manifest["faces"], [entry["state"] for entry in manifest["excluded"]]
+    outliers = excluded.count("export_outlier")
+    tiles = [
+        (Tile(jpeg, f"{face['rank']} · {face['rank_score']:.2f}"), face["source"]["path"])
+        for face in faces[:MAX_FACES]
+        if (jpeg := of_file(folder / face["file"])) is not None
+    ]
+    exported = len(faces)
+    return FacesetSheet(
+        name, label, folder, exported + len(excluded), outliers, len(excluded) - outliers, exported, tiles
+    )
+
+
+def _tiles(rows: pl.DataFrame, pictures: dict[str, bytes]) -> list[Tile]:
+    found = rows.select("face_id", "value").iter_rows()
+    return [
+        Tile(pictures[face_id], "" if value is None else f"{value:.3g}")
+        for face_id, value in found
+        if face_id in pictures
+    ]
+
+
+def _figures(inputs: PublishInputs, tables: CacheTables, sizes: list[int]) -> list[Figure]:
+    numbers = inputs.identity_parameters()
+
+    def gate(name: str) -> dict[str, float]:
+        return {name: float(str(numbers[name]))} if name in numbers else {}
+
+    faces, nearest = tables.faces, inputs.coverage["nearest_distance"].drop_nulls()
+    export = {"export": inputs.export.min_face_short_px}
+    wanted = [
+        ("Size of the faces", "face_short, px", faces["face_short"], {**gate("min_face_short_px"), **export}),
+        ("The detector's confidence", "det_score", faces["det_score"], gate("min_det_score")),
+        ("Sharpness", "blur, variance of the Laplacian", faces["blur"], gate("min_blur")),
+        ("Distance to the nearest identity", "cos-dist", nearest, gate("cover_distance")),
+    ]
+    figures = [histogram_figure(*plot[:2], plot[2].to_numpy(), plot[3]) for plot in wanted if len(plot[2])]
+    return figures + ([sizes_figure(sizes, int(str(numbers["min_faces"])))] if sizes else [])

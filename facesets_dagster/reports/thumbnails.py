@@ -1,0 +1,67 @@
+"""Small JPEGs of faces: of exported crops, and of faces that were not exported, cut out of their photo and kept.
+
+    cache/thumbnails/<first two characters>/<face_id>.jpg
+
+The cache may be deleted; a face whose photo is gone by then has no picture.
+"""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from facesets_dagster.errors import PhotoError
+from facesets_dagster.storage import write_bytes
+
+THUMBNAIL_PX = 128
+_MARGIN = 0.35
+"""Added on each side of the bbox, of its longer side."""
+
+LoadPhoto = Callable[[str], NDArray[np.uint8]]
+
+
+def of_file(path: Path) -> bytes | None:
+    """A JPEG of a picture file; None for a damaged one, of which the checks and `facesets verify` speak."""
+    try:
+        with Image.open(path) as picture:
+            return _jpeg(picture.convert("RGB"))
+    except (OSError, SyntaxError):
+        return None
+
+
+def of_faces(rows: pl.DataFrame, load_photo: LoadPhoto, cache: Path) -> dict[str, bytes]:
+    """face_id -> JPEG for rows of the face table; a face whose photo cannot be read now is left out."""
+    found: dict[str, bytes] = {}
+    for face_id, sha256, bbox in rows.sort("sha256").select("face_id", "sha256", "bbox").iter_rows():
+        path = cache / "thumbnails" / face_id[:2] / f"{face_id}.jpg"
+        if path.exists():
+            found[face_id] = path.read_bytes()
+            continue
+        try:
+            photo = load_photo(sha256)
+        except PhotoError:
+            continue
+        found[face_id] = _jpeg(_cut_out(photo, np.asarray(bbox, np.float64)))
+        write_bytes(path, found[face_id])
+    return found
+
+
+def _cut_out(photo: NDArray[np.uint8], bbox: NDArray[np.float64]) -> Image.Image:
+    """The face with a margin, clipped at the photo's border; `photo` BGR."""
+    margin = _MARGIN * max(bbox[2] - bbox[0], bbox[3] - bbox[1])
+    height, width = photo.shape[:2]
+    x1, y1 = np.floor(np.maximum(bbox[:2] - margin, 0)).astype(int)
+    x2, y2 = np.ceil(np.minimum(bbox[2:] + margin, (width, height))).astype(int)
+    return Image.fromarray(cv2.cvtColor(photo[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)], cv2.COLOR_BGR2RGB))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=80)
+    return stream.getvalue()
