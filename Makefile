@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # Settings come from the environment, from `make demo FACESETS_HOME=...` or from .env; only the program knows which.
 INIT := .venv/bin/facesets init
 
-.PHONY: help setup demo test test-slow dev bench check
+.PHONY: help setup demo test test-slow dev bench screenshots check
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,9 @@ dev: setup ## Dagster UI and daemon on 127.0.0.1:$(PORT)
 
 bench: setup ## benchmarks (ONLY=name runs one)
 	@$(PYTHON) -m benchmarks.run $(ONLY)
+
+screenshots: setup ## pictures of the UI and the report for the docs (needs Chromium)
+	@$(PYTHON) -m scripts.screenshots
 
 check: setup ## linter, formatter, type checker, docs
 	@.venv/bin/ruff check .

@@ -1,12 +1,7 @@
 """The real web server, daemon and sensor: a folder dropped into the buckets root becomes published facesets."""
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.homes import REPOSITORY, RealHome
+from benchmarks.dev_server import ask, dev_server
+from benchmarks.homes import RealHome
 from facesets_dagster.sample.buckets import write_sample
 
 
@@ -30,42 +26,11 @@ def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float =
 @pytest.fixture
 def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[RealHome, str, Path]]:
     """What `make dev` starts, with automation on; gives the home, the address and the log."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path / "home"
-    settings = {"FACESETS_SETTLE_SECONDS": "2", "DAGSTER_HOME": str(folder / "dagster")}
-    home = RealHome(folder, "embedded", embedded_models_root, settings)
+    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
     home.facesets("init", "--automation")
     log = tmp_path / "dev.log"
-    with open(log, "w") as stream:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "facesets_dagster.web.dev", "-w", "workspace.yaml", "-p", str(port)],
-            cwd=REPOSITORY, env=home.environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield home, f"http://127.0.0.1:{port}", log
-        os.killpg(child.pid, signal.SIGINT)
-        assert child.wait(60) == 0, log.read_text()[-4000:]
-    finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-
-
-def ask(address: str, query: str) -> dict[str, object]:
-    request = urllib.request.Request(
-        f"{address}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())["data"]  # type: ignore[no-any-return]
-
-
-def answers(address: str) -> bool:
-    try:
-        return bool(ask(address, "{ version }"))
-    except OSError:
-        return False
+    with dev_server(home, log) as address:
+        yield home, address, log
 
 
 def run_states(address: str) -> list[str]:
@@ -101,7 +66,6 @@ def test_a_dropped_bucket_is_picked_up_and_published(
     running: tuple[RealHome, str, Path], tmp_path: Path, embedded_models_root: Path
 ) -> None:
     home, address, log = running
-    wait_for("the web server", lambda: answers(address), log)
     check_the_guard(address)
     write_sample(tmp_path / "sample", cache_dir=embedded_models_root / "sample")
     shutil.copytree(tmp_path / "sample" / "trip", home.folder / "buckets" / "trip")

@@ -122,11 +122,11 @@ def swap_ready_facesets(
         metadata={
             "report": link("the report of this run", "reports", bucket, page.name),
             "facesets_of_bucket": dg.MetadataValue.md(_facesets(report)),
-            "report_file": dg.MetadataValue.path(str(page)),
-            "report_text": dg.MetadataValue.path(str(text)),
             **_metadata(result, inputs, report, embedder.describe()),
             **(_sheets(report) if home.pictures_in_ui else {}),
             "photos": link("the photos", "buckets", bucket),
+            "report_file": dg.MetadataValue.path(str(page)),
+            "report_text": dg.MetadataValue.path(str(text)),
             "seconds": story.seconds(),
         },
         check_results=check_results(result, inputs, library, embedder.embedder),
@@ -136,6 +136,7 @@ def swap_ready_facesets(
 def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, model: dict[str, str]) -> dict[str, Any]:
     outcome, funnel = result.outcome, report.funnel
     return {
+        "funnel_picture": dg.MetadataValue.md(funnel_picture(funnel)),
         "dagster/row_count": len(result.funnel),
         "files": funnel.files,
         "faces": funnel.faces,
@@ -143,7 +144,6 @@ def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, m
         "facesets_live": len(result.exported),
         "exported_share": round(funnel.states.get("exported", 0) / max(funnel.faces, 1), 4),
         "funnel": dg.MetadataValue.md(funnel_table(funnel)),
-        "funnel_picture": dg.MetadataValue.md(funnel_picture(funnel)),
         "unchanged": outcome.unchanged,
         "founded": outcome.founded,
         "changed": outcome.changed,

@@ -43,6 +43,7 @@ def sizes_figure(sizes: Sequence[int], min_faces: int) -> Figure:
     figure, axes = _canvas("Raw clusters, largest first", "cluster")
     axes.bar(range(1, len(sizes[:60]) + 1), sizes[:60], color=_BLUE)
     axes.axhline(min_faces, color=_RED, linewidth=1.2)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     return Figure(_address(figure), f"{len(sizes)} raw clusters, the largest {', '.join(map(str, sizes[:10]))}; "
                   f"min_faces {min_faces}")  # fmt: skip
 

@@ -1,0 +1,116 @@
+"""`make screenshots`: pictures of the real UI and report for the docs, into `docs/pictures/`.
+
+The sample buckets and one more, `portraits`, made of official portraits in the public domain (NASA, US government):
+faces are shown of that bucket only. Needs Chromium from the system.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.dev_server import dev_server
+from benchmarks.homes import REPOSITORY, RealHome
+from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
+from facesets_dagster.sample.buckets import jpeg_bytes, write_sample
+from facesets_dagster.sample.people import photo_of, portraits
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PICTURES = REPOSITORY / "docs" / "pictures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LOCATION = "__repository__@facesets_dagster.definitions:defs"
+"""How the UI's addresses name the code location."""
+_PUBLIC_DOMAIN = ("eileen_collins", "barack_obama", "joe_biden")
+
+
+def browser_path() -> str | None:
+    """Chromium of the system, if there is one."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def write_portraits(bucket: Path, cache: Path) -> None:
+    """The bucket whose faces may be shown: one source picture a person, varied."""
+    people = {name: found[:1] for name, found in portraits(cache, print).items() if name in _PUBLIC_DOMAIN}
+    bucket.mkdir(parents=True)
+    for name in people:
+        for number in range(10 if name != "joe_biden" else 3):
+            (bucket / f"{name}_{number:02d}.jpg").write_bytes(jpeg_bytes(photo_of(people, name, number)))
+    for number in range(3):
+        (bucket / f"damaged_{number}.jpg").write_bytes(b"\xff\xd8\xff damaged")
+
+
+def make_home(folder: Path) -> RealHome:
+    """A home with everything published, and one check that failed."""
+    models = REPOSITORY / ".venv" / "share" / "facesets-models"
+    pull_pack(EMBEDDED, models, print)
+    link = folder.with_name("models")  # the launchpad shows it
+    link.symlink_to(models)
+    home = RealHome(folder, EMBEDDED, link, {"FACESETS_SETTLE_SECONDS": "2"})
+    home.facesets("init", "--automation")
+    write_sample(folder / "buckets", cache_dir=models / "sample")
+    shutil.rmtree(folder / "buckets" / "trip")  # the people of the portraits are in it, too
+    write_portraits(folder / "buckets" / "portraits", models / "sample")
+    for bucket in ("family album", "press [2019]", "portraits"):
+        home.facesets("run", bucket)
+    return home
+
+
+def take(page: "Page", address: str, home: RealHome) -> None:
+    """All pictures."""
+    shots: list[tuple[str, str, Callable[[], None]]] = [
+        ("lineage", "/asset-groups/", lambda: page.get_by_text("top_manifest").first.wait_for()),
+        *((f"asset_{name}", f"/assets/{name}", lambda: page.get_by_text("Metadata").first.wait_for()) for name in (
+            "face_cache", "existing_centroids", "osrc_uncovered", "osrc_clusters", "swap_ready_facesets",
+            "top_manifest",
+        )),
+        ("partitions", "/assets/swap_ready_facesets?view=partitions&partition=portraits", lambda: None),
+        ("failed_check", "/assets/face_cache?view=checks&checkDetail=files_readable", lambda: show_markdown(page)),
+        ("sensor", f"/locations/{LOCATION}/sensors/new_bucket_sensor", lambda: None),
+        ("launchpad", f"/locations/{LOCATION}/jobs/discover_identities/playground", lambda: None),
+        ("contact_sheet", "/assets/swap_ready_facesets?view=partitions&partition=portraits", lambda: open_sheet(page)),
+    ]  # fmt: skip
+    for name, path, ready in shots:
+        page.goto(address + path)
+        ready()
+        page.wait_for_timeout(3000)
+        page.screenshot(path=PICTURES / f"{name}.png")
+    report = next((home.settings.reports_dir / "portraits").glob("*.html"))
+    for name, width, height in (("report_wide", 1280, 1500), ("report_narrow", 390, 1200)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(f"{address}/files/reports/portraits/{report.name}")
+        page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def show_markdown(page: "Page") -> None:
+    """Opens what is behind a click."""
+    page.get_by_text("[Show Markdown]").first.click()
+
+
+def open_sheet(page: "Page") -> None:
+    """The contact sheet of the partition."""
+    row = page.locator("tr", has_text="contact_sheet").filter(has_not_text="not_exported")
+    row.get_by_text("[Show Markdown]").first.click()
+
+
+def main() -> None:
+    """The command."""
+    browser = browser_path()
+    if browser is None:
+        sys.exit("Chromium was not found. Install it (Debian: apt install chromium) and run make screenshots again.")
+    from playwright.sync_api import sync_playwright
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="facesets-") as folder:
+        home = make_home(Path(folder) / "home")
+        with dev_server(home, Path(folder) / "dev.log") as address, sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+            take(chromium.new_page(viewport={"width": 1400, "height": 1000}), address, home)
+            chromium.close()
+
+
+if __name__ == "__main__":
+    main()
