@@ -1,8 +1,10 @@
 """The labelled photos beside the repository through the whole platform. Long; skipped where they are not there."""
 
+import json
 from itertools import permutations
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from benchmarks.curation import measure_curation
@@ -30,6 +32,29 @@ def test_people_are_not_mixed_and_every_odd_file_is_accounted_for(
         if path.startswith("formats/") and status not in ("faces", "noface")
     }
     assert odd == UNUSED_IN_A_BUCKET
+    check_explanations(home)
+
+
+def check_explanations(home: RealHome) -> None:
+    """Twenty faces at random over all states: `facesets explain` says what the tables say, photo and numbers included."""
+    decisions = home.library.registry.decisions("all")
+    shuffled = decisions.sample(fraction=1, shuffle=True, seed=20)
+    one_each = shuffled.unique("state", keep="first", maintain_order=True)
+    picked = pl.concat([one_each, shuffled]).unique("face_id", keep="first", maintain_order=True).head(20)
+    assert picked["state"].n_unique() == decisions["state"].n_unique()
+    faces = {row["face_id"]: row for row in home.cached("all").faces.iter_rows(named=True)}
+    for wanted in picked.iter_rows(named=True):
+        (photo,) = json.loads(home.facesets("explain", wanted["face_id"], "--json"))["photos"]
+        row = faces[wanted["face_id"]]
+        assert row["path"] in (photo["path"], *photo["aliases"])
+        (found,) = [face for face in photo["faces"] if face["face_id"] == wanted["face_id"]]
+        for key in ("state", "value", "threshold", "identity", "nearest", "nearest_distance"):
+            assert found[key] == wanted[key], (key, found, wanted)
+        if wanted["value"] is not None and wanted["state"].startswith(("below_gate:", "below_export_gate:")):
+            column = wanted["state"].split(":")[1]
+            assert wanted["value"] == pytest.approx(row[column], rel=1e-5)
+            assert wanted["value"] < wanted["threshold"]
+            assert f"{wanted['threshold']:.4g}" in found["why"]
 
 
 @pytest.fixture(scope="module")
