@@ -51,7 +51,7 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
 
         page.goto(f"{served}/assets/swap_ready_facesets?view=partitions&partition=trip")
         page.get_by_text("funnel_picture").first.wait_for()
-        assert page.locator("img[src^='data:image/svg+xml']").first.evaluate("picture => picture.naturalWidth") == 360
+        assert page.locator("img[src^='data:image/svg+xml']").first.evaluate("picture => picture.naturalWidth") == 280
         open_sheet(page)
         sheet = page.locator("img[src^='data:image/jpeg']").first
         sheet.wait_for()

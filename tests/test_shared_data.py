@@ -36,7 +36,7 @@ def test_people_are_not_mixed_and_every_odd_file_is_accounted_for(
 
 
 def check_explanations(home: RealHome) -> None:
-    """Twenty faces at random over all states: `facesets explain` says what the tables say, photo and numbers included."""
+    """Twenty faces at random over all states: `facesets explain` says what the tables say."""
     decisions = home.library.registry.decisions("all")
     shuffled = decisions.sample(fraction=1, shuffle=True, seed=20)
     one_each = shuffled.unique("state", keep="first", maintain_order=True)

@@ -23,19 +23,19 @@ MEANING = {
     "crop_failed": "no crop shows exactly this face",
     "exported": "in a faceset",
 }
-_LOOK = {
-    "covered": ("🟦", "#3b82f6"),
-    "below_gate": ("🟥", "#dc2626"),
-    "outlier": ("🟧", "#f97316"),
-    "small_cluster": ("🟨", "#eab308"),
-    "same_photo": ("🟪", "#a855f7"),
-    "near_duplicate": ("🟫", "#92400e"),
-    "below_export_gate": ("🔴", "#f87171"),
-    "export_outlier": ("🟠", "#fdba74"),
-    "crop_failed": ("⬛", "#374151"),
-    "exported": ("🟩", "#16a34a"),
+_COLOUR = {
+    "covered": "#3b82f6",
+    "below_gate": "#dc2626",
+    "outlier": "#f97316",
+    "small_cluster": "#eab308",
+    "same_photo": "#a855f7",
+    "near_duplicate": "#92400e",
+    "below_export_gate": "#f87171",
+    "export_outlier": "#fdba74",
+    "crop_failed": "#374151",
+    "exported": "#16a34a",
 }
-_WIDTH, _HEIGHT = 360, 18
+_WIDTH, _HEIGHT = 280, 18
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,13 @@ def funnel_picture(funnel: Funnel) -> str:
     for state, count in counts.items():
         start, at = _WIDTH * at // funnel.faces, at + count
         path = f"M{start},0H{_WIDTH * at // funnel.faces}V{_HEIGHT}H{start}z"
-        parts.append(f"<path fill='{_LOOK[state][1]}' d='{path}'/>")
+        parts.append(f"<path fill='{_COLOUR[state]}' d='{path}'/>")
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>{''.join(parts)}</svg>"
-    legend = " ".join(f"{_LOOK[state][0]}{state} {count}" for state, count in counts.items())
+    legend = "from the left: " + ", ".join(f"{state} {count}" for state, count in counts.items())
     address = "data:image/svg+xml," + quote(svg, safe="=':/,")
     return f"![]({address})\n\n{legend}"
 
 
 def colour_of(state: str) -> str:
     """The colour of a state wherever it is drawn."""
-    return _LOOK[state.split(":")[0]][1]
+    return _COLOUR[state.split(":")[0]]
