@@ -35,7 +35,7 @@ def get(settings: Settings, path: str, method: str = "GET") -> tuple[int, str, d
         await send({"type": "http.response.start", "status": 299, "headers": []})
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return await asyncio.get_running_loop().create_future()  # a client that has said all and stays
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
