@@ -87,6 +87,15 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
     def roots_of(name: str) -> tuple[Path, ...]:
         return tuple(path_of(part) for part in (value_of(name) or "").split(os.pathsep) if part.strip())
 
+    def switch_of(name: str) -> bool | None:
+        return _switch(name, value_of(name))
+
+    def number_of(name: str, default: str, most: float, expected: str) -> float:
+        return _number(name, value_of(name) or default, most, expected)
+
+    def days_of(name: str, default: str) -> float:
+        return number_of(name, default, 36_500, "days between 0 (keep for ever) and 36500, e.g. 365")
+
     home = path_of(value_of("FACESETS_HOME") or "data")
     pack = value_of("FACESETS_MODEL_PACK")
     hand_sorted = value_of("FACESETS_HAND_SORTED")
@@ -100,35 +109,26 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         hand_sorted_root=path_of(hand_sorted) if hand_sorted else None,
         legacy_roots=roots_of("FACESETS_LEGACY"),
         dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
-        settle_seconds=_seconds(value_of("FACESETS_SETTLE_SECONDS") or "30"),
+        settle_seconds=number_of("FACESETS_SETTLE_SECONDS", "30", 86_400, "seconds between 0 and 86400, e.g. 30"),
         on_failure=value_of("FACESETS_ON_FAILURE"),
-        keep_retired_days=_days("FACESETS_KEEP_RETIRED_DAYS", value_of("FACESETS_KEEP_RETIRED_DAYS") or "0"),
-        keep_reports_days=_days("FACESETS_KEEP_REPORTS_DAYS", value_of("FACESETS_KEEP_REPORTS_DAYS") or "365"),
-        keep_runs_days=_days("FACESETS_KEEP_RUNS_DAYS", value_of("FACESETS_KEEP_RUNS_DAYS") or "365"),
+        keep_retired_days=days_of("FACESETS_KEEP_RETIRED_DAYS", "0"),
+        keep_reports_days=days_of("FACESETS_KEEP_REPORTS_DAYS", "365"),
+        keep_runs_days=days_of("FACESETS_KEEP_RUNS_DAYS", "365"),
         web_hosts=tuple(host.strip() for host in (value_of("FACESETS_WEB_HOSTS") or "").split(",") if host.strip()),
-        pictures_in_ui=_switch("FACESETS_PICTURES_IN_UI", value_of("FACESETS_PICTURES_IN_UI")) is not False,
-        automation=_switch("FACESETS_AUTOMATION", value_of("FACESETS_AUTOMATION")),
+        pictures_in_ui=switch_of("FACESETS_PICTURES_IN_UI") is not False,
+        automation=switch_of("FACESETS_AUTOMATION"),
     )
 
 
-def _seconds(text: str) -> float:
+def _number(name: str, text: str, most: float, expected: str) -> float:
+    """A number between 0 and `most`; `expected` says in the error what is."""
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise SettingsError(f"FACESETS_SETTLE_SECONDS is {text!r}. Expected seconds between 0 and 86400, e.g. 30.")
-    return seconds
-
-
-def _days(name: str, text: str) -> float:
-    try:
-        days = float(text)
-    except ValueError:
-        days = -1.0
-    if not 0 <= days <= 36_500:
-        raise SettingsError(f"{name} is {text!r}. Expected days between 0 (keep for ever) and 36500, e.g. 365.")
-    return days
+        number = -1.0
+    if not 0 <= number <= most:
+        raise SettingsError(f"{name} is {text!r}. Expected {expected}.")
+    return number
 
 
 def _switch(name: str, text: str | None) -> bool | None:

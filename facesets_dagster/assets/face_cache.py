@@ -13,7 +13,7 @@ from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
 from facesets_dagster.faces.scan import ScanResult, scan_bucket
-from facesets_dagster.faces.schema import FACE_COLUMNS, READ
+from facesets_dagster.faces.schema import FACE_COLUMNS, failed_photos
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import folder_name
@@ -96,7 +96,7 @@ def _described(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     faces, files = result.tables.faces, result.tables.files
     photos = files.filter(pl.col("status") != "foreign")
-    failed = photos.filter(~pl.col("status").is_in(READ))
+    failed = failed_photos(files)
     share = len(failed) / max(len(photos), 1)
     norms = np.linalg.norm(normalised(faces["embedding"].to_numpy()), axis=-1)
     bad_norms = faces.filter(pl.Series(~(np.abs(norms - 1) < 1e-3), dtype=pl.Boolean))["face_id"].to_list()

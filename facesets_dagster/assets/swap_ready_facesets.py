@@ -111,7 +111,7 @@ def swap_ready_facesets(
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     report = gather(inputs, result, store.read(), labels, cache_dir=Path(home.cache_dir), finished_at=finished_at)
     page, text = write_report(Path(home.reports_dir), report)
-    faces, exported = report.funnel.faces, report.funnel.states.get("exported", 0)
+    faces, exported = report.funnel.faces, report.funnel.exported
     add_run(
         Path(home.reports_dir),
         RunLine(bucket, inputs.run_id, finished_at, "" if outcome.unchanged else _in_a_word(outcome), faces, exported),
@@ -140,9 +140,9 @@ def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, m
         "dagster/row_count": len(result.funnel),
         "files": funnel.files,
         "faces": funnel.faces,
-        "exported": funnel.states.get("exported", 0),
+        "exported": funnel.exported,
         "facesets_live": len(result.exported),
-        "exported_share": round(funnel.states.get("exported", 0) / max(funnel.faces, 1), 4),
+        "exported_share": round(funnel.exported / max(funnel.faces, 1), 4),
         "funnel": dg.MetadataValue.md(funnel_table(funnel)),
         "unchanged": outcome.unchanged,
         "founded": outcome.founded,

@@ -75,6 +75,12 @@ opened), or the reason why the photo was not used (`empty`, `not_an_image`, `unr
 READ = ("faces", "noface")
 """The status of photos that were read; every other but `foreign` is a failure."""
 
+
+def failed_photos(files: pl.DataFrame) -> pl.DataFrame:
+    """The rows (`FILE_SCHEMA`) of photos that could not be used."""
+    return files.filter(~pl.col("status").is_in([*READ, "foreign"]))
+
+
 CONTENT_SCHEMA = pl.Schema(
     {
         "sha256": pl.String,

@@ -53,10 +53,11 @@ def explain_contents(
     """The photos of a bucket with these content digests, by path. `decisions`: the bucket's funnel."""
     decided = {str(row["face_id"]): row for row in decisions.iter_rows(named=True)}
     found = []
-    wanted = tables.contents.filter(pl.col("sha256").is_in(contents.implode()))
+    is_wanted = pl.col("sha256").is_in(contents.implode())
+    wanted, all_files, all_faces = (table.filter(is_wanted) for table in (tables.contents, tables.files, tables.faces))
     for content in wanted.iter_rows(named=True):
-        paths = tables.files.filter(pl.col("sha256") == content["sha256"])["path"].sort().to_list()
-        rows = tables.faces.filter(pl.col("sha256") == content["sha256"]).sort(pl.col("bbox").arr.first())
+        paths = all_files.filter(pl.col("sha256") == content["sha256"])["path"].sort().to_list()
+        rows = all_faces.filter(pl.col("sha256") == content["sha256"]).sort(pl.col("bbox").arr.first())
         paths = paths or rows["path"].unique().sort().to_list()
         faces = [_face(row, decided.get(row["face_id"])) for row in rows.iter_rows(named=True)]
         path, *aliases = paths or ["?"]

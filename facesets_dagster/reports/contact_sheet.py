@@ -1,11 +1,12 @@
 """Contact sheets as one JPEG: a row of faces per faceset or per reason, each with its caption, within a byte budget."""
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
+
+from facesets_dagster.reports.data_uri import data_uri
 
 MAX_MARKDOWN_BYTES = 200_000
 _TILE, _CAPTION, _TITLE, _GAP = 96, 16, 22, 6
@@ -39,8 +40,7 @@ def sheet_markdown(rows: Sequence[SheetRow]) -> str:
         for quality in (85, 70):
             stream = io.BytesIO()
             picture.save(stream, "JPEG", quality=quality)
-            address = base64.b64encode(stream.getvalue()).decode()
-            markdown = f"![](data:image/jpeg;base64,{address}){more}"
+            markdown = f"![]({data_uri('image/jpeg', stream.getvalue())}){more}"
             if len(markdown) <= MAX_MARKDOWN_BYTES:
                 return markdown
         shown = shown * 2 // 3

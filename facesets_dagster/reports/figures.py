@@ -4,7 +4,6 @@ Transparent, in grey that can be read on light and on dark; SVG without a date, 
 bytes.
 """
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facesets_dagster.reports.data_uri import data_uri
 
 _GREY, _BLUE, _RED = "#888888", "#6b8afd", "#e5484d"
 
@@ -27,7 +28,7 @@ class Figure:
 def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresholds: Mapping[str, float]) -> Figure:
     """Distribution of `values` (n,), n > 0, with named thresholds as lines; the last percent is drawn at the border."""
     marks = list(thresholds.values())
-    low, high = min(float(values.min()), *marks, np.inf), max(float(np.quantile(values, 0.99)), *marks, -np.inf)
+    low, high = min([float(values.min()), *marks]), max([float(np.quantile(values, 0.99)), *marks])
     figure, axes = _canvas(title, f"{unit}, {len(values)} faces")
     axes.hist(values.clip(low, high), bins=24, color=_BLUE)
     for name, mark in thresholds.items():
@@ -69,4 +70,4 @@ def _address(figure: Any) -> str:
     stream = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "facesets"}):
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
+    return data_uri("image/svg+xml", stream.getvalue())

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import polars as pl
 
-from facesets_dagster.faces.schema import READ
+from facesets_dagster.faces.schema import READ, failed_photos
 from facesets_dagster.library.funnel import count_states
 
-MEANING = {
+_MEANING = {
     "covered": "an identity of another bucket has them",
     "below_gate": "a quality gate",
     "outlier": "far from their cluster",
@@ -52,6 +52,11 @@ class Funnel:
     states: dict[str, int]
 
     @property
+    def exported(self) -> int:
+        """Faces in facesets."""
+        return self.states.get("exported", 0)
+
+    @property
     def readable(self) -> int:
         """Files that could be read."""
         return self.with_faces + self.without_face
@@ -67,7 +72,7 @@ def funnel_of(files: pl.DataFrame, decisions: pl.DataFrame) -> Funnel:
         copies=len(read) - read["sha256"].n_unique(),
         with_faces=len(read) - without,
         without_face=without,
-        not_usable=len(photos) - len(read),
+        not_usable=len(failed_photos(files)),
         faces=len(decisions),
         states=count_states(decisions),
     )
@@ -101,6 +106,11 @@ def funnel_picture(funnel: Funnel) -> str:
     legend = "from the left: " + ", ".join(f"{state} {count}" for state, count in counts.items())
     address = "data:image/svg+xml," + quote(svg, safe="=':/,")
     return f"![]({address})\n\n{legend}"
+
+
+def meaning_of(state: str) -> str:
+    """What a state means, whichever gate it names."""
+    return _MEANING[state.split(":")[0]]
 
 
 def colour_of(state: str) -> str:

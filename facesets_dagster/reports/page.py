@@ -7,14 +7,17 @@ Pictures are small JPEGs inside the page; how many there are is limited, so that
 10 MB whatever the bucket.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.photos.bucket_key import folder_name
-from facesets_dagster.reports.funnel import MEANING, colour_of
-from facesets_dagster.reports.run_report import RunReport, data_uri
+from facesets_dagster.reports.data_uri import data_uri
+from facesets_dagster.reports.funnel import colour_of, meaning_of
+from facesets_dagster.reports.run_report import RunReport
 from facesets_dagster.storage import write_text
 
 
@@ -29,12 +32,11 @@ def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
         "bucket": bucket,
         "report": report,
         "pack": report.inputs.pack,
-        "meaning": lambda state: MEANING[state.split(":")[0]],
+        "meaning": meaning_of,
         "colour": colour_of,
         "width": lambda count: round(240 * count / most),
-        "data_uri": data_uri,
-        "not_used": report.files.filter(~report.files["status"].is_in(["faces", "noface", "foreign"])).rows(named=True),
-        "ambiguous": [(photo, face) for photo in report.photos for face in photo.faces if "within reach" in str(face)],
+        "jpeg": partial(data_uri, "image/jpeg"),
+        "not_used": failed_photos(report.files).rows(named=True),
     }
     write_text(page, template("run.html").render(content))
     write_text(text, template("run.md").render(content))

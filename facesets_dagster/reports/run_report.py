@@ -1,6 +1,5 @@
 """What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
 
-import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult
 from facesets_dagster.reports.changes import changes_in_words
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
-from facesets_dagster.reports.funnel import MEANING, Funnel, funnel_of
+from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of
 from facesets_dagster.reports.thumbnails import of_faces, of_file
 
 MAX_FACESETS = 100
@@ -67,6 +66,8 @@ class RunReport:
     photos: list[PhotoExplanation]
     """Photos with faces that are not exported, at most `MAX_EXPLAINED` faces."""
     unexplained: int
+    ambiguous: list[tuple[str, str, str]]
+    """face_id, nearest identity, the one that is also within reach; of all faces of the bucket."""
     pictures: dict[str, bytes]
     """face_id -> JPEG of the faces in `photos`."""
     figures: list[Figure]
@@ -94,6 +95,7 @@ def gather(
     rows = tables.faces.filter(pl.col("face_id").is_in(wanted["face_id"].implode()))
     pictures = of_faces(rows, photo_loader(inputs.folder, tables.faces, inputs.max_pixels), cache_dir)
     explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
+    ambiguous = decisions.filter(pl.col("ambiguous_with").is_not_null())
     covered = decisions.filter(pl.col("state") == "covered").group_by("identity")
     median = covered.agg(pl.len(), pl.col("value").median()).sort("identity").rows()
     sizes = inputs.clusters.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
@@ -112,10 +114,11 @@ def gather(
         ],
         more_facesets=max(len(result.exported) - MAX_FACESETS, 0),
         reasons=[
-            (state, MEANING[state.split(":")[0]], count, _tiles(shown.filter(pl.col("state") == state), pictures))
+            (state, meaning_of(state), count, _tiles(shown.filter(pl.col("state") == state), pictures))
             for state, count in missing.group_by("state").len().sort("len", descending=True).iter_rows()
         ],
         photos=explain_contents(inputs.bucket, tables, decisions, explained["sha256"].unique()),
+        ambiguous=ambiguous.select("face_id", "nearest", "ambiguous_with").rows(),
         unexplained=max(len(missing) - MAX_EXPLAINED, 0),
         pictures=pictures,
         figures=_figures(inputs, tables, sizes.to_list()),
@@ -133,11 +136,6 @@ def sheet_of_facesets(report: RunReport) -> list[SheetRow]:
 def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
     """A row per state of the faces that are not exported: the number that decided below each face."""
     return [SheetRow(f"{state}: {count} faces, {meaning}", tiles) for state, meaning, count, tiles in report.reasons]
-
-
-def data_uri(jpeg: bytes) -> str:
-    """For the `src` of a picture."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:
