@@ -17,6 +17,7 @@ from benchmarks.homes import REPOSITORY, SHARED
 from benchmarks.results_file import Row, write_results
 from benchmarks.sample_run import measure_sample
 from benchmarks.three_buckets import LENIENT, measure_orders
+from benchmarks.ui_load import measure_ui_load
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 
 MODELS = REPOSITORY / ".venv" / "share" / "facesets-models"
@@ -40,6 +41,7 @@ def _orders(pack: str, config: str = "") -> list[Row]:
 
 BENCHMARKS = {
     "sample": Benchmark(lambda: measure_sample(MODELS), shared=False),
+    "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False),
     "thresholds_embedded": Benchmark(lambda: calibrate(SHARED / "data", REFERENCE, EMBEDDED, MODELS)),
     "thresholds_mbf128": Benchmark(
         lambda: calibrate(SHARED / "data", REFERENCE, str(SHARED / "models" / "mbf128"), MODELS)
