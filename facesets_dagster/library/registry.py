@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
+from filelock import FileLock
 from sqlalchemy.dialects import postgresql, sqlite
 
 from facesets_dagster.errors import LibraryCorrupt, LibraryError
@@ -33,6 +34,9 @@ DECISION_SCHEMA = pl.Schema(
     }
 )
 """One row per detected face of a bucket: its terminal state, with the number that decided it."""
+
+_MAKING_TABLES = 0x66616365
+"""Key of the advisory lock in PostgreSQL; any constant of our own."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,9 @@ class Registry:
 
     def create(self) -> None:
         """Makes the tables if they are absent and checks the schema version."""
-        t.metadata.create_all(self.engine)
         with self.engine.begin() as connection:
+            _wait_for_turn(connection)
+            t.metadata.create_all(connection)
             insert = _insert(connection, t.meta).on_conflict_do_nothing()
             connection.execute(insert, [{"key": "schema_version", "value": t.SCHEMA_VERSION}])
             connection.execute(insert, [{"key": "generation", "value": "0"}])
@@ -169,11 +174,22 @@ def _engine(database_url: str) -> sa.Engine:
 
         @sa.event.listens_for(engine, "connect")
         def _durable(connection: Any, _: object) -> None:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA busy_timeout=60000")
+            connection.execute("PRAGMA synchronous=FULL")
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                # Two who switch at once are refused in spite of the timeout; the mode stays in the file.
+                with FileLock(f"{engine.url.database}.lock"):
+                    connection.execute("PRAGMA journal_mode=WAL")
 
     return engine
+
+
+def _wait_for_turn(connection: sa.Connection) -> None:
+    """Until the end of the transaction nobody else makes tables: looking and making is not one step in SQL."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
