@@ -31,6 +31,8 @@ def dev_server(home: RealHome, log: Path) -> Iterator[str]:
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A shell starts its background jobs with Ctrl-C ignored, and so would be their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         deadline = time.monotonic() + 180

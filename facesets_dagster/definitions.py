@@ -7,13 +7,15 @@ import dagster as dg
 
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.existing_centroids import existing_centroids
+from facesets_dagster.assets.extended_facesets import extended_facesets
 from facesets_dagster.assets.face_cache import face_cache
+from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.home import recorded_automation
-from facesets_dagster.jobs import build_housekeeping, discover_identities
+from facesets_dagster.jobs import build_housekeeping, discover_identities, full_pipeline
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -25,8 +27,10 @@ from facesets_dagster.settings import Settings, load_settings
 ASSETS = (
     bucket_folder,
     face_cache,
+    hand_sorted_facesets,
     existing_centroids,
     osrc_uncovered,
+    extended_facesets,
     osrc_clusters,
     swap_ready_facesets,
     top_manifest,
@@ -46,7 +50,7 @@ def build_defs(
     on, housekeeping = recorded_automation(settings), build_housekeeping(settings)
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[discover_identities, housekeeping],
+        jobs=[discover_identities, full_pipeline, housekeeping],
         sensors=[
             build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),

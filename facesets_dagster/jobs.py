@@ -30,6 +30,28 @@ discover_identities = dg.define_asset_job(
 )
 
 
+FULL_PIPELINE = (
+    "face_cache",
+    "hand_sorted_facesets",
+    "existing_centroids",
+    "osrc_uncovered",
+    "extended_facesets",
+    "osrc_clusters",
+    "swap_ready_facesets",
+    "top_manifest",
+)
+
+full_pipeline = dg.define_asset_job(
+    name="full_pipeline",
+    selection=list(FULL_PIPELINE),
+    description=(
+        "The whole write-up for one bucket, in the order of the graph: hand-sorted people, known people get their new "
+        "faces, new people are discovered, eras are split, everything is entered into the manifest."
+    ),
+    executor_def=dg.in_process_executor,
+)
+
+
 class HousekeepingConfig(dg.Config):
     """After how many days what is thrown away; 0 keeps for ever. The defaults are the settings of the home."""
 

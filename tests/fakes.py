@@ -69,6 +69,13 @@ def write_person(folder: Path, person: int, count: int, *, first: int = 0) -> No
         write_photo(folder / f"p{person:02d}_{index:03d}.png", [FakeFace(person, variant)], seed=1000 * person + index)
 
 
+def write_looks(folder: Path, person: int, variants: Sequence[float]) -> None:
+    """A portrait of one person for each look; looks less than 0.4 apart are near-duplicates."""
+    for variant in variants:
+        name, seed = f"p{person:02d}_{variant:+.3f}.png", 1000 * person + round(500 * (1 + variant))
+        write_photo(folder / name, [FakeFace(person, variant)], seed=seed)
+
+
 class FakeEmbedder:
     """Implements `Embedder` on drawn photos."""
 

@@ -5,6 +5,7 @@ import polars as pl
 from dagster import AssetExecutionContext
 
 from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, table_columns
@@ -14,6 +15,7 @@ from facesets_dagster.resources.home import HomeResource
 
 
 @dg.asset(
+    deps=[hand_sorted_facesets],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet", "sqlite"},

@@ -15,7 +15,7 @@ from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, DiscoveryParameters, discover
-from facesets_dagster.library.membership import bucket_faces
+from facesets_dagster.library.membership import bucket_faces, own_names
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -70,6 +70,7 @@ class OsrcClustersConfig(dg.Config):
 
 @dg.asset(
     partitions_def=SOURCE_BUCKET,
+    deps=[dg.AssetKey("extended_facesets")],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet", "scikitlearn"},
@@ -99,7 +100,8 @@ def osrc_clusters(
     identity_parameters = {"cover_distance": cover_distance, **asdict(parameters)}
     last = library.registry.bucket_run(bucket)
     mode = "grow" if last is None or last.identity_parameters == identity_parameters else "rebuild"
-    table = discover(faces, osrc_uncovered, parameters, mode)
+    own = set(own_names(library, bucket, retired=False))
+    table = discover(faces, osrc_uncovered, parameters, mode, own)
     table = table.with_columns(parameters=pl.lit(json.dumps(identity_parameters, sort_keys=True)))
     clustered = table.filter(pl.col("cluster") >= 0)
     states = dict(table.group_by("state").len().sort("state").iter_rows())

@@ -15,7 +15,7 @@ from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.centroids import identities_of, require_model
-from facesets_dagster.library.membership import bucket_faces, own_members
+from facesets_dagster.library.membership import bucket_faces, members_of_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -63,7 +63,7 @@ def osrc_uncovered(
     distance = embedder.thresholds().cover_distance if config.cover_distance is None else config.cover_distance
     identities = identities_of(existing_centroids)
     require_model(identities, pack)
-    members = own_members(library, bucket)
+    members = members_of_bucket(library, bucket)
     faces = bucket_faces(home.face_store(bucket, pack.model_id, pack.dim), library, bucket)
     faces = faces.filter(~pl.col("source_missing") | pl.col("face_id").is_in(list(members)))
     require_one_model(faces, pack.model_id, f"the face cache of {bucket}")

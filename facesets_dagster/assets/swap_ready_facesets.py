@@ -20,6 +20,8 @@ from facesets_dagster.assets.swap_ready_checks import CHECK_SPECS, check_results
 from facesets_dagster.assets.versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.library.extend_bucket import waiting_faces
+from facesets_dagster.library.library import Library
 from facesets_dagster.library.publication import Outcome
 from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
@@ -94,6 +96,7 @@ def swap_ready_facesets(
     inputs = PublishInputs(
         bucket=bucket,
         folder=home.bucket_folder(bucket),
+        folders=home.folders(),
         coverage=osrc_uncovered,
         clusters=osrc_clusters,
         export=config.resolved(embedder.thresholds()),
@@ -102,14 +105,16 @@ def swap_ready_facesets(
         run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
     )
-    store = home.face_store(bucket, inputs.pack.model_id, inputs.pack.dim)
-    result = publish_bucket(inputs, library, store, embedder.embedder, say=context.log.info)
+    store_of = home.store_of(inputs.pack)
+    result = publish_bucket(inputs, library, store_of, embedder.embedder, say=context.log.info)
     outcome = result.outcome
     story.tag(made=_in_a_word(outcome))
     story.tell(f"{bucket}: {sum(result.exported.values())} faces in {len(result.exported)} facesets published")
     labels = {identity.name: identity.label for identity in library.registry.identities()}
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-    report = gather(inputs, result, store.read(), labels, cache_dir=Path(home.cache_dir), finished_at=finished_at)
+    report = gather(
+        inputs, result, store_of(bucket).read(), labels, cache_dir=Path(home.cache_dir), finished_at=finished_at
+    )
     page, text = write_report(Path(home.reports_dir), report)
     faces, exported = report.funnel.faces, report.funnel.exported
     add_run(
@@ -123,6 +128,7 @@ def swap_ready_facesets(
             "report": link("the report of this run", "reports", bucket, page.name),
             "facesets_of_bucket": dg.MetadataValue.md(_facesets(report)),
             **_metadata(result, inputs, report, embedder.describe()),
+            **_waiting(library, inputs),
             **(_sheets(report) if home.pictures_in_ui else {}),
             "photos": link("the photos", "buckets", bucket),
             "report_file": dg.MetadataValue.path(str(page)),
@@ -154,6 +160,16 @@ def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, m
         "export_parameters": json.loads(json.dumps(asdict(inputs.export))),
         **model,
     }
+
+
+def _waiting(library: Library, inputs: PublishInputs) -> dict[str, Any]:
+    """Covered faces that could join, and how."""
+    if inputs.coverage.is_empty():
+        return {"waiting_to_join": {}}
+    waiting = waiting_faces(library, inputs.coverage, float(inputs.coverage["cover_distance"][0]))
+    counts = {name: len(face_ids) for name, face_ids in waiting.items()}
+    hint = {"waiting_to_join_hint": "Materialize extended_facesets of this bucket, or run full_pipeline."}
+    return {"waiting_to_join": counts, **(hint if counts else {})}
 
 
 def _sheets(report: RunReport) -> dict[str, dg.MarkdownMetadataValue]:

@@ -18,7 +18,7 @@ from facesets_dagster.library.explanation import (
     is_face_id,
 )
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import folder_name
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import escape_path
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -46,7 +46,7 @@ def explain(settings: Settings, target: str, *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     for photo in photos:
-        lines = ["", f"{folder_name(photo.bucket)}/{photo.path}"]
+        lines = ["", f"{bucket_title(photo.bucket)}/{photo.path}"]
         if photo.aliases:
             lines.append(f"the same bytes: {', '.join(photo.aliases)}")
         if not photo.faces:
@@ -67,7 +67,7 @@ def _lines(face: FaceExplanation) -> list[str]:
 
 def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
     home, pack = HomeResource.of(settings), EmbedderResource.of(settings).pack()
-    folders = home.buckets()
+    folders = home.folders()
     face_id = target if is_face_id(target) else None
     path_given = Path(target).expanduser()
     file = path_given.absolute() if face_id is None and path_given.is_file() else None
@@ -97,7 +97,7 @@ def _places(file: Path | None, target: str, folders: dict[str, Path]) -> dict[st
     for bucket, folder in folders.items():
         if file is not None and file.is_relative_to(folder.absolute()):
             places[bucket] = escape_path(file.relative_to(folder.absolute()).as_posix())
-        for name in (folder_name(bucket), bucket):
+        for name in (bucket_title(bucket), bucket):
             if file is None and target.startswith(f"{name}/"):
                 places[bucket] = target.removeprefix(f"{name}/")
     return places
@@ -114,7 +114,7 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
     manifest = value["manifest"]
     console.print(f"{faceset}: {value['label'] or 'no name'}", style="bold", markup=False)
     console.print(
-        f"{manifest['kind']}, from {folder_name(manifest['bucket'])}, model {manifest['model']['pack']}, "
+        f"{manifest['kind']}, from {bucket_title(manifest['bucket'])}, model {manifest['model']['pack']}, "
         f"last changed by run {manifest['run_id']} at {manifest['created_at']}\n{library.folder / faceset}",
         markup=False,
         soft_wrap=True,

@@ -10,8 +10,9 @@ from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.verification import verify_library
-from facesets_dagster.photos.bucket_key import folder_name
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
@@ -57,7 +58,7 @@ def _shown(row: dict[str, object]) -> dict[str, object]:
     """A row for people: the bucket as its folder is called, no run ids."""
     shown = {key: value for key, value in row.items() if key != "run_id"}
     if "bucket" in shown:
-        shown["bucket"] = folder_name(str(row["bucket"]))
+        shown["bucket"] = bucket_title(str(row["bucket"])) if row["bucket"] else ""
     return shown
 
 
@@ -65,7 +66,7 @@ def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
     done = library.registry.folder_digests()
     runs = {run.bucket: run for run in library.registry.bucket_runs()}
     rows: list[dict[str, object]] = []
-    folders = home.buckets()
+    folders = home.folders()
     for bucket in sorted(folders.keys() | runs.keys()):
         run = runs.get(bucket)
         try:
@@ -90,7 +91,7 @@ def _facesets(library: Library) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for identity in sorted(library.registry.identities(), key=lambda identity: identity.name):
         if identity.live:
-            manifest = read_manifest(library.folder / identity.name)
+            manifest = read_manifest(library.folder / place_of(identity.name, identity.kind))
             faces, excluded = manifest.get("faces", []), manifest.get("excluded", [])
             assert isinstance(faces, list)
             assert isinstance(excluded, list)

@@ -18,7 +18,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.rendering import RenderedFace
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
-from facesets_dagster.photos.bucket_key import folder_name
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.storage import sha256_of, write_bytes, write_json, write_parquet, write_text
 
 SCHEMA_VERSION = 1
@@ -146,13 +146,19 @@ def _excluded_entry(face_id: str, verdict: Verdict) -> dict[str, object]:
     return {"face_id": face_id, "state": verdict.state, "value": verdict.value, "threshold": verdict.threshold}
 
 
+def _origins(content: FacesetContent) -> list[tuple[str, int]]:
+    """Bucket and members from it, sorted."""
+    return content.members.group_by("bucket").len().sort("bucket").rows()  # type: ignore[return-value]
+
+
 def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) -> str:
     lines = [
-        f"{name} came from the bucket {folder_name(content.bucket)}.",
+        f"{name} was founded by: {bucket_title(content.bucket)}.",
         f"run: {run_id}",
         f"date: {created_at}",
         f"model: {content.model['pack']} ({content.model['model_id']}, det_size {content.model['det_size']})",
         f"members: {len(content.members)}, exported: {len(content.faces)}, excluded: {len(content.excluded)}",
+        "photos from: " + ", ".join(f"{bucket_title(bucket)} ({count})" for bucket, count in _origins(content)),
         "parameters:",
         *(
             f"  {asset}.{key}: {value}"

@@ -1,7 +1,7 @@
 """Pixels of a photo by its content, whatever path still holds it. Used by the crops and by the pictures of reports."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +13,28 @@ from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.listing import unescape_path
 
 
-def photo_loader(folder: Path, faces: pl.DataFrame, max_pixels: int) -> Callable[[str], NDArray[np.uint8]]:
+def photo_loader(
+    folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int
+) -> Callable[[str], NDArray[np.uint8]]:
     """A function sha256 -> (h, w, 3) BGR, upright; it raises `PhotoError`, and keeps the last photo.
 
-    `faces`: rows with `sha256`, `path` and `aliases`; a path whose bytes are others by now is passed over.
+    `folders`: bucket -> where its photos lie; `faces`: rows with `bucket`, `sha256`, `path` and `aliases`. A path whose
+    bytes are others by now is passed over, and so is a bucket whose folder is not known.
     """
-    paths = {
-        sha256: [path, *aliases] for sha256, path, aliases in faces.select("sha256", "path", "aliases").iter_rows()
-    }
+    paths: dict[str, list[Path]] = {}
+    for bucket, sha256, path, aliases in (
+        faces.select("bucket", "sha256", "path", "aliases").unique(maintain_order=True).iter_rows()
+    ):
+        if bucket in folders:
+            paths.setdefault(sha256, []).extend(folders[bucket] / unescape_path(name) for name in (path, *aliases))
     last: list[tuple[str, NDArray[np.uint8]]] = []
 
     def load(sha256: str) -> NDArray[np.uint8]:
         if last and last[0][0] == sha256:
             return last[0][1]
-        for path in paths[sha256]:
+        for path in paths.get(sha256, ()):
             try:
-                data = (folder / unescape_path(path)).read_bytes()
+                data = path.read_bytes()
             except OSError:
                 continue  # Gone or unreadable now; another path may hold the same bytes.
             if hashlib.sha256(data).hexdigest() == sha256:

@@ -1,8 +1,8 @@
 """Which faces of a bucket are spoken for: by another bucket's identity, or by one of its own.
 
-The rules: foreign identities cover; own identities grow; a published member stays a member and
-is never covered by an identity founded after its own; a face within reach of two families is flagged ambiguous and goes
-to the nearest only.
+The rules: thin eras stand for nobody, an era stands for its parent; foreign identities cover; own identities grow; a
+member stays a member and is never covered by an identity founded after its own; a face within reach of two families is
+flagged ambiguous and goes to the nearest only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class Coverage:
     """One entry per face; names are None and distances NaN where there is nobody."""
 
     member_of: tuple[str | None, ...]
-    """Own live identity of which the face is a published member already."""
+    """Live identity of which the face is a member already."""
     foreign: tuple[str | None, ...]
     foreign_distance: NDArray[np.float32]
     """Nearest identity of another bucket (or of none) that may cover this face."""
@@ -41,10 +41,10 @@ def cover(
 ) -> Coverage:
     """Distances of unit rows (n, dim) to all live identities with a centroid, by the rules above.
 
-    `members`: face_id -> name of the own live identity that has published it.
+    `members`: face_id -> name of the live identity, own or extended, that has it.
     """
-    known = [identity for identity in identities if identity.live and identity.centroid is not None]
-    by_name = {identity.name: identity for identity in known}
+    by_name = {identity.name: identity for identity in identities if identity.live}
+    known = [identity for identity in by_name.values() if stands_for_somebody(identity) and identity.family in by_name]
     member_of = tuple(members.get(face_id) for face_id in face_ids)
     centroids = np.array([identity.centroid for identity in known], np.float32).reshape(len(known), unit.shape[1])
     distance = cosine_distance(unit, centroids)
@@ -62,6 +62,11 @@ def cover(
     return Coverage(member_of, foreign, foreign_distance, own, own_distance, second, second_distance)
 
 
+def stands_for_somebody(identity: Identity) -> bool:
+    """Whether faces may be covered by it: live, substantive, with a centroid."""
+    return identity.live and identity.centroid is not None and identity.kind != "thin_era"
+
+
 def _nearest(
     distance: NDArray[np.float32], allowed: NDArray[np.bool_], known: list[Identity]
 ) -> tuple[tuple[str | None, ...], NDArray[np.float32]]:
@@ -70,5 +75,7 @@ def _nearest(
     masked = np.where(allowed, distance, np.inf)
     best = masked.argmin(axis=1)
     values = masked[np.arange(len(masked)), best].astype(np.float32)
-    names = tuple(known[index].name if np.isfinite(value) else None for index, value in zip(best, values, strict=True))
+    names = tuple(
+        known[index].family if np.isfinite(value) else None for index, value in zip(best, values, strict=True)
+    )
     return names, np.where(np.isfinite(values), values, np.nan).astype(np.float32)

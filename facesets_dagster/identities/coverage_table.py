@@ -31,7 +31,7 @@ COVERAGE_COLUMNS = {
     "covered": "within cover_distance of an identity that this bucket did not found",
     "covered_by": "that identity",
     "ambiguous_with": "another identity within cover_distance; the face goes to the nearest only",
-    "member_of": "own identity that has published this face already",
+    "member_of": "identity that has this face as a member already",
     "foreign": "nearest identity of other buckets",
     "foreign_distance": "cosine distance to it",
     "own": "nearest identity founded by this bucket; it never covers, it grows",

@@ -5,6 +5,7 @@ join it, the rest is clustered. *Rebuild* (other parameters): own identities are
 identity covers is clustered again, and publishing matches the clusters to the identities that were there.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +64,22 @@ class DiscoveryParameters:
         )
 
 
-def discover(faces: pl.DataFrame, uncovered: pl.DataFrame, parameters: DiscoveryParameters, mode: str) -> pl.DataFrame:
+def discover(
+    faces: pl.DataFrame,
+    uncovered: pl.DataFrame,
+    parameters: DiscoveryParameters,
+    mode: str,
+    own: AbstractSet[str],
+) -> pl.DataFrame:
     """The cluster table of a bucket, one row per row of `uncovered` and in its order.
 
-    `faces`: face table; `uncovered`: coverage table of the same faces.
+    `faces`: face table; `uncovered`: coverage table of the same faces; `own`: names of the identities that this bucket
+    founded. Members of others stay members in either mode.
     """
     rows = uncovered.join(faces, on="face_id", how="left", maintain_order="left", suffix="_face")
     verdicts: dict[str, Verdict] = {}
     for row in rows.drop("embedding").iter_rows(named=True):
-        verdict = _spoken_for(row, mode, parameters)
+        verdict = _spoken_for(row, mode, parameters, own)
         if verdict is not None:
             verdicts[row["face_id"]] = verdict
     rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
@@ -82,10 +90,12 @@ def discover(faces: pl.DataFrame, uncovered: pl.DataFrame, parameters: Discovery
     return _table(rows, verdicts, clusters, mode)
 
 
-def _spoken_for(row: dict[str, object], mode: str, parameters: DiscoveryParameters) -> Verdict | None:
+def _spoken_for(
+    row: dict[str, object], mode: str, parameters: DiscoveryParameters, own_names: AbstractSet[str]
+) -> Verdict | None:
     """The verdict on a face that is not clustered, None for one of the rest."""
     limit = float(str(row["cover_distance"]))
-    if mode == "grow" and row["member_of"] is not None:
+    if row["member_of"] is not None and (mode == "grow" or row["member_of"] not in own_names):
         return Verdict("member", None, None, str(row["member_of"]))
     foreign, own = _distance(row["foreign_distance"]), _distance(row["own_distance"])
     if mode == "grow" and own <= limit and own <= foreign:

@@ -14,7 +14,7 @@ class Identity:
     name: str
     number: int
     kind: str
-    """`auto`, `hand_sorted`, `era`, `discovered`."""
+    """`auto`, `hand_sorted`, `discovered`, `era`, or `thin_era`: an era with too few faces to stand for anybody."""
     parent: str | None
     """Of an era: the name of the identity that it splits."""
     bucket: str | None
@@ -26,6 +26,11 @@ class Identity:
     model_id: str | None
     centroid: NDArray[np.float32] | None
     """(dim,), unit length, of its curated members; None if it is not known (an adopted legacy faceset)."""
+
+    @property
+    def is_era(self) -> bool:
+        """A period of another identity's life: copies of its faces, no people of their own."""
+        return self.kind in ("era", "thin_era")
 
     @property
     def family(self) -> str:

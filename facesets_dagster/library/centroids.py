@@ -53,10 +53,15 @@ def centroid_schema(dim: int) -> pl.Schema:
 def centroid_table(library: Library, pack: ModelPack, cover_distance: float) -> tuple[pl.DataFrame, CentroidCheck]:
     """Live identities of the registry and of the legacy roots. Raises `ModelMismatch` for another model's centroids."""
     generation = library.registry.generation()
-    live = [identity for identity in library.registry.identities() if identity.live]
+    live = [i for i in library.registry.identities() if i.live and i.kind != "thin_era"]
     require_model(live, pack)
-    legacy = library.legacy_facesets()
-    rows = [{**_row(identity), "origin": "registry", "generation": generation} for identity in live]
+    adopted = library.registry.adopted()
+    legacy = [faceset for faceset in library.legacy_facesets() if faceset.name not in adopted]
+    origin = dict.fromkeys(adopted, "legacy")
+    rows = [
+        {**_row(identity), "origin": origin.get(identity.name, "registry"), "generation": generation}
+        for identity in live
+    ]
     rows += [
         {
             "name": faceset.name,

@@ -1,24 +1,24 @@
 """The one transaction in which a publication becomes true. Called under the library's lock."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library import tables as t
 from facesets_dagster.library.moves import Move
-from facesets_dagster.library.publication import Publication
 from facesets_dagster.library.registry import Registry
 from facesets_dagster.library.resolution import Group
 
 
 @dataclass(frozen=True)
 class PublishedIdentity:
-    """An identity of the bucket as it stands after the publication."""
+    """An identity as it stands after the publication; its kind and bucket are the content's."""
 
     name: str
     number: int
@@ -26,23 +26,39 @@ class PublishedIdentity:
     content: FacesetContent
     manifest_sha256: str | None
     """Of the staged manifest; None if the faceset in place stays as it is."""
+    parent: str | None = None
+    label: str | None = None
+    """Of a new identity; the label of one that exists is its owner's."""
+    anchor: Anchor | None = None
+    """Of a new era."""
+
+
+@dataclass(frozen=True)
+class BucketRecord:
+    """The bucket whose funnel this publication replaces."""
+
+    bucket: str
+    inputs_digest: str
+    identity_parameters: Mapping[str, object]
+    funnel: pl.DataFrame
 
 
 @dataclass(frozen=True)
 class Commit:
     """Everything that one publication writes to the registry."""
 
-    request: Publication
+    run_id: str
+    model_id: str
     published: Sequence[PublishedIdentity]
     vanished: Sequence[Identity]
-    funnel: pl.DataFrame
     moves: Sequence[Move]
     finished_at: str
+    record: BucketRecord | None
+    """None for a publication that settles no bucket's funnel, e.g. one that only extends."""
 
 
 def commit(registry: Registry, entry: Commit) -> None:
     """Writes it all or nothing."""
-    run_id = entry.request.run_id
     with registry.engine.begin() as connection:
         generation = 1 + int(
             connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation").with_for_update()) or 0
@@ -51,8 +67,11 @@ def commit(registry: Registry, entry: Commit) -> None:
         for identity in entry.published:
             _write_identity(connection, identity, entry, generation)
         for vanished in entry.vanished:
-            _retire(connection, vanished, run_id)
-        _write_bucket(connection, entry)
+            _retire(connection, vanished, entry.run_id)
+        if entry.record is not None:
+            _write_bucket(connection, entry, entry.record)
+        for identity in entry.published:
+            _write_decisions_elsewhere(connection, identity, entry.record.bucket if entry.record else None)
         if entry.moves:
             rows = [
                 {
@@ -68,28 +87,18 @@ def commit(registry: Registry, entry: Commit) -> None:
 
 
 def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int) -> None:
-    run_id, bucket = owner.request.run_id, owner.request.proposal.bucket
+    content = entry.content
     if entry.group.identity is None:
-        connection.execute(sa.insert(t.numbers).values(number=entry.number, name=entry.name, run_id=run_id))
-        connection.execute(
-            sa.insert(t.identities).values(
-                name=entry.name,
-                number=entry.number,
-                kind=entry.content.kind,
-                bucket=bucket,
-                live=True,
-                founded=generation,
-                run_id=run_id,
-            )
-        )
+        _insert_identity(connection, entry, owner.run_id, generation)
     this = t.identities.c.name == entry.name
     if entry.manifest_sha256 is not None:
         values = {
             "live": True,
-            "model_id": owner.request.model_id,
-            "centroid": entry.content.centroid().tobytes(),
+            "kind": content.kind,
+            "model_id": owner.model_id,
+            "centroid": content.centroid().tobytes(),
             "manifest_sha256": entry.manifest_sha256,
-            "run_id": run_id,
+            "run_id": owner.run_id,
         }
         connection.execute(sa.update(t.identities).where(this).values(**values))
         connection.execute(sa.delete(t.tombstones).where(t.tombstones.c.name == entry.name))
@@ -97,13 +106,44 @@ def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: 
     gone = known - set(entry.group.members)
     for face_id in sorted(gone):
         connection.execute(sa.delete(t.members).where(t.members.c.name == entry.name, t.members.c.face_id == face_id))
+    bucket_of = dict(content.members.select("face_id", "bucket").iter_rows())
     rows = [
-        {"name": entry.name, "bucket": bucket, "face_id": face_id, "joined_by": joined_by, "run_id": run_id}
+        {
+            "name": entry.name,
+            "bucket": bucket_of[face_id],
+            "face_id": face_id,
+            "joined_by": joined_by,
+            "run_id": owner.run_id,
+        }
         for face_id, joined_by in entry.group.members.items()
-        if face_id not in known
+        if face_id not in known and face_id in bucket_of
     ]
     if rows:
         connection.execute(sa.insert(t.members), rows)
+
+
+def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id: str, generation: int) -> None:
+    if entry.anchor is None:
+        connection.execute(sa.insert(t.numbers).values(number=entry.number, name=entry.name, run_id=run_id))
+    else:
+        anchor = entry.anchor
+        values = {"year": anchor.year, "first_year": anchor.first_year, "last_year": anchor.last_year}
+        vector = anchor.centroid.astype("float32").tobytes()
+        connection.execute(sa.delete(t.eras).where(t.eras.c.name == entry.name))
+        connection.execute(sa.insert(t.eras).values(name=entry.name, centroid=vector, **values))
+    connection.execute(
+        sa.insert(t.identities).values(
+            name=entry.name,
+            number=entry.number,
+            kind=entry.content.kind,
+            parent=entry.parent,
+            bucket=entry.content.bucket,
+            label=entry.label,
+            live=True,
+            founded=generation,
+            run_id=run_id,
+        )
+    )
 
 
 def _retire(connection: sa.Connection, identity: Identity, run_id: str) -> None:
@@ -116,20 +156,39 @@ def _retire(connection: sa.Connection, identity: Identity, run_id: str) -> None:
     )
 
 
-def _write_bucket(connection: sa.Connection, entry: Commit) -> None:
-    bucket = entry.request.proposal.bucket
-    connection.execute(sa.delete(t.bucket_runs).where(t.bucket_runs.c.bucket == bucket))
+def _write_bucket(connection: sa.Connection, entry: Commit, record: BucketRecord) -> None:
+    connection.execute(sa.delete(t.bucket_runs).where(t.bucket_runs.c.bucket == record.bucket))
     connection.execute(
         sa.insert(t.bucket_runs).values(
-            bucket=bucket,
-            inputs_digest=entry.request.inputs_digest,
-            identity_parameters=json.dumps(dict(entry.request.identity_parameters), sort_keys=True),
-            model_id=entry.request.model_id,
-            run_id=entry.request.run_id,
+            bucket=record.bucket,
+            inputs_digest=record.inputs_digest,
+            identity_parameters=json.dumps(dict(record.identity_parameters), sort_keys=True),
+            model_id=entry.model_id,
+            run_id=entry.run_id,
             finished_at=entry.finished_at,
         )
     )
-    connection.execute(sa.delete(t.decisions).where(t.decisions.c.bucket == bucket))
-    rows = entry.funnel.with_columns(bucket=pl.lit(bucket)).to_dicts()
+    connection.execute(sa.delete(t.decisions).where(t.decisions.c.bucket == record.bucket))
+    rows = record.funnel.with_columns(bucket=pl.lit(record.bucket)).to_dicts()
     if rows:
         connection.execute(sa.insert(t.decisions), rows)
+
+
+def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdentity, settled: str | None) -> None:
+    """The states of members from buckets whose funnel is not replaced here. Eras are copies and decide nothing."""
+    if not entry.content.faces or entry.content.kind in ("era", "thin_era"):
+        return
+    members = entry.content.members
+    if settled is not None:
+        members = members.filter(pl.col("bucket") != settled)
+    for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
+        verdict = entry.content.excluded.get(row["face_id"])
+        values = {
+            "state": verdict.state if verdict else "exported",
+            "value": verdict.value if verdict else None,
+            "threshold": verdict.threshold if verdict else None,
+            "identity": entry.name,
+        }
+        this = sa.and_(t.decisions.c.bucket == row["bucket"], t.decisions.c.face_id == row["face_id"])
+        if connection.execute(sa.update(t.decisions).where(this).values(**values)).rowcount == 0:
+            connection.execute(sa.insert(t.decisions).values(**row, **values))

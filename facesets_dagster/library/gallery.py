@@ -1,10 +1,12 @@
 """What the exports of a bucket's identities would hold: curated and rendered once, remembered by membership.
 
-Lives for one publication. The resolution asks for centroids, the publication for contents; both outside and under the
-lock, so that a crop is made once.
+Members may come from any bucket. Lives for one publication. The resolution asks for centroids, the publication for
+contents; both outside and under the lock, so that a crop is made once.
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,25 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.curation import ExportParameters, curate
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.export.png import read_lineage
-from facesets_dagster.export.rendering import LoadPhoto, render
+from facesets_dagster.export.rendering import LoadPhoto, RenderedFace, render
+from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.gates import Verdict
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a faceset is made under."""
+
+    kind: str
+    bucket: str
+    """The bucket that founded it, or what stands for one (`photos.bucket_key`)."""
+    parameters: Mapping[str, Mapping[str, object]]
+    """Resolved numbers per asset, as in run config."""
+    export: ExportParameters
+
+
+FindRows = Callable[[AbstractSet[str]], pl.DataFrame | None]
+"""face_ids -> rows of the face table of these and of the other faces of their photos."""
 
 
 class Gallery:
@@ -25,47 +44,70 @@ class Gallery:
     def __init__(
         self,
         faces: pl.DataFrame,
-        bucket: str,
+        find_rows: FindRows,
         embedder: Callable[[], Embedder],
-        load_photo: LoadPhoto,
+        folders: Mapping[str, Path],
         *,
-        export: ExportParameters,
-        parameters: Mapping[str, Mapping[str, object]],
+        max_pixels: int,
+        terms: Terms,
         model: Mapping[str, object],
         published: Mapping[str, Path],
         say: Callable[[str], None],
     ) -> None:
-        """`faces`: rows of the face table of every face that may be a member; `published`: face_id -> PNG."""
-        self._faces = faces
-        self._bucket = bucket
+        """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG."""
+        self._faces = faces.head(0)
+        self._find_rows = find_rows
         self._embedder = embedder
-        self._load_photo = load_photo
-        self._export = export
-        self._parameters = parameters
+        self._folders = folders
+        self._max_pixels = max_pixels
+        self.terms = terms
         self._model = model
         self._published = {face_id: _Published(path) for face_id, path in published.items()}
         self._say = say
-        self._boxes = _boxes_by_photo(faces)
-        self._contents: dict[tuple[tuple[str, str], ...], FacesetContent] = {}
+        self._curated: dict[tuple[tuple[tuple[str, str], ...], ExportParameters], _Curated] = {}
+        self._add(faces)
 
-    def content(self, members: Mapping[str, str], kind: str = "discovered") -> FacesetContent:
+    def content(self, members: Mapping[str, str], terms: Terms | None = None) -> FacesetContent:
         """What the faceset of these members (face_id -> how it joined) holds."""
-        key = tuple(sorted(members.items()))
-        if key not in self._contents:
-            self._contents[key] = self._made(members, kind)
-        return self._contents[key]
+        terms = terms or self.terms
+        key = (tuple(sorted(members.items())), terms.export)
+        if key not in self._curated:
+            self._curated[key] = self._made(members, terms.export)
+        made = self._curated[key]
+        return FacesetContent(
+            terms.kind,
+            terms.bucket,
+            made.faces,
+            made.excluded,
+            made.members,
+            terms.parameters,
+            terms.export,
+            self._model,
+        )
 
     def curated_centroid(self, members: Mapping[str, str]) -> NDArray[np.float32] | None:
         """Centroid (dim,) of the exportable members; None if there is none."""
         content = self.content(members)
         return content.centroid() if content.faces else None
 
-    def _made(self, members: Mapping[str, str], kind: str) -> FacesetContent:
-        rows = self._faces.filter(pl.col("face_id").is_in(list(members)))
-        curated = curate(rows, self._export)
+    def _add(self, faces: pl.DataFrame) -> None:
+        self._faces = pl.concat([self._faces, faces.select(self._faces.columns)])
+        self._load_photo: LoadPhoto = photo_loader(self._folders, self._faces, self._max_pixels)
+        self._boxes = _boxes_by_photo(self._faces)
+
+    def _rows(self, members: Mapping[str, str]) -> pl.DataFrame:
+        missing = set(members) - set(self._faces["face_id"])
+        found = self._find_rows(missing) if missing else None
+        if found is not None:
+            self._add(found.filter(~pl.col("face_id").is_in(self._faces["face_id"].implode())))
+        return self._faces.filter(pl.col("face_id").is_in(list(members)))
+
+    def _made(self, members: Mapping[str, str], export: ExportParameters) -> "_Curated":
+        rows = self._rows(members)
+        curated = curate(rows, export)
         rendered = render(
             curated.candidates,
-            self._export,
+            export,
             self._embedder,
             self._load_photo,
             {
@@ -76,20 +118,20 @@ class Gallery:
         )
         excluded = {**curated.excluded, **rendered.excluded}
         self._say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")
-        return FacesetContent(
-            kind,
-            self._bucket,
-            rendered.faces,
-            excluded,
-            _members_table(rows, members, excluded),
-            self._parameters,
-            self._export,
-            self._model,
-        )
+        return _Curated(rendered.faces, excluded, _members_table(rows, members, excluded))
 
     def _neighbours(self, row: Mapping[str, str]) -> NDArray[np.float32]:
         others = [box for face_id, box in self._boxes[row["sha256"]] if face_id != row["face_id"]]
         return np.array(others, np.float32).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class _Curated:
+    """What does not depend on a faceset's name, kind and run."""
+
+    faces: tuple[RenderedFace, ...]
+    excluded: dict[str, Verdict]
+    members: pl.DataFrame
 
 
 class _Published:

@@ -24,11 +24,12 @@ RETIRED = "_retired"
 
 @dataclass(frozen=True)
 class Move:
-    """`install` a staged faceset under its name, or `retire` one to `_retired/`."""
+    """`install` a staged faceset in its place, or `retire` one to `_retired/`."""
 
     staging: str
     action: str
     name: str
+    """Its place in the library: `faceset_020`, or `_thin/faceset_001_era_2010-2010`."""
     manifest_sha256: str | None
 
 
@@ -48,8 +49,8 @@ def settle(registry: Registry, library_dir: Path, say: Callable[[str], None]) ->
 
 def _do(move: Move, library_dir: Path) -> None:
     final = library_dir / move.name
+    retired = library_dir / RETIRED / final.name
     if move.action == "retire":
-        retired = library_dir / RETIRED / move.name
         if final.exists():
             _replace(final, retired)
     else:
@@ -61,7 +62,6 @@ def _do(move: Move, library_dir: Path) -> None:
                     f"nor at {staged}. Restore the library's folder from a backup that belongs to the registry."
                 )
             _replace(staged, final)
-        retired = library_dir / RETIRED / move.name
         if retired.exists():
             shutil.rmtree(retired)
 

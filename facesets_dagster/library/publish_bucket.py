@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,14 +12,18 @@ import polars as pl
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
-from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.library.gallery import Gallery
+from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library, canonical_json
-from facesets_dagster.library.membership import bucket_faces, own_names
+from facesets_dagster.library.membership import (
+    StoreOf,
+    bucket_faces,
+    members_of_bucket,
+    own_names,
+    rows_of_members,
+)
 from facesets_dagster.library.publication import Outcome, Publication
 from facesets_dagster.library.publishing import Publisher
 from facesets_dagster.library.resolution import Proposal
@@ -31,6 +35,8 @@ class PublishInputs:
 
     bucket: str
     folder: Path
+    folders: Mapping[str, Path]
+    """Other buckets, whose faces may have joined this one's identities."""
     coverage: pl.DataFrame
     clusters: pl.DataFrame
     export: ExportParameters
@@ -70,13 +76,14 @@ class PublishResult:
 def publish_bucket(
     inputs: PublishInputs,
     library: Library,
-    store: FaceStore,
+    store_of: StoreOf,
     embedder: Callable[[], Embedder],
     *,
     say: Callable[[str], None],
 ) -> PublishResult:
     """Publishes a bucket, or finds that nothing changed, and says which."""
     library.settle(f"run {inputs.run_id}", say)
+    store = store_of(inputs.bucket)
     faces = bucket_faces(store, library, inputs.bucket)
     _require_consistent(inputs, faces, library)
     parameters = inputs.identity_parameters()
@@ -84,16 +91,17 @@ def publish_bucket(
     publisher = Publisher(library.registry, library.folder, library.legacy_roots, say)
     gallery = Gallery(
         faces,
-        inputs.bucket,
+        lambda face_ids: rows_of_members(library, store_of, face_ids),
         embedder,
-        photo_loader(inputs.folder, faces, inputs.max_pixels),
-        export=inputs.export,
-        parameters=inputs.parameters_by_asset(),
+        {**inputs.folders, inputs.bucket: inputs.folder},
+        max_pixels=inputs.max_pixels,
+        terms=Terms("discovered", inputs.bucket, inputs.parameters_by_asset(), inputs.export),
         model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
         published=library.published_faces(own_names(library, inputs.bucket, retired=True)),
         say=say,
     )
     outcome = publisher.publish(request, gallery)
+    library.merge_top_manifest(f"run {inputs.run_id}", say)
     folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(inputs.bucket, folder_digest)
@@ -109,7 +117,7 @@ def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Lib
     for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters, "cluster table")):
         require_one_model(frame, inputs.pack.model_id, f"the {what} of {inputs.bucket}")
     ids = inputs.coverage["face_id"].to_list()
-    live = set(own_names(library, inputs.bucket, retired=False))
+    live = {*own_names(library, inputs.bucket, retired=False), *members_of_bucket(library, inputs.bucket).values()}
     referred = inputs.clusters.filter(pl.col("state").is_in(["member", "joining"]))["identity"].to_list()
     unknown = set(ids) - set(faces["face_id"])
     if ids != inputs.clusters["face_id"].to_list() or unknown or set(referred) - live:

@@ -12,20 +12,21 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from facesets_dagster.errors import LibraryCorrupt
-from facesets_dagster.export.folder import FacesetContent, write_faceset
+import polars as pl
+
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.commit import Commit, PublishedIdentity, commit
+from facesets_dagster.library.commit import BucketRecord, Commit, PublishedIdentity, commit
 from facesets_dagster.library.funnel import build_funnel
 from facesets_dagster.library.gallery import Gallery
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import STAGING, Move, settle
+from facesets_dagster.library.moves import Move, settle
 from facesets_dagster.library.numbering import faceset_name, next_number, read_manifest
 from facesets_dagster.library.publication import Outcome, Publication
 from facesets_dagster.library.registry import Registry
-from facesets_dagster.library.resolution import Group, Resolution, new_name, resolve
+from facesets_dagster.library.resolution import Resolution, new_name, resolve
 from facesets_dagster.library.signatures import faceset_signatures
+from facesets_dagster.library.staging import RunStamp, faces_in_place, place_of, stage, standing_terms
 
 Say = Callable[[str], None]
 
@@ -67,77 +68,99 @@ class Publisher:
         return [
             identity
             for identity in self._registry.identities()
-            if identity.live and identity.bucket == request.proposal.bucket
+            if identity.live and identity.bucket == request.proposal.bucket and not identity.is_era
         ]
 
     def _resolve(self, request: Publication, gallery: Gallery) -> Resolution:
+        elsewhere: dict[str, set[str]] = {}
+        rows = self._registry.memberships().filter(pl.col("bucket") != request.proposal.bucket)
+        for name, face_id in rows.select("name", "face_id").iter_rows():
+            elsewhere.setdefault(name, set()).add(face_id)
         return resolve(
-            request.proposal, self._registry.identities(), self._registry.members(), gallery.curated_centroid
+            request.proposal,
+            self._registry.identities(),
+            self._registry.members(),
+            elsewhere,
+            gallery.curated_centroid,
         )
 
     def _publish_locked(self, request: Publication, gallery: Gallery, resolution: Resolution) -> Outcome:
         outcome = Outcome(retired=[identity.name for identity in resolution.vanished])
         staging = uuid.uuid4().hex
-        created_at = datetime.now(UTC).isoformat(timespec="seconds")
-        folders = (self._dir, *self._legacy_roots)
-        number = next_number(self._registry.used_numbers(), folders)
+        stamp = RunStamp(request.run_id, request.model_id, request.code_version, now_in_seconds())
+        number = next_number(self._registry.used_numbers(), (self._dir, *self._legacy_roots))
         published: list[PublishedIdentity] = []
-        moves = [Move(staging, "retire", identity.name, None) for identity in resolution.vanished]
+        moves = [
+            Move(staging, "retire", place_of(identity.name, identity.kind), None) for identity in resolution.vanished
+        ]
         real_names: dict[str, str] = {}
         standing: set[str] = set()
         for group in resolution.groups:
-            content = gallery.content(group.members)
-            if group.identity is None:
+            identity = group.identity
+            content = gallery.content(group.members, standing_terms(self._dir, identity, gallery.terms))
+            if identity is None:
                 name, own_number = faceset_name(number), number
                 real_names[new_name(len(real_names) + 1)] = name
                 number += 1
             else:
-                name, own_number = group.identity.name, group.identity.number
-            if group.identity is not None and group.identity.live and not content.faces:
-                faces = read_manifest(self._dir / name).get("faces", [])
-                assert isinstance(faces, list)
-                standing |= {face["face_id"] for face in faces}
-            manifest_sha256 = self._stage(group, name, content, staging, request, created_at, outcome)
-            if manifest_sha256 is not None:
-                moves.append(Move(staging, "install", name, manifest_sha256))
-            published.append(PublishedIdentity(name, own_number, group, content, manifest_sha256))
+                name, own_number = identity.name, identity.number
+            if identity is not None and identity.live and not content.faces:
+                standing |= faces_in_place(self._dir, name, identity.kind)
+            move = stage(self._dir, staging, name, identity, content, stamp, outcome)
+            if move is not None:
+                moves.append(move)
+            published.append(
+                PublishedIdentity(name, own_number, group, content, move.manifest_sha256 if move else None)
+            )
         verdicts = _terminal_verdicts(request, gallery, resolution, published, real_names, standing)
+        verdicts.update(self._members_elsewhere(request))
+        bucket = request.proposal.bucket
         funnel = build_funnel(request.coverage, request.flags, verdicts)
-        commit(self._registry, Commit(request, published, resolution.vanished, funnel, moves, created_at))
+        record = BucketRecord(bucket, request.inputs_digest, request.identity_parameters, funnel)
+        commit(
+            self._registry,
+            Commit(stamp.run_id, stamp.model_id, published, resolution.vanished, moves, stamp.created_at, record),
+        )
         return outcome
 
-    def _stage(
-        self,
-        group: Group,
-        name: str,
-        content: FacesetContent,
-        staging: str,
-        request: Publication,
-        created_at: str,
-        outcome: Outcome,
-    ) -> str | None:
-        """Writes the faceset's folder unless the one in place holds the same; its manifest's sha256 if written."""
-        current = read_manifest(self._dir / name)
-        if group.identity is not None and not content.faces:
-            outcome.kept.append(name)  # Nothing is unpublished because it cannot be exported now.
-            return None
-        if group.identity is not None and current.get("content_digest") == content.digest():
-            outcome.kept.append(name)
-            return None
-        if group.identity is None and current:
-            raise LibraryCorrupt(f"{self._dir / name} exists although its number was never allocated. Move it away.")
-        changes = outcome.founded if group.identity is None else outcome.changed
-        if group.identity is not None and not group.identity.live:
-            changes = outcome.revived
-        changes.append(name)
-        return write_faceset(
-            self._dir / STAGING / staging / name,
-            name,
-            content,
-            run_id=request.run_id,
-            created_at=created_at,
-            code_version=request.code_version,
-        )
+    def _members_elsewhere(self, request: Publication) -> dict[str, Verdict]:
+        """Faces of this bucket that are members of identities of others end as their facesets say."""
+        own = {identity.name for identity in self._own_live(request)}
+        others = {
+            identity.name: identity
+            for identity in self._registry.identities()
+            if identity.live and not identity.is_era and identity.name not in own
+        }
+        found: dict[str, Verdict] = {}
+        facesets: dict[str, dict[str, Verdict]] = {}
+        nearest = dict(request.coverage.select("face_id", "nearest_distance").iter_rows())
+        rows = self._registry.memberships(bucket=request.proposal.bucket)
+        for name, face_id in rows.select("name", "face_id").iter_rows():
+            if name not in others or face_id not in nearest:
+                continue
+            if name not in facesets:
+                facesets[name] = verdicts_in_place(self._dir / place_of(name, others[name].kind), name)
+            limit = float(str(request.identity_parameters.get("cover_distance")))
+            waiting = Verdict("covered", nearest[face_id], limit, name)  # an adopted legacy faceset
+            found[face_id] = facesets[name].get(face_id, waiting)
+        return found
+
+
+def now_in_seconds() -> str:
+    """UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def verdicts_in_place(folder: Path, name: str) -> dict[str, Verdict]:
+    """face_id -> terminal verdict of the members of a faceset, by its manifest."""
+    manifest = read_manifest(folder)
+    faces, excluded = manifest.get("faces", []), manifest.get("excluded", [])
+    assert isinstance(faces, list)
+    assert isinstance(excluded, list)
+    found = {face["face_id"]: Verdict("exported", None, None, name) for face in faces}
+    for entry in excluded:
+        found[entry["face_id"]] = Verdict(entry["state"], entry["value"], entry["threshold"], name)
+    return found
 
 
 def _terminal_verdicts(

@@ -6,7 +6,9 @@ Reading needs no lock.
 
 import json
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from filelock import FileLock
 from sqlalchemy.dialects import postgresql, sqlite
 
 from facesets_dagster.errors import LibraryCorrupt, LibraryError
+from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library import tables as t
 
@@ -37,6 +40,18 @@ DECISION_SCHEMA = pl.Schema(
 
 _MAKING_TABLES = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
+
+
+MEMBERSHIP_SCHEMA = pl.Schema({"name": pl.String, "bucket": pl.String, "face_id": pl.String, "joined_by": pl.String})
+"""Who is a member of what: identity, bucket of the face, the face, how it joined."""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A faceset of a legacy library that is live here."""
+
+    root: Path
+    entry: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,29 @@ class Registry:
                 found.setdefault(name, {})[face_id] = joined_by
         return found
 
+    def memberships(self, *, bucket: str | None = None, face_ids: AbstractSet[str] | None = None) -> pl.DataFrame:
+        """Rows of `MEMBERSHIP_SCHEMA`, of one bucket or of these faces, by name, bucket and face_id."""
+        columns = [t.members.c[name] for name in MEMBERSHIP_SCHEMA.names()]
+        query = sa.select(*columns).order_by(*columns[:3])
+        if bucket is not None:
+            query = query.where(t.members.c.bucket == bucket)
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        found = pl.DataFrame(rows, schema=MEMBERSHIP_SCHEMA, orient="row")
+        return found if face_ids is None else found.filter(pl.col("face_id").is_in(list(face_ids)))
+
+    def anchors(self) -> dict[str, Anchor]:
+        """Era name -> what it was seeded with."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(t.eras).order_by(t.eras.c.name)).mappings().all()
+        return {row["name"]: _anchor(row) for row in rows}
+
+    def adopted(self) -> dict[str, Adopted]:
+        """Name -> where a faceset of a legacy library lies, and its entry there."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(t.adopted).order_by(t.adopted.c.name)).mappings().all()
+        return {row["name"]: Adopted(Path(row["root"]), json.loads(row["entry"])) for row in rows}
+
     def bucket_run(self, bucket: str) -> BucketRun | None:
         """The last run that published the bucket; None for a new bucket."""
         with self.engine.connect() as connection:
@@ -127,6 +165,13 @@ class Registry:
             rows = [tuple(row) for row in connection.execute(query)]
         return pl.DataFrame(rows, schema=DECISION_SCHEMA, orient="row")
 
+    def exported(self) -> list[tuple[str, str, str]]:
+        """(bucket, identity, face_id) of every face that is exported."""
+        columns = (t.decisions.c.bucket, t.decisions.c.identity, t.decisions.c.face_id)
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(*columns).where(t.decisions.c.state == "exported"))
+            return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
+
     def tombstones(self) -> list[Tombstone]:
         """All tombstones, by number and name."""
         query = sa.select(t.tombstones).order_by(t.tombstones.c.number, t.tombstones.c.name)
@@ -142,6 +187,12 @@ class Registry:
         """Digest that the faceset's manifest must have."""
         with self.engine.connect() as connection:
             return connection.scalar(sa.select(t.identities.c.manifest_sha256).where(t.identities.c.name == name))
+
+    def manifest_digests(self) -> dict[str, str | None]:
+        """Identity name -> digest that the faceset's manifest must have."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(t.identities.c.name, t.identities.c.manifest_sha256))
+            return {row.name: row.manifest_sha256 for row in rows}
 
     def owes_moves(self) -> bool:
         """True if a publication was interrupted after its commit."""
@@ -201,6 +252,15 @@ def _identity(row: sa.RowMapping) -> Identity:
     return Identity(
         **{key: row[key] for key in row if key not in ("centroid", "manifest_sha256", "run_id")},
         centroid=None if blob is None else np.frombuffer(blob, np.float32),
+    )
+
+
+def _anchor(row: sa.RowMapping) -> Anchor:
+    return Anchor(
+        centroid=np.frombuffer(row["centroid"], np.float32),
+        year=row["year"],
+        first_year=row["first_year"],
+        last_year=row["last_year"],
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, nearest
 from facesets_dagster.identities.identity import Identity
@@ -78,19 +79,29 @@ def resolve(
     proposal: Proposal,
     identities: Sequence[Identity],
     members: Mapping[str, Mapping[str, str]],
+    elsewhere: Mapping[str, AbstractSet[str]],
     build: Build,
 ) -> Resolution:
-    """Matches clusters to the bucket's own identities, then to everybody's, and founds what is left."""
+    """Matches clusters to the bucket's own identities, then to everybody's, and founds what is left.
+
+    `members`: identity -> face_id -> how it joined; `elsewhere`: identity -> its members from other buckets, which this
+    bucket's parameters do not move.
+    """
     result = Resolution()
-    own = {identity.number: identity for identity in identities if identity.bucket == proposal.bucket}
-    matched = _matches(proposal, own, members)
-    _keep_own(proposal, own, members, matched, result)
+    own = {
+        identity.number: identity
+        for identity in identities
+        if identity.bucket == proposal.bucket and not identity.is_era
+    }
+    matched = _matches(proposal, own, members, elsewhere)
+    _keep_own(proposal, own, members, elsewhere, matched, result)
+    family_of = {identity.name: identity.family for identity in identities}
     kept = {group.identity.name for group in result.groups if group.identity}
     live = {
         identity.name: identity.centroid
         for identity in identities
-        if identity.live
-        and identity.centroid is not None
+        if identity.centroid is not None
+        and stands_for_somebody(identity)
         and (identity.bucket != proposal.bucket or identity.name in kept)
     }
     for group in result.groups:
@@ -99,15 +110,21 @@ def resolve(
         if curated is not None:
             live[group.identity.name] = curated
     for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
-        _found_or_cover(proposal, proposal.clusters[label], live, build, result)
+        _found_or_cover(proposal, proposal.clusters[label], live, family_of, build, result)
     return result
 
 
 def _matches(
-    proposal: Proposal, own: Mapping[int, Identity], members: Mapping[str, Mapping[str, str]]
+    proposal: Proposal,
+    own: Mapping[int, Identity],
+    members: Mapping[str, Mapping[str, str]],
+    elsewhere: Mapping[str, AbstractSet[str]],
 ) -> dict[int, Identity]:
     """Cluster label -> own identity found again. A retired one comes back only with `min_faces` contents."""
-    previous = {number: set(members.get(identity.name, {})) for number, identity in own.items()}
+    previous = {
+        number: set(members.get(identity.name, {})) - elsewhere.get(identity.name, set())
+        for number, identity in own.items()
+    }
     live = {number: faces for number, faces in previous.items() if own[number].live}
     matched = match_by_overlap(proposal.clusters, live)
     free = {
@@ -124,6 +141,7 @@ def _keep_own(
     proposal: Proposal,
     own: Mapping[int, Identity],
     members: Mapping[str, Mapping[str, str]],
+    elsewhere: Mapping[str, AbstractSet[str]],
     matched: Mapping[int, Identity],
     result: Resolution,
 ) -> None:
@@ -136,11 +154,11 @@ def _keep_own(
         label = label_of.get(identity.name)
         if label is None and not identity.live:
             continue
-        if label is None and proposal.mode == "rebuild":
+        before, others = members.get(identity.name, {}), elsewhere.get(identity.name, set())
+        if label is None and proposal.mode == "rebuild" and not others:
             result.vanished.append(identity)
             continue
-        before = members.get(identity.name, {})
-        grown = dict(before) if proposal.mode == "grow" else {}
+        grown = {face: how for face, how in before.items() if proposal.mode == "grow" or face in others}
         newcomers = [*joining.get(identity.name, []), *(proposal.clusters[label] if label is not None else ())]
         for face_id in newcomers:
             grown.setdefault(face_id, before.get(face_id, "grown"))
@@ -151,6 +169,7 @@ def _found_or_cover(
     proposal: Proposal,
     faces: AbstractSet[str],
     live: dict[str, NDArray[np.float32]],
+    family_of: Mapping[str, str],
     build: Build,
     result: Resolution,
 ) -> None:
@@ -164,7 +183,9 @@ def _found_or_cover(
     names = sorted(live)
     index, distance = nearest(middle[None], np.array([live[name] for name in names]).reshape(len(names), len(middle)))
     if index[0] >= 0 and distance[0] <= proposal.rematch_distance:
-        covered = Verdict("covered", float(distance[0]), proposal.rematch_distance, names[index[0]])
+        covered = Verdict(
+            "covered", float(distance[0]), proposal.rematch_distance, family_of.get(names[index[0]], names[index[0]])
+        )
         result.overrides.update(dict.fromkeys(faces, covered))
         return
     group = Group(dict.fromkeys(ordered, "founded"), None)

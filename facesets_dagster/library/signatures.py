@@ -10,12 +10,13 @@ from pathlib import Path
 
 
 def faceset_signatures(library_dir: Path) -> dict[str, str]:
-    """Name -> signature of every live faceset folder."""
+    """Name -> signature of every live faceset folder, thin eras included."""
     if not library_dir.is_dir():
         return {}
+    folders = [*library_dir.iterdir(), *(library_dir / "_thin").glob("*")]
     return {
         folder.name: _signature(folder)
-        for folder in sorted(library_dir.iterdir())
+        for folder in sorted(folders)
         if folder.is_dir() and not folder.name.startswith((".", "_"))
     }
 

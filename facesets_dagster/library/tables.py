@@ -95,6 +95,26 @@ decisions = sa.Table(
     sa.Column("truncated", sa.Boolean, nullable=False),
 )
 
+# What an era was seeded with, frozen: later photos are judged by it.
+eras = sa.Table(
+    "eras",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("year", sa.Float, nullable=False),
+    sa.Column("first_year", sa.Integer, nullable=False),
+    sa.Column("last_year", sa.Integer, nullable=False),
+    sa.Column("centroid", sa.LargeBinary, nullable=False),
+)
+
+# Facesets of a legacy library that are live here under their own name; `entry` is theirs in its manifest, JSON.
+adopted = sa.Table(
+    "adopted",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("root", sa.String, nullable=False),
+    sa.Column("entry", sa.String, nullable=False),
+)
+
 # Moves of folders that a committed publication still owes to the disk; empty when the library is at rest.
 pending_moves = sa.Table(
     "pending_moves",

@@ -17,11 +17,14 @@ _LISTS = ("facesets", "thin_eras", "tombstones")
 
 
 def merge_manifest(
-    library_dir: Path, facesets: Iterable[Mapping[str, object]], tombstones: Iterable[Mapping[str, object]]
+    library_dir: Path,
+    facesets: Iterable[Mapping[str, object]],
+    thin_eras: Iterable[Mapping[str, object]],
+    tombstones: Iterable[Mapping[str, object]],
 ) -> bool:
     """Merges entries into `manifest.json` by name; True if the file changed.
 
-    `facesets` and `tombstones` are complete: an entry of a name with a tombstone leaves the facesets, a tombstone of
+    The lists are complete: an entry of a name with a tombstone leaves the facesets, a tombstone of
     a name that lives again leaves the tombstones.
     """
     path = library_dir / "manifest.json"
@@ -29,17 +32,30 @@ def merge_manifest(
     old = read_manifest(library_dir)
     raw = {key: _raw_entries(old_text, old, key) for key in _LISTS}
     live = {str(entry["name"]): entry for entry in facesets}
+    thin = {str(entry["name"]): entry for entry in thin_eras}
     dead = {str(entry["name"]): entry for entry in tombstones}
     merged = {
-        "facesets": _merged(raw["facesets"], live, drop=set(dead)),
-        "thin_eras": _merged(raw["thin_eras"], {}, drop=set()),
-        "tombstones": _merged(raw["tombstones"], dead, drop=set(live)),
+        "facesets": _merged(raw["facesets"], live, drop={*dead, *thin}),
+        "thin_eras": _merged(raw["thin_eras"], thin, drop={*dead, *live}),
+        "tombstones": _merged(raw["tombstones"], dead, drop={*live, *thin}),
     }
     text = _render(old, merged)
     if text == old_text:
         return False
     write_text(path, text)
     return True
+
+
+def entries_by_name(library_dir: Path) -> dict[str, dict[str, object]]:
+    """Name -> entry of every faceset and thin era that `manifest.json` lists; raises `LibraryCorrupt`."""
+    manifest = read_manifest(library_dir)
+    found: dict[str, dict[str, object]] = {}
+    for key in ("facesets", "thin_eras"):
+        entries = manifest.get(key, [])
+        if not isinstance(entries, list):
+            raise LibraryCorrupt(f"`{key}` in {library_dir / 'manifest.json'} is not a list. Mend the file.")
+        found.update({str(entry.get("name")): entry for entry in entries if isinstance(entry, dict)})
+    return found
 
 
 def _raw_entries(text: str, manifest: Mapping[str, object], key: str) -> list[tuple[dict[str, object], str]]:

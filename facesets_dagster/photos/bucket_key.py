@@ -14,6 +14,21 @@ from urllib.parse import unquote_to_bytes
 
 from facesets_dagster.errors import BucketError
 
+HAND_SORTED = "@hand_sorted"
+"""Stands for a bucket where faces come from the hand-sorted folders; no folder name gives this key."""
+REFINED = "@refined"
+"""The same for identities made of the whole library at once."""
+LIBRARY = "@library"
+"""The same for reports on the whole library."""
+LEGACY = "@legacy"
+"""The same for identities adopted from a legacy library."""
+_TITLES = {
+    HAND_SORTED: "hand-sorted folders",
+    REFINED: "the refined library",
+    LIBRARY: "the whole library",
+    LEGACY: "a legacy library",
+}
+
 _PLAIN = re.compile(r"[\w\- ]")
 _MAX_FILE_NAME_BYTES = 255
 
@@ -39,6 +54,11 @@ def folder_name(key: str) -> str:
             "`facesets run` make keys from the folders under the buckets root."
         )
     return name
+
+
+def bucket_title(key: str) -> str:
+    """What people read: the folder name of a bucket's key, or words for what is no bucket."""
+    return _TITLES.get(key) or folder_name(key)
 
 
 def _is_plain(name: str, index: int) -> bool:

@@ -121,6 +121,16 @@ def find_buckets(roots: tuple[Path, ...]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def hand_sorted_folder(root: Path) -> Path:
+    """The root of the hand-sorted folders. Raises `BucketError` if it is not there."""
+    if not root.is_dir():
+        raise BucketError(
+            f"The root of the hand-sorted folders, {root}, is not a folder. Mount it, or change FACESETS_HAND_SORTED. "
+            "Nothing was changed: an absent folder is never taken for an empty one."
+        )
+    return root
+
+
 def bucket_folder(key: str, roots: tuple[Path, ...]) -> Path:
     """The folder of a bucket. Raises `BucketError` if the key is not valid or no root holds it."""
     name = folder_name(key)

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from facesets_dagster.errors import BucketError
-from facesets_dagster.photos.bucket_key import folder_name
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.page import template
 from facesets_dagster.storage import write_text
 
@@ -26,12 +26,14 @@ class RunLine:
     faces: int | None = None
     exported: int | None = None
     error: str | None = None
+    system: str | None = None
+    """Asset whose page this is; None for the report of the main chain."""
 
 
 def add_run(reports_dir: Path, line: RunLine) -> None:
     """Appends the line and makes the index anew; a run that stands there already with the same end is left alone."""
-    known = {(run["run_id"], run.get("error") is None) for run in _lines(reports_dir)}
-    if (line.run_id, line.error is None) in known:
+    known = {(run["run_id"], run.get("system"), run.get("error") is None) for run in _lines(reports_dir)}
+    if (line.run_id, line.system, line.error is None) in known:
         return
     reports_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(reports_dir / "runs.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -47,9 +49,10 @@ def write_index(reports_dir: Path) -> Path:
     runs = []
     lines = _lines(reports_dir)
     for run in lines[::-1][:MAX_SHOWN]:
-        page = reports_dir / run["bucket"] / f"{run['run_id']}.html"
-        link = f"{quote(run['bucket'])}/{run['run_id']}.html" if page.exists() else None
-        runs.append({"error": None, **run, "name": _name(run["bucket"]), "link": link})
+        system = run.get("system")
+        page = f"{run['run_id']}.{system}.html" if system else f"{run['run_id']}.html"
+        link = f"{quote(run['bucket'])}/{page}" if (reports_dir / run["bucket"] / page).exists() else None
+        runs.append({"error": None, **run, "name": _name(run["bucket"]), "system": system, "link": link})
     path = reports_dir / "index.html"
     write_text(path, template("index.html").render(title="Runs", runs=runs, total=len(lines)))
     return path
@@ -58,7 +61,7 @@ def write_index(reports_dir: Path) -> Path:
 def _name(bucket: str) -> str:
     """A run can fail because its key is not valid."""
     try:
-        return folder_name(bucket)
+        return bucket_title(bucket)
     except BucketError:
         return bucket
 

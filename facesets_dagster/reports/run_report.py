@@ -93,7 +93,7 @@ def gather(
     shown = missing.filter(pl.int_range(pl.len()).over("state") < MAX_REASON_FACES)
     wanted = pl.concat([shown, missing.head(MAX_EXPLAINED)]).unique("face_id")
     rows = tables.faces.filter(pl.col("face_id").is_in(wanted["face_id"].implode()))
-    pictures = of_faces(rows, photo_loader(inputs.folder, tables.faces, inputs.max_pixels), cache_dir)
+    pictures = of_faces(rows, photo_loader({inputs.bucket: inputs.folder}, tables.faces, inputs.max_pixels), cache_dir)
     explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
     ambiguous = decisions.filter(pl.col("ambiguous_with").is_not_null())
     covered = decisions.filter(pl.col("state") == "covered").group_by("identity")

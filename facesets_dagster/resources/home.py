@@ -1,14 +1,23 @@
 """The home as a resource: where buckets, caches, the library and reports are."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
+from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.registry import Registry
-from facesets_dagster.photos.listing import BucketListing, bucket_folder, find_buckets, list_bucket
+from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.photos.listing import (
+    BucketListing,
+    bucket_folder,
+    find_buckets,
+    hand_sorted_folder,
+    list_bucket,
+)
 from facesets_dagster.resources.run_process import note_process
 from facesets_dagster.settings import Settings
 
@@ -22,6 +31,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     reports_dir: str = Field(description="Write-ups of runs.")
     database_url: str = Field(description="SQLAlchemy URL of the registry.")
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
+    hand_sorted_root: str | None = Field(default=None, description="Folders named by people; read-only.")
     pictures_in_ui: bool = Field(
         default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
     )
@@ -41,6 +51,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             reports_dir=str(settings.reports_dir),
             database_url=settings.database_url,
             legacy_roots=[str(root) for root in settings.legacy_roots],
+            hand_sorted_root=str(settings.hand_sorted_root) if settings.hand_sorted_root else None,
             pictures_in_ui=settings.pictures_in_ui,
         )
 
@@ -54,12 +65,27 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The cached tables of a bucket and model."""
         return FaceStore(Path(self.cache_dir), bucket, model_id, dim)
 
+    def store_of(self, pack: ModelPack) -> Callable[[str], FaceStore]:
+        """Bucket -> its cached tables for this model."""
+        return lambda bucket: self.face_store(bucket, pack.model_id, pack.dim)
+
+    def folders(self) -> dict[str, Path]:
+        """Where photos lie: all buckets, and the hand-sorted folders if there are any."""
+        sorted_by_hand = {HAND_SORTED: Path(self.hand_sorted_root)} if self.hand_sorted_root else {}
+        return {**self.buckets(), **sorted_by_hand}
+
+    def reports(self) -> Path:
+        """Where write-ups go."""
+        return Path(self.reports_dir)
+
     def listing(self, bucket: str, ignore: tuple[str, ...] = ()) -> BucketListing:
         """What lies in a bucket now."""
         return list_bucket(self.bucket_folder(bucket), ignore)
 
     def bucket_folder(self, bucket: str) -> Path:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
+        if bucket == HAND_SORTED and self.hand_sorted_root:
+            return hand_sorted_folder(Path(self.hand_sorted_root))
         return bucket_folder(bucket, tuple(Path(root) for root in self.bucket_roots))
 
     def buckets(self) -> dict[str, Path]:

@@ -52,7 +52,7 @@ def builder(proposal: Proposal) -> object:
 
 
 def outcome(proposal: Proposal, identities: list[Identity], members: dict[str, dict[str, str]] | None = None):
-    return resolve(proposal, identities, members or {}, builder(proposal))  # type: ignore[arg-type]
+    return resolve(proposal, identities, members or {}, {}, builder(proposal))  # type: ignore[arg-type]
 
 
 def test_new_people_are_founded_by_size_then_by_smallest_face_id() -> None:

@@ -1,0 +1,158 @@
+"""Known people of a bucket: their faces join the face sets that exist."""
+
+import dagster as dg
+import polars as pl
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from facesets_dagster import __version__
+from facesets_dagster.assets.existing_centroids import existing_centroids
+from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.links import link, markdown_link
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
+from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.library.extend_bucket import (
+    EXTENSION_COLUMNS,
+    EXTENSION_SCHEMA,
+    ExtendInputs,
+    ExtendResult,
+    extend_bucket,
+)
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.reports.system_page import Section, write_system_page
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+
+
+class ExtendedFacesetsConfig(dg.Config):
+    """Which covered faces join."""
+
+    route_distance: float | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description=(
+            "Covered faces up to this cosine distance join the identity that covers them; farther ones stay covered. "
+            "null = the pack's cover distance (ArcFace packs 0.45)."
+        ),
+    )
+    max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
+
+
+@dg.asset(
+    partitions_def=SOURCE_BUCKET,
+    deps=[existing_centroids],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"png", "sqlite"},
+    code_version=CODE_VERSION,
+    pool="library",
+    io_manager_key="tables",
+    dagster_type=dg.PythonObjectDagsterType(pl.DataFrame, name="ExtensionTable"),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "others_untouched",
+            asset="extended_facesets",
+            blocking=True,
+            description="No faceset that the run did not name differs by one byte.",
+        ),
+        dg.AssetCheckSpec(
+            "nobody_moved",
+            asset="extended_facesets",
+            blocking=True,
+            description="Every face that was a member before still is one of the same identity.",
+        ),
+    ],
+)
+@teaching
+def extended_facesets(
+    context: AssetExecutionContext,
+    config: ExtendedFacesetsConfig,
+    osrc_uncovered: pl.DataFrame,
+    home: HomeResource,
+    embedder: EmbedderResource,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Faces of a bucket that existing identities cover, added to them: membership grows, exports are ranked anew.
+
+    A face joins the identity that covers it (the parent, where an era is nearest), of any kind, within
+    `route_distance`. Members stay members. Curation and rank run again over all members of the identities concerned,
+    with the numbers that they were exported with. Comes before discovery; without it covered faces wait.
+    """
+    story, bucket, pack, library = Story(context), context.partition_key, embedder.pack(), home.library()
+    require_one_model(osrc_uncovered, pack.model_id, f"the coverage of {bucket}")
+    thresholds = embedder.thresholds()
+    before = library.registry.memberships()
+    inputs = ExtendInputs(
+        bucket=bucket,
+        coverage=osrc_uncovered,
+        route_distance=thresholds.cover_distance if config.route_distance is None else config.route_distance,
+        export=SwapReadyFacesetsConfig().resolved(thresholds),
+        pack=pack,
+        folders=home.folders(),
+        max_pixels=config.max_pixels,
+        run_id=context.run.run_id,
+        code_version=f"{__version__}/{CODE_VERSION}",
+    )
+    result = extend_bucket(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
+    joined = int(result.table["joined"].sum())
+    story.tell(f"{bucket}: {joined} faces joined {len(result.table)} identities")
+    page = write_system_page(
+        home.reports(),
+        bucket,
+        context.run.run_id,
+        "extended_facesets",
+        "Known people who got more faces",
+        [_section(result, inputs)],
+        changes=f"{joined} faces joined {len(result.table)} facesets" if joined else "",
+    )
+    lost = before.join(library.registry.memberships(), on=["name", "bucket", "face_id"], how="anti")
+    return dg.MaterializeResult(
+        value=result.table,
+        data_version=frame_version(result.table.drop("run_id")),
+        metadata={
+            "dagster/row_count": len(result.table),
+            "dagster/column_schema": table_columns(result.table, EXTENSION_COLUMNS),
+            "joined": joined,
+            "extended": result.outcome.changed + result.outcome.founded,
+            "route_distance": inputs.route_distance,
+            "facesets": dg.MetadataValue.md(_table(result.table)),
+            "report": link("what changed per faceset", "reports", bucket, page.name),
+            "seconds": story.seconds(),
+            **embedder.describe(),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="others_untouched",
+                passed=not result.outcome.touched_undeclared,
+                metadata={"touched": result.outcome.touched_undeclared},
+            ),
+            dg.AssetCheckResult(
+                check_name="nobody_moved", passed=lost.is_empty(), metadata={"lost": lost["face_id"].to_list()[:100]}
+            ),
+        ],
+    )
+
+
+def _table(table: pl.DataFrame) -> str:
+    if table.is_empty():
+        return "No face of this bucket waits to join an identity that exists."
+    rows = [
+        f"| {markdown_link(row['identity'], 'library', row['identity'])} | {row['label'] or ''} | {row['joined']} "
+        f"| {row['exported_before']} | {row['exported']} |"
+        for row in table.head(200).iter_rows(named=True)
+    ]
+    head = ["| faceset | person | joined | exported before | exported now |", "| --- | --- | ---: | ---: | ---: |"]
+    return "\n".join([*head, *rows])
+
+
+def _section(result: ExtendResult, inputs: ExtendInputs) -> Section:
+    names = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"]
+    return Section(
+        "What changed per faceset",
+        f"Covered faces within {inputs.route_distance} joined the identity that covers them.",
+        names,
+        [[row[name] for name in names] for row in result.table.iter_rows(named=True)],
+    )

@@ -1,0 +1,244 @@
+"""People asserted by hand: every folder named by a person is one identity."""
+
+import dagster as dg
+import polars as pl
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from facesets_dagster import __version__
+from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.links import link, markdown_link
+from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets.story import Story
+from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.assets.versions import text_version
+from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.faces.scan import scan_bucket
+from facesets_dagster.library.centroids import centroid_table
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.publish_people import PeopleInputs, PeopleResult, publish_people
+from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.progress import ProgressResource
+
+
+class HandSortedFacesetsConfig(dg.Config):
+    """How a folder's person is told from the other people in its photos."""
+
+    first_distance: float | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description="First pass: cosine distance to the majority's centroid. null = the pack's number (0.55).",
+    )
+    second_distance: float | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description="Second pass: faces within this distance of the first pass's centroid are members. null = 0.45.",
+    )
+    max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
+    retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"png", "sqlite"},
+    code_version=CODE_VERSION,
+    pool="library",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "folders_agree", asset="hand_sorted_facesets", description="In every folder most photos show one person."
+        ),
+        dg.AssetCheckSpec(
+            "known_once",
+            asset="hand_sorted_facesets",
+            description="No hand-sorted person is also another identity of the library, by the pack's cover distance.",
+        ),
+        dg.AssetCheckSpec(
+            "others_untouched",
+            asset="hand_sorted_facesets",
+            blocking=True,
+            description="No faceset that the run did not name differs by one byte.",
+        ),
+    ],
+)
+@teaching
+def hand_sorted_facesets(
+    context: AssetExecutionContext,
+    config: HandSortedFacesetsConfig,
+    home: HomeResource,
+    embedder: EmbedderResource,
+    progress: ProgressResource,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """One identity for each folder of `FACESETS_HAND_SORTED`, with the folder's name as the person's.
+
+    The photos are read like a bucket's. In each folder the person whom most photos show is taken, by a centroid in two
+    passes (0.55, then 0.45); other people in those photos are not. A folder without a majority is reported, not
+    guessed. Without that setting the asset does nothing.
+    """
+    story, pack, library = Story(context), embedder.pack(), home.library()
+    if not home.hand_sorted_root:
+        return _nothing("FACESETS_HAND_SORTED is not set: there are no hand-sorted folders.")
+    listing = home.listing(HAND_SORTED)
+    store_of = home.store_of(pack)
+    with progress.photos(context.log.info, HAND_SORTED) as report:
+        scan_bucket(
+            listing,
+            HAND_SORTED,
+            store_of(HAND_SORTED),
+            embedder.embedder,
+            dim=pack.dim,
+            workers=embedder.worker_count(),
+            max_pixels=config.max_pixels,
+            retry_failed=config.retry_failed,
+            report=report,
+        )
+    story.tell(f"{len(listing.files)} photos of hand-sorted folders read")
+    inputs = _inputs(config, home, embedder.thresholds(), context.run.run_id, embedder)
+    result = publish_people(inputs, library, store_of, embedder.embedder, say=context.log.info)
+    story.tell(f"{len(result.names)} people from {len(result.people.people)} folders")
+    table = _rows(result, library)
+    twice = _known_twice(library, embedder)
+    page = write_system_page(
+        home.reports(),
+        HAND_SORTED,
+        context.run.run_id,
+        "hand_sorted_facesets",
+        "People sorted by hand",
+        _sections(result, library, table),
+        changes=", ".join(f"{name} for {folder}" for folder, name in list(result.names.items())[:5])
+        if result.update.outcome.founded
+        else "",
+    )
+    undecided = [person.folder for person in result.people.people if person.centroid is None]
+    return dg.MaterializeResult(
+        data_version=text_version(repr(sorted(library.registry.members(sorted(result.names.values())).items()))),
+        metadata={
+            "dagster/row_count": len(result.names),
+            "people": dg.MetadataValue.md(_markdown(table)),
+            "folders": len(result.people.people),
+            "folders_without_majority": undecided,
+            "photos_beside_the_folders": result.loose[:100],
+            "founded": result.update.outcome.founded,
+            "changed": result.update.outcome.changed,
+            "report": link("the report of this run", "reports", HAND_SORTED, page.name),
+            "seconds": story.seconds(),
+            "parameters": inputs.parameters()["hand_sorted_facesets"],
+            **embedder.describe(),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="folders_agree",
+                passed=not undecided,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"folders": undecided, "what_to_do": "Sort those photos anew: most must show the one person."},
+            ),
+            dg.AssetCheckResult(
+                check_name="known_once",
+                passed=not twice,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"pairs": twice},
+            ),
+            dg.AssetCheckResult(
+                check_name="others_untouched",
+                passed=not result.update.outcome.touched_undeclared,
+                metadata={"touched": result.update.outcome.touched_undeclared},
+            ),
+        ],
+    )
+
+
+def _nothing(why: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    return dg.MaterializeResult(
+        data_version=text_version(why),
+        metadata={"dagster/row_count": 0, "note": why},
+        check_results=[
+            dg.AssetCheckResult(check_name=name, passed=True)
+            for name in ("folders_agree", "known_once", "others_untouched")
+        ],
+    )
+
+
+def _inputs(
+    config: HandSortedFacesetsConfig,
+    home: HomeResource,
+    thresholds: PackThresholds,
+    run_id: str,
+    embedder: EmbedderResource,
+) -> PeopleInputs:
+    return PeopleInputs(
+        first_distance=thresholds.outlier_distance if config.first_distance is None else config.first_distance,
+        second_distance=thresholds.cover_distance if config.second_distance is None else config.second_distance,
+        export=SwapReadyFacesetsConfig().resolved(thresholds),
+        pack=embedder.pack(),
+        folders=home.folders(),
+        max_pixels=config.max_pixels,
+        run_id=run_id,
+        code_version=f"{__version__}/{CODE_VERSION}",
+    )
+
+
+def _known_twice(library: Library, embedder: EmbedderResource) -> list[str]:
+    """Pairs of identities, one of them hand-sorted, that look like one person."""
+    _, check = centroid_table(library, embedder.pack(), embedder.thresholds().cover_distance)
+    ours = {identity.name for identity in library.registry.identities() if identity.kind == "hand_sorted"}
+    return [pair for pair in check.close_pairs if any(name in pair for name in ours)][:100]
+
+
+def _rows(result: PeopleResult, library: Library) -> list[list[object]]:
+    """Folder, faceset, photos, faces, members from the folder, share of the majority, all members, exported."""
+    rows: list[list[object]] = []
+    members = library.registry.members(list(result.names.values()))
+    exported = library.registry.decisions(HAND_SORTED).filter(pl.col("state") == "exported")
+    counts = dict(exported.group_by("identity").len().iter_rows())
+    for person in result.people.people:
+        name = result.names.get(person.folder)
+        taken = len(result.people.members.get(person.folder, []))
+        share = round(person.share, 3)
+        more = [len(members.get(name, {})), counts.get(name, 0)] if name else [None, None]
+        rows.append([person.folder, name, person.photos, person.faces, taken, share, *more])
+    return rows
+
+
+_COLUMNS = ("folder", "faceset", "photos", "faces", "the person's", "share of photos", "members", "exported")
+
+
+def _markdown(rows: list[list[object]]) -> str:
+    if not rows:
+        return "There is no folder with photos."
+    lines = []
+    for folder, name, *numbers in rows[:500]:
+        faceset = markdown_link(str(name), "library", str(name)) if name else "none"
+        cells = [str(folder).replace("|", "/"), faceset, *("" if cell is None else str(cell) for cell in numbers)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([f"| {' | '.join(_COLUMNS)} |", "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", *lines])
+
+
+def _sections(result: PeopleResult, library: Library, rows: list[list[object]]) -> list[Section]:
+    undecided = [
+        [person.folder, person.photos, person.faces, round(person.share, 3)]
+        for person in result.people.people
+        if person.centroid is None
+    ]
+    pictures = [row_of_faceset(library.folder / name, f"{name} · {folder}") for folder, name in result.names.items()]
+    return [
+        Section("People", "Each folder asserts the person whom most of its photos show.", _COLUMNS, rows, pictures),
+        Section(
+            "Folders that were not taken",
+            "No person is in more than half of the photos. Sort them anew; nothing was guessed."
+            if undecided
+            else "Every folder agrees about its person.",
+            ("folder", "photos", "faces", "largest share"),
+            undecided,
+        ),
+        Section(
+            "Photos beside the folders",
+            f"{len(result.loose)} photos lie in no folder and assert nobody.",
+            ("photo",),
+            [[path] for path in result.loose],
+        ),
+    ]

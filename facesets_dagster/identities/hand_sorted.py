@@ -1,0 +1,96 @@
+"""People asserted by folders: whose face is it that a folder named by a person is about?
+
+Two passes, as the legacy `build_folders`: the folder's majority gives a first centroid, the faces within
+`first_distance` of it a second one, the faces within `second_distance` of that are the person. Everybody else in those
+photos is not taken. A folder without a majority is reported, not guessed.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.clustering import average_linkage
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a folder came to."""
+
+    folder: str
+    photos: int
+    """Contents in the folder that show a face."""
+    faces: int
+    share: float
+    """Of the photos that show the person whom most of them show, 0..1."""
+    centroid: NDArray[np.float32] | None
+    """(dim,), unit length; None without a majority."""
+
+
+@dataclass(frozen=True)
+class HandSorted:
+    """All folders, and where every face of them ends before curation."""
+
+    people: list[Person]
+    members: dict[str, list[str]]
+    """Folder -> face_ids, for folders with a majority."""
+    verdicts: dict[str, Verdict]
+    """face_id -> why it is nobody's member here."""
+    nearest: dict[str, tuple[str, float]]
+    """face_id -> nearest folder that it lies in, and the distance."""
+
+
+def assert_people(
+    faces: pl.DataFrame, folders: Mapping[str, AbstractSet[str]], *, first_distance: float, second_distance: float
+) -> HandSorted:
+    """Assigns faces (rows of the face table) to folders (name -> content digests; a content may lie in several).
+
+    A face that two folders claim goes to the nearer one. Distances are cosine distances 0..2.
+    """
+    faces = faces.sort("face_id")
+    ids, photos = faces["face_id"].to_list(), faces["sha256"].to_list()
+    unit = normalised(faces["embedding"].to_numpy()) if len(faces) else np.zeros((0, 1), np.float32)
+    result = HandSorted([], {}, {}, {})
+    shares: dict[str, float] = {}
+    for folder, contents in sorted(folders.items()):
+        rows = np.array([index for index, photo in enumerate(photos) if photo in contents], np.int64)
+        person = _person(folder, unit[rows], [photos[index] for index in rows], first_distance)
+        result.people.append(person)
+        for index in rows:
+            shares[ids[index]] = max(shares.get(ids[index], 0.0), person.share)
+        if person.centroid is None:
+            continue
+        result.members[folder] = []
+        distances = cosine_distance(unit[rows], person.centroid[None])[:, 0]
+        for index, distance in zip(rows, distances, strict=True):
+            known = result.nearest.get(ids[index])
+            if known is None or float(distance) < known[1]:
+                result.nearest[ids[index]] = (folder, float(distance))
+    for face_id in ids:
+        if face_id not in result.nearest:
+            result.verdicts[face_id] = Verdict("below_gate:majority", shares.get(face_id, 0.0), 0.5)
+        elif result.nearest[face_id][1] > second_distance:
+            result.verdicts[face_id] = Verdict("outlier", result.nearest[face_id][1], second_distance)
+        else:
+            result.members[result.nearest[face_id][0]].append(face_id)
+    return result
+
+
+def _person(folder: str, unit: NDArray[np.float32], photos: list[str], first_distance: float) -> Person:
+    count = len(set(photos))
+    if not count:
+        return Person(folder, 0, 0, 0.0, None)
+    labels = average_linkage(unit, first_distance)
+    shown = [len({photo for photo, label in zip(photos, labels, strict=True) if label == name}) for name in set(labels)]
+    share = max(shown) / count
+    winners = [name for name, seen in zip(set(labels), shown, strict=True) if seen == max(shown)]
+    if share <= 0.5 or len(winners) > 1:
+        return Person(folder, count, len(unit), share, None)
+    first = centroid(unit[labels == winners[0]])
+    near = cosine_distance(unit, first[None])[:, 0] <= first_distance
+    return Person(folder, count, len(unit), share, centroid(unit[near]))

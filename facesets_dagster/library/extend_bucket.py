@@ -1,0 +1,167 @@
+"""Covered faces of a bucket become members of the identities that cover them: the call behind `extended_facesets`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.gallery import Gallery, Terms
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.publication import Outcome
+from facesets_dagster.library.publishing import now_in_seconds
+from facesets_dagster.library.staging import RunStamp, place_of
+from facesets_dagster.library.updating import Plan, Wanted, update_library
+
+EXTENSION_SCHEMA = pl.Schema(
+    {
+        "identity": pl.String,
+        "kind": pl.String,
+        "label": pl.String,
+        "joined": pl.Int64,
+        "members": pl.Int64,
+        "exported_before": pl.Int64,
+        "exported": pl.Int64,
+        "run_id": pl.String,
+    }
+)
+
+EXTENSION_COLUMNS = {
+    "identity": "faceset that grew",
+    "kind": "auto, hand_sorted or discovered",
+    "label": "the person's name",
+    "joined": "faces of this bucket that joined in this run",
+    "members": "members after it, curated or not",
+    "exported_before": "faces exported before; null for a legacy faceset that had no folder here",
+    "exported": "faces exported after it, ranked anew",
+    "run_id": "the run",
+}
+
+
+@dataclass(frozen=True)
+class ExtendInputs:
+    """What the asset hands over."""
+
+    bucket: str
+    coverage: pl.DataFrame
+    route_distance: float
+    export: ExportParameters
+    """For identities that have no manifest to say theirs."""
+    pack: ModelPack
+    folders: Mapping[str, Path]
+    max_pixels: int
+    run_id: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class ExtendResult:
+    """What came of it."""
+
+    outcome: Outcome
+    table: pl.DataFrame
+    """Rows of `EXTENSION_SCHEMA`."""
+
+
+def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: float) -> dict[str, list[str]]:
+    """Identity -> covered faces within reach that are not members yet.
+
+    A face whose bytes are a member already, through another bucket, adds nothing and stays `covered`.
+    """
+    near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
+    names = near["covered_by"].unique().to_list()
+    members = library.registry.members(names)
+    waiting: dict[str, list[str]] = {}
+    for name, face_id in near.select("covered_by", "face_id").sort("covered_by", "face_id").iter_rows():
+        if face_id not in members.get(name, {}):
+            waiting.setdefault(name, []).append(face_id)
+    return waiting
+
+
+def extend_bucket(
+    inputs: ExtendInputs,
+    library: Library,
+    store_of: StoreOf,
+    embedder: Callable[[], Embedder],
+    *,
+    say: Callable[[str], None],
+) -> ExtendResult:
+    """Adds what waits, ranks and publishes the identities concerned anew, and says what changed for each."""
+    faces = bucket_faces(store_of(inputs.bucket), library, inputs.bucket)
+    known = library.registry.members()
+    before = {identity.name: _exported(library, identity) for identity in library.registry.identities()}
+
+    def make_plan() -> Plan:
+        waiting = waiting_faces(library, inputs.coverage, inputs.route_distance)
+        live = {identity.name: identity for identity in library.registry.identities() if identity.live}
+        members = library.registry.members(list(waiting))
+        gallery = Gallery(
+            faces,
+            lambda face_ids: rows_of_members(library, store_of, face_ids),
+            embedder,
+            inputs.folders,
+            max_pixels=inputs.max_pixels,
+            terms=Terms("discovered", inputs.bucket, {}, inputs.export),
+            model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
+            published=library.published_faces(list(waiting)),
+            say=say,
+        )
+        wanted = [
+            Wanted(
+                {**members.get(name, {}), **dict.fromkeys(joining, "extended")},
+                _terms(library, live[name], inputs),
+                live[name],
+            )
+            for name, joining in waiting.items()
+            if name in live
+        ]
+        return Plan(wanted, gallery)
+
+    stamp = RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds())
+    update = update_library(
+        library,
+        make_plan,
+        stamp,
+        allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
+        say=say,
+    )
+    rows = [
+        {
+            "identity": wanted.identity.name,
+            "kind": wanted.identity.kind,
+            "label": wanted.identity.label,
+            "joined": len(wanted.members.keys() - known.get(wanted.identity.name, {}).keys()),
+            "members": len(wanted.members),
+            "exported_before": before.get(wanted.identity.name),
+            "exported": _exported(library, wanted.identity),
+            "run_id": inputs.run_id,
+        }
+        for wanted in update.plan.wanted
+        if wanted.identity is not None
+    ]
+    return ExtendResult(update.outcome, pl.DataFrame(rows, schema=EXTENSION_SCHEMA))
+
+
+def _terms(library: Library, identity: Identity, inputs: ExtendInputs) -> Terms:
+    """An identity keeps the numbers that it was exported with."""
+    manifest = read_manifest(library.folder / place_of(identity.name, identity.kind))
+    parameters = manifest.get("parameters", {})
+    assert isinstance(parameters, dict)
+    export = parameters.get("swap_ready_facesets")
+    own = ExportParameters(**export) if export else inputs.export
+    parameters = {
+        **parameters,
+        "swap_ready_facesets": asdict(own),
+        "extended_facesets": {"route_distance": inputs.route_distance},
+    }
+    return Terms(identity.kind, identity.bucket or inputs.bucket, parameters, own)
+
+
+def _exported(library: Library, identity: Identity) -> int | None:
+    faces = read_manifest(library.folder / place_of(identity.name, identity.kind)).get("faces")
+    return len(faces) if isinstance(faces, list) else None

@@ -1,0 +1,151 @@
+"""Publishing identities as they should stand: what extend, hand-sorted folders, refine and eras have in common.
+
+The same road as `library.publishing`, without a bucket's funnel:
+
+    plan and render (no lock) -> lock -> settle -> plan again if the library moved on -> stage -> commit -> move
+                              -> top-level manifest
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from facesets_dagster.identities.eras import Anchor
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.commit import BucketRecord, Commit, PublishedIdentity, commit
+from facesets_dagster.library.gallery import Gallery, Terms
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.moves import Move, settle
+from facesets_dagster.library.numbering import faceset_name, next_number
+from facesets_dagster.library.publication import Outcome
+from facesets_dagster.library.resolution import Group
+from facesets_dagster.library.signatures import faceset_signatures
+from facesets_dagster.library.staging import RunStamp, place_of, stage
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An identity as it should stand."""
+
+    members: Mapping[str, str]
+    """face_id -> how it joined."""
+    terms: Terms
+    identity: Identity | None = None
+    """None for a new one."""
+    name: str | None = None
+    """Of a new one: None takes the next number."""
+    number: int | None = None
+    parent: str | None = None
+    label: str | None = None
+    anchor: Anchor | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What should become true, made from the library as it was when it was made."""
+
+    wanted: Sequence[Wanted]
+    gallery: Gallery
+    retire: Sequence[Identity] = ()
+    record: Callable[[Mapping[int, str], Gallery], BucketRecord] | None = None
+    """Position in `wanted` -> name; gives the funnel of a bucket that this publication settles."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What came of it."""
+
+    outcome: Outcome
+    names: dict[int, str]
+    """Position in the plan's `wanted` -> name; a new identity without one exportable face has none."""
+    plan: Plan
+
+
+def update_library(
+    library: Library,
+    make_plan: Callable[[], Plan],
+    stamp: RunStamp,
+    *,
+    allowed: Callable[[Plan], set[str]],
+    say: Callable[[str], None],
+) -> Update:
+    """Brings the library up to the plan; nothing happens where it is already so.
+
+    `allowed`: names of the facesets that exist which this publication may touch; any other that differs afterwards is
+    listed in `touched_undeclared`.
+    """
+    library.settle(f"run {stamp.run_id}", say)
+    generation, plan = library.registry.generation(), make_plan()
+    for wanted in plan.wanted:  # renders outside of the lock
+        plan.gallery.content(wanted.members, wanted.terms)
+    with library_lock(library.folder, f"run {stamp.run_id}", say=say):
+        settle(library.registry, library.folder, say)
+        if library.registry.generation() != generation:
+            plan = make_plan()
+        before = faceset_signatures(library.folder)
+        update = _update_locked(library, plan, stamp)
+        settle(library.registry, library.folder, say)
+        after = faceset_signatures(library.folder)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    update.outcome.touched_undeclared = sorted(changed - set(update.outcome.founded) - allowed(plan))
+    library.merge_top_manifest(f"run {stamp.run_id}", say)
+    return update
+
+
+def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
+    outcome = Outcome(retired=[identity.name for identity in plan.retire])
+    staging, names = uuid.uuid4().hex, dict[int, str]()
+    number = next_number(library.registry.used_numbers(), (library.folder, *library.legacy_roots))
+    moves = [Move(staging, "retire", place_of(identity.name, identity.kind), None) for identity in plan.retire]
+    published: list[PublishedIdentity] = []
+    for position, wanted in enumerate(plan.wanted):
+        content = plan.gallery.content(wanted.members, wanted.terms)
+        if wanted.identity is None and not content.faces:
+            continue  # nothing to export: nothing is founded
+        name = wanted.identity.name if wanted.identity else wanted.name or faceset_name(number)
+        own_number = wanted.identity.number if wanted.identity else wanted.number or number
+        number += name == faceset_name(number)
+        if wanted.identity is not None and wanted.identity.kind != content.kind and wanted.identity.is_era:
+            moves.append(Move(staging, "retire", place_of(name, wanted.identity.kind), None))  # it moves house
+        move = stage(library.folder, staging, name, wanted.identity, content, stamp, outcome)
+        moves += [move] if move else []
+        names[position] = name
+        published.append(
+            PublishedIdentity(
+                name, own_number, Group(wanted.members, wanted.identity), content,
+                move.manifest_sha256 if move else None, wanted.parent, wanted.label, wanted.anchor,
+            )
+        )  # fmt: skip
+    record = plan.record(names, plan.gallery) if plan.record else None
+    if moves or _record_differs(library, record) or _members_differ(library, published):
+        commit(
+            library.registry,
+            Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, record),
+        )
+    return Update(outcome, names, plan)
+
+
+def _record_differs(library: Library, record: BucketRecord | None) -> bool:
+    if record is None:
+        return False
+    run = library.registry.bucket_run(record.bucket)
+    same = run is not None and run.inputs_digest == record.inputs_digest
+    return not same or not library.registry.decisions(record.bucket).equals(record.funnel)
+
+
+def _members_differ(library: Library, published: Sequence[PublishedIdentity]) -> bool:
+    known = library.registry.members([entry.name for entry in published])
+    return any(set(known.get(entry.name, {})) != set(entry.group.members) for entry in published)
+
+
+def verdicts_of(
+    content_excluded: Mapping[str, Verdict], members: Mapping[str, str], name: str | None
+) -> dict[str, Verdict]:
+    """Terminal verdicts of the members of one faceset."""
+    found = {}
+    for face_id in members:
+        ended = content_excluded.get(face_id, Verdict("exported"))
+        found[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)
+    return found

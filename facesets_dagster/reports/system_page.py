@@ -1,0 +1,84 @@
+"""The write-up of what is not the main chain (extend, eras ...): sections of text, table and pictures.
+
+`reports/<bucket>/<run_id>.<asset>.html` and `.md`, listed in the index like every run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.data_uri import data_uri
+from facesets_dagster.reports.index import RunLine, add_run
+from facesets_dagster.reports.page import template
+from facesets_dagster.reports.thumbnails import of_file
+from facesets_dagster.storage import write_text
+
+MAX_ROWS = 500
+MAX_PICTURES = 600
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a sentence or two, a table, rows of pictures; what is empty is left out."""
+
+    title: str
+    text: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[object]] = ()
+    """At most `MAX_ROWS` are shown, and how many more there are."""
+    pictures: Sequence[SheetRow] = field(default=())
+
+
+def write_system_page(
+    reports_dir: Path, bucket: str, run_id: str, system: str, title: str, sections: Sequence[Section], *, changes: str
+) -> Path:
+    """Writes page and text, enters the run into the index, and gives the page's path.
+
+    `changes`: in a few words, empty for none.
+    """
+    finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    content = {
+        "title": f"{title}: {bucket_title(bucket)}",
+        "bucket": bucket_title(bucket),
+        "system": system,
+        "run_id": run_id,
+        "finished_at": finished_at,
+        "sections": _within_budget(sections),
+        "max_rows": MAX_ROWS,
+        "jpeg": partial(data_uri, "image/jpeg"),
+    }
+    page = reports_dir / bucket / f"{run_id}.{system}.html"
+    write_text(page, template("system.html").render(content))
+    write_text(page.with_suffix(".md"), template("system.md").render(content))
+    add_run(reports_dir, RunLine(bucket, run_id, finished_at, changes, system=system))
+    return page
+
+
+def row_of_faceset(folder: Path, title: str) -> SheetRow:
+    """The best faces of a faceset in place, with rank and score."""
+    manifest = read_manifest(folder)
+    faces = manifest.get("faces", [])
+    assert isinstance(faces, list)
+    tiles = [
+        Tile(jpeg, f"{face['rank']} · {face['rank_score']:.2f}")
+        for face in faces[:8]
+        if (jpeg := of_file(folder / face["file"])) is not None
+    ]
+    return SheetRow(f"{title}: {len(faces)} faces", tiles)
+
+
+def _within_budget(sections: Sequence[Section]) -> list[Section]:
+    """At most `MAX_PICTURES` on the page, so that it opens anywhere."""
+    left, shown = MAX_PICTURES, []
+    for section in sections:
+        rows = []
+        for row in section.pictures:
+            rows.append(SheetRow(row.title, list(row.tiles)[:left]))
+            left -= len(rows[-1].tiles)
+        shown.append(Section(section.title, section.text, section.columns, section.rows, rows))
+    return shown

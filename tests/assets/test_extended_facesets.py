@@ -1,0 +1,111 @@
+"""Extend: known people of a new bucket join the face sets that exist; nobody moves, nothing else is touched."""
+
+import json
+
+import polars as pl
+
+from tests.conftest import FakeHome
+from tests.fakes import FakeFace, write_looks, write_person, write_photo
+
+
+def members(home: FakeHome, name: str) -> set[tuple[str, str]]:
+    rows = home.library.registry.memberships().filter(pl.col("name") == name)
+    return set(rows.select("bucket", "face_id").rows())
+
+
+def exported(home: FakeHome, name: str) -> list[dict]:
+    return json.loads((home.settings.library_dir / name / "manifest.json").read_text())["faces"]
+
+
+def test_covered_faces_join_and_new_people_are_founded_in_one_run(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, -0.8, -0.45, -0.4, 0.0, 0.05])
+    write_person(fake_home.buckets / "a", 2, 8)
+    fake_home.run("a")
+    before = {name: fake_home.files()[f"{name}/manifest.json"] for name in ("faceset_001", "faceset_002")}
+    write_looks(fake_home.buckets / "b", 1, [0.45, 0.5])
+    write_person(fake_home.buckets / "b", 3, 7)
+    assert fake_home.run("b", job="full_pipeline").success
+    grown = next(name for name in before if fake_home.files()[f"{name}/manifest.json"] != before[name])
+    other = ({*before} - {grown}).pop()
+    assert fake_home.files()[f"{other}/manifest.json"] == before[other]
+    assert {bucket for bucket, _ in members(fake_home, grown)} == {"a", "b"}
+    assert {face["source"]["bucket"] for face in exported(fake_home, grown)} == {"a", "b"}
+    assert {face["source"]["bucket"] for face in exported(fake_home, "faceset_003")} == {"b"}
+    table = pl.read_parquet(fake_home.settings.library_dir / grown / "members.parquet")
+    assert table.filter(pl.col("bucket") == "b")["joined_by"].unique().to_list() == ["extended"]
+    states = fake_home.library.registry.decisions("b")
+    assert set(states.filter(pl.col("identity") == grown)["state"]) <= {
+        "exported", "near_duplicate", "export_outlier", "covered",
+    }  # fmt: skip
+    assert fake_home.flaws() == []
+
+
+def test_discovery_alone_says_who_waits_and_extending_later_takes_them(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "b", 1, 4, first=8)
+    fake_home.run("a")
+    result = fake_home.run("b")
+    metadata = result.asset_materializations_for_node("swap_ready_facesets")[0].metadata
+    waiting = fake_home.library.registry.decisions("b").filter(pl.col("state") == "covered")
+    assert metadata["waiting_to_join"].value == {"faceset_001": len(waiting)}
+    assert len(waiting) >= 2
+    assert fake_home.materialize("extended_facesets", bucket="b").success
+    assert len([bucket for bucket, _ in members(fake_home, "faceset_001") if bucket == "b"]) == len(waiting)
+    assert fake_home.flaws() == []
+
+
+def test_a_second_run_changes_nothing_and_the_founding_bucket_keeps_its_growth(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, -0.8, -0.45, -0.4, 0.0, 0.05])
+    write_looks(fake_home.buckets / "b", 1, [0.45, 0.5])
+    fake_home.run("a", job="full_pipeline")
+    fake_home.run("b", job="full_pipeline")
+    once, known = fake_home.files(), members(fake_home, "faceset_001")
+    for bucket in ("b", "a", "b"):
+        fake_home.run(bucket, job="full_pipeline")
+    assert fake_home.files() == once
+    fake_home.run("a", osrc_clusters={"min_blur": 41})  # other parameters: everything of `a` is clustered again
+    assert members(fake_home, "faceset_001") >= {row for row in known if row[0] == "b"}
+    assert {face["source"]["bucket"] for face in exported(fake_home, "faceset_001")} == {"a", "b"}
+    assert fake_home.flaws() == []
+
+
+def test_more_photos_of_the_founding_bucket_do_not_lose_the_others(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "b", 1, 4, first=8)
+    fake_home.run("a", job="full_pipeline")
+    fake_home.run("b", job="full_pipeline")
+    known = members(fake_home, "faceset_001")
+    write_person(fake_home.buckets / "a", 1, 3, first=14)
+    fake_home.run("a", job="full_pipeline")
+    assert members(fake_home, "faceset_001") > known
+    assert fake_home.flaws() == []
+
+
+def test_byte_copies_of_a_member_stay_covered_and_add_nothing(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "b", 1, 2)  # the same bytes
+    fake_home.run("a")
+    once = fake_home.files()
+    result = fake_home.run("b", job="full_pipeline")
+    assert result.success
+    copies = set(fake_home.library.registry.decisions("b")["state"])
+    assert "exported" not in copies
+    assert {name: data for name, data in fake_home.files().items() if name.startswith("faceset_")} == {
+        name: data for name, data in once.items() if name.startswith("faceset_")
+    }
+    assert fake_home.flaws() == []
+
+
+def test_a_group_photo_gives_each_person_their_own_face(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 8)
+    fake_home.run("a")
+    for index in range(3):
+        faces = [FakeFace(1, 0.1 * index, x=20), FakeFace(2, 0.1 * index, x=300)]
+        write_photo(fake_home.buckets / "b" / f"both{index}.png", faces, seed=index)
+    fake_home.run("b", job="full_pipeline")
+    for name in ("faceset_001", "faceset_002"):
+        mine = [face_id for bucket, face_id in members(fake_home, name) if bucket == "b"]
+        assert len(mine) == 3
+        assert len({face_id.split("-")[0] for face_id in mine}) == 3
+    assert fake_home.flaws() == []
