@@ -12,6 +12,7 @@ from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
+from facesets_dagster.assets.refined_library import refined_library
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.home import recorded_automation
@@ -29,6 +30,7 @@ ASSETS = (
     face_cache,
     hand_sorted_facesets,
     existing_centroids,
+    refined_library,
     osrc_uncovered,
     extended_facesets,
     osrc_clusters,
@@ -52,16 +54,16 @@ def build_defs(
         assets=ASSETS,
         jobs=[discover_identities, full_pipeline, housekeeping],
         sensors=[
-            build_new_bucket_sensor(settle_seconds=settings.settle_seconds, on=on),
+            build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),
             dead_run_sensor,
         ],
-        schedules=[build_nightly_rescan(on=on), build_nightly_housekeeping(housekeeping, on=on)],
+        schedules=[build_nightly_rescan(settings.job, on=on), build_nightly_housekeeping(housekeeping, on=on)],
         resources={
             "home": HomeResource.of(settings),
             "embedder": EmbedderResource.of(settings),
             "progress": ProgressResource(terminal=terminal),
-            "tables": TableIOManager(folder=str(settings.cache_dir / "tables")),
+            "tables": TableIOManager(folder=str(settings.tables_dir)),
             **(overrides or {}),
         },
         # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.

@@ -52,6 +52,10 @@ full_pipeline = dg.define_asset_job(
 )
 
 
+BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
+"""What brings a bucket up, by the names of `settings.JOBS`."""
+
+
 class HousekeepingConfig(dg.Config):
     """After how many days what is thrown away; 0 keeps for ever. The defaults are the settings of the home."""
 
@@ -74,7 +78,7 @@ def remove_what_is_old(context: dg.OpExecutionContext, config: HousekeepingConfi
 
 
 def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
-    """Deletes finished runs of the main chain that are older than `days` and superseded by a later success.
+    """Deletes finished runs of the buckets' jobs that are older than `days` and superseded by a later success.
 
     The last success of each bucket stays, so that every asset keeps its latest materialization.
     """
@@ -82,8 +86,12 @@ def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
         return 0
     removed, newer = 0, set[str]()
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    records = instance.get_run_records(dg.RunsFilter(job_name=discover_identities.name, statuses=finished))
-    for record in records:  # the newest first
+    records = [
+        record
+        for name in BUCKET_JOBS
+        for record in instance.get_run_records(dg.RunsFilter(job_name=name, statuses=finished))
+    ]
+    for record in sorted(records, key=lambda record: record.create_timestamp, reverse=True):
         run, bucket = record.dagster_run, record.dagster_run.tags.get("dagster/partition", "")
         if bucket in newer and time.time() - record.create_timestamp.timestamp() > days * DAY:
             instance.delete_run(run.run_id)

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from facesets_dagster.jobs import discover_identities
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 
@@ -18,15 +17,15 @@ def build_nightly_housekeeping(job: dg.JobDefinition, *, on: bool) -> dg.Schedul
     )
 
 
-def build_nightly_rescan(*, on: bool) -> dg.ScheduleDefinition:
-    """The schedule; `on`: running unless someone stops it."""
+def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
+    """The schedule; `job`: name of what it runs; `on`: running unless someone stops it."""
 
     @dg.schedule(
         name="nightly_rescan",
-        job=discover_identities,
+        job_name=job,
         cron_schedule="30 3 * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description="Runs discover_identities for every bucket folder at 03:30; an unchanged bucket costs seconds.",
+        description=f"Runs {job} for every bucket folder at 03:30; an unchanged bucket costs seconds.",
     )
     def nightly_rescan(context: dg.ScheduleEvaluationContext, home: HomeResource) -> list[dg.RunRequest]:
         buckets = list(home.buckets())

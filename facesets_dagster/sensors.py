@@ -7,7 +7,6 @@ import dagster as dg
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.hooks import note_failure, run_hook
-from facesets_dagster.jobs import discover_identities
 from facesets_dagster.news import BucketState, Decision, decide, read_cursor, state_of, write_cursor
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
@@ -15,16 +14,16 @@ from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
 
 
-def build_new_bucket_sensor(*, settle_seconds: float, on: bool) -> dg.SensorDefinition:
-    """The sensor; `on`: running unless someone stops it."""
+def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.SensorDefinition:
+    """The sensor; `job`: name of what it runs; `on`: running unless someone stops it."""
 
     @dg.sensor(
-        job=discover_identities,
+        job_name=job,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
         description=(
             "Looks for bucket folders that are new or changed and have been quiet for "
-            f"{settle_seconds:g} seconds, makes partitions of them and runs discover_identities; at most 25 a tick."
+            f"{settle_seconds:g} seconds, makes partitions of them and runs {job}; at most 25 a tick."
         ),
     )
     def new_bucket_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:

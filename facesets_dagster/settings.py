@@ -5,12 +5,17 @@ in the `dg.Config` class of their asset) and anything that touches a file of the
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from facesets_dagster.errors import SettingsError
+
+JOBS = ("discover_identities", "full_pipeline")
+"""What sensor, schedule and `facesets run` can be set to."""
+_LIBRARY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 PROVIDER_WORDS = {
     "cpu": ("CPUExecutionProvider",),
@@ -33,6 +38,10 @@ class Settings:
     """`FACESETS_PROVIDERS`: a word of `PROVIDER_WORDS` or a comma-separated list of ONNX Runtime names; None means
     the GPU where the installed ONNX Runtime is built for one, else the CPU."""
     database_url: str
+    library_name: str | None
+    """`FACESETS_LIBRARY`: a library beside the default one; None means the default."""
+    job: str
+    """`FACESETS_JOB`: one of `JOBS`."""
     hand_sorted_root: Path | None
     legacy_roots: tuple[Path, ...]
     dagster_home: Path
@@ -62,12 +71,37 @@ class Settings:
     @property
     def library_dir(self) -> Path:
         """The library of face sets."""
-        return self.home / "facesets_swap_ready"
+        return library_folder(self.home, self.library_name)
+
+    @property
+    def tables_dir(self) -> Path:
+        """Tables between assets; each library has its own, because they speak of its identities."""
+        return self.cache_dir / (f"tables_{self.library_name}" if self.library_name else "tables")
 
     @property
     def reports_dir(self) -> Path:
         """Write-ups of runs."""
         return self.home / "reports"
+
+
+def library_folder(home: Path, name: str | None) -> Path:
+    """Where a library of this home lies; None is the default one."""
+    return home / (f"facesets_swap_ready_{name}" if name else "facesets_swap_ready")
+
+
+def registry_url(home: Path, name: str | None) -> str:
+    """The SQLite registry of a library of this home."""
+    return f"sqlite:///{home / (f'registry_{name}.db' if name else 'registry.db')}"
+
+
+def checked_library_name(name: str) -> str:
+    """The name of a library beside the default one; raises `SettingsError` for one that is no plain word."""
+    if not _LIBRARY_NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!r} cannot name a library. Expected 1 to 40 letters, digits, `-` and `_`, beginning with a letter "
+            "or digit, e.g. `fresh`."
+        )
+    return name
 
 
 def load_settings(environment: dict[str, str] | None = None, working_directory: Path | None = None) -> Settings:
@@ -98,14 +132,22 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
 
     home = path_of(value_of("FACESETS_HOME") or "data")
     pack = value_of("FACESETS_MODEL_PACK")
-    hand_sorted = value_of("FACESETS_HAND_SORTED")
+    hand_sorted, library = value_of("FACESETS_HAND_SORTED"), value_of("FACESETS_LIBRARY")
+    database_url = value_of("FACESETS_DATABASE_URL")
+    if library and database_url:
+        raise SettingsError(
+            "FACESETS_LIBRARY and FACESETS_DATABASE_URL are both set. A library beside the default one keeps its "
+            "registry in the home: unset FACESETS_DATABASE_URL for it."
+        )
     return Settings(
         home=home,
         bucket_roots=roots_of("FACESETS_BUCKETS") or (home / "buckets",),
         models_root=path_of(value_of("FACESETS_MODELS") or "~/.insightface"),
         model_pack=str(path_of(pack)) if pack and os.sep in pack else pack,
         providers=_checked_providers(value_of("FACESETS_PROVIDERS")),
-        database_url=value_of("FACESETS_DATABASE_URL") or f"sqlite:///{home / 'registry.db'}",
+        database_url=database_url or registry_url(home, library),
+        library_name=checked_library_name(library) if library else None,
+        job=_one_of("FACESETS_JOB", value_of("FACESETS_JOB") or JOBS[0], JOBS),
         hand_sorted_root=path_of(hand_sorted) if hand_sorted else None,
         legacy_roots=roots_of("FACESETS_LEGACY"),
         dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
@@ -129,6 +171,12 @@ def _number(name: str, text: str, most: float, expected: str) -> float:
     if not 0 <= number <= most:
         raise SettingsError(f"{name} is {text!r}. Expected {expected}.")
     return number
+
+
+def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise SettingsError(f"{name} is {text!r}. Expected {' or '.join(f'`{choice}`' for choice in choices)}.")
+    return text
 
 
 def _switch(name: str, text: str | None) -> bool | None:

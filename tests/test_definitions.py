@@ -2,29 +2,57 @@
 
 import subprocess
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 
 import dagster as dg
 import pytest
 
+import facesets_dagster.assets
 from benchmarks.homes import RealHome
 from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
-from facesets_dagster.assets.osrc_uncovered import OsrcUncoveredConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
-from facesets_dagster.definitions import ASSETS, defs
+from facesets_dagster.definitions import ASSETS, build_defs, defs
 from facesets_dagster.embedding.thresholds import ARCFACE
-from facesets_dagster.jobs import MAIN_CHAIN
+from facesets_dagster.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
+from facesets_dagster.settings import JOBS, load_settings
 from tests.conftest import REPOSITORY
 
+SYSTEMS = {
+    "legacy_library",
+    "hand_sorted_facesets",
+    "first_look",
+    "refined_library",
+    "extended_facesets",
+    "era_facesets",
+    "candidate_faces",
+    "library_duplicates",
+}
+"""The legacy scripts' other systems, by the names of the contract."""
 MATERIALIZABLE = [asset for asset in ASSETS if isinstance(asset, dg.AssetsDefinition) and asset.is_executable]
+NAMES = {asset.key.to_user_string() for asset in MATERIALIZABLE}
+MODULES = [
+    import_module(f"facesets_dagster.assets.{name}") for _, name, _ in iter_modules(facesets_dagster.assets.__path__)
+]
+CONFIGS = sorted(
+    {
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, dg.Config) and value.__module__ == module.__name__
+    },
+    key=lambda config: config.__name__,
+)
 DOCS = "\n".join(path.read_text() for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 
 
 def test_the_graph_has_the_names_of_the_contract() -> None:
     repository = defs.get_repository_def()
     names = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
-    assert names == {*MAIN_CHAIN, "bucket_folder"}
+    assert names == {*MAIN_CHAIN, *SYSTEMS, "bucket_folder"}
     assert repository.has_job("discover_identities")
+    assert repository.has_job("full_pipeline")
     assert repository.has_sensor_def("new_bucket_sensor")
     assert repository.has_schedule_def("nightly_rescan")
 
@@ -36,17 +64,35 @@ def test_edges_run_from_photos_to_the_manifest() -> None:
         return {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
 
     assert parents("face_cache") == {"bucket_folder"}
-    assert parents("existing_centroids") == set()
+    assert parents("hand_sorted_facesets") == {"legacy_library"}
+    assert parents("existing_centroids") == {"hand_sorted_facesets"}
     assert parents("osrc_uncovered") == {"face_cache", "existing_centroids"}
-    assert parents("osrc_clusters") == {"osrc_uncovered"}
+    assert parents("extended_facesets") >= {"osrc_uncovered"}
+    assert parents("osrc_clusters") == {"osrc_uncovered", "extended_facesets"}
     assert parents("swap_ready_facesets") >= {"osrc_clusters"}
-    assert parents("top_manifest") == {"swap_ready_facesets"}
+    assert parents("era_facesets") == {"swap_ready_facesets"}
+    assert parents("top_manifest") >= {"swap_ready_facesets", "era_facesets"}
+    assert parents("first_look") == {"face_cache"}
+    assert parents("refined_library") == {"face_cache"}
+
+
+def test_the_whole_write_up_runs_every_step_between_photos_and_manifest() -> None:
+    assert [name for name in FULL_PIPELINE if name in MAIN_CHAIN] == list(MAIN_CHAIN)
+    assert {*FULL_PIPELINE} >= {"legacy_library", "hand_sorted_facesets", "extended_facesets", "era_facesets"}
+
+
+def test_sensor_and_schedule_run_the_job_of_the_setting(tmp_path) -> None:
+    assert {*JOBS} == {*BUCKET_JOBS}
+    for job in JOBS:
+        settings = load_settings({"FACESETS_HOME": str(tmp_path), "FACESETS_JOB": job}, tmp_path)
+        repository = build_defs(settings).get_repository_def()
+        assert [target.job_name for target in repository.get_sensor_def("new_bucket_sensor").targets] == [job]
+        assert repository.get_schedule_def("nightly_rescan").job_name == job
 
 
 def test_every_asset_is_described_grouped_owned_and_versioned() -> None:
     specs = {spec.key.to_user_string(): spec for asset in MATERIALIZABLE for spec in asset.specs}
-    for name in MAIN_CHAIN:
-        spec = specs[name]
+    for name, spec in specs.items():
         assert spec.description, name
         assert len(spec.description) > 80, name
         assert spec.code_version, name
@@ -73,7 +119,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert ARCFACE.cover_distance == 0.45
 
 
-@pytest.mark.parametrize("config", [FaceCacheConfig, OsrcUncoveredConfig, OsrcClustersConfig, SwapReadyFacesetsConfig])
+@pytest.mark.parametrize("config", CONFIGS)
 def test_every_config_field_has_a_description_that_the_launchpad_shows(config: type[dg.Config]) -> None:
     for name, field in config.model_fields.items():
         assert field.description, f"{config.__name__}.{name}"
@@ -94,8 +140,9 @@ def test_a_wrong_value_is_refused_by_name(config: type[dg.Config], field: str, v
 
 
 def test_the_docs_name_every_asset_field_and_command() -> None:
-    words = [*MAIN_CHAIN, "bucket_folder", "new_bucket_sensor", "nightly_rescan"]
-    for config in (FaceCacheConfig, OsrcUncoveredConfig, OsrcClustersConfig, SwapReadyFacesetsConfig):
+    words = [*NAMES, *JOBS, "bucket_folder", "new_bucket_sensor", "nightly_rescan"]
+    assert len(CONFIGS) >= 10
+    for config in CONFIGS:
         words += list(config.model_fields)
     words += ["explain", "show", "init", "sample", "run", "status", "label", "models", "verify", "doctor"]
     assert [word for word in words if f"`{word}" not in DOCS and f"facesets {word}" not in DOCS] == []

@@ -53,7 +53,7 @@ def test_a_cursor_comes_back_as_it_went_and_a_broken_one_is_empty() -> None:
 
 
 def tick(home: FakeHome, cursor: str | None = None) -> dg.SensorResult:
-    sensor = build_new_bucket_sensor(settle_seconds=30, on=False)
+    sensor = build_new_bucket_sensor("discover_identities", settle_seconds=30, on=False)
     context = dg.build_sensor_context(
         instance=home.instance, cursor=cursor, resources={"home": HomeResource.of(home.settings)}
     )
@@ -122,7 +122,7 @@ def test_the_nightly_rescan_asks_for_every_bucket_once(fake_home: FakeHome) -> N
         dg.instance_for_test() as instance,  # a schedule's context opens the instance by its reference
         dg.build_schedule_context(instance=instance, scheduled_execution_time=night, resources=resources) as context,
     ):
-        requests = build_nightly_rescan(on=False)(context)
+        requests = build_nightly_rescan("discover_identities", on=False)(context)
         assert set(instance.get_dynamic_partitions("source_bucket")) == {"a", "b %5B2%5D"}
     assert [request.partition_key for request in requests] == ["a", "b %5B2%5D"]
     assert len({request.run_key for request in requests}) == 2

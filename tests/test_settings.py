@@ -49,11 +49,23 @@ def test_a_pack_is_a_name_or_a_folder_that_does_not_depend_on_the_working_direct
         ("FACESETS_SETTLE_SECONDS", "soon", "Expected seconds between 0 and 86400"),
         ("FACESETS_SETTLE_SECONDS", "-1", "Expected seconds between 0 and 86400"),
         ("FACESETS_AUTOMATION", "maybe", "Expected `on` or `off`"),
+        ("FACESETS_JOB", "everything", "Expected `discover_identities` or `full_pipeline`"),
     ],
 )
 def test_a_value_that_means_nothing_is_explained(tmp_path: Path, name: str, value: str, advice: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is '{value}'.*{advice}"):
         load_settings({name: value}, tmp_path)
+
+
+def test_another_library_of_the_home_has_its_own_folder_registry_and_tables(tmp_path: Path) -> None:
+    default, fresh = load_settings({}, tmp_path), load_settings({"FACESETS_LIBRARY": "fresh"}, tmp_path)
+    assert fresh.library_dir == tmp_path / "data" / "facesets_swap_ready_fresh"
+    assert fresh.database_url == f"sqlite:///{tmp_path}/data/registry_fresh.db"
+    assert fresh.tables_dir != default.tables_dir
+    with pytest.raises(SettingsError, match="cannot name a library"):
+        load_settings({"FACESETS_LIBRARY": "../x"}, tmp_path)
+    with pytest.raises(SettingsError, match="are both set"):
+        load_settings({"FACESETS_LIBRARY": "fresh", "FACESETS_DATABASE_URL": "sqlite:///x.db"}, tmp_path)
 
 
 def test_providers_follow_the_setting_and_else_the_installed_onnxruntime() -> None:

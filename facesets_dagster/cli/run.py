@@ -104,7 +104,7 @@ def _run(
     console: Console,
     terminal: int | None,
 ) -> BucketResult:
-    job = build_defs(settings, terminal=terminal).resolve_job_def("discover_identities")
+    job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
     console.print(folder_name(bucket), style="bold", markup=False)
     try:
         result = job.execute_in_process(

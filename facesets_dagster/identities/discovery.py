@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from facesets_dagster.identities.clustering import average_linkage
-from facesets_dagster.identities.gates import Gate, Verdict, failed_gate, outliers
+from facesets_dagster.identities.gates import Gate, Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import normalised
 
 CLUSTER_SCHEMA = pl.Schema(
@@ -117,37 +117,26 @@ def _cluster_verdicts(
     rest: pl.DataFrame, unit: np.ndarray, labels: np.ndarray, parameters: DiscoveryParameters
 ) -> dict[str, Verdict]:
     verdicts: dict[str, Verdict] = {}
-    ids, photos = rest["face_id"].to_numpy(), rest["sha256"].to_numpy()
+    ids, photos = rest["face_id"].to_list(), rest["sha256"].to_numpy()
     gates = parameters.gates()
     columns = {gate.name: rest[gate.name].to_numpy() for gate in gates}
     order = np.argsort(labels, kind="stable")
     bounds = np.flatnonzero(np.diff(labels[order])) + 1
     for cluster in np.split(order, bounds) if len(order) else []:
-        passed = []
-        for index in cluster:
-            failed = failed_gate(gates, {name: float(values[index]) for name, values in columns.items()})
-            if failed is None:
-                passed.append(index)
-            else:
-                verdicts[ids[index]] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
-        if passed:
-            verdicts.update(_survivors(np.array(passed), ids, photos, unit, parameters))
-    return verdicts
-
-
-def _survivors(
-    passed: np.ndarray, ids: np.ndarray, photos: np.ndarray, unit: np.ndarray, parameters: DiscoveryParameters
-) -> dict[str, Verdict]:
-    is_outlier, distances = outliers(
-        unit[passed], outlier_distance=parameters.outlier_distance, outlier_min_size=parameters.outlier_min_size
-    )
-    kept = passed[~is_outlier]
-    contents = len(set(photos[kept].tolist()))
-    small = contents < parameters.min_faces
-    survivor = Verdict("small_cluster" if small else "candidate", float(contents), float(parameters.min_faces))
-    verdicts = {str(ids[index]): survivor for index in kept}
-    for index, distance in zip(passed[is_outlier], distances[is_outlier], strict=True):
-        verdicts[str(ids[index])] = Verdict("outlier", float(distance), parameters.outlier_distance)
+        kept, dropped = sift(
+            cluster,
+            ids,
+            unit,
+            columns,
+            gates,
+            outlier_distance=parameters.outlier_distance,
+            outlier_min_size=parameters.outlier_min_size,
+        )
+        contents = len(set(photos[kept].tolist()))
+        small = contents < parameters.min_faces
+        survivor = Verdict("small_cluster" if small else "candidate", float(contents), float(parameters.min_faces))
+        verdicts.update({ids[index]: survivor for index in kept})
+        verdicts.update(dropped)
     return verdicts
 
 

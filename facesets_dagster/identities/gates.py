@@ -1,6 +1,6 @@
 """Quality gates and outlier rejection inside clusters, each decision with its value and threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,3 +46,35 @@ def outliers(
     if len(unit) < outlier_min_size:
         return np.zeros(len(unit), bool), distances
     return distances > outlier_distance, distances
+
+
+def sift(
+    rows: NDArray[np.int64],
+    ids: Sequence[str],
+    unit: NDArray[np.float32],
+    columns: Mapping[str, NDArray[np.float32]],
+    gates: Sequence[Gate],
+    *,
+    outlier_distance: float,
+    outlier_min_size: int,
+) -> tuple[NDArray[np.int64], dict[str, Verdict]]:
+    """The rows of one cluster that pass the gates and are no outliers, and the verdicts on its others by face_id.
+
+    `rows` are positions in `ids` (n), `unit` (n, dim) and `columns` (name -> (n,)). Outliers are judged among those
+    that passed the gates.
+    """
+    passed: list[int] = []
+    verdicts: dict[str, Verdict] = {}
+    for row in rows.tolist():
+        failed = failed_gate(gates, {name: float(values[row]) for name, values in columns.items()})
+        if failed is None:
+            passed.append(row)
+        else:
+            verdicts[ids[row]] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
+    kept = np.array(passed, np.int64)
+    if passed:
+        far, distances = outliers(unit[kept], outlier_distance=outlier_distance, outlier_min_size=outlier_min_size)
+        for row, distance in zip(kept[far].tolist(), distances[far].tolist(), strict=True):
+            verdicts[ids[row]] = Verdict("outlier", distance, outlier_distance)
+        kept = kept[~far]
+    return kept, verdicts

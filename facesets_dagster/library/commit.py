@@ -53,8 +53,8 @@ class Commit:
     vanished: Sequence[Identity]
     moves: Sequence[Move]
     finished_at: str
-    record: BucketRecord | None
-    """None for a publication that settles no bucket's funnel, e.g. one that only extends."""
+    records: Sequence[BucketRecord] = ()
+    """Of the buckets whose funnel this publication settles; none of one that only extends."""
 
 
 def commit(registry: Registry, entry: Commit) -> None:
@@ -68,10 +68,10 @@ def commit(registry: Registry, entry: Commit) -> None:
             _write_identity(connection, identity, entry, generation)
         for vanished in entry.vanished:
             _retire(connection, vanished, entry.run_id)
-        if entry.record is not None:
-            _write_bucket(connection, entry, entry.record)
+        for record in entry.records:
+            _write_bucket(connection, entry, record)
         for identity in entry.published:
-            _write_decisions_elsewhere(connection, identity, entry.record.bucket if entry.record else None)
+            _write_decisions_elsewhere(connection, identity, [record.bucket for record in entry.records])
         if entry.moves:
             rows = [
                 {
@@ -174,13 +174,11 @@ def _write_bucket(connection: sa.Connection, entry: Commit, record: BucketRecord
         connection.execute(sa.insert(t.decisions), rows)
 
 
-def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdentity, settled: str | None) -> None:
+def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdentity, settled: Sequence[str]) -> None:
     """The states of members from buckets whose funnel is not replaced here. Eras are copies and decide nothing."""
     if not entry.content.faces or entry.content.kind in ("era", "thin_era"):
         return
-    members = entry.content.members
-    if settled is not None:
-        members = members.filter(pl.col("bucket") != settled)
+    members = entry.content.members.filter(~pl.col("bucket").is_in(settled))
     for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
         verdict = entry.content.excluded.get(row["face_id"])
         values = {

@@ -1,11 +1,14 @@
 """The funnel: every detected face of a bucket in exactly one terminal state, with the number that decided it."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.library.commit import BucketRecord
 from facesets_dagster.library.registry import DECISION_SCHEMA
 
 STATES = (
@@ -45,6 +48,47 @@ def build_funnel(coverage: pl.DataFrame, flags: pl.DataFrame, verdicts: Mapping[
     )
     table = table.join(flags.select("face_id", "source_missing", "truncated"), on="face_id", how="left")
     return table.select(DECISION_SCHEMA.names()).cast(DECISION_SCHEMA).sort("face_id")
+
+
+def bucket_record(
+    bucket: str,
+    rows: pl.DataFrame,
+    verdicts: Mapping[str, Verdict],
+    nearest: Mapping[str, tuple[str | None, float]],
+    head: Sequence[object],
+    parameters: Mapping[str, object],
+) -> BucketRecord:
+    """What the registry keeps of a bucket that was settled otherwise than by the main chain.
+
+    `rows`: of the face table, every face of the bucket that has a verdict; `nearest`: face_id -> identity and cos-dist,
+    where known; `head`: model, code version and numbers, which make the digest of the inputs together with the rows.
+    """
+    rows = rows.sort("face_id")
+    ids = rows["face_id"].to_list()
+    near = [nearest.get(face_id, (None, None)) for face_id in ids]
+    coverage = pl.DataFrame(
+        {
+            "face_id": pl.Series(ids, dtype=pl.String),
+            "nearest": pl.Series([name for name, _ in near], dtype=pl.String),
+            "nearest_distance": pl.Series([value for _, value in near], dtype=pl.Float64),
+            "ambiguous_with": pl.Series([None] * len(ids), dtype=pl.String),
+        }
+    )
+    funnel = build_funnel(coverage, rows.select("face_id", "source_missing", "truncated"), verdicts)
+    return BucketRecord(bucket, inputs_digest(rows, head), parameters, funnel)
+
+
+def inputs_digest(rows: pl.DataFrame, head: Sequence[object]) -> str:
+    """Same photos, parameters, model and code: the same digest, whatever the rest of the library did."""
+    hasher = hashlib.sha256(canonical_json(list(head)).encode())
+    for row in rows.select("face_id", "path", "aliases", "source_missing").sort("face_id").iter_rows():
+        hasher.update(canonical_json(row).encode())
+    return hasher.hexdigest()
+
+
+def canonical_json(value: object) -> str:
+    """One text per value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def count_states(decisions: pl.DataFrame) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """The library as assets and commands see it: reading, settling, merging the top-level manifest."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -137,8 +136,3 @@ def _adopted_entry(identity: Identity, adopted: Adopted) -> dict[str, object]:
         "model_id": identity.model_id,
     }
     return {**blank, **adopted.entry, **ours}
-
-
-def canonical_json(value: object) -> str:
-    """One text per value: sorted keys, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

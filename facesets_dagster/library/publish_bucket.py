@@ -1,6 +1,5 @@
 """From the tables of a bucket to its publication: the domain call behind `swap_ready_facesets`."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,8 +14,9 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.library.funnel import inputs_digest
 from facesets_dagster.library.gallery import Gallery, Terms
-from facesets_dagster.library.library import Library, canonical_json
+from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import (
     StoreOf,
     bucket_faces,
@@ -148,7 +148,9 @@ def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, o
     )
     return Publication(
         proposal=proposal,
-        inputs_digest=_inputs_digest(inputs, rows, parameters),
+        inputs_digest=inputs_digest(
+            rows, [inputs.code_version, inputs.pack.model_id, parameters, asdict(inputs.export)]
+        ),
         identity_parameters=parameters,
         model_id=inputs.pack.model_id,
         coverage=inputs.coverage,
@@ -161,16 +163,6 @@ def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, o
 def _verdicts(clusters: pl.DataFrame) -> dict[str, Verdict]:
     columns = ("face_id", "state", "value", "threshold", "identity")
     return {row[0]: Verdict(*row[1:]) for row in clusters.select(columns).iter_rows()}
-
-
-def _inputs_digest(inputs: PublishInputs, rows: pl.DataFrame, parameters: dict[str, object]) -> str:
-    """Same photos, parameters, model and code: the same digest, whatever the rest of the library did."""
-    hasher = hashlib.sha256()
-    head = [inputs.code_version, inputs.pack.model_id, parameters, asdict(inputs.export)]
-    hasher.update(canonical_json(head).encode())
-    for row in rows.select("face_id", "path", "aliases", "source_missing").sort("face_id").iter_rows():
-        hasher.update(canonical_json(row).encode())
-    return hasher.hexdigest()
 
 
 def _summary(outcome: Outcome) -> str:

@@ -1,6 +1,5 @@
 """Hand-sorted folders as identities of the library: the domain call behind `hand_sorted_facesets`."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from facesets_dagster.identities.hand_sorted import HandSorted, assert_people
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.matching import match_by_overlap
 from facesets_dagster.library.commit import BucketRecord
-from facesets_dagster.library.funnel import build_funnel
+from facesets_dagster.library.funnel import bucket_record
 from facesets_dagster.library.gallery import Gallery, Terms
-from facesets_dagster.library.library import Library, canonical_json
+from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
 from facesets_dagster.library.publishing import now_in_seconds
 from facesets_dagster.library.staging import RunStamp, standing_terms
@@ -98,6 +97,9 @@ def publish_people(
         allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
         say=say,
     )
+    folder_digest = store_of(HAND_SORTED).folder_digest()
+    if folder_digest is not None:
+        library.registry.note_folder(HAND_SORTED, folder_digest)
     order = _order(people, faces)
     return PeopleResult(update, people, {order[place]: name for place, name in update.names.items()}, loose)
 
@@ -148,15 +150,18 @@ def _plan(
         say=say,
     )
 
-    def record(names: Mapping[int, str], gallery: Gallery) -> BucketRecord:
+    def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
         verdicts: dict[str, Verdict] = dict(people.verdicts)
         for place, entry in enumerate(wanted):
             content = gallery.content(entry.members, entry.terms)
             verdicts.update(verdicts_of(content.excluded, entry.members, names.get(place)))
         facesets = {order[place]: name for place, name in names.items()}
-        return _record(inputs, people, facesets, faces, verdicts)
+        nearest = {face: (facesets.get(folder), value) for face, (folder, value) in people.nearest.items()}
+        rows = faces.filter(pl.col("face_id").is_in(list(verdicts)))
+        head = [inputs.code_version, inputs.pack.model_id, inputs.parameters()]
+        return [bucket_record(HAND_SORTED, rows, verdicts, nearest, head, inputs.parameters()["hand_sorted_facesets"])]
 
-    return Plan(wanted, gallery, record=record)
+    return Plan(wanted, gallery, records=records)
 
 
 def _owners(
@@ -173,29 +178,3 @@ def _owners(
         if identity.label and identity.name not in {taken.name for taken in owner.values()}
     }
     return {**{folder: free[folder] for folder in order if folder in free and folder not in owner}, **owner}
-
-
-def _record(
-    inputs: PeopleInputs,
-    people: HandSorted,
-    facesets: Mapping[str, str],
-    faces: pl.DataFrame,
-    verdicts: Mapping[str, Verdict],
-) -> BucketRecord:
-    rows = faces.filter(pl.col("face_id").is_in(list(verdicts))).sort("face_id")
-    ids = rows["face_id"].to_list()
-    near = [people.nearest.get(face_id) for face_id in ids]
-    coverage = pl.DataFrame(
-        {
-            "face_id": pl.Series(ids, dtype=pl.String),
-            "nearest": pl.Series([facesets.get(found[0]) if found else None for found in near], dtype=pl.String),
-            "nearest_distance": pl.Series([found[1] if found else None for found in near], dtype=pl.Float64),
-            "ambiguous_with": pl.Series([None] * len(ids), dtype=pl.String),
-        }
-    )
-    hasher = hashlib.sha256(canonical_json([inputs.code_version, inputs.pack.model_id, inputs.parameters()]).encode())
-    for row in rows.select("face_id", "path", "aliases", "source_missing").iter_rows():
-        hasher.update(canonical_json(row).encode())
-    own = {face_id: verdict for face_id, verdict in verdicts.items() if face_id in set(ids)}
-    funnel = build_funnel(coverage, rows.select("face_id", "source_missing", "truncated"), own)
-    return BucketRecord(HAND_SORTED, hasher.hexdigest(), inputs.parameters()["hand_sorted_facesets"], funnel)

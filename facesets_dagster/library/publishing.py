@@ -119,7 +119,7 @@ class Publisher:
         record = BucketRecord(bucket, request.inputs_digest, request.identity_parameters, funnel)
         commit(
             self._registry,
-            Commit(stamp.run_id, stamp.model_id, published, resolution.vanished, moves, stamp.created_at, record),
+            Commit(stamp.run_id, stamp.model_id, published, resolution.vanished, moves, stamp.created_at, [record]),
         )
         return outcome
 

@@ -49,8 +49,8 @@ class Plan:
     wanted: Sequence[Wanted]
     gallery: Gallery
     retire: Sequence[Identity] = ()
-    record: Callable[[Mapping[int, str], Gallery], BucketRecord] | None = None
-    """Position in `wanted` -> name; gives the funnel of a bucket that this publication settles."""
+    records: Callable[[Mapping[int, str], Gallery], Sequence[BucketRecord]] | None = None
+    """Position in `wanted` -> name; gives the funnels of the buckets that this publication settles."""
 
 
 @dataclass(frozen=True)
@@ -118,18 +118,16 @@ def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
                 move.manifest_sha256 if move else None, wanted.parent, wanted.label, wanted.anchor,
             )
         )  # fmt: skip
-    record = plan.record(names, plan.gallery) if plan.record else None
-    if moves or _record_differs(library, record) or _members_differ(library, published):
+    records = plan.records(names, plan.gallery) if plan.records else []
+    if moves or any(_record_differs(library, record) for record in records) or _members_differ(library, published):
         commit(
             library.registry,
-            Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, record),
+            Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, records),
         )
     return Update(outcome, names, plan)
 
 
-def _record_differs(library: Library, record: BucketRecord | None) -> bool:
-    if record is None:
-        return False
+def _record_differs(library: Library, record: BucketRecord) -> bool:
     run = library.registry.bucket_run(record.bucket)
     same = run is not None and run.inputs_digest == record.inputs_digest
     return not same or not library.registry.decisions(record.bucket).equals(record.funnel)

@@ -19,7 +19,7 @@ from facesets_dagster.photos.listing import (
     list_bucket,
 )
 from facesets_dagster.resources.run_process import note_process
-from facesets_dagster.settings import Settings
+from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -55,11 +55,18 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             pictures_in_ui=settings.pictures_in_ui,
         )
 
-    def library(self) -> Library:
-        """The library with its registry; the registry's tables are made if they are absent."""
-        registry = Registry(self.database_url)
+    def library(self, beside: str | None = None) -> Library:
+        """The library with its registry; the registry's tables are made if they are absent.
+
+        `beside`: the name of another library of this home, as `FACESETS_LIBRARY` would name it.
+        """
+        folder, url = Path(self.library_dir), self.database_url
+        if beside:
+            home = folder.parent
+            folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
+        registry = Registry(url)
         registry.create()
-        return Library(Path(self.library_dir), registry, tuple(Path(root) for root in self.legacy_roots))
+        return Library(folder, registry, () if beside else tuple(Path(root) for root in self.legacy_roots))
 
     def face_store(self, bucket: str, model_id: str, dim: int) -> FaceStore:
         """The cached tables of a bucket and model."""

@@ -1,0 +1,127 @@
+"""Everything at once: clusters of a whole library's faces, joined where their centroids meet, gated, ordered by size.
+
+The legacy `refine`: initial clusters, centroid merge, quality gates, outlier rejection, size filter. Joining is
+complete linkage on the centroids (no two of a joined set lie farther apart than the threshold: single linkage chained
+60 people together in the legacy library), and two clusters that are seen together in a photo are never joined.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.clustering import average_linkage
+from facesets_dagster.identities.gates import Gate, Verdict, sift
+from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+
+_APART = 10.0
+"""Stands for two clusters that must not be joined; beyond any distance."""
+
+
+@dataclass(frozen=True)
+class RefineParameters:
+    """Resolved run config of `refined_library`; distances are cosine distances 0..2."""
+
+    cluster_distance: float
+    merge_distance: float
+    outlier_distance: float
+    outlier_min_size: int
+    min_face_short_px: float
+    min_blur: float
+    min_det_score: float
+    min_faces: int
+
+    def gates(self) -> tuple[Gate, ...]:
+        """The quality gates in the order in which they are reported."""
+        return (
+            Gate("face_short", self.min_face_short_px),
+            Gate("blur", self.min_blur),
+            Gate("det_score", self.min_det_score),
+        )
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Identities to found, most photos first, and where the other faces end."""
+
+    people: list[list[str]]
+    """face_ids of each, sorted; ordered by distinct photos descending, ties by the smallest face_id."""
+    verdicts: dict[str, Verdict]
+    """face_id -> why it is nobody's member."""
+    raw_clusters: int
+    joined: list[tuple[int, int]]
+    """Raw clusters that a joined one is made of, and its faces; only those of more than one."""
+
+
+def refine(faces: pl.DataFrame, parameters: RefineParameters) -> Refined:
+    """Sorts all faces (rows of the face table, one per face_id) into people."""
+    faces = faces.sort("face_id")
+    ids, photos = faces["face_id"].to_list(), faces["sha256"].to_numpy()
+    unit = normalised(faces["embedding"].to_numpy()) if ids else np.zeros((0, 1), np.float32)
+    raw = average_linkage(unit, parameters.cluster_distance)
+    labels = join_clusters(unit, raw, photos, parameters.merge_distance)
+    verdicts: dict[str, Verdict] = {}
+    people: list[tuple[int, list[str]]] = []
+    columns = {gate.name: faces[gate.name].to_numpy() for gate in parameters.gates()}
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        kept, dropped = sift(
+            rows,
+            ids,
+            unit,
+            columns,
+            parameters.gates(),
+            outlier_distance=parameters.outlier_distance,
+            outlier_min_size=parameters.outlier_min_size,
+        )
+        verdicts.update(dropped)
+        contents = len(set(photos[kept].tolist()))
+        if contents >= parameters.min_faces:
+            people.append((contents, [ids[row] for row in kept]))
+        else:
+            small = Verdict("small_cluster", float(contents), float(parameters.min_faces))
+            verdicts.update(dict.fromkeys((ids[row] for row in kept), small))
+    ordered = [members for _, members in sorted(people, key=lambda person: (-person[0], person[1][0]))]
+    return Refined(ordered, verdicts, len(np.unique(raw)), _joined(raw, labels))
+
+
+def join_clusters(
+    unit: NDArray[np.float32], labels: NDArray[np.int64], photos: NDArray[np.object_], merge_distance: float
+) -> NDArray[np.int64]:
+    """Labels (n,) after joining clusters whose centroids lie within `merge_distance` of each other, all pairs of them.
+
+    `photos` (n,): clusters that have a photo in common are two people and stay apart. A joined set
+    has the smallest of its labels.
+    """
+    names = np.unique(labels)
+    if len(names) < 2:
+        return labels
+    from sklearn.cluster import AgglomerativeClustering
+
+    middles = np.array([centroid(unit[labels == name]) for name in names])
+    distance = cosine_distance(middles, middles).astype(np.float64)
+    np.fill_diagonal(distance, 0.0)
+    for first, second in _seen_together(labels, photos, names):
+        distance[first, second] = distance[second, first] = _APART  # complete linkage hands it on
+    model = AgglomerativeClustering(
+        n_clusters=None, metric="precomputed", linkage="complete", distance_threshold=np.nextafter(merge_distance, 3)
+    )
+    sets = model.fit_predict(distance)
+    smallest = np.array([names[sets == joined].min() for joined in sets])
+    return np.asarray(smallest[np.searchsorted(names, labels)], np.int64)
+
+
+def _seen_together(
+    labels: NDArray[np.int64], photos: NDArray[np.object_], names: NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    """Positions in `names` of clusters that have a photo in common."""
+    shown: dict[str, set[int]] = {}
+    for place, photo in zip(np.searchsorted(names, labels).tolist(), photos.tolist(), strict=True):
+        shown.setdefault(photo, set()).add(place)
+    return sorted({(a, b) for places in shown.values() for a in places for b in places if a < b})
+
+
+def _joined(raw: NDArray[np.int64], labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+    sizes = [(len(np.unique(raw[labels == name])), int((labels == name).sum())) for name in np.unique(labels)]
+    return sorted((size for size in sizes if size[0] > 1), reverse=True)

@@ -1,0 +1,75 @@
+"""Refine: clusters joined where all their centroids meet, people seen together kept apart, numbered by size."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from facesets_dagster.faces.schema import face_schema
+from facesets_dagster.identities.refining import RefineParameters, join_clusters, refine
+
+PARAMETERS = RefineParameters(0.3, 0.4, 0.5, 4, 90, 40, 0.6, 3)
+
+
+def at(degrees: float, dim: int = 4) -> np.ndarray:
+    angle = np.deg2rad(degrees)
+    return np.array([np.cos(angle), np.sin(angle), *[0.0] * (dim - 2)], np.float32)
+
+
+def test_clusters_join_only_if_all_their_centroids_are_near() -> None:
+    unit = np.array([at(0), at(45), at(90)])  # neighbours 0.29 apart, the ends 1.0
+    labels = np.array([0, 1, 2])
+    photos = np.array(["a", "b", "c"], object)
+    assert join_clusters(unit, labels, photos, 0.4).tolist() in ([0, 0, 2], [0, 1, 1])
+    assert join_clusters(unit, labels, photos, 1.5).tolist() == [0, 0, 0]
+    assert join_clusters(unit, labels, photos, 0.1).tolist() == [0, 1, 2]
+
+
+def test_people_who_are_seen_together_are_never_joined_not_even_through_a_third() -> None:
+    unit = np.array([at(0), at(2), at(4)])
+    photos = np.array(["party", "alone", "party"], object)
+    joined = join_clusters(unit, np.array([0, 1, 2]), photos, 0.4)
+    assert joined[0] != joined[2]
+
+
+def face_rows(people: dict[str, tuple[float, int]], **columns: float) -> pl.DataFrame:
+    rows = []
+    for name, (degrees, count) in people.items():
+        for index in range(count):
+            rows.append({
+                "face_id": f"{name}{index:02d}", "bucket": "b", "sha256": f"{name}{index}",
+                "path": f"{name}{index}.jpg", "aliases": [], "photo_width": 640,
+                "photo_height": 480, "bbox": [0.0, 0.0, 200.0, 200.0],
+                "kps": np.zeros((5, 2)).tolist(), "det_score": 0.9, "face_short": 200.0, "blur": 100.0,
+                "frontality": 1.0, "symmetry": 1.0, "truncated": False, "source_missing": False, "model_id": "m",
+                "embedding": (20 * at(degrees + index)).tolist(), **columns,
+            })  # fmt: skip
+    return pl.DataFrame(rows, schema=face_schema(4))
+
+
+def test_people_are_ordered_by_photos_and_thin_ones_stay_out() -> None:
+    found = refine(face_rows({"few": (0, 4), "many": (120, 7), "two": (240, 2)}), PARAMETERS)
+    assert [members[0][:-2] for members in found.people] == ["many", "few"]
+    assert {face: verdict.state for face, verdict in found.verdicts.items()} == dict.fromkeys(
+        ["two00", "two01"], "small_cluster"
+    )
+    assert found.verdicts["two00"].value == 2
+
+
+@pytest.mark.parametrize(("column", "value"), [("face_short", 89.0), ("blur", 39.0), ("det_score", 0.59)])
+def test_every_gate_keeps_faces_out_with_its_number(column: str, value: float) -> None:
+    found = refine(face_rows({"a": (0, 5)}, **{column: value}), PARAMETERS)
+    assert found.people == []
+    assert {verdict.state for verdict in found.verdicts.values()} == {f"below_gate:{column}"}
+    assert all(verdict.value == pytest.approx(value) for verdict in found.verdicts.values())
+
+
+def test_one_person_in_two_clusters_is_one_person_after_the_merge() -> None:
+    found = refine(face_rows({"young": (0, 3), "old": (50, 3)}), RefineParameters(0.2, 0.4, 0.5, 4, 90, 40, 0.6, 5))
+    assert [len(members) for members in found.people] == [6]
+    assert found.raw_clusters == 2
+    assert found.joined == [(2, 6)]
+
+
+def test_nothing_comes_of_nothing() -> None:
+    found = refine(face_rows({}), PARAMETERS)
+    assert (found.people, found.verdicts, found.raw_clusters) == ([], {}, 0)
