@@ -12,6 +12,12 @@ def read_labels(data: Path) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if len(row) > 2}
 
 
+def read_periods(data: Path) -> dict[str, str]:
+    """Path of a photo -> its period (`2002-2003`), where the labels give one."""
+    rows = (line.split("\t") for line in (data / "LABELS.tsv").read_text(encoding="utf-8").splitlines()[1:])
+    return {row[0]: row[3] for row in rows if len(row) > 3 and row[3]}
+
+
 def labelled_faces(faces: pl.DataFrame, labels: dict[str, str]) -> dict[str, str]:
     """face_id -> person: of each labelled photo the central face in 250 x 250 files, else the largest."""
     found: dict[str, str] = {}

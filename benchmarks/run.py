@@ -13,9 +13,11 @@ from pathlib import Path
 
 from benchmarks.calibrate_thresholds import calibrate
 from benchmarks.curation import measure_curation
+from benchmarks.duplicates import measure_duplicates
 from benchmarks.homes import REPOSITORY, SHARED
 from benchmarks.results_file import Row, write_results
 from benchmarks.sample_run import measure_sample
+from benchmarks.systems import measure_systems
 from benchmarks.three_buckets import LENIENT, measure_orders
 from benchmarks.ui_load import measure_ui_load
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
@@ -49,6 +51,8 @@ BENCHMARKS = {
     "curation_buffalo_sc": Benchmark(lambda: measure_curation(REFERENCE, MODELS)),
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS)),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
+    "duplicates": Benchmark(lambda: measure_duplicates(REFERENCE)),
+    "systems_buffalo_sc": Benchmark(lambda: measure_systems(REFERENCE, MODELS)),
     "orders_buffalo_sc": Benchmark(lambda: _orders(REFERENCE)),
     "orders_small_faces_buffalo_sc": Benchmark(lambda: _orders(REFERENCE, LENIENT)),
 }

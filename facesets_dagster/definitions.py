@@ -6,10 +6,15 @@ from typing import Any
 import dagster as dg
 
 from facesets_dagster.assets.bucket_folder import bucket_folder
+from facesets_dagster.assets.candidate_faces import candidate_faces
+from facesets_dagster.assets.era_facesets import era_facesets
 from facesets_dagster.assets.existing_centroids import existing_centroids
 from facesets_dagster.assets.extended_facesets import extended_facesets
 from facesets_dagster.assets.face_cache import face_cache
+from facesets_dagster.assets.first_look import first_look
 from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
+from facesets_dagster.assets.legacy_library import legacy_library
+from facesets_dagster.assets.library_duplicates import library_duplicates
 from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
 from facesets_dagster.assets.refined_library import refined_library
@@ -28,6 +33,8 @@ from facesets_dagster.settings import Settings, load_settings
 ASSETS = (
     bucket_folder,
     face_cache,
+    first_look,
+    legacy_library,
     hand_sorted_facesets,
     existing_centroids,
     refined_library,
@@ -35,6 +42,9 @@ ASSETS = (
     extended_facesets,
     osrc_clusters,
     swap_ready_facesets,
+    era_facesets,
+    candidate_faces,
+    library_duplicates,
     top_manifest,
 )
 

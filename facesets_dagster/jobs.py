@@ -32,12 +32,15 @@ discover_identities = dg.define_asset_job(
 
 FULL_PIPELINE = (
     "face_cache",
+    "legacy_library",
     "hand_sorted_facesets",
     "existing_centroids",
     "osrc_uncovered",
     "extended_facesets",
     "osrc_clusters",
     "swap_ready_facesets",
+    "era_facesets",
+    "candidate_faces",
     "top_manifest",
 )
 
@@ -45,8 +48,8 @@ full_pipeline = dg.define_asset_job(
     name="full_pipeline",
     selection=list(FULL_PIPELINE),
     description=(
-        "The whole write-up for one bucket, in the order of the graph: hand-sorted people, known people get their new "
-        "faces, new people are discovered, eras are split, everything is entered into the manifest."
+        "The whole write-up for one bucket, in the order of the graph: legacy and hand-sorted people, known people get "
+        "their new faces, new people are discovered, eras are split, everything is entered into the manifest."
     ),
     executor_def=dg.in_process_executor,
 )

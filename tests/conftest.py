@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import Flaw, verify_library
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
 from tests.fakes import FakeEmbedderResource
@@ -28,6 +30,7 @@ class FakeHome:
 
     settings: Settings
     instance: dg.DagsterInstance
+    embedder: EmbedderResource = dataclasses.field(default_factory=FakeEmbedderResource)
 
     @property
     def buckets(self) -> Path:
@@ -53,7 +56,7 @@ class FakeHome:
     ) -> dg.ExecuteInProcessResult:
         """A job on a bucket; keywords are run config per asset."""
         self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
-        defs = build_defs(self.settings, overrides={"embedder": FakeEmbedderResource()})
+        defs = build_defs(self.settings, overrides={"embedder": self.embedder})
         return defs.resolve_job_def(job).execute_in_process(
             run_config={
                 "ops": {name: {"config": config} for name, config in ops.items()},
@@ -64,12 +67,14 @@ class FakeHome:
             raise_on_error=raise_on_error,
         )
 
-    def materialize(self, *assets: str, bucket: str | None = None, **ops: dict[str, Any]) -> dg.ExecuteInProcessResult:
+    def materialize(
+        self, *assets: str, bucket: str | None = None, raise_on_error: bool = True, **ops: dict[str, Any]
+    ) -> dg.ExecuteInProcessResult:
         """Just these assets, as a click on them in the lineage graph does."""
         if bucket is not None:
             self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
         job = dg.define_asset_job("chosen", selection=list(assets), executor_def=dg.in_process_executor)
-        defs = build_defs(self.settings, overrides={"embedder": FakeEmbedderResource()})
+        defs = build_defs(self.settings, overrides={"embedder": self.embedder})
         repository = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).get_repository_def()
         return repository.get_job("chosen").execute_in_process(
             run_config={
@@ -78,6 +83,7 @@ class FakeHome:
             },
             instance=self.instance,
             partition_key=bucket,
+            raise_on_error=raise_on_error,
         )
 
     def flaws(self) -> list[Flaw]:
@@ -94,8 +100,9 @@ class FakeHome:
         }
 
 
-@pytest.fixture
-def fake_home(tmp_path: Path) -> Iterator[FakeHome]:
+@contextmanager
+def fake_home_in(tmp_path: Path) -> Iterator[FakeHome]:
+    """A home below `tmp_path`, with a root for hand-sorted folders."""
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
         settings = load_settings(
             {
@@ -108,6 +115,12 @@ def fake_home(tmp_path: Path) -> Iterator[FakeHome]:
         settings.bucket_roots[0].mkdir(parents=True)
         (tmp_path / "people").mkdir()
         yield FakeHome(settings, instance)
+
+
+@pytest.fixture
+def fake_home(tmp_path: Path) -> Iterator[FakeHome]:
+    with fake_home_in(tmp_path) as home:
+        yield home
 
 
 @pytest.fixture(scope="session")

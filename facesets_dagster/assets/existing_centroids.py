@@ -41,7 +41,8 @@ def existing_centroids(
     """One centroid per identity of the library, with its kind, its parent and the bucket that founded it.
 
     A centroid is the normalised mean of the normalised embeddings of the faces that the faceset exports. Facesets of
-    a legacy library (`FACESETS_LEGACY`) are listed with name and number but without a centroid: numbers go past them.
+    a legacy library (`FACESETS_LEGACY`) have one once `legacy_library` has adopted them; until then only their names
+    and numbers are listed, and numbers go past them.
     """
     story, library = Story(context), home.library()
     library.settle(f"run {context.run.run_id}", context.log.info)

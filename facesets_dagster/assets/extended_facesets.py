@@ -1,5 +1,7 @@
 """Known people of a bucket: their faces join the face sets that exist."""
 
+from pathlib import Path
+
 import dagster as dg
 import polars as pl
 from dagster import AssetExecutionContext
@@ -13,6 +15,7 @@ from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.library.extend_bucket import (
     EXTENSION_COLUMNS,
@@ -21,8 +24,13 @@ from facesets_dagster.library.extend_bucket import (
     ExtendResult,
     extend_bucket,
 )
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.staging import place_of
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.reports.system_page import Section, write_system_page
+from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
+from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
@@ -105,7 +113,7 @@ def extended_facesets(
         context.run.run_id,
         "extended_facesets",
         "Known people who got more faces",
-        [_section(result, inputs)],
+        _sections(result, inputs, library, Path(home.cache_dir)),
         changes=f"{joined} faces joined {len(result.table)} facesets" if joined else "",
     )
     lost = before.join(library.registry.memberships(), on=["name", "bucket", "face_id"], how="anti")
@@ -148,11 +156,38 @@ def _table(table: pl.DataFrame) -> str:
     return "\n".join([*head, *rows])
 
 
-def _section(result: ExtendResult, inputs: ExtendInputs) -> Section:
+def _sections(result: ExtendResult, inputs: ExtendInputs, library: Library, cache_dir: Path) -> list[Section]:
     names = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"]
-    return Section(
-        "What changed per faceset",
-        f"Covered faces within {inputs.route_distance} joined the identity that covers them.",
-        names,
-        [[row[name] for name in names] for row in result.table.iter_rows(named=True)],
-    )
+    rows = result.table.rows(named=True)
+    load = {name: photo_loader(inputs.folders, faces, inputs.max_pixels) for name, faces in result.joined.items()}
+    distance = dict(inputs.coverage.select("face_id", "nearest_distance").iter_rows())
+    who = [
+        SheetRow(
+            f"{name}: {len(faces)} joined",
+            [
+                Tile(jpeg, f"{distance[face_id]:.3f}")
+                for face_id, jpeg in of_faces(faces.head(24), load[name], cache_dir).items()
+            ],
+        )
+        for name, faces in result.joined.items()
+    ]
+    return [
+        Section(
+            "What changed per faceset",
+            f"Covered faces within {inputs.route_distance} joined the identity that covers them.",
+            names,
+            [[row[name] for name in names] for row in rows],
+        ),
+        Section("Who joined", "At most 24 a faceset; cos-dist to the centroid as it was.", pictures=who),
+        Section(
+            "The face sets now",
+            "Rank and score below each face.",
+            pictures=[
+                row_of_faceset(library.folder / place_of(row["identity"], row["kind"]), row["identity"]) for row in rows
+            ],
+        ),
+        Section(
+            "How to run it again",
+            f"Materialize extended_facesets of {bucket_title(inputs.bucket)}, or run full_pipeline: who joined stays.",
+        ),
+    ]

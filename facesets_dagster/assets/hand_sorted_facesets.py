@@ -7,6 +7,7 @@ from pydantic import Field
 
 from facesets_dagster import __version__
 from facesets_dagster.assets.failures import teaching
+from facesets_dagster.assets.legacy_library import legacy_library
 from facesets_dagster.assets.links import link, markdown_link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
@@ -39,11 +40,15 @@ class HandSortedFacesetsConfig(dg.Config):
         le=2,
         description="Second pass: faces within this distance of the first pass's centroid are members. null = 0.45.",
     )
+    min_face_short_px: float = Field(
+        default=100, ge=0, description="Export gate: shorter side of the bbox, px. Smaller faces are members only."
+    )
     max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
     retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
 
 
 @dg.asset(
+    deps=[legacy_library],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"png", "sqlite"},
@@ -173,7 +178,7 @@ def _inputs(
     return PeopleInputs(
         first_distance=thresholds.outlier_distance if config.first_distance is None else config.first_distance,
         second_distance=thresholds.cover_distance if config.second_distance is None else config.second_distance,
-        export=SwapReadyFacesetsConfig().resolved(thresholds),
+        export=SwapReadyFacesetsConfig(min_face_short_px=config.min_face_short_px).resolved(thresholds),
         pack=embedder.pack(),
         folders=home.folders(),
         max_pixels=config.max_pixels,
@@ -240,5 +245,9 @@ def _sections(result: PeopleResult, library: Library, rows: list[list[object]]) 
             f"{len(result.loose)} photos lie in no folder and assert nobody.",
             ("photo",),
             [[path] for path in result.loose],
+        ),
+        Section(
+            "How to run it again",
+            "Materialize hand_sorted_facesets, or run full_pipeline. The same folders and numbers change nothing.",
         ),
     ]

@@ -61,6 +61,9 @@ class RefinedLibraryConfig(dg.Config):
         default=None, ge=0, le=1, description="Gate: the detector's confidence. null = pack (0.6)."
     )
     min_faces: int = Field(default=15, ge=1, description="Distinct photos (by content) that a person needs.")
+    export_min_face_short_px: float = Field(
+        default=100, ge=0, description="Export gate: shorter side of the bbox, px. Smaller faces are members only."
+    )
     max_faces: int = Field(
         default=20_000, ge=1, description="More faces are refused: memory grows with their square (20,000: about 4 GB)."
     )
@@ -120,7 +123,7 @@ def refined_library(
     library = home.library(config.new_library)
     inputs = RefineInputs(
         parameters=config.resolved(thresholds),
-        export=SwapReadyFacesetsConfig().resolved(thresholds),
+        export=SwapReadyFacesetsConfig(min_face_short_px=config.export_min_face_short_px).resolved(thresholds),
         pack=pack,
         buckets=sorted(home.buckets()),
         folders=home.folders(),

@@ -35,7 +35,7 @@ def check_results(
 ) -> list[dg.AssetCheckResult]:
     """Looks at what was published, on disk and in the registry."""
     detected, decided = len(inputs.coverage), len(result.funnel)
-    numbers = Counter(identity.number for identity in library.registry.identities() if identity.kind != "era")
+    numbers = Counter(identity.number for identity in library.registry.identities() if not identity.is_era)
     twice = sorted(number for number, count in numbers.items() if count > 1)
     written = [*result.outcome.founded, *result.outcome.changed, *result.outcome.revived]
     bad = pictures_without_one_face(library, written, embedder) if written else []

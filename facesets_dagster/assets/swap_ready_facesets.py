@@ -110,10 +110,15 @@ def swap_ready_facesets(
     outcome = result.outcome
     story.tag(made=_in_a_word(outcome))
     story.tell(f"{bucket}: {sum(result.exported.values())} faces in {len(result.exported)} facesets published")
-    labels = {identity.name: identity.label for identity in library.registry.identities()}
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     report = gather(
-        inputs, result, store_of(bucket).read(), labels, cache_dir=Path(home.cache_dir), finished_at=finished_at
+        inputs,
+        result,
+        store_of(bucket).read(),
+        library.registry.identities(),
+        scan=store_of(bucket).scan_counts(),
+        cache_dir=Path(home.cache_dir),
+        finished_at=finished_at,
     )
     page, text = write_report(Path(home.reports_dir), report)
     faces, exported = report.funnel.faces, report.funnel.exported

@@ -18,6 +18,7 @@ from facesets_dagster.library.explanation import (
     is_face_id,
 )
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.staging import place_of
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import escape_path
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -113,6 +114,10 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
     console = Console(highlight=False)
     manifest = value["manifest"]
     console.print(f"{faceset}: {value['label'] or 'no name'}", style="bold", markup=False)
+    if not manifest and value["legacy_root"]:
+        where = f"adopted from {value['legacy_root']}; its files stay there until extended_facesets adds a face to it"
+        console.print(where, markup=False, soft_wrap=True)
+        return
     console.print(
         f"{manifest['kind']}, from {bucket_title(manifest['bucket'])}, model {manifest['model']['pack']}, "
         f"last changed by run {manifest['run_id']} at {manifest['created_at']}\n{library.folder / faceset}",
@@ -140,12 +145,13 @@ def _described(library: Library, faceset: str) -> dict[str, Any]:
     if found is None or not found.live:
         state = f"is out of use ({grave.reason})" if grave else "does not exist"
         raise LibraryError(f"The faceset {faceset!r} {state}. `facesets status` lists those that exist.")
-    members = library.member_rows([faceset])
+    members, adopted = library.member_rows([faceset]), library.registry.adopted().get(faceset)
     columns = ["face_id", "path", "joined_by", "state"]
     return {
         "name": faceset,
         "label": found.label,
-        "manifest": library.faceset_manifest(library.folder / faceset),
+        "manifest": library.faceset_manifest(library.folder / place_of(found.name, found.kind)),
+        "legacy_root": str(adopted.root) if adopted else None,
         "members": [] if members is None else members.select(columns).to_dicts(),
     }
 

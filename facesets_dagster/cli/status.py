@@ -12,7 +12,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.verification import verify_library
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
@@ -67,7 +67,7 @@ def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
     runs = {run.bucket: run for run in library.registry.bucket_runs()}
     rows: list[dict[str, object]] = []
     folders = home.folders()
-    for bucket in sorted(folders.keys() | runs.keys()):
+    for bucket in sorted((folders.keys() | runs.keys()) - {LEGACY}):  # legacy photos lie anywhere: nothing to list
         run = runs.get(bucket)
         try:
             listing = home.listing(bucket)

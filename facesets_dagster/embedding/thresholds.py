@@ -16,6 +16,20 @@ class PackThresholds:
     near_duplicate_similarity: float
     min_det_score: float
 
+    def scaled(self, arcface_distance: float) -> float:
+        """A distance chosen on ArcFace that nobody calibrated for this pack: by the ratio of the cover distances."""
+        return round(arcface_distance * self.cover_distance / ARCFACE.cover_distance, 3)
+
+    @property
+    def era_distance(self) -> float:
+        """Average linkage inside one identity (LEGACY `age_split_001`: 0.35)."""
+        return self.scaled(0.35)
+
+    @property
+    def era_join_distance(self) -> float:
+        """Reach of an era's anchor (LEGACY `age_split_001`: 0.40)."""
+        return self.scaled(0.40)
+
 
 ARCFACE = PackThresholds(0.45, 0.55, 0.55, 0.45, 0.95, 0.6)
 """The legacy numbers, chosen on `buffalo_l`; also for recognisers that were not calibrated."""

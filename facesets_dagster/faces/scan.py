@@ -21,7 +21,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
 from facesets_dagster.faces.read_photo import PhotoResult, read_photo
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, face_schema
-from facesets_dagster.faces.store import CacheTables, FaceStore
+from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
 from facesets_dagster.faces.tables import assemble, split_known
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
 
@@ -78,13 +78,55 @@ def scan_bucket(
 ) -> ScanResult:
     """Brings the cache of a bucket up to its listing. `embedder` is called only if a photo has to be read."""
     started = time.monotonic()
+    read = read_files(
+        listing, bucket, store, embedder,
+        dim=dim, workers=workers, max_pixels=max_pixels, retry_failed=retry_failed, report=report,
+    )  # fmt: skip
+    tables = assemble(store.read(), listing.files, listing.foreign, read.known)
+    store.compact(tables)
+    store.note_folder(listing.digest())
+    if read.opened:
+        store.note_scan(ScanCounts(len(listing.files) - read.opened, read.opened, read.decoded, read.byte_copies))
+    return ScanResult(tables, read.opened, read.decoded, read.copied, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class FilesRead:
+    """What became of the files of a listing."""
+
+    known: pl.DataFrame
+    """Rows (`FILE_SCHEMA`) that were still true."""
+    opened: int
+    decoded: int
+    byte_copies: int
+    """Opened, and their bytes were on record."""
+    copied: int
+    """Of those, known from another bucket."""
+
+
+def read_files(
+    listing: BucketListing,
+    bucket: str,
+    store: FaceStore,
+    embedder: Callable[[], Embedder],
+    *,
+    dim: int,
+    workers: int,
+    max_pixels: int,
+    retry_failed: bool,
+    report: Report,
+) -> FilesRead:
+    """Reads what is new of these files, which may be some of a bucket's only.
+
+    It leaves the store as a scan that was ended half-way does: the next whole scan goes on from there.
+    """
     cached = store.read()
     known, changed = split_known(listing.files, cached.files, cached.contents, retry_failed=retry_failed)
     if changed:
         check_disk_space(store.folder, len(changed) * _BYTES_PER_FACE * 2)
     skip = set(cached.contents["sha256"]) - (set(failed_contents(cached)) if retry_failed else set())
     reader = _Reader(listing, bucket, embedder, skip, store.contents_elsewhere() if changed else {}, max_pixels)
-    decoded = copied = faces = failed = 0
+    decoded = copies = copied = faces = failed = 0
     pending = _Pending()
     try:
         for done, outcome in enumerate(_outcomes(reader, changed, workers), start=1):
@@ -94,7 +136,8 @@ def scan_bucket(
                 decoded += 1
                 faces += int(str(outcome.result.content["faces"]))
                 failed += outcome.result.content["status"] not in READ
-            elif outcome.copy_from is not None:
+            copies += outcome.result is None and outcome.file["sha256"] is not None
+            if outcome.copy_from is not None:
                 pending.copies.setdefault(outcome.copy_from, []).append(str(outcome.file["sha256"]))
                 copied += 1
             report(done, len(changed), faces, failed)
@@ -102,10 +145,7 @@ def scan_bucket(
                 pending = _flush(store, pending, dim)
     finally:
         _flush(store, pending, dim)
-    tables = assemble(store.read(), listing.files, listing.foreign, known)
-    store.compact(tables)
-    store.note_folder(listing.digest())
-    return ScanResult(tables, len(changed), decoded, copied, time.monotonic() - started)
+    return FilesRead(known, len(changed), decoded, copies, copied)
 
 
 def failed_contents(tables: CacheTables) -> list[str]:

@@ -8,14 +8,15 @@ there. Reading takes compacted tables plus parts, so it does not matter where a 
 store knows nothing of run ids.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema
-from facesets_dagster.storage import remove_leftovers, write_parquet, write_text
+from facesets_dagster.storage import remove_leftovers, write_json, write_parquet, write_text
 
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": ["face_id"], "contents": ["sha256"], "files": ["path"]}
@@ -28,6 +29,19 @@ class CacheTables:
     faces: pl.DataFrame
     contents: pl.DataFrame
     files: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class ScanCounts:
+    """What a whole scan did with the photo files of a bucket; the first two add up to them."""
+
+    known: int
+    """Not opened: status and content as on record."""
+    opened: int
+    decoded: int
+    """Of the opened ones, those that had to be read by the models."""
+    byte_copies: int
+    """Of the opened ones, those whose bytes were on record."""
 
 
 class FaceStore:
@@ -73,6 +87,16 @@ class FaceStore:
         """Records that the tables are up to this state of the folder."""
         if self.folder_digest() != digest:
             write_text(self.folder / "folder_digest", digest)
+
+    def scan_counts(self) -> ScanCounts | None:
+        """What the last whole scan that opened a file did; None if none was counted."""
+        path = self.folder / "scan.json"
+        return ScanCounts(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def note_scan(self, counts: ScanCounts) -> None:
+        """Records what a scan did."""
+        if self.scan_counts() != counts:
+            write_json(self.folder / "scan.json", asdict(counts))
 
     def contents_elsewhere(self) -> dict[str, Path]:
         """Content digest -> folder of another bucket's cache that has read it with the same model."""

@@ -60,10 +60,7 @@ class Commit:
 def commit(registry: Registry, entry: Commit) -> None:
     """Writes it all or nothing."""
     with registry.engine.begin() as connection:
-        generation = 1 + int(
-            connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation").with_for_update()) or 0
-        )
-        connection.execute(sa.update(t.meta).where(t.meta.c.key == "generation").values(value=str(generation)))
+        generation = next_generation(connection)
         for identity in entry.published:
             _write_identity(connection, identity, entry, generation)
         for vanished in entry.vanished:
@@ -84,6 +81,15 @@ def commit(registry: Registry, entry: Commit) -> None:
                 for step, move in enumerate(entry.moves, start=1)
             ]
             connection.execute(sa.insert(t.pending_moves), rows)
+
+
+def next_generation(connection: sa.Connection) -> int:
+    """The generation that this transaction makes."""
+    generation = 1 + int(
+        connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation").with_for_update()) or 0
+    )
+    connection.execute(sa.update(t.meta).where(t.meta.c.key == "generation").values(value=str(generation)))
+    return generation
 
 
 def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int) -> None:

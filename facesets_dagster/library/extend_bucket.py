@@ -66,6 +66,8 @@ class ExtendResult:
     outcome: Outcome
     table: pl.DataFrame
     """Rows of `EXTENSION_SCHEMA`."""
+    joined: dict[str, pl.DataFrame]
+    """Identity -> rows of the face table of those who joined."""
 
 
 def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: float) -> dict[str, list[str]]:
@@ -81,6 +83,13 @@ def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: floa
         if face_id not in members.get(name, {}):
             waiting.setdefault(name, []).append(face_id)
     return waiting
+
+
+def members_through_others(library: Library, bucket: str) -> list[str]:
+    """Faces that are members through other buckets only: a byte copy here must not change where they are from."""
+    places = library.registry.memberships()
+    here = places.filter(pl.col("bucket") == bucket)
+    return places.join(here, on="face_id", how="anti")["face_id"].unique().to_list()
 
 
 def extend_bucket(
@@ -101,7 +110,7 @@ def extend_bucket(
         live = {identity.name: identity for identity in library.registry.identities() if identity.live}
         members = library.registry.members(list(waiting))
         gallery = Gallery(
-            faces,
+            faces.filter(~pl.col("face_id").is_in(members_through_others(library, inputs.bucket))),
             lambda face_ids: rows_of_members(library, store_of, face_ids),
             embedder,
             inputs.folders,
@@ -130,12 +139,17 @@ def extend_bucket(
         allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
         say=say,
     )
+    joined = {
+        wanted.identity.name: wanted.members.keys() - known.get(wanted.identity.name, {}).keys()
+        for wanted in update.plan.wanted
+        if wanted.identity is not None
+    }
     rows = [
         {
             "identity": wanted.identity.name,
             "kind": wanted.identity.kind,
             "label": wanted.identity.label,
-            "joined": len(wanted.members.keys() - known.get(wanted.identity.name, {}).keys()),
+            "joined": len(joined[wanted.identity.name]),
             "members": len(wanted.members),
             "exported_before": before.get(wanted.identity.name),
             "exported": _exported(library, wanted.identity),
@@ -144,7 +158,8 @@ def extend_bucket(
         for wanted in update.plan.wanted
         if wanted.identity is not None
     ]
-    return ExtendResult(update.outcome, pl.DataFrame(rows, schema=EXTENSION_SCHEMA))
+    who = {name: faces.filter(pl.col("face_id").is_in(list(face_ids))) for name, face_ids in sorted(joined.items())}
+    return ExtendResult(update.outcome, pl.DataFrame(rows, schema=EXTENSION_SCHEMA), who)
 
 
 def _terms(library: Library, identity: Identity, inputs: ExtendInputs) -> Terms:

@@ -64,7 +64,7 @@ def foreign_facesets(root: Path) -> list[ForeignFaceset]:
         number = number_of(name)
         if number is not None:
             parent = entry.get("parent")
-            kind = str(entry.get("kind") or ("era" if "_era_" in name else "auto"))
+            kind = "era" if "_era_" in name else str(entry.get("kind") or "auto")
             found.append(ForeignFaceset(name, number, kind, str(parent) if parent else None, root))
     return sorted(found, key=lambda faceset: faceset.name)
 

@@ -69,7 +69,7 @@ class PublishResult:
     outcome: Outcome
     funnel: pl.DataFrame
     exported: dict[str, int]
-    """Faceset -> faces that it exports."""
+    """Faceset that this bucket founded -> faces of this bucket that it exports."""
     library_dir: Path
 
 
@@ -106,9 +106,9 @@ def publish_bucket(
     if folder_digest is not None:
         library.registry.note_folder(inputs.bucket, folder_digest)
     funnel = library.registry.decisions(inputs.bucket)
-    exported = dict(
-        funnel.filter(pl.col("state") == "exported").group_by("identity").len().sort("identity").iter_rows()
-    )
+    own = own_names(library, inputs.bucket, retired=False)
+    mine = funnel.filter((pl.col("state") == "exported") & pl.col("identity").is_in(own))
+    exported = dict(mine.group_by("identity").len().sort("identity").iter_rows())
     say(f"{inputs.bucket}: {_summary(outcome)}")
     return PublishResult(outcome, funnel, exported, library.folder)
 

@@ -1,7 +1,7 @@
 """Hand-sorted folders as identities of the library: the domain call behind `hand_sorted_facesets`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -21,7 +21,7 @@ from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_m
 from facesets_dagster.library.publishing import now_in_seconds
 from facesets_dagster.library.staging import RunStamp, standing_terms
 from facesets_dagster.library.updating import Plan, Update, Wanted, update_library, verdicts_of
-from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def publish_people(
 
 
 def _is_ours(identity: Identity) -> bool:
-    return identity.bucket == HAND_SORTED and identity.live
+    """Whom a folder may assert again: people of folders, and adopted legacy ones, who keep name, number and kind."""
+    return identity.live and not identity.is_era and identity.bucket in (HAND_SORTED, LEGACY)
 
 
 def _order(people: HandSorted, faces: pl.DataFrame) -> list[str]:
@@ -137,6 +138,8 @@ def _plan(
         kept = {face: how for face, how in before.items() if face not in asserted and face not in people.verdicts}
         now = dict.fromkeys(people.members[folder], "hand_sorted")
         own_terms = standing_terms(library.folder, identity, terms)
+        if identity is not None and identity.bucket is not None:
+            own_terms = replace(own_terms, bucket=identity.bucket)
         wanted.append(Wanted(dict(sorted({**kept, **now}.items())), own_terms, identity, label=folder))
     gallery = Gallery(
         faces,
@@ -175,6 +178,8 @@ def _owners(
     free = {
         identity.label: identity
         for identity in known.values()
-        if identity.label and identity.name not in {taken.name for taken in owner.values()}
+        if identity.label
+        and identity.bucket == HAND_SORTED  # an adopted person of that name may be somebody else
+        and identity.name not in {taken.name for taken in owner.values()}
     }
     return {**{folder: free[folder] for folder in order if folder in free and folder not in owner}, **owner}

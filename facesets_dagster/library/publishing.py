@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import cosine_distance
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.commit import BucketRecord, Commit, PublishedIdentity, commit
 from facesets_dagster.library.funnel import build_funnel
@@ -141,7 +142,10 @@ class Publisher:
             if name not in facesets:
                 facesets[name] = verdicts_in_place(self._dir / place_of(name, others[name].kind), name)
             limit = float(str(request.identity_parameters.get("cover_distance")))
-            waiting = Verdict("covered", nearest[face_id], limit, name)  # an adopted legacy faceset
+            distance, centre = nearest[face_id], others[name].centroid
+            if centre is not None:
+                distance = float(cosine_distance(request.proposal.unit[face_id][None], centre[None])[0, 0])
+            waiting = Verdict("covered", distance, limit, name)  # an adopted legacy faceset
             found[face_id] = facesets[name].get(face_id, waiting)
         return found
 

@@ -7,7 +7,7 @@ Reading needs no lock.
 import json
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +104,15 @@ class Registry:
             return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation")) or 0)
 
     def identities(self) -> list[Identity]:
-        """All identities, retired ones too, oldest first."""
+        """All identities, retired ones too, oldest first. An era without a label of its own has its parent's."""
         with self.engine.connect() as connection:
             rows = connection.execute(sa.select(t.identities).order_by(t.identities.c.founded, t.identities.c.name))
-            return [_identity(row) for row in rows.mappings()]
+            found = [_identity(row) for row in rows.mappings()]
+        labels = {identity.name: identity.label for identity in found}
+        return [
+            replace(identity, label=labels.get(identity.family)) if identity.is_era and not identity.label else identity
+            for identity in found
+        ]
 
     def members(self, names: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
         """Identity name -> {face_id: how it joined}."""

@@ -46,7 +46,8 @@ def stage(
     if identity is not None and (not content.faces or current.get("content_digest") == content.digest()):
         outcome.kept.append(name)
         return None
-    if identity is None and current:
+    # A folder that the platform did not write is never replaced, not even by an identity of that name.
+    if current and (identity is None or "content_digest" not in current):
         raise LibraryCorrupt(f"{library_dir / place} exists although it was never founded here. Move it away.")
     if identity is None:
         outcome.founded.append(name)

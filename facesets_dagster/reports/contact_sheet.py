@@ -10,7 +10,7 @@ from facesets_dagster.reports.data_uri import data_uri
 
 MAX_MARKDOWN_BYTES = 200_000
 _TILE, _CAPTION, _TITLE, _GAP = 96, 16, 22, 6
-_PER_ROW = 8
+PER_ROW = 8
 _MAX_ROWS = 40
 
 
@@ -47,15 +47,22 @@ def sheet_markdown(rows: Sequence[SheetRow]) -> str:
     return "nothing to show"
 
 
+def sheet_jpeg(rows: Sequence[SheetRow]) -> bytes:
+    """The whole sheet as a JPEG file, whatever its size."""
+    stream = io.BytesIO()
+    _drawn(rows).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
 def _drawn(rows: Sequence[SheetRow]) -> Image.Image:
     step = _TITLE + _TILE + _CAPTION + _GAP
-    sheet = Image.new("RGB", (_PER_ROW * (_TILE + _GAP) + _GAP, step * len(rows) + _GAP), "white")
+    sheet = Image.new("RGB", (PER_ROW * (_TILE + _GAP) + _GAP, step * len(rows) + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
     title, caption = ImageFont.load_default(14), ImageFont.load_default(11)
     for number, row in enumerate(rows):
         top = number * step
         draw.text((_GAP, top + 3), row.title, "black", font=title)
-        for place, tile in enumerate(row.tiles[:_PER_ROW]):
+        for place, tile in enumerate(row.tiles[:PER_ROW]):
             left = _GAP + place * (_TILE + _GAP)
             with Image.open(io.BytesIO(tile.jpeg)) as face:
                 face.thumbnail((_TILE, _TILE))

@@ -1,19 +1,23 @@
 """What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.faces.store import CacheTables
+from facesets_dagster.faces.store import CacheTables, ScanCounts
+from facesets_dagster.identities.coverage import stands_for_somebody
+from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.explanation import PhotoExplanation, explain_contents
 from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult
 from facesets_dagster.reports.changes import changes_in_words
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
 from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of
+from facesets_dagster.reports.phases import Covered, Source, clustering_of, covered_of, source_of
 from facesets_dagster.reports.thumbnails import of_faces, of_file
 
 MAX_FACESETS = 100
@@ -55,8 +59,12 @@ class RunReport:
     changes: list[str]
     funnel: Funnel
     files: pl.DataFrame
-    coverage: list[tuple[str, int, float]]
-    """Identity of another bucket, faces that it covers, their median cos-dist."""
+    source: Source
+    coverage: list[Covered]
+    identities: int
+    """Identities that could have covered a face: all that this bucket did not found."""
+    clustering: list[tuple[str, object]]
+    """Stage and count, from uncovered faces to people who may be founded."""
     clusters: list[int]
     """Sizes of the raw clusters, descending."""
     facesets: list[FacesetSheet]
@@ -82,12 +90,16 @@ def gather(
     inputs: PublishInputs,
     result: PublishResult,
     tables: CacheTables,
-    labels: dict[str, str | None],
+    identities: Sequence[Identity],
     *,
+    scan: ScanCounts | None,
     cache_dir: Path,
     finished_at: str,
 ) -> RunReport:
-    """Reads tables, manifests and photos; writes only the cache of thumbnails. `labels`: faceset -> person."""
+    """Reads tables, manifests and photos; writes only the cache of thumbnails. `identities`: all of the library."""
+    bucket = inputs.bucket
+    labels = {identity.name: identity.label for identity in identities}
+    own = {identity.name for identity in identities if identity.bucket == bucket and not identity.is_era}
     decisions = result.funnel
     missing = decisions.filter(pl.col("state") != "exported").sort("state", "face_id")
     shown = missing.filter(pl.int_range(pl.len()).over("state") < MAX_REASON_FACES)
@@ -96,8 +108,6 @@ def gather(
     pictures = of_faces(rows, photo_loader({inputs.bucket: inputs.folder}, tables.faces, inputs.max_pixels), cache_dir)
     explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
     ambiguous = decisions.filter(pl.col("ambiguous_with").is_not_null())
-    covered = decisions.filter(pl.col("state") == "covered").group_by("identity")
-    median = covered.agg(pl.len(), pl.col("value").median()).sort("identity").rows()
     sizes = inputs.clusters.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
     return RunReport(
         inputs=inputs,
@@ -106,7 +116,10 @@ def gather(
         changes=changes_in_words(result.outcome, result.exported),
         funnel=funnel_of(tables.files, decisions),
         files=tables.files,
-        coverage=median,
+        source=source_of(tables, scan),
+        coverage=covered_of(decisions, own),
+        identities=sum(stands_for_somebody(identity) and identity.name not in own for identity in identities),
+        clustering=clustering_of(inputs.clusters, dict(tables.faces.select("face_id", "sha256").iter_rows())),
         clusters=sizes.to_list(),
         facesets=[
             _faceset(result.library_dir / name, name, labels.get(name))

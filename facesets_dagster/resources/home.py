@@ -10,7 +10,7 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.registry import Registry
-from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
 from facesets_dagster.photos.listing import (
     BucketListing,
     bucket_folder,
@@ -32,6 +32,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     database_url: str = Field(description="SQLAlchemy URL of the registry.")
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
     hand_sorted_root: str | None = Field(default=None, description="Folders named by people; read-only.")
+    legacy_map: str | None = Field(
+        default=None, description="Column map of the legacy libraries; the shipped one is taken where it is absent."
+    )
     pictures_in_ui: bool = Field(
         default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
     )
@@ -52,6 +55,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             database_url=settings.database_url,
             legacy_roots=[str(root) for root in settings.legacy_roots],
             hand_sorted_root=str(settings.hand_sorted_root) if settings.hand_sorted_root else None,
+            legacy_map=str(settings.home / "facesets_legacy.yaml"),
             pictures_in_ui=settings.pictures_in_ui,
         )
 
@@ -77,9 +81,10 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return lambda bucket: self.face_store(bucket, pack.model_id, pack.dim)
 
     def folders(self) -> dict[str, Path]:
-        """Where photos lie: all buckets, and the hand-sorted folders if there are any."""
+        """Where photos lie: all buckets, the hand-sorted folders, and anywhere for photos of legacy libraries."""
         sorted_by_hand = {HAND_SORTED: Path(self.hand_sorted_root)} if self.hand_sorted_root else {}
-        return {**self.buckets(), **sorted_by_hand}
+        legacy = {LEGACY: Path("/")} if self.legacy_roots else {}
+        return {**self.buckets(), **sorted_by_hand, **legacy}
 
     def reports(self) -> Path:
         """Where write-ups go."""

@@ -1,0 +1,202 @@
+"""Faces that were too few to found an identity, offered: to the faceset that they are near to, or as somebody new.
+
+The faces of all buckets are grouped at once by average linkage: three photos in one bucket and three in another are
+nobody in either, and one person together. A group is judged as a whole, by the distance of its centroid, which says
+more than that of any face. A faceset that has members in more than half of a group's photos is never offered that
+group: nobody is on a photo twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.coverage import stands_for_somebody
+from facesets_dagster.identities.gates import Gate, Verdict, failed_gate
+from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.pairs import linkage_by_component
+
+
+@dataclass(frozen=True)
+class CandidateParameters:
+    """Resolved run config of `candidate_faces`; distances are cosine distances 0..2."""
+
+    near_distance: float
+    cluster_distance: float
+    min_face_short_px: float
+    min_blur: float
+    min_det_score: float
+    min_promise: int
+    max_per_group: int
+    max_faces: int
+
+    def gates(self) -> tuple[Gate, ...]:
+        """In the order in which they are reported."""
+        return (
+            Gate("face_short", self.min_face_short_px),
+            Gate("blur", self.min_blur),
+            Gate("det_score", self.min_det_score),
+        )
+
+
+@dataclass(frozen=True)
+class OfferedFace:
+    """A face in a folder of candidates."""
+
+    face_id: str
+    distance: float
+    """To the faceset's centroid, or to that of the new group."""
+    group_distance: float | None
+    """Of its group's centroid to the nearest faceset: what decided; None where there is no faceset."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A folder of candidates."""
+
+    folder: str
+    """`to_<faceset>`, or `new_<NNN>`, whose number means nothing outside of this run."""
+    faceset: str | None
+    faces: tuple[OfferedFace, ...]
+    """The nearest first."""
+
+
+@dataclass(frozen=True)
+class Offers:
+    """All folders, facesets by name before new groups by size, and why every other face is in none."""
+
+    offers: tuple[Offer, ...]
+    left_out: dict[str, Verdict]
+    """face_id -> `below_gate:<gate>`, `same_photo`, `nobody_near` (value: photos of its group), `over_limit`."""
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """The faces that pass the gates, by row."""
+
+    ids: list[str]
+    photos: list[str]
+    """The content's digest as in a face_id: its first 16 hex digits."""
+    unit: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows that look like one person, and whom they are nearest to."""
+
+    rows: NDArray[np.int64]
+    nearest: Identity | None
+    distance: float | None
+
+
+def offer_candidates(
+    faces: pl.DataFrame,
+    identities: Sequence[Identity],
+    photos_of: Mapping[str, AbstractSet[str]],
+    parameters: CandidateParameters,
+) -> Offers:
+    """Sorts faces (rows of the face table, one per face_id) into folders.
+
+    `identities`: live ones; an era stands for its parent. `photos_of`: family -> photos of its
+    members, each by the first 16 hex digits of its digest.
+    """
+    left_out: dict[str, Verdict] = {}
+    rows = _gated(faces.sort("face_id"), parameters, left_out)
+    if rows.is_empty():
+        return Offers((), left_out)
+    known = _Faces(
+        rows["face_id"].to_list(), rows["sha256"].str.slice(0, 16).to_list(), normalised(rows["embedding"].to_numpy())
+    )
+    near: dict[str, list[_Group]] = {}
+    far: list[tuple[int, str, _Group]] = []
+    for group in _groups(known, identities, photos_of, parameters):
+        photos = len({known.photos[row] for row in group.rows})
+        if group.nearest is not None and group.distance is not None and group.distance <= parameters.near_distance:
+            near.setdefault(group.nearest.family, []).append(group)
+        elif photos >= parameters.min_promise:
+            far.append((-photos, known.ids[group.rows[0]], group))
+        else:
+            family = group.nearest.family if group.nearest else None
+            verdict = Verdict("nobody_near", float(photos), float(parameters.min_promise), family)
+            left_out.update({known.ids[row]: verdict for row in group.rows})
+    folders: list[tuple[str, str | None, list[_Group]]] = [(f"to_{name}", name, near[name]) for name in sorted(near)]
+    ordered = sorted(far, key=lambda entry: entry[:2])
+    folders += [(f"new_{number:03d}", None, [group]) for number, (_, _, group) in enumerate(ordered, start=1)]
+    made = [
+        Offer(folder, name, _chosen(known, groups, photos_of.get(name or "", set()), name, parameters, left_out))
+        for folder, name, groups in folders
+    ]
+    return Offers(tuple(offer for offer in made if offer.faces), left_out)
+
+
+def _gated(faces: pl.DataFrame, parameters: CandidateParameters, left_out: dict[str, Verdict]) -> pl.DataFrame:
+    gates = parameters.gates()
+    for face_id, *values in faces.select("face_id", *(gate.name for gate in gates)).iter_rows():
+        failed = failed_gate(gates, {gate.name: value for gate, value in zip(gates, values, strict=True)})
+        if failed is not None:
+            left_out[face_id] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
+    return faces.filter(~pl.col("face_id").is_in(list(left_out)))
+
+
+def _groups(
+    known: _Faces,
+    identities: Sequence[Identity],
+    photos_of: Mapping[str, AbstractSet[str]],
+    parameters: CandidateParameters,
+) -> list[_Group]:
+    """The partition of all faces, each group with the nearest identity that it may be."""
+    living = {identity.name for identity in identities if identity.live}
+    people = sorted(
+        (identity for identity in identities if stands_for_somebody(identity) and identity.family in living),
+        key=lambda identity: identity.name,
+    )
+    centroids = np.array([identity.centroid for identity in people], np.float32).reshape(
+        len(people), known.unit.shape[1]
+    )
+    labels = linkage_by_component(
+        known.unit, parameters.cluster_distance, max_faces=parameters.max_faces, what="The faces that are nobody's"
+    )
+    order = np.argsort(labels, kind="stable")
+    found = []
+    for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        distances = cosine_distance(centroid(known.unit[rows])[None], centroids)[0]
+        photos = {known.photos[row] for row in rows}
+        for place in np.argsort(distances, kind="stable"):
+            if 2 * len(photos & photos_of.get(people[place].family, set())) <= len(photos):
+                found.append(_Group(rows, people[place], float(distances[place])))
+                break
+        else:
+            found.append(_Group(rows, None, None))
+    return found
+
+
+def _chosen(
+    known: _Faces,
+    groups: Sequence[_Group],
+    taken: AbstractSet[str],
+    faceset: str | None,
+    parameters: CandidateParameters,
+    left_out: dict[str, Verdict],
+) -> tuple[OfferedFace, ...]:
+    """The faces of a folder: one per photo, none of a photo that shows the faceset's person already (`taken`)."""
+    entries: list[tuple[float, str, str, float | None]] = []
+    for group in groups:
+        unit = known.unit[group.rows]
+        known_centre = group.nearest.centroid if faceset is not None and group.nearest is not None else None
+        centre = centroid(unit) if known_centre is None else known_centre
+        for row, distance in zip(group.rows, cosine_distance(unit, centre[None])[:, 0], strict=True):
+            entries.append((float(distance), known.ids[row], known.photos[row], group.distance))
+    shown, chosen = set(taken), list[OfferedFace]()
+    for distance, face_id, photo, group_distance in sorted(entries, key=lambda entry: entry[:2]):
+        if photo in shown:
+            left_out[face_id] = Verdict("same_photo", distance, None, faceset)
+        elif len(chosen) == parameters.max_per_group:
+            left_out[face_id] = Verdict("over_limit", distance, None, faceset)
+        else:
+            chosen.append(OfferedFace(face_id, distance, group_distance))
+        shown.add(photo)
+    return tuple(chosen)

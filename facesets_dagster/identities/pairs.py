@@ -1,0 +1,114 @@
+"""Rows near to each other, found in blocks: memory is linear in the number of rows, never rows x rows.
+
+What is made of the pairs: who has a partner at all, stars (a best row and those near to it) and connected components,
+inside which average linkage gives exactly what it gives for all rows at once.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.identities.clustering import average_linkage, by_size
+from facesets_dagster.identities.geometry import normalised
+
+_ROWS, _COLUMNS = 512, 8192
+_SLACK = 1e-4
+"""Added to a distance before float32 products are compared with it: a component may be too large, never torn."""
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""Row, a later row, their cosine similarity; by row, then by the later row."""
+
+
+def near_pairs(unit: NDArray[np.float32], min_similarity: float) -> Iterator[Pairs]:
+    """All pairs of unit rows (n, dim) at least as similar as `min_similarity`, a block of whole rows at a time."""
+    for top in range(0, len(unit), _ROWS):
+        found: list[Pairs] = []
+        for left in range(top, len(unit), _COLUMNS):
+            similarity = unit[top : top + _ROWS] @ unit[left : left + _COLUMNS].T
+            rows, others = np.nonzero(similarity >= min_similarity)
+            later = left + others > top + rows
+            rows, others = rows[later], others[later]
+            found.append((top + rows, left + others, similarity[rows, others].astype(np.float32)))
+        rows, others, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        order = np.argsort(rows, kind="stable")
+        yield rows[order], others[order], values[order]
+
+
+def have_partner(unit: NDArray[np.float32], min_similarity: float, photo: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For each row (n,): is there a row of another photo as near as that? `photo` (n,): number of the row's photo."""
+    found = np.zeros(len(unit), bool)
+    for rows, others, _ in near_pairs(unit, min_similarity):
+        elsewhere = photo[rows] != photo[others]
+        found[rows[elsewhere]] = True
+        found[others[elsewhere]] = True
+    return found
+
+
+def stars(
+    unit: NDArray[np.float32],
+    min_similarity: float,
+    agrees: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]],
+) -> list[tuple[int, list[int]]]:
+    """Sets around their best row; rows (n, dim) come best first.
+
+    The first row that is in no set takes all later rows near to it that `agrees` with and that are in no set yet. So
+    every row of a set is near to its best row: nothing is chained. Gives the sets of two and more.
+    """
+    taken = np.zeros(len(unit), bool)
+    found: list[tuple[int, list[int]]] = []
+    for rows, others, _ in near_pairs(unit, min_similarity):
+        good = agrees(rows, others)
+        rows, others = rows[good], others[good]
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        for near in np.split(np.arange(len(rows)), starts[1:]) if len(rows) else []:
+            best = int(rows[near[0]])
+            copies = others[near][~taken[others[near]]]
+            if not taken[best] and len(copies):
+                taken[best] = taken[copies] = True
+                found.append((best, copies.tolist()))
+    return found
+
+
+def components(unit: NDArray[np.float32], distance: float) -> NDArray[np.int64]:
+    """Labels (n,): rows connected by pairs within a cosine distance share one, the smallest row number among them."""
+    labels = np.arange(len(unit))
+    edges = [(rows, others) for rows, others, _ in near_pairs(unit, 1.0 - distance - _SLACK)]
+    if not edges:
+        return labels
+    rows, others = (np.concatenate(parts) for parts in zip(*edges, strict=True))
+    while True:
+        before = labels.copy()
+        np.minimum.at(labels, rows, labels[others])
+        np.minimum.at(labels, others, labels[rows])
+        labels = labels[labels]
+        if np.array_equal(before, labels):
+            return labels
+
+
+def linkage_by_component(
+    embeddings: NDArray[np.floating], distance_threshold: float, *, max_faces: int, what: str
+) -> NDArray[np.int64]:
+    """The labels of `average_linkage`, made component by component.
+
+    Clusters whose average distance is below the threshold hold a pair below it, so no cluster spans two components of
+    the pairs within it. Memory grows with the square of the largest component; beyond `max_faces` it raises
+    `SettingsError`, because groups of a sample would not be the groups of `what`.
+    """
+    unit = normalised(embeddings)
+    component = components(unit, distance_threshold)
+    labels = np.zeros(len(unit), np.int64)
+    names, sizes = np.unique(component, return_counts=True)
+    if len(sizes) and sizes.max() > max_faces:
+        raise SettingsError(
+            f"{what}: {sizes.max()} of {len(unit)} faces are linked by pairs within {distance_threshold}, at most "
+            f"max_faces = {max_faces} are grouped at once. Memory grows with the square: that many take about "
+            f"{sizes.max() ** 2 * 8 / 1e9:.1f} GB. Raise max_faces where there is that much, lower cluster_distance, "
+            "or split the bucket."
+        )
+    for name in names[sizes > 1]:
+        rows = np.flatnonzero(component == name)
+        labels[rows] = average_linkage(unit[rows], distance_threshold)
+    _, joint = np.unique(np.stack([component, labels], axis=1), axis=0, return_inverse=True)
+    return by_size(joint.ravel()) if len(unit) else labels
