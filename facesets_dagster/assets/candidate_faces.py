@@ -16,7 +16,6 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig,
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.candidates import CandidateParameters
-from facesets_dagster.library.candidates import CANDIDATES, CandidateInputs, Candidates, publish_candidates
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.candidate_sheet import (
     COLUMNS,
@@ -29,6 +28,7 @@ from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems.candidates import CANDIDATES, CandidateInputs, Candidates, publish_candidates
 
 
 class CandidateFacesConfig(dg.Config):

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.publish_eras import EraResult
 from facesets_dagster.reports.era_report import dated_by
+from facesets_dagster.systems.publish_eras import EraResult
 
 CHECK_SPECS = [
     dg.AssetCheckSpec(

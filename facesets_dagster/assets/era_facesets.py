@@ -19,9 +19,7 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig,
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.eras import EraNumbers
-from facesets_dagster.library.era_planner import EraInputs
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.publish_eras import EraResult, publish_eras
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import sheet_markdown
@@ -29,6 +27,8 @@ from facesets_dagster.reports.era_report import ERA_COLUMNS, dated_by, era_rows,
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems.era_planner import EraInputs
+from facesets_dagster.systems.publish_eras import EraResult, publish_eras
 
 
 class EraFacesetsConfig(dg.Config):

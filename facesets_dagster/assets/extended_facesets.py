@@ -17,13 +17,6 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.library.extend_bucket import (
-    EXTENSION_COLUMNS,
-    EXTENSION_SCHEMA,
-    ExtendInputs,
-    ExtendResult,
-    extend_bucket,
-)
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.partitions import SOURCE_BUCKET
@@ -33,6 +26,13 @@ from facesets_dagster.reports.system_page import Section, row_of_faceset, write_
 from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems.extend_bucket import (
+    EXTENSION_COLUMNS,
+    EXTENSION_SCHEMA,
+    ExtendInputs,
+    ExtendResult,
+    extend_bucket,
+)
 
 
 class ExtendedFacesetsConfig(dg.Config):

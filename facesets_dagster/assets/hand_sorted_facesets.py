@@ -17,12 +17,12 @@ from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.scan import scan_bucket
 from facesets_dagster.library.centroids import centroid_table
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.publish_people import PeopleInputs, PeopleResult, publish_people
 from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
+from facesets_dagster.systems.publish_people import PeopleInputs, PeopleResult, publish_people
 
 
 class HandSortedFacesetsConfig(dg.Config):

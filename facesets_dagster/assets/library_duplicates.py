@@ -16,8 +16,6 @@ from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.library.duplicates import DUPLICATE_COLUMNS, Duplicates, find_duplicates
-from facesets_dagster.library.holdings import Holdings, holdings_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.duplicates_page import duplicate_sections, pairs_of, pairs_table, side_by_side
@@ -25,6 +23,8 @@ from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems.duplicates import DUPLICATE_COLUMNS, Duplicates, find_duplicates
+from facesets_dagster.systems.holdings import Holdings, holdings_of
 
 SHOWN_PAIRS = 250
 

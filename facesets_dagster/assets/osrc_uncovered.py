@@ -15,7 +15,7 @@ from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.centroids import identities_of, require_model
-from facesets_dagster.library.membership import bucket_faces, members_of_bucket
+from facesets_dagster.library.membership import bucket_faces, copies_of_members, members_of_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -68,7 +68,8 @@ def osrc_uncovered(
     faces = faces.filter(~pl.col("source_missing") | pl.col("face_id").is_in(list(members)))
     require_one_model(faces, pack.model_id, f"the face cache of {bucket}")
     ids = faces["face_id"].to_list()
-    coverage = cover(normalised(faces["embedding"].to_numpy()), ids, bucket, identities, members)
+    unit, copies = normalised(faces["embedding"].to_numpy()), copies_of_members(library, bucket)
+    coverage = cover(unit, ids, bucket, identities, members, copies)
     generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
     table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
     story.tell(

@@ -18,12 +18,12 @@ from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.refining import RefineParameters
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.refine_library import RefineInputs, RefineResult, refine_library
 from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems.refine_library import RefineInputs, RefineResult, refine_library
 
 
 class RefinedLibraryConfig(dg.Config):

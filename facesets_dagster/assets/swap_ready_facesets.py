@@ -20,7 +20,6 @@ from facesets_dagster.assets.swap_ready_checks import CHECK_SPECS, check_results
 from facesets_dagster.assets.versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
-from facesets_dagster.library.extend_bucket import waiting_faces
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.publication import Outcome
 from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
@@ -32,6 +31,7 @@ from facesets_dagster.reports.page import write_report
 from facesets_dagster.reports.run_report import RunReport, gather, sheet_of_facesets, sheet_of_reasons
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems.extend_bucket import waiting_faces
 
 
 class SwapReadyFacesetsConfig(dg.Config):

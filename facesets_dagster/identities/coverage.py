@@ -1,8 +1,8 @@
 """Which faces of a bucket are spoken for: by another bucket's identity, or by one of its own.
 
 The rules: thin eras stand for nobody, an era stands for its parent; foreign identities cover; own identities grow; a
-member stays a member and is never covered by an identity founded after its own; a face within reach of two families is
-flagged ambiguous and goes to the nearest only.
+member stays a member and is never covered by an identity founded after its own; a byte copy of somebody's member is
+covered by them; a face within reach of two families is flagged ambiguous and goes to the nearest only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ class Coverage:
 
     member_of: tuple[str | None, ...]
     """Live identity of which the face is a member already."""
+    copy_of: tuple[str | None, ...]
+    """Live identity that has the same bytes as a member, through another bucket."""
     foreign: tuple[str | None, ...]
     foreign_distance: NDArray[np.float32]
     """Nearest identity of another bucket (or of none) that may cover this face."""
@@ -38,10 +40,12 @@ def cover(
     bucket: str,
     identities: Sequence[Identity],
     members: Mapping[str, str],
+    copies: Mapping[str, str],
 ) -> Coverage:
     """Distances of unit rows (n, dim) to all live identities with a centroid, by the rules above.
 
-    `members`: face_id -> name of the live identity, own or extended, that has it.
+    `members`: face_id -> name of the live identity, own or extended, that has it; `copies`: face_id -> name of the one
+    that has the very same face through another bucket. A copy is that identity's however far it lies from the centroid.
     """
     by_name = {identity.name: identity for identity in identities if identity.live}
     known = [identity for identity in by_name.values() if stands_for_somebody(identity) and identity.family in by_name]
@@ -54,12 +58,18 @@ def cover(
     member_since = np.array([by_name[name].founded if name in by_name else newest for name in member_of], np.int64)
     may_cover = ~is_own[None, :] & (founded[None, :] < member_since[:, None])
     foreign, foreign_distance = _nearest(distance, may_cover, known)
+    copy_of = tuple(copies.get(face_id) if face_id not in members else None for face_id in face_ids)
+    place = {identity.name: index for index, identity in enumerate(known)}
+    for row, name in enumerate(copy_of):
+        if name is not None:
+            foreign_distance[row] = distance[row, place[name]] if name in place else np.nan
+    foreign = tuple(copy or name for copy, name in zip(copy_of, foreign, strict=True))
     own, own_distance = _nearest(distance, np.broadcast_to(is_own, distance.shape), known)
     families = np.array([identity.family for identity in known], object)
     first_family = np.array([families[row.argmin()] if known else "" for row in distance], object)
     other = families[None, :] != first_family[:, None]
     second, second_distance = _nearest(distance, other, known)
-    return Coverage(member_of, foreign, foreign_distance, own, own_distance, second, second_distance)
+    return Coverage(member_of, copy_of, foreign, foreign_distance, own, own_distance, second, second_distance)
 
 
 def stands_for_somebody(identity: Identity) -> bool:

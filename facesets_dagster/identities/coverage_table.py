@@ -28,7 +28,7 @@ COVERAGE_COLUMNS = {
     "face_id": "the face",
     "nearest": "nearest identity that this face may go to",
     "nearest_distance": "cosine distance to it, 0..2",
-    "covered": "within cover_distance of an identity that this bucket did not found",
+    "covered": "within cover_distance of an identity that this bucket did not found, or a byte copy of a member",
     "covered_by": "that identity",
     "ambiguous_with": "another identity within cover_distance; the face goes to the nearest only",
     "member_of": "identity that has this face as a member already",
@@ -76,13 +76,14 @@ def coverage_table(
     )
     frame = frame.with_columns(pl.col("foreign_distance", "own_distance", "second_distance").fill_nan(None))
     own_first = pl.col("own_distance") <= pl.col("foreign_distance").fill_null(float("inf"))
-    own_first = own_first.fill_null(False)
+    is_copy = pl.Series([name is not None for name in coverage.copy_of], dtype=pl.Boolean)
+    own_first = own_first.fill_null(False) & ~is_copy
     frame = frame.with_columns(
         nearest=pl.when(own_first).then("own").otherwise("foreign"),
         nearest_distance=pl.when(own_first).then("own_distance").otherwise("foreign_distance"),
         covered=pl.col("member_of").is_null()
         & ~own_first
-        & (pl.col("foreign_distance") <= cover_distance).fill_null(False),
+        & (is_copy | (pl.col("foreign_distance") <= cover_distance).fill_null(False)),
     )
     second_near = (pl.col("second_distance") <= cover_distance) & (pl.col("nearest_distance") <= cover_distance)
     frame = frame.with_columns(

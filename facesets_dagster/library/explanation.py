@@ -107,6 +107,8 @@ def reason(decision: Mapping[str, object]) -> str:
     if state.endswith("_gate"):
         when = "to be exported" if state == "below_export_gate" else "to count"
         return f"{_GATES.get(which, which)} is {value}, {when} it must be at least {threshold}."
+    if state == "covered" and decision["threshold"] is None:
+        return f"The same photo is a member of {identity} already, through another bucket."
     sentences = {
         "covered": f"Belongs to {identity} already: cos-dist {value}, at most {threshold}.",
         "outlier": f"Lies {value} from its cluster's centroid, more than {threshold}.",

@@ -27,6 +27,14 @@ def members_of_bucket(library: Library, bucket: str) -> dict[str, str]:
     return dict(rows.filter(pl.col("name").is_in(people)).select("face_id", "name").iter_rows())
 
 
+def copies_of_members(library: Library, bucket: str) -> dict[str, str]:
+    """face_id -> live identity that has this face as a member through other buckets; eras aside."""
+    people = [identity.name for identity in library.registry.identities() if identity.live and not identity.is_era]
+    rows = library.registry.memberships()
+    rows = rows.filter(pl.col("name").is_in(people) & (pl.col("bucket") != bucket))
+    return dict(rows.sort("name", descending=True).select("face_id", "name").iter_rows())
+
+
 def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFrame:
     """The face table of a bucket, sorted by face_id.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from facesets_dagster.library import candidates
 from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.systems import candidates
 from tests.conftest import FakeHome
 from tests.fakes import FakeFace, write_looks, write_photo
 from tests.web.test_files import get

@@ -109,3 +109,19 @@ def test_a_group_photo_gives_each_person_their_own_face(fake_home: FakeHome) -> 
         assert len(mine) == 3
         assert len({face_id.split("-")[0] for face_id in mine}) == 3
     assert fake_home.flaws() == []
+
+
+def test_copies_of_far_members_are_covered_and_new_faces_beside_them_stay_at_home(fake_home: FakeHome) -> None:
+    looks = [*(-1 + 0.002 * place for place in range(12)), 0.4]  # the last is a member, and too far to be exported
+    write_looks(fake_home.buckets / "a", 1, looks)
+    fake_home.run("a")
+    far = fake_home.library.registry.decisions("a").filter(pl.col("state") == "export_outlier")
+    assert len(far) == 1
+    write_looks(fake_home.buckets / "b", 1, [0.4, -0.998, -0.5])  # two copies and a new look
+    fake_home.run("b", job="full_pipeline")
+    states = dict(fake_home.library.registry.decisions("b").select("face_id", "state").iter_rows())
+    assert states[far["face_id"][0]] == "covered"
+    assert sorted(states.values()) == ["covered", "covered", "exported"]
+    assert {face["source"]["bucket"] for face in exported(fake_home, "faceset_001")} == {"a", "b"}
+    assert {bucket for bucket, face_id in members(fake_home, "faceset_001") if face_id in far["face_id"]} == {"a"}
+    assert fake_home.flaws() == []

@@ -15,9 +15,14 @@ def identity(name: str, centroid: np.ndarray, *, bucket: str, founded: int = 1, 
     return Identity(0, name, int(name[8:11]), "discovered", parent, bucket, None, True, founded, "m", unit)
 
 
-def table_for(rows: list[np.ndarray], identities: list[Identity], members: dict[str, str] | None = None) -> list[dict]:
+def table_for(
+    rows: list[np.ndarray],
+    identities: list[Identity],
+    members: dict[str, str] | None = None,
+    copies: dict[str, str] | None = None,
+) -> list[dict]:
     ids = [f"f{i}" for i in range(len(rows))]
-    coverage = cover(normalised(np.array(rows)), ids, "here", identities, members or {})
+    coverage = cover(normalised(np.array(rows)), ids, "here", identities, members or {}, copies or {})
     return coverage_table(ids, coverage, cover_distance=0.45, generation=1, model_id="m").to_dicts()
 
 
@@ -68,3 +73,14 @@ def test_a_published_member_is_not_covered_by_an_identity_founded_later() -> Non
 def test_with_an_empty_library_nobody_is_covered() -> None:
     (row,) = table_for([X], [])
     assert (row["covered"], row["nearest"], row["nearest_distance"]) == (False, None, None)
+
+
+def test_a_byte_copy_of_a_member_is_covered_however_far_from_the_centroid() -> None:
+    far = 0.2 * X + Y
+    there = identity("faceset_001", X, bucket="there")
+    other = identity("faceset_002", Y, bucket="here")
+    first, second, third = table_for([far, far, X], [there, other], {"f2": "faceset_002"}, {"f0": "faceset_001"})
+    assert (first["covered"], first["covered_by"]) == (True, "faceset_001")
+    assert first["foreign_distance"] > 0.45
+    assert (second["covered"], second["own"]) == (False, "faceset_002")
+    assert (third["covered"], third["member_of"]) == (False, "faceset_002")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.schema import FILE_SCHEMA, face_schema
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.duplicates import DUPLICATE_SCHEMA, Duplicates, find_duplicates
-from facesets_dagster.library.holdings import Holdings
 from facesets_dagster.library.registry import MEMBERSHIP_SCHEMA
+from facesets_dagster.systems.duplicates import DUPLICATE_SCHEMA, Duplicates, find_duplicates
+from facesets_dagster.systems.holdings import Holdings
 from tests.fakes import PACK, FakeFace, draw_photo, person_vector
 
 FACE = FakeFace(1, 0.0)

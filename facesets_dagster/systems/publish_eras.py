@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.library.era_families import Family
-from facesets_dagster.library.era_planner import EraInputs, EraPlanner
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.publishing import now_in_seconds
 from facesets_dagster.library.staging import RunStamp, faces_in_place
 from facesets_dagster.library.updating import Update, update_library
 from facesets_dagster.photos.dates import PhotoDate
+from facesets_dagster.systems.era_families import Family
+from facesets_dagster.systems.era_planner import EraInputs, EraPlanner
 
 
 @dataclass(frozen=True)

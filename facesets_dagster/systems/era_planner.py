@@ -18,7 +18,6 @@ from facesets_dagster.identities.eras import DatedFaces, EraNumbers
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.centroids import require_model
-from facesets_dagster.library.era_families import Family, PlannedEra, StandingEra, plan_family
 from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
@@ -27,6 +26,7 @@ from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.updating import Plan, Wanted
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
+from facesets_dagster.systems.era_families import Family, PlannedEra, StandingEra, plan_family
 
 ALL = "*"
 """In `split`: every identity that is not an era."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.eras import DatedFaces, EraNumbers
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.era_families import Family, StandingEra, plan_family
+from facesets_dagster.systems.era_families import Family, StandingEra, plan_family
 
 NUMBERS = EraNumbers(era_distance=0.35, join_distance=0.40, join_years=5, min_seed_faces=1, min_era_faces=3)
 PARENT = Identity(1, "faceset_007", 7, "discovered", None, "a", None, True, 1, "m", None)

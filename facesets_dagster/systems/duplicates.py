@@ -16,8 +16,8 @@ from facesets_dagster.faces.hash_store import LoadPhoto, hashes_of
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.pairs import have_partner, stars
-from facesets_dagster.library.holdings import Holdings
 from facesets_dagster.photos.perceptual_hash import bits_apart
+from facesets_dagster.systems.holdings import Holdings
 
 DUPLICATE_SCHEMA = pl.Schema(
     {

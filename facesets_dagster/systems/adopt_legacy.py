@@ -22,12 +22,12 @@ from facesets_dagster.legacy.match_library import CacheFate, LibraryMatcher, Mat
 from facesets_dagster.legacy.matching import Fate
 from facesets_dagster.legacy.untouched import changed_files, file_states
 from facesets_dagster.library.adoption import adopt
-from facesets_dagster.library.adoption_plan import AdoptionPlan, make_plan, require_free_names
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import next_number
+from facesets_dagster.systems.adoption_plan import AdoptionPlan, make_plan, require_free_names
 
 
 @dataclass(frozen=True)

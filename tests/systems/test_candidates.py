@@ -9,10 +9,10 @@ from facesets_dagster.assets.candidate_faces import CandidateFacesConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.embedding.thresholds import ARCFACE
 from facesets_dagster.export.candidate_folder import SCHEMA_VERSION
-from facesets_dagster.library import candidates
-from facesets_dagster.library.candidates import CandidateInputs, Candidates, publish_candidates
 from facesets_dagster.reports.candidate_sheet import draw_candidates
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.systems import candidates
+from facesets_dagster.systems.candidates import CandidateInputs, Candidates, publish_candidates
 from tests.conftest import FakeHome
 from tests.fakes import PACK, FakeEmbedder, write_looks
 from tests.test_file_formats import tables_of
