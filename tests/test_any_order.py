@@ -1,5 +1,6 @@
 """Whatever is materialized, in whatever order and how often: the library stays sound and names keep their people."""
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from facesets_dagster.definitions import ASSETS
 from facesets_dagster.sensors import failure_in_words
 from tests.conftest import FakeHome, fake_home_in
 from tests.fakes import FakeFace, write_looks, write_photo
+from tests.legacy.generator import Shape, write_legacy
 
 BUCKETS = ("a", "b [2]")
 PEOPLE = range(1, 7)
@@ -103,9 +105,17 @@ def one_step(home: FakeHome, rng: random.Random, bucket: str) -> str:
     return f"{name} {bucket} x{times}{' refused' if failures else ''}"
 
 
+def with_legacy(home: FakeHome, folder: Path, seed: int) -> None:
+    """Every second home has a legacy library beside it."""
+    if seed % 2:
+        legacy = write_legacy(folder / "legacy", Shape())
+        home.settings = dataclasses.replace(home.settings, legacy_roots=(legacy.root,))
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_drawn_order_leaves_a_sound_library(tmp_path: Path, seed: int) -> None:
     with fake_home_in(tmp_path) as home:
+        with_legacy(home, tmp_path, seed)
         told = play(home, random.Random(seed), 10)
         assert home.run("a", job="full_pipeline", osrc_clusters=CONFIG["osrc_clusters"]).success
         assert home.library.registry.used_numbers(), told
@@ -116,5 +126,6 @@ def test_a_drawn_order_leaves_a_sound_library(tmp_path: Path, seed: int) -> None
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_many_drawn_orders_leave_a_sound_library(tmp_path: Path, seed: int) -> None:
     with fake_home_in(tmp_path) as home:
+        with_legacy(home, tmp_path, seed)
         told = play(home, random.Random(seed), 16)
         assert len(told) == 16
