@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.curation import measure_curation
 from benchmarks.homes import RealHome
+from benchmarks.systems import measure_systems
 from benchmarks.three_buckets import BUCKETS, LibraryOutcome, cached_home, run_at_once, run_in_order
 from tests.odd_formats import UNUSED_IN_A_BUCKET
 
@@ -80,3 +81,18 @@ def test_all_at_once_found_nobody_twice(start: RealHome, tmp_path: Path) -> None
     outcome = run_at_once(start, tmp_path / "home")
     check(outcome)
     assert outcome.split == set()
+
+
+def test_the_other_systems_agree_with_the_labels(shared: Path, embedded_models_root: Path) -> None:
+    rows = {row.name: row for row in measure_systems(str(shared / "models" / "buffalo_sc"), embedded_models_root)}
+    assert rows["extend: members that changed identity"].value == 0
+    for name, least in {
+        "hand-sorted folders that became an identity": 15,
+        "routing precision": 0.98,
+        "extend: faces that joined the right person": 0.98,
+        "candidates that belong to the faceset they are offered to": 0.9,
+        "eras: faces in an era of their own label": 0.75,
+    }.items():
+        value = rows[name].value
+        assert value is not None
+        assert value >= least, rows[name]

@@ -1,6 +1,6 @@
-"""Child process of `test_die_at`: runs the main job with the fake model and dies at the N-th durable step.
+"""Child process of `test_die_at`: runs a job with the fake model and dies at the N-th durable step.
 
-Arguments: home, bucket, N (0 = live on). A durable step is a rename, a folder swap, a removal or a commit. Prints
+Arguments: home, job, bucket, N (0 = live on). A durable step is a rename, a folder swap, a removal or a commit. Prints
 the number of steps that were made.
 """
 
@@ -18,7 +18,7 @@ from facesets_dagster.library import moves
 from facesets_dagster.settings import load_settings
 from tests.conftest import FakeHome
 
-home, bucket, fatal = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+home, job, bucket, fatal = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 made = 0
 
 
@@ -44,7 +44,10 @@ shutil.rmtree = fatal_before(shutil.rmtree)
 exchange = fatal_before(storage.exchange_folders)
 storage.exchange_folders = moves.exchange_folders = exchange
 
-settings = load_settings({"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home)}, home)
+environment = {"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home)}
+if (home / "people").is_dir():
+    environment["FACESETS_HAND_SORTED"] = str(home / "people")
+settings = load_settings(environment, home)
 with dg.DagsterInstance.ephemeral() as instance:
     here = FakeHome(settings, instance)
     engine_of = sa.create_engine
@@ -56,5 +59,5 @@ with dg.DagsterInstance.ephemeral() as instance:
         return engine
 
     sa.create_engine = watched
-    here.run(bucket)
+    here.run(bucket, job=job)
 print(made)

@@ -4,6 +4,7 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,32 +14,53 @@ from facesets_dagster.library.registry import Registry
 from facesets_dagster.library.verification import verify_library
 from tests.conftest import REPOSITORY
 from tests.crash.snapshots import snapshot
-from tests.fakes import write_person
+from tests.fakes import write_looks, write_person
 
 
-def run(home: Path, fatal: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.crash.die_at", str(home), "a", str(fatal)]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+@dataclass(frozen=True)
+class Scenario:
+    """A home in which the next run of `job` on `bucket` has much to publish."""
+
+    home: Path
+    job: str
+    bucket: str
+
+    def run(self, home: Path, fatal: int) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "tests.crash.die_at", str(home), self.job, self.bucket, str(fatal)]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
 
 
-def numbered_home(folder: Path) -> Path:
-    """A home whose bucket was run once and has grown since: the next run founds one identity and changes another."""
+def discovery(folder: Path) -> Scenario:
+    """The bucket was run once and has grown since: the next run founds one identity and changes another."""
+    scenario = Scenario(folder, "discover_identities", "a")
     write_person(folder / "buckets" / "a", 1, 7)
-    assert run(folder, 0).returncode == 0
+    assert scenario.run(folder, 0).returncode == 0
     write_person(folder / "buckets" / "a", 1, 3, first=7)
     write_person(folder / "buckets" / "a", 2, 6)
-    return folder
+    return scenario
 
 
-def check(start: Path, undisturbed: dict[str, str], home: Path, fatal: int) -> None:
-    shutil.copytree(start, home, copy_function=shutil.copy2)
+def write_up(folder: Path) -> Scenario:
+    """Another bucket and a hand-sorted folder have come: one is asserted, one extended, one founded, some offered."""
+    first = Scenario(folder, "discover_identities", "a")
+    write_looks(folder / "buckets" / "a", 1, [-0.9, -0.8, -0.45, -0.4, 0.0, 0.05])
+    assert first.run(folder, 0).returncode == 0
+    write_looks(folder / "buckets" / "b", 1, [0.45, 0.5])
+    write_person(folder / "buckets" / "b", 2, 6)
+    write_person(folder / "buckets" / "b", 4, 3)
+    write_person(folder / "people" / "Anna", 3, 5)
+    return Scenario(folder, "full_pipeline", "b")
+
+
+def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: int) -> None:
+    shutil.copytree(scenario.home, home, copy_function=shutil.copy2)
     before = snapshot(home / "facesets_swap_ready")
-    died = run(home, fatal)
+    died = scenario.run(home, fatal)
     assert died.returncode == 137, died.stderr[-2000:]
     left = snapshot(home / "facesets_swap_ready")
     whole = {path for path in before if path.startswith("faceset_001/")}
     assert {path for path in left if path.startswith("faceset_001/")} >= whole, "the old faceset must stay whole"
-    after = run(home, 0)
+    after = scenario.run(home, 0)
     assert after.returncode == 0, after.stderr[-2000:]
     assert snapshot(home / "facesets_swap_ready") == undisturbed
     registry = Registry(f"sqlite:///{home / 'registry.db'}")
@@ -46,22 +68,22 @@ def check(start: Path, undisturbed: dict[str, str], home: Path, fatal: int) -> N
     shutil.rmtree(home)
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return numbered_home(tmp_path_factory.mktemp("start") / "home")
+@pytest.fixture(scope="module", params=[discovery, write_up], ids=lambda scenario: scenario.__name__)
+def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return request.param(tmp_path_factory.mktemp("start") / "home")
 
 
 @pytest.fixture(scope="module")
-def steps(start: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, str]]:
+def steps(start: Scenario, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, str]]:
     home = tmp_path_factory.mktemp("undisturbed") / "home"
-    shutil.copytree(start, home)
-    done = run(home, 0)
+    shutil.copytree(start.home, home)
+    done = start.run(home, 0)
     assert done.returncode == 0, done.stderr[-2000:]
     return int(done.stdout.split()[-1]), snapshot(home / "facesets_swap_ready")
 
 
 def test_a_run_that_dies_at_three_steps_is_finished_by_the_next(
-    start: Path, steps: tuple[int, dict[str, str]], tmp_path: Path
+    start: Scenario, steps: tuple[int, dict[str, str]], tmp_path: Path
 ) -> None:
     count, undisturbed = steps
     for fatal in sorted(random.Random(3).sample(range(1, count + 1), 3)):
@@ -71,7 +93,7 @@ def test_a_run_that_dies_at_three_steps_is_finished_by_the_next(
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_run_that_dies_at_any_step_is_finished_by_the_next(
-    start: Path, steps: tuple[int, dict[str, str]], tmp_path: Path
+    start: Scenario, steps: tuple[int, dict[str, str]], tmp_path: Path
 ) -> None:
     count, undisturbed = steps
     for fatal in range(1, count + 1):
