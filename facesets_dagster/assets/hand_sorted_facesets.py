@@ -234,7 +234,7 @@ def _sections(result: PeopleResult, library: Library, rows: list[list[object]]) 
         Section("People", "Each folder asserts the person whom most of its photos show.", _COLUMNS, rows, pictures),
         Section(
             "Folders that were not taken",
-            "No person is in more than half of the photos. Sort them anew; nothing was guessed."
+            "No face was found, or no person is in more than half of the photos. Sort them anew; nothing was guessed."
             if undecided
             else "Every folder agrees about its person.",
             ("folder", "photos", "faces", "largest share"),

@@ -1,8 +1,9 @@
 """People asserted by folders: whose face is it that a folder named by a person is about?
 
-Two passes, as the legacy `build_folders`: the folder's majority gives a first centroid, the faces within
-`first_distance` of it a second one, the faces within `second_distance` of that are the person. Everybody else in those
-photos is not taken. A folder without a majority is reported, not guessed.
+Two passes, as the legacy `build_folders`: of the folder's clusters (average linkage) the one whose centroid most photos
+have a face within `first_distance` of; those faces give a second centroid, the faces within `second_distance` of that
+are the person. Everybody else in those photos is not taken. A folder in which no person is in more than half of the
+photos, or two are in equally many, is reported, not guessed.
 """
 
 from collections.abc import Mapping
@@ -86,11 +87,13 @@ def _person(folder: str, unit: NDArray[np.float32], photos: list[str], first_dis
     if not count:
         return Person(folder, 0, 0, 0.0, None)
     labels = average_linkage(unit, first_distance)
-    shown = [len({photo for photo, label in zip(photos, labels, strict=True) if label == name}) for name in set(labels)]
-    share = max(shown) / count
-    winners = [name for name, seen in zip(set(labels), shown, strict=True) if seen == max(shown)]
-    if share <= 0.5 or len(winners) > 1:
+    seeds = [centroid(unit[labels == label]) for label in range(labels.max() + 1)]
+    near = cosine_distance(unit, np.array(seeds)) <= first_distance
+    shown = [len({photo for photo, is_near in zip(photos, column, strict=True) if is_near}) for column in near.T]
+    best = max(range(len(seeds)), key=lambda seed: (shown[seed], -seed))  # on a tie the larger cluster
+    share = shown[best] / count
+    apart = cosine_distance(np.array(seeds), seeds[best][None])[:, 0] > first_distance
+    rivals = [seed for seed in range(len(seeds)) if apart[seed] and shown[seed] == shown[best]]
+    if share <= 0.5 or rivals:
         return Person(folder, count, len(unit), share, None)
-    first = centroid(unit[labels == winners[0]])
-    near = cosine_distance(unit, first[None])[:, 0] <= first_distance
-    return Person(folder, count, len(unit), share, centroid(unit[near]))
+    return Person(folder, count, len(unit), share, centroid(unit[near[:, best]]))
