@@ -13,6 +13,7 @@ from facesets_dagster.assets.links import link, markdown_link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig, swap_ready_facesets
+from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.candidates import CandidateParameters
@@ -92,12 +93,7 @@ class CandidateFacesConfig(dg.Config):
     code_version=CODE_VERSION,
     pool="library",
     check_specs=[
-        dg.AssetCheckSpec(
-            "others_untouched",
-            asset="candidate_faces",
-            blocking=True,
-            description="No faceset differs by one byte: candidates are an offer.",
-        ),
+        untouched_spec("candidate_faces", "No faceset differs by one byte: candidates are an offer."),
     ],
 )
 @teaching
@@ -156,9 +152,7 @@ def candidate_faces(
             **embedder.describe(),
         },
         check_results=[
-            dg.AssetCheckResult(
-                check_name="others_untouched", passed=not found.touched, metadata={"touched": found.touched}
-            )
+            untouched_result(found.touched),
         ],
     )
 

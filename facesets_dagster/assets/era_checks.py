@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.library.library import Library
 from facesets_dagster.reports.era_report import dated_by
 from facesets_dagster.systems.publish_eras import EraResult
@@ -22,12 +23,7 @@ CHECK_SPECS = [
     dg.AssetCheckSpec(
         "dates_known", asset="era_facesets", description="Most photos of these identities say when they were taken."
     ),
-    dg.AssetCheckSpec(
-        "others_untouched",
-        asset="era_facesets",
-        blocking=True,
-        description="No faceset that the run did not name differs by one byte.",
-    ),
+    untouched_spec("era_facesets"),
 ]
 
 
@@ -79,9 +75,5 @@ def check_results(result: EraResult, library: Library, min_dated_share: float) -
                 "what_to_do": "Put the year into the EXIF, the file name or the folder name of undated photos.",
             },
         ),
-        dg.AssetCheckResult(
-            check_name="others_untouched",
-            passed=not set(touched) - split,
-            metadata={"touched": sorted(set(touched) - split)},
-        ),
+        untouched_result(set(touched) - split),
     ]

@@ -14,6 +14,7 @@ from facesets_dagster.assets.links import link, markdown_link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
@@ -61,12 +62,7 @@ class ExtendedFacesetsConfig(dg.Config):
     io_manager_key="tables",
     dagster_type=dg.PythonObjectDagsterType(pl.DataFrame, name="ExtensionTable"),
     check_specs=[
-        dg.AssetCheckSpec(
-            "others_untouched",
-            asset="extended_facesets",
-            blocking=True,
-            description="No faceset that the run did not name differs by one byte.",
-        ),
+        untouched_spec("extended_facesets"),
         dg.AssetCheckSpec(
             "nobody_moved",
             asset="extended_facesets",
@@ -132,11 +128,7 @@ def extended_facesets(
             **embedder.describe(),
         },
         check_results=[
-            dg.AssetCheckResult(
-                check_name="others_untouched",
-                passed=not result.outcome.touched_undeclared,
-                metadata={"touched": result.outcome.touched_undeclared},
-            ),
+            untouched_result(result.outcome.touched_undeclared),
             dg.AssetCheckResult(
                 check_name="nobody_moved", passed=lost.is_empty(), metadata={"lost": lost["face_id"].to_list()[:100]}
             ),

@@ -12,6 +12,7 @@ from facesets_dagster.assets.links import link, markdown_link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.scan import scan_bucket
@@ -63,12 +64,7 @@ class HandSortedFacesetsConfig(dg.Config):
             asset="hand_sorted_facesets",
             description="No hand-sorted person is also another identity of the library, by the pack's cover distance.",
         ),
-        dg.AssetCheckSpec(
-            "others_untouched",
-            asset="hand_sorted_facesets",
-            blocking=True,
-            description="No faceset that the run did not name differs by one byte.",
-        ),
+        untouched_spec("hand_sorted_facesets"),
     ],
 )
 @teaching
@@ -148,11 +144,7 @@ def hand_sorted_facesets(
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={"pairs": twice},
             ),
-            dg.AssetCheckResult(
-                check_name="others_untouched",
-                passed=not result.update.outcome.touched_undeclared,
-                metadata={"touched": result.update.outcome.touched_undeclared},
-            ),
+            untouched_result(result.update.outcome.touched_undeclared),
         ],
     )
 

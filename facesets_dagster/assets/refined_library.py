@@ -14,6 +14,7 @@ from facesets_dagster.assets.links import link
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.refining import RefineParameters
@@ -95,12 +96,7 @@ class RefinedLibraryConfig(dg.Config):
     code_version=CODE_VERSION,
     pool="library",
     check_specs=[
-        dg.AssetCheckSpec(
-            "others_untouched",
-            asset="refined_library",
-            blocking=True,
-            description="No faceset that existed before differs by one byte.",
-        ),
+        untouched_spec("refined_library", "No faceset that existed before differs by one byte."),
         dg.AssetCheckSpec(
             "numbered_by_size",
             asset="refined_library",
@@ -164,7 +160,7 @@ def refined_library(
             **embedder.describe(),
         },
         check_results=[
-            dg.AssetCheckResult(check_name="others_untouched", passed=not touched, metadata={"touched": touched}),
+            untouched_result(touched),
             dg.AssetCheckResult(
                 check_name="numbered_by_size",
                 passed=order == sorted(order, reverse=True),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.library.inspection import pictures_without_one_face
 from facesets_dagster.library.library import Library
@@ -14,12 +15,7 @@ _ASSET = "swap_ready_facesets"
 
 CHECK_SPECS = [
     dg.AssetCheckSpec("funnel_closes", asset=_ASSET, blocking=True, description="Every face has one terminal state."),
-    dg.AssetCheckSpec(
-        "others_untouched",
-        asset=_ASSET,
-        blocking=True,
-        description="No faceset that the run did not declare differs by one byte.",
-    ),
+    untouched_spec(_ASSET),
     dg.AssetCheckSpec("no_number_twice", asset=_ASSET, blocking=True, description="Every number has one owner."),
     dg.AssetCheckSpec(
         "one_face_per_png",
@@ -45,11 +41,7 @@ def check_results(
             passed=detected == decided and result.funnel["face_id"].is_unique().all(),
             metadata={"detected": detected, "with_a_state": decided},
         ),
-        dg.AssetCheckResult(
-            check_name="others_untouched",
-            passed=not result.outcome.touched_undeclared,
-            metadata={"touched": result.outcome.touched_undeclared, "declared": sorted(result.outcome.declared())},
-        ),
+        untouched_result(result.outcome.touched_undeclared, declared=sorted(result.outcome.declared())),
         dg.AssetCheckResult(check_name="no_number_twice", passed=not twice, metadata={"twice": twice}),
         dg.AssetCheckResult(
             check_name="one_face_per_png",

@@ -15,32 +15,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.identities.coverage import stands_for_somebody
-from facesets_dagster.identities.gates import Gate, Verdict, failed_gate
+from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.pairs import linkage_by_component
 
 
-@dataclass(frozen=True)
-class CandidateParameters:
+@dataclass(frozen=True, kw_only=True)
+class CandidateParameters(QualityGates):
     """Resolved run config of `candidate_faces`; distances are cosine distances 0..2."""
 
     near_distance: float
     cluster_distance: float
-    min_face_short_px: float
-    min_blur: float
-    min_det_score: float
     min_promise: int
     max_per_group: int
     max_faces: int
-
-    def gates(self) -> tuple[Gate, ...]:
-        """In the order in which they are reported."""
-        return (
-            Gate("face_short", self.min_face_short_px),
-            Gate("blur", self.min_blur),
-            Gate("det_score", self.min_det_score),
-        )
 
 
 @dataclass(frozen=True)

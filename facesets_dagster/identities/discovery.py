@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from facesets_dagster.identities.clustering import average_linkage
-from facesets_dagster.identities.gates import Gate, Verdict, failed_gate, sift
+from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import normalised
 
 CLUSTER_SCHEMA = pl.Schema(
@@ -42,26 +42,15 @@ CLUSTER_COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class DiscoveryParameters:
+@dataclass(frozen=True, kw_only=True)
+class DiscoveryParameters(QualityGates):
     """Resolved run config of `osrc_clusters`; distances are cosine distances 0..2."""
 
     cluster_distance: float
     rematch_distance: float
     outlier_distance: float
     outlier_min_size: int
-    min_face_short_px: float
-    min_blur: float
-    min_det_score: float
     min_faces: int
-
-    def gates(self) -> tuple[Gate, ...]:
-        """The quality gates in the order in which they are reported."""
-        return (
-            Gate("face_short", self.min_face_short_px),
-            Gate("blur", self.min_blur),
-            Gate("det_score", self.min_det_score),
-        )
 
 
 def discover(

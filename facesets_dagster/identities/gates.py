@@ -27,6 +27,23 @@ class Gate:
     threshold: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class QualityGates:
+    """What a face must be to count towards a person; part of the parameters of whoever judges faces."""
+
+    min_face_short_px: float
+    min_blur: float
+    min_det_score: float
+
+    def gates(self) -> tuple[Gate, ...]:
+        """In the order in which they are reported."""
+        return (
+            Gate("face_short", self.min_face_short_px),
+            Gate("blur", self.min_blur),
+            Gate("det_score", self.min_det_score),
+        )
+
+
 def failed_gate(gates: Sequence[Gate], values: dict[str, float]) -> tuple[Gate, float] | None:
     """The first gate (in the order given) whose column is below its threshold, with the value; None if all pass."""
     for gate in gates:

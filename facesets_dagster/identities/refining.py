@@ -12,33 +12,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.identities.clustering import average_linkage
-from facesets_dagster.identities.gates import Gate, Verdict, sift
+from facesets_dagster.identities.gates import QualityGates, Verdict, sift
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 
 _APART = 10.0
 """Stands for two clusters that must not be joined; beyond any distance."""
 
 
-@dataclass(frozen=True)
-class RefineParameters:
+@dataclass(frozen=True, kw_only=True)
+class RefineParameters(QualityGates):
     """Resolved run config of `refined_library`; distances are cosine distances 0..2."""
 
     cluster_distance: float
     merge_distance: float
     outlier_distance: float
     outlier_min_size: int
-    min_face_short_px: float
-    min_blur: float
-    min_det_score: float
     min_faces: int
-
-    def gates(self) -> tuple[Gate, ...]:
-        """The quality gates in the order in which they are reported."""
-        return (
-            Gate("face_short", self.min_face_short_px),
-            Gate("blur", self.min_blur),
-            Gate("det_score", self.min_det_score),
-        )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Refine: clusters joined where all their centroids meet, people seen together kept apart, numbered by size."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +9,10 @@ import pytest
 from facesets_dagster.faces.schema import face_schema
 from facesets_dagster.identities.refining import RefineParameters, join_clusters, refine
 
-PARAMETERS = RefineParameters(0.3, 0.4, 0.5, 4, 90, 40, 0.6, 3)
+PARAMETERS = RefineParameters(
+    cluster_distance=0.3, merge_distance=0.4, outlier_distance=0.5, outlier_min_size=4,
+    min_face_short_px=90, min_blur=40, min_det_score=0.6, min_faces=3,
+)  # fmt: skip
 
 
 def at(degrees: float, dim: int = 4) -> np.ndarray:
@@ -64,7 +69,7 @@ def test_every_gate_keeps_faces_out_with_its_number(column: str, value: float) -
 
 
 def test_one_person_in_two_clusters_is_one_person_after_the_merge() -> None:
-    found = refine(face_rows({"young": (0, 3), "old": (50, 3)}), RefineParameters(0.2, 0.4, 0.5, 4, 90, 40, 0.6, 5))
+    found = refine(face_rows({"young": (0, 3), "old": (50, 3)}), replace(PARAMETERS, cluster_distance=0.2, min_faces=5))
     assert [len(members) for members in found.people] == [6]
     assert found.raw_clusters == 2
     assert found.joined == [(2, 6)]
