@@ -64,7 +64,7 @@ def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
             write_person(home / "buckets" / bucket, person, 7, first=7 * place)
     children = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.die_at", str(home), bucket, "0"],
+            [sys.executable, "-m", "tests.crash.die_at", str(home), "discover_identities", bucket, "0"],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
