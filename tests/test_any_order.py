@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def add_photos(home: FakeHome, rng: random.Random) -> None:
         write_photo(year / f"both{rng.randrange(1000)}.png", faces, seed=rng.randrange(1000))
 
 
+def move_photos(home: FakeHome, rng: random.Random) -> None:
+    """Somebody copies, moves or removes some photos of a bucket or a hand-sorted folder."""
+    places = sorted(path for root in (home.buckets, home.people) for path in root.iterdir())
+    source, target = rng.choice(places), rng.choice([*places, home.people / "Eve"])
+    photos = sorted(source.rglob("*.png"))
+    for photo in rng.sample(photos, min(len(photos), rng.randint(1, 3))):
+        what = rng.choice(["copy", "move", "remove"])
+        if what != "remove":
+            target.mkdir(exist_ok=True)
+            shutil.copy(photo, target / f"{what} {photo.name}")
+        if what != "copy":
+            photo.unlink()
+
+
 def play(home: FakeHome, rng: random.Random, steps: int) -> list[str]:
     """Draws and does `steps` things; asserts after each one."""
     keys = {"a": "a", "b [2]": "b %5B2%5D"}
@@ -68,6 +83,8 @@ def play(home: FakeHome, rng: random.Random, steps: int) -> list[str]:
     for _ in range(steps):
         if rng.random() < 0.25:
             add_photos(home, rng)
+        if rng.random() < 0.25:
+            move_photos(home, rng)
         told.append(one_step(home, rng, keys[rng.choice(BUCKETS)]))
         flaws = home.flaws()
         assert flaws == [], told

@@ -65,11 +65,21 @@ class FirstLookConfig(dg.Config):
     kinds={"parquet", "scikitlearn"},
     code_version=CODE_VERSION,
     io_manager_key="tables",
+    # Said here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
+    dagster_type=dg.PythonObjectDagsterType(pl.DataFrame, name="FirstLookTable"),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "every_face_placed",
+            asset="first_look",
+            blocking=True,
+            description="Every face of the cache is in exactly one group, and every file without a face is listed.",
+        )
+    ],
 )
 @teaching
 def first_look(
     context: AssetExecutionContext, config: FirstLookConfig, home: HomeResource, embedder: EmbedderResource
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """A first look at a bucket: all its faces in groups, with nothing gated, numbered, compared or published.
 
     Average linkage over every face that `face_cache` found, cut at `cluster_distance`. Groups by size, then the groups
@@ -109,6 +119,8 @@ def first_look(
     )
     counts = {name: len(table.filter(pl.col("folder") == name)) for name in (SINGLETONS, NOFACE)}
     sizes = groups["faces"].to_list()
+    placed = table["face_id"].drop_nulls()
+    without = len(tables.files.filter(pl.col("status") == "noface"))
     return dg.MaterializeResult(
         value=table,
         data_version=frame_version(table),
@@ -128,6 +140,13 @@ def first_look(
             "seconds": story.seconds(),
             **embedder.describe(),
         },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="every_face_placed",
+                passed=sorted(placed) == sorted(tables.faces["face_id"]) and counts[NOFACE] == without,
+                metadata={"faces": len(tables.faces), "placed": len(placed), "files_without_face": without},
+            )
+        ],
     )
 
 

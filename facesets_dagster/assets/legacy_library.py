@@ -215,7 +215,8 @@ def _pictures(
     home: HomeResource,
 ) -> list[SheetRow]:
     chosen = chosen_faces(result, members)
-    rows = rows_of_members(library, home.store_of(inputs.pack), {face for faces in chosen.values() for face in faces})
+    shown = [face for faces in chosen.values() for face in faces]
+    rows = rows_of_members(library, home.store_of(inputs.pack), dict.fromkeys(shown))
     if rows is None:
         return []
     return sheet_of_people(chosen, rows, photo_loader(inputs.folders, rows, inputs.max_pixels), Path(home.cache_dir))

@@ -19,7 +19,7 @@ from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.refining import RefineParameters
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
+from facesets_dagster.photos.bucket_key import LIBRARY, REFINED, bucket_title
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -129,9 +129,11 @@ def refined_library(
         code_version=f"{__version__}/{CODE_VERSION}",
     )
     result = refine_library(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
-    names = sorted(identity.name for identity in library.registry.identities() if identity.live)
+    refined = [i for i in library.registry.identities() if i.live and i.bucket == REFINED and not i.is_era]
+    names = [identity.name for identity in sorted(refined, key=lambda identity: identity.number)]
     story.tell(f"{result.faces} faces of {len(result.buckets)} buckets, {len(names)} people")
-    sizes = {name: len(members) for name, members in library.registry.members(names).items()}
+    members = library.registry.members(names)
+    sizes = {name: len(members[name]) for name in names}
     page = write_system_page(
         home.reports(),
         LIBRARY,
@@ -144,7 +146,7 @@ def refined_library(
     touched = result.update.outcome.touched_undeclared if result.update else []
     order = _photos_in_order(library, names)
     return dg.MaterializeResult(
-        data_version=text_version(repr(sorted(library.registry.members(names).items()))),
+        data_version=text_version(repr(sorted(members.items()))),
         metadata={
             "dagster/row_count": len(names),
             "identities": len(names),
@@ -163,7 +165,9 @@ def refined_library(
             untouched_result(touched),
             dg.AssetCheckResult(
                 check_name="numbered_by_size",
-                passed=order == sorted(order, reverse=True),
+                passed=order == sorted(order, reverse=True)
+                and [identity.number for identity in sorted(refined, key=lambda identity: identity.number)]
+                == list(range(1, len(refined) + 1)),
                 metadata={"photos_in_order_of_numbers": order[:200]},
             ),
         ],

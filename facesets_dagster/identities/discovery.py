@@ -87,8 +87,9 @@ def _spoken_for(
     if row["member_of"] is not None and (mode == "grow" or row["member_of"] not in own_names):
         return Verdict("member", None, None, str(row["member_of"]))
     foreign, own = _distance(row["foreign_distance"]), _distance(row["own_distance"])
-    if row["covered"] and not foreign <= limit:  # the very same photo is a member through another bucket
-        return Verdict("covered", foreign if np.isfinite(foreign) else None, None, str(row["covered_by"]))
+    if row["covered"]:  # without a threshold: the very same photo is a member through another bucket
+        value = foreign if np.isfinite(foreign) else None
+        return Verdict("covered", value, limit if foreign <= limit else None, str(row["covered_by"]))
     if mode == "grow" and own <= limit and own <= foreign:
         failed = failed_gate(parameters.gates(), {gate.name: float(str(row[gate.name])) for gate in parameters.gates()})
         if failed is not None:

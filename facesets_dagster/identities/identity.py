@@ -5,6 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+TRUST = ("hand_sorted", "auto", "discovered")
+"""Kinds, the most trusted first: what a person asserted stands above what was clustered."""
+
+ERA_KINDS = ("era", "thin_era")
+"""Periods of another identity's life."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -30,9 +36,14 @@ class Identity:
     @property
     def is_era(self) -> bool:
         """A period of another identity's life: copies of its faces, no people of their own."""
-        return self.kind in ("era", "thin_era")
+        return self.kind in ERA_KINDS
 
     @property
     def family(self) -> str:
         """A parent and its eras are one when ambiguity is judged."""
         return self.parent or self.name
+
+
+def by_trust(identity: Identity) -> tuple[int, str]:
+    """Sort key: the most trusted first, then by name."""
+    return (TRUST.index(identity.kind) if identity.kind in TRUST else len(TRUST), identity.name)

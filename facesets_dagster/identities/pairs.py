@@ -74,17 +74,15 @@ def stars(
 def components(unit: NDArray[np.float32], distance: float) -> NDArray[np.int64]:
     """Labels (n,): rows connected by pairs within a cosine distance share one, the smallest row number among them."""
     labels = np.arange(len(unit))
-    edges = [(rows, others) for rows, others, _ in near_pairs(unit, 1.0 - distance - _SLACK)]
-    if not edges:
-        return labels
-    rows, others = (np.concatenate(parts) for parts in zip(*edges, strict=True))
-    while True:
-        before = labels.copy()
-        np.minimum.at(labels, rows, labels[others])
-        np.minimum.at(labels, others, labels[rows])
-        labels = labels[labels]
-        if np.array_equal(before, labels):
-            return labels
+    for rows, others, _ in near_pairs(unit, 1.0 - distance - _SLACK):  # no pair is kept beyond its block
+        while not np.array_equal(labels[rows], labels[others]):
+            root = np.arange(len(unit))
+            np.minimum.at(root, labels[rows], labels[others])
+            np.minimum.at(root, labels[others], labels[rows])
+            while not np.array_equal(root, root[root]):
+                root = root[root]
+            labels = root[labels]
+    return labels
 
 
 def linkage_by_component(

@@ -16,7 +16,7 @@ from facesets_dagster.legacy.column_map import ColumnMap, LibraryFields
 from facesets_dagster.library.numbering import faceset_name, number_of, read_manifest
 
 _MAX_LABEL = 100
-_FOLDER_NAME = re.compile(r"[\w\-. ]{1,200}")
+_FOLDER_NAME = re.compile(r"faceset_\d{3,}(?:_era_[\w\-. ]{1,180})?")
 """One path component: a name becomes a folder of the library when the faceset is published."""
 _LISTS = ("facesets", "thin_eras")
 

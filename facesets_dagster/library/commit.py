@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.library import tables as t
 from facesets_dagster.library.moves import Move
 from facesets_dagster.library.registry import Registry
@@ -61,14 +61,19 @@ def commit(registry: Registry, entry: Commit) -> None:
     """Writes it all or nothing."""
     with registry.engine.begin() as connection:
         generation = next_generation(connection)
+        left: list[tuple[str, str]] = []
         for identity in entry.published:
-            _write_identity(connection, identity, entry, generation)
+            gone = _write_identity(connection, identity, entry, generation)
+            left += [] if identity.content.kind in ERA_KINDS else gone
         for vanished in entry.vanished:
+            left += [] if vanished.is_era else _places(connection, vanished.name)
             _retire(connection, vanished, entry.run_id)
         for record in entry.records:
             _write_bucket(connection, entry, record)
+        settled = [record.bucket for record in entry.records]
+        _write_who_left(connection, [place for place in left if place[0] not in settled])
         for identity in entry.published:
-            _write_decisions_elsewhere(connection, identity, [record.bucket for record in entry.records])
+            _write_decisions_elsewhere(connection, identity, settled)
         if entry.moves:
             rows = [
                 {
@@ -92,7 +97,10 @@ def next_generation(connection: sa.Connection) -> int:
     return generation
 
 
-def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int) -> None:
+def _write_identity(
+    connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int
+) -> list[tuple[str, str]]:
+    """Gives (bucket, face_id) of those who are members no longer."""
     content = entry.content
     if entry.group.identity is None:
         _insert_identity(connection, entry, owner.run_id, generation)
@@ -108,9 +116,10 @@ def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: 
         }
         connection.execute(sa.update(t.identities).where(this).values(**values))
         connection.execute(sa.delete(t.tombstones).where(t.tombstones.c.name == entry.name))
-    known = set(connection.scalars(sa.select(t.members.c.face_id).where(t.members.c.name == entry.name)))
-    gone = known - set(entry.group.members)
-    for face_id in sorted(gone):
+    places = _places(connection, entry.name)
+    known = {face_id for _, face_id in places}
+    gone = [(bucket, face_id) for bucket, face_id in places if face_id not in entry.group.members]
+    for _, face_id in gone:
         connection.execute(sa.delete(t.members).where(t.members.c.name == entry.name, t.members.c.face_id == face_id))
     bucket_of = dict(content.members.select("face_id", "bucket").iter_rows())
     rows = [
@@ -126,6 +135,24 @@ def _write_identity(connection: sa.Connection, entry: PublishedIdentity, owner: 
     ]
     if rows:
         connection.execute(sa.insert(t.members), rows)
+    return gone
+
+
+def _places(connection: sa.Connection, name: str) -> list[tuple[str, str]]:
+    """(bucket, face_id) of an identity's members."""
+    query = sa.select(t.members.c.bucket, t.members.c.face_id).where(t.members.c.name == name)
+    return [(row.bucket, row.face_id) for row in connection.execute(query.order_by(*query.selected_columns))]
+
+
+def _write_who_left(connection: sa.Connection, left: Sequence[tuple[str, str]]) -> None:
+    """Faces that another person has by now, through other photos with the same bytes, end covered by that person."""
+    owners = sa.select(t.members.c.name).join(t.identities, t.identities.c.name == t.members.c.name)
+    owners = owners.where(t.identities.c.live, t.identities.c.kind.not_in(ERA_KINDS))
+    for bucket, face_id in left:
+        owner = connection.scalar(owners.where(t.members.c.face_id == face_id).order_by(t.members.c.name))
+        this = sa.and_(t.decisions.c.bucket == bucket, t.decisions.c.face_id == face_id)
+        values = {"state": "covered" if owner else "outlier", "value": None, "threshold": None, "identity": owner}
+        connection.execute(sa.update(t.decisions).where(this).values(**values))
 
 
 def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id: str, generation: int) -> None:
@@ -182,7 +209,7 @@ def _write_bucket(connection: sa.Connection, entry: Commit, record: BucketRecord
 
 def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdentity, settled: Sequence[str]) -> None:
     """The states of members from buckets whose funnel is not replaced here. Eras are copies and decide nothing."""
-    if not entry.content.faces or entry.content.kind in ("era", "thin_era"):
+    if not entry.content.faces or entry.content.kind in ERA_KINDS:
         return
     members = entry.content.members.filter(~pl.col("bucket").is_in(settled))
     for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):

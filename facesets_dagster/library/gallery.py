@@ -5,7 +5,6 @@ contents; both outside and under the lock, so that a crop is made once.
 """
 
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +33,11 @@ class Terms:
     export: ExportParameters
 
 
-FindRows = Callable[[AbstractSet[str]], pl.DataFrame | None]
-"""face_ids -> rows of the face table of these and of the other faces of their photos."""
+FindRows = Callable[[Mapping[str, str | None]], pl.DataFrame | None]
+"""face_id -> bucket (None: any) to rows of the face table of these and of the other faces of their photos."""
+
+Places = Callable[[str], Mapping[str, str]]
+"""Identity -> face_id -> the bucket through which it is a member: byte copies elsewhere do not change that."""
 
 
 class Gallery:
@@ -45,6 +47,7 @@ class Gallery:
         self,
         faces: pl.DataFrame,
         find_rows: FindRows,
+        places: Places,
         embedder: Callable[[], Embedder],
         folders: Mapping[str, Path],
         *,
@@ -57,6 +60,7 @@ class Gallery:
         """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG."""
         self._faces = faces.head(0)
         self._find_rows = find_rows
+        self._places = places
         self._embedder = embedder
         self._folders = folders
         self._max_pixels = max_pixels
@@ -64,15 +68,19 @@ class Gallery:
         self._model = model
         self._published = {face_id: _Published(path) for face_id, path in published.items()}
         self._say = say
-        self._curated: dict[tuple[tuple[tuple[str, str], ...], ExportParameters], _Curated] = {}
+        self._curated: dict[tuple[tuple[tuple[str, str, str], ...], ExportParameters], _Curated] = {}
         self._add(faces)
 
-    def content(self, members: Mapping[str, str], terms: Terms | None = None) -> FacesetContent:
-        """What the faceset of these members (face_id -> how it joined) holds."""
+    def content(self, members: Mapping[str, str], name: str | None, terms: Terms | None = None) -> FacesetContent:
+        """What the faceset of these members (face_id -> how it joined) holds.
+
+        `name`: the identity whose members they are or whose copies; None for a new one, whose faces are those at hand.
+        """
         terms = terms or self.terms
-        key = (tuple(sorted(members.items())), terms.export)
+        places = self._places(name) if name is not None else {}
+        key = (tuple((face, how, places.get(face, "")) for face, how in sorted(members.items())), terms.export)
         if key not in self._curated:
-            self._curated[key] = self._made(members, terms.export)
+            self._curated[key] = self._made(members, places, terms.export)
         made = self._curated[key]
         return FacesetContent(
             terms.kind,
@@ -85,9 +93,9 @@ class Gallery:
             self._model,
         )
 
-    def curated_centroid(self, members: Mapping[str, str]) -> NDArray[np.float32] | None:
+    def curated_centroid(self, members: Mapping[str, str], name: str | None) -> NDArray[np.float32] | None:
         """Centroid (dim,) of the exportable members; None if there is none."""
-        content = self.content(members)
+        content = self.content(members, name)
         return content.centroid() if content.faces else None
 
     def _add(self, faces: pl.DataFrame) -> None:
@@ -95,15 +103,29 @@ class Gallery:
         self._load_photo: LoadPhoto = photo_loader(self._folders, self._faces, self._max_pixels)
         self._boxes = _boxes_by_photo(self._faces)
 
-    def _rows(self, members: Mapping[str, str]) -> pl.DataFrame:
-        missing = set(members) - set(self._faces["face_id"])
+    def _rows(self, members: Mapping[str, str], places: Mapping[str, str]) -> pl.DataFrame:
+        """One row per member: from the bucket of its membership, for those who join from the first one at hand."""
+        at_hand = self._faces.select("face_id", "bucket")
+        known, any_row = set(at_hand.iter_rows()), set(at_hand["face_id"])
+        wanted = {face: places.get(face) for face in members}
+        missing = {
+            face: bucket
+            for face, bucket in wanted.items()
+            if (face not in any_row if bucket is None else (face, bucket) not in known)
+        }
         found = self._find_rows(missing) if missing else None
         if found is not None:
-            self._add(found.filter(~pl.col("face_id").is_in(self._faces["face_id"].implode())))
-        return self._faces.filter(pl.col("face_id").is_in(list(members)))
+            self._add(found.join(at_hand, on=["face_id", "bucket"], how="anti"))
+        place = pl.DataFrame(
+            {"face_id": list(wanted), "place": list(wanted.values())},
+            schema={"face_id": pl.String, "place": pl.String},
+        )
+        rows = self._faces.join(place, on="face_id", how="inner", maintain_order="left")
+        rows = rows.filter(pl.col("place").is_null() | (pl.col("place") == pl.col("bucket"))).drop("place")
+        return rows.unique("face_id", keep="first", maintain_order=True)
 
-    def _made(self, members: Mapping[str, str], export: ExportParameters) -> "_Curated":
-        rows = self._rows(members)
+    def _made(self, members: Mapping[str, str], places: Mapping[str, str], export: ExportParameters) -> "_Curated":
+        rows = self._rows(members, places)
         curated = curate(rows, export)
         rendered = render(
             curated.candidates,
@@ -152,7 +174,8 @@ class _Published:
 
 def _boxes_by_photo(faces: pl.DataFrame) -> dict[str, list[tuple[str, list[float]]]]:
     boxes: dict[str, list[tuple[str, list[float]]]] = {}
-    for sha256, face_id, bbox in faces.select("sha256", "face_id", "bbox").iter_rows():
+    once = faces.unique("face_id", keep="first", maintain_order=True)
+    for sha256, face_id, bbox in once.select("sha256", "face_id", "bbox").iter_rows():
         boxes.setdefault(sha256, []).append((face_id, bbox))
     return boxes
 

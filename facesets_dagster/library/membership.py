@@ -1,10 +1,11 @@
 """A bucket's faces and who of them is a member; the rows of members wherever they come from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
 from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.identities.identity import by_trust
 from facesets_dagster.library.library import Library
 
 StoreOf = Callable[[str], FaceStore]
@@ -28,11 +29,23 @@ def members_of_bucket(library: Library, bucket: str) -> dict[str, str]:
 
 
 def copies_of_members(library: Library, bucket: str) -> dict[str, str]:
-    """face_id -> live identity that has this face as a member through other buckets; eras aside."""
+    """face_id -> live identity that has this face as a member through other buckets, the most trusted; eras aside."""
+    people = [identity for identity in library.registry.identities() if identity.live and not identity.is_era]
+    rank = {person.name: place for place, person in enumerate(sorted(people, key=by_trust))}
+    rows = library.registry.memberships()
+    rows = rows.filter(pl.col("name").is_in(list(rank)) & (pl.col("bucket") != bucket))
+    found: dict[str, str] = {}
+    for face_id, name in rows.select("face_id", "name").iter_rows():
+        if face_id not in found or rank[name] < rank[found[face_id]]:
+            found[face_id] = name
+    return found
+
+
+def people_of_faces(library: Library) -> set[str]:
+    """Every face that is a member of a live identity, eras aside."""
     people = [identity.name for identity in library.registry.identities() if identity.live and not identity.is_era]
     rows = library.registry.memberships()
-    rows = rows.filter(pl.col("name").is_in(people) & (pl.col("bucket") != bucket))
-    return dict(rows.sort("name", descending=True).select("face_id", "name").iter_rows())
+    return set(rows.filter(pl.col("name").is_in(people))["face_id"])
 
 
 def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFrame:
@@ -53,16 +66,29 @@ def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFram
     return faces.sort("face_id")
 
 
-def rows_of_members(library: Library, store_of: StoreOf, face_ids: Iterable[str]) -> pl.DataFrame | None:
-    """Rows of the face table of members of any bucket, and of the other faces of their photos.
+def places_of(library: Library, name: str) -> dict[str, str]:
+    """face_id -> bucket through which it is a member of this identity."""
+    return dict(library.registry.memberships(name=name).select("face_id", "bucket").iter_rows())
 
-    A face that is on record in several buckets comes from the first one. None if nothing is known of any.
+
+def rows_of_members(library: Library, store_of: StoreOf, wanted: Mapping[str, str | None]) -> pl.DataFrame | None:
+    """Rows of the face table of members (face_id -> bucket), and of the other faces of their photos.
+
+    Where no bucket is given, it is the first one through which the face is somebody's member. None if nothing is known
+    of any.
     """
-    wanted = set(face_ids)
-    places = library.registry.memberships(face_ids=wanted).sort("bucket").unique("face_id", keep="first")
+    place_of = {face_id: bucket for face_id, bucket in wanted.items() if bucket is not None}
+    anywhere = wanted.keys() - place_of.keys()
+    if anywhere:
+        places = library.registry.memberships(face_ids=anywhere).sort("bucket").unique("face_id", keep="first")
+        place_of.update(places.select("face_id", "bucket").iter_rows())
+    buckets: dict[str, list[str]] = {}
+    for face_id, bucket in place_of.items():
+        buckets.setdefault(bucket, []).append(face_id)
     frames = []
-    for (bucket,), group in places.group_by("bucket", maintain_order=True):
-        faces = bucket_faces(store_of(str(bucket)), library, str(bucket))
-        photos = faces.filter(pl.col("face_id").is_in(group["face_id"].implode()))["sha256"]
-        frames.append(faces.filter(pl.col("sha256").is_in(photos.implode())))
+    for bucket, face_ids in sorted(buckets.items()):
+        faces = bucket_faces(store_of(bucket), library, bucket)
+        photos = faces.filter(pl.col("face_id").is_in(face_ids))["sha256"]
+        copies = [face_id for face_id, place in place_of.items() if place != bucket]
+        frames.append(faces.filter(pl.col("sha256").is_in(photos.implode()) & ~pl.col("face_id").is_in(copies)))
     return pl.concat(frames).unique("face_id", keep="first", maintain_order=True) if frames else None

@@ -22,6 +22,7 @@ from facesets_dagster.library.membership import (
     bucket_faces,
     members_of_bucket,
     own_names,
+    places_of,
     rows_of_members,
 )
 from facesets_dagster.library.publication import Outcome, Publication
@@ -91,7 +92,8 @@ def publish_bucket(
     publisher = Publisher(library.registry, library.folder, library.legacy_roots, say)
     gallery = Gallery(
         faces,
-        lambda face_ids: rows_of_members(library, store_of, face_ids),
+        lambda wanted: rows_of_members(library, store_of, wanted),
+        lambda name: places_of(library, name),
         embedder,
         {**inputs.folders, inputs.bucket: inputs.folder},
         max_pixels=inputs.max_pixels,

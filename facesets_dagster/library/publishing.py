@@ -98,7 +98,8 @@ class Publisher:
         standing: set[str] = set()
         for group in resolution.groups:
             identity = group.identity
-            content = gallery.content(group.members, standing_terms(self._dir, identity, gallery.terms))
+            own_terms = standing_terms(self._dir, identity, gallery.terms)
+            content = gallery.content(group.members, identity.name if identity else None, own_terms)
             if identity is None:
                 name, own_number = faceset_name(number), number
                 real_names[new_name(len(real_names) + 1)] = name
@@ -182,9 +183,10 @@ def _terminal_verdicts(
             verdicts[face_id] = Verdict(verdict.state, verdict.value, verdict.threshold, real_names[verdict.identity])
     for name, group, content in [
         *((entry.name, entry.group, entry.content) for entry in published),
-        *((None, group, gallery.content(group.members)) for group in resolution.empty),
+        *((None, group, gallery.content(group.members, None)) for group in resolution.empty),
     ]:
-        for face_id in group.members:
+        here = set(content.members.filter(pl.col("bucket") == request.proposal.bucket)["face_id"])
+        for face_id in here & group.members.keys():
             exported = face_id in standing or face_id not in content.excluded
             ended = Verdict("exported") if exported else content.excluded[face_id]
             verdicts[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)

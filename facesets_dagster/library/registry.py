@@ -125,10 +125,14 @@ class Registry:
                 found.setdefault(name, {})[face_id] = joined_by
         return found
 
-    def memberships(self, *, bucket: str | None = None, face_ids: AbstractSet[str] | None = None) -> pl.DataFrame:
-        """Rows of `MEMBERSHIP_SCHEMA`, of one bucket or of these faces, by name, bucket and face_id."""
+    def memberships(
+        self, *, name: str | None = None, bucket: str | None = None, face_ids: AbstractSet[str] | None = None
+    ) -> pl.DataFrame:
+        """Rows of `MEMBERSHIP_SCHEMA`, of one identity, one bucket or these faces, by name, bucket and face_id."""
         columns = [t.members.c[name] for name in MEMBERSHIP_SCHEMA.names()]
         query = sa.select(*columns).order_by(*columns[:3])
+        if name is not None:
+            query = query.where(t.members.c.name == name)
         if bucket is not None:
             query = query.where(t.members.c.bucket == bucket)
         with self.engine.connect() as connection:

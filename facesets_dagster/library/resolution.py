@@ -71,8 +71,9 @@ def new_name(place: int) -> str:
     return f"\uffffnew {place:06d}"
 
 
-Build = Callable[[Mapping[str, str]], NDArray[np.float32] | None]
-"""Members -> centroid (dim,) of the faces that an export of them would hold; None if it would hold none."""
+Build = Callable[[Mapping[str, str], str | None], NDArray[np.float32] | None]
+"""Members and the identity's name (None for a new one) -> centroid (dim,) of the faces that an export of them would
+hold; None if it would hold none."""
 
 
 def resolve(
@@ -106,7 +107,7 @@ def resolve(
     }
     for group in result.groups:
         assert group.identity is not None
-        curated = build(group.members)
+        curated = build(group.members, group.identity.name)
         if curated is not None:
             live[group.identity.name] = curated
     for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
@@ -189,7 +190,7 @@ def _found_or_cover(
         result.overrides.update(dict.fromkeys(faces, covered))
         return
     group = Group(dict.fromkeys(ordered, "founded"), None)
-    curated = build(group.members)
+    curated = build(group.members, None)
     if curated is None:
         result.empty.append(group)
         return

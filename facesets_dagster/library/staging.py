@@ -1,9 +1,10 @@
 """One faceset staged for installation, unless what is in place holds the same."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.folder import FacesetContent, write_faceset
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.gallery import Terms
@@ -73,6 +74,15 @@ def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -
     known = read_manifest(library_dir / place_of(identity.name, identity.kind)).get("parameters", {})
     assert isinstance(known, dict)
     return replace(terms, kind=identity.kind, parameters={**known, **terms.parameters})
+
+
+def terms_in_place(library_dir: Path, identity: Identity, export: ExportParameters) -> Terms:
+    """What a faceset that stands was made under; `export` where its manifest records no numbers of an export."""
+    parameters = read_manifest(library_dir / place_of(identity.name, identity.kind)).get("parameters", {})
+    assert isinstance(parameters, dict)
+    recorded = parameters.get("swap_ready_facesets")
+    own = ExportParameters(**recorded) if recorded else export
+    return Terms(identity.kind, identity.bucket or "", {**parameters, "swap_ready_facesets": asdict(own)}, own)
 
 
 def faces_in_place(library_dir: Path, name: str, kind: str) -> set[str]:

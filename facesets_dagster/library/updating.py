@@ -10,6 +10,9 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
+from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import Identity
@@ -40,6 +43,10 @@ class Wanted:
     parent: str | None = None
     label: str | None = None
     anchor: Anchor | None = None
+
+    def whose(self) -> str | None:
+        """The identity by whose membership its faces are known: its own, or of a new era the parent's."""
+        return self.identity.name if self.identity else self.parent
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def update_library(
     library.settle(f"run {stamp.run_id}", say)
     generation, plan = library.registry.generation(), make_plan()
     for wanted in plan.wanted:  # renders outside of the lock
-        plan.gallery.content(wanted.members, wanted.terms)
+        plan.gallery.content(wanted.members, wanted.whose(), wanted.terms)
     with library_lock(library.folder, f"run {stamp.run_id}", say=say):
         settle(library.registry, library.folder, say)
         if library.registry.generation() != generation:
@@ -101,7 +108,7 @@ def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
     moves = [Move(staging, "retire", place_of(identity.name, identity.kind), None) for identity in plan.retire]
     published: list[PublishedIdentity] = []
     for position, wanted in enumerate(plan.wanted):
-        content = plan.gallery.content(wanted.members, wanted.terms)
+        content = plan.gallery.content(wanted.members, wanted.whose(), wanted.terms)
         if wanted.identity is None and not content.faces:
             continue  # nothing to export: nothing is founded
         name = wanted.identity.name if wanted.identity else wanted.name or faceset_name(number)
@@ -138,12 +145,11 @@ def _members_differ(library: Library, published: Sequence[PublishedIdentity]) ->
     return any(set(known.get(entry.name, {})) != set(entry.group.members) for entry in published)
 
 
-def verdicts_of(
-    content_excluded: Mapping[str, Verdict], members: Mapping[str, str], name: str | None
-) -> dict[str, Verdict]:
-    """Terminal verdicts of the members of one faceset."""
+def verdicts_of(content: FacesetContent, bucket: str, name: str | None) -> dict[str, Verdict]:
+    """Terminal verdicts of the members of one faceset that are members through this bucket."""
+    here = content.members.filter(pl.col("bucket") == bucket)["face_id"]
     found = {}
-    for face_id in members:
-        ended = content_excluded.get(face_id, Verdict("exported"))
+    for face_id in here:
+        ended = content.excluded.get(face_id, Verdict("exported"))
         found[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)
     return found

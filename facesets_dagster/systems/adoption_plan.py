@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.identities.geometry import centroid
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.legacy.claims import Claim, Lost, settle_claims
 from facesets_dagster.legacy.library_folder import LegacyFaceset, LegacyLibrary
 from facesets_dagster.legacy.match_library import Matched
@@ -42,6 +42,7 @@ def require_free_names(library: Library, libraries: Sequence[LegacyLibrary]) -> 
     owners = {identity.number: identity for identity in identities.values() if not identity.is_era}
     found: dict[str, list[str]] = {}
     seen: dict[str, Path] = {}
+    number_of: dict[int, str] = {}
     for legacy in libraries:
         mine = {name for name, entry in adopted.items() if _is_same(entry.root, legacy.root, libraries)}
         for faceset in legacy.facesets:
@@ -52,6 +53,8 @@ def require_free_names(library: Library, libraries: Sequence[LegacyLibrary]) -> 
                 found.setdefault(_described(known), []).append(faceset.name)
             elif known is None and owner is not None and owner.name not in mine:
                 found.setdefault(_described(owner), []).append(faceset.name)
+            if faceset.kind not in ERA_KINDS and number_of.setdefault(faceset.number, faceset.name) != faceset.name:
+                found.setdefault(f"number {faceset.number}: {number_of[faceset.number]}", []).append(faceset.name)
             seen.setdefault(faceset.name, legacy.root)
     facesets = [faceset for legacy in libraries for faceset in legacy.facesets]
     folders = [library.folder / place_of(faceset.name, faceset.kind) for faceset in facesets]
@@ -166,7 +169,7 @@ def _centroid(
         return identity.centroid
     found = dict(vectors)
     absent = members.keys() - found.keys()
-    rows = rows_of_members(library, store_of, absent) if absent else None
+    rows = rows_of_members(library, store_of, dict.fromkeys(absent)) if absent else None
     if rows is not None:
         kept = rows.filter(pl.col("face_id").is_in(list(absent)))
         found.update(zip(kept["face_id"].to_list(), kept["embedding"].to_numpy(), strict=True))

@@ -20,7 +20,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.centroids import require_model
 from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, rows_of_members
+from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.updating import Plan, Wanted
@@ -86,7 +86,14 @@ class EraPlanner:
         concerned = sorted((chosen | standing.keys()) & parents.keys())
         require_model([identity for identity in identities if identity.live], self._inputs.pack)
         members = {name: set(faces) - adopted for name, faces in registry.members(concerned).items()}
-        self._load(set().union(*members.values()))
+        self._load(
+            {
+                face: bucket
+                for name in concerned
+                for face, bucket in places_of(self._library, name).items()
+                if face in members.get(name, set())
+            }
+        )
         names = [*concerned, *(era.identity.name for name in concerned for era in standing.get(name, []))]
         self._gallery = gallery = self._gallery or self._made_gallery(names)
         taken = {identity.name for identity in identities}
@@ -143,7 +150,7 @@ class EraPlanner:
         names = {field.name for field in fields(EraNumbers)}
         return EraNumbers(**{key: recorded[key] for key in names}) if names <= recorded.keys() else self._inputs.numbers
 
-    def _load(self, face_ids: set[str]) -> None:
+    def _load(self, face_ids: Mapping[str, str]) -> None:
         """Rows and dates of these members."""
         inputs = self._inputs
         found = rows_of_members(self._library, self._store_of, face_ids) if face_ids else None
@@ -164,7 +171,8 @@ class EraPlanner:
         inputs = self._inputs
         return Gallery(
             self.rows,
-            lambda face_ids: rows_of_members(self._library, self._store_of, face_ids),
+            lambda wanted: rows_of_members(self._library, self._store_of, wanted),
+            lambda name: places_of(self._library, name),
             self._embedder,
             inputs.folders,
             max_pixels=inputs.max_pixels,
@@ -197,7 +205,7 @@ class EraPlanner:
             members - set(faces.face_ids),
             standing,
             taken,
-            lambda found: len(gallery.content(found, terms).faces),
+            lambda found: len(gallery.content(found, parent.name, terms).faces),
             split=self._inputs.numbers if split else None,
         )
 

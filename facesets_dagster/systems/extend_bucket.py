@@ -1,7 +1,7 @@
 """Covered faces of a bucket become members of the identities that cover them: the call behind `extended_facesets`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -11,11 +11,11 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
+from facesets_dagster.library.membership import StoreOf, bucket_faces, people_of_faces, places_of, rows_of_members
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.library.publication import Outcome
 from facesets_dagster.library.publishing import now_in_seconds
-from facesets_dagster.library.staging import RunStamp, place_of
+from facesets_dagster.library.staging import RunStamp, place_of, terms_in_place
 from facesets_dagster.library.updating import Plan, Wanted, update_library
 
 EXTENSION_SCHEMA = pl.Schema(
@@ -71,25 +71,17 @@ class ExtendResult:
 
 
 def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: float) -> dict[str, list[str]]:
-    """Identity -> covered faces within reach that are not members yet.
+    """Identity -> covered faces within reach that are nobody's members yet.
 
-    A face whose bytes are a member already, through another bucket, adds nothing and stays `covered`.
+    A face whose bytes are somebody's member already, through another bucket, adds nothing and stays `covered`.
     """
     near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
-    names = near["covered_by"].unique().to_list()
-    members = library.registry.members(names)
+    taken = people_of_faces(library)
     waiting: dict[str, list[str]] = {}
     for name, face_id in near.select("covered_by", "face_id").sort("covered_by", "face_id").iter_rows():
-        if face_id not in members.get(name, {}):
+        if face_id not in taken:
             waiting.setdefault(name, []).append(face_id)
     return waiting
-
-
-def members_through_others(library: Library, bucket: str) -> list[str]:
-    """Faces that are members through other buckets only: a byte copy here must not change where they are from."""
-    places = library.registry.memberships()
-    here = places.filter(pl.col("bucket") == bucket)
-    return places.join(here, on="face_id", how="anti")["face_id"].unique().to_list()
 
 
 def extend_bucket(
@@ -110,8 +102,9 @@ def extend_bucket(
         live = {identity.name: identity for identity in library.registry.identities() if identity.live}
         members = library.registry.members(list(waiting))
         gallery = Gallery(
-            faces.filter(~pl.col("face_id").is_in(members_through_others(library, inputs.bucket))),
-            lambda face_ids: rows_of_members(library, store_of, face_ids),
+            faces,
+            lambda wanted: rows_of_members(library, store_of, wanted),
+            lambda name: places_of(library, name),
             embedder,
             inputs.folders,
             max_pixels=inputs.max_pixels,
@@ -164,17 +157,9 @@ def extend_bucket(
 
 def _terms(library: Library, identity: Identity, inputs: ExtendInputs) -> Terms:
     """An identity keeps the numbers that it was exported with."""
-    manifest = read_manifest(library.folder / place_of(identity.name, identity.kind))
-    parameters = manifest.get("parameters", {})
-    assert isinstance(parameters, dict)
-    export = parameters.get("swap_ready_facesets")
-    own = ExportParameters(**export) if export else inputs.export
-    parameters = {
-        **parameters,
-        "swap_ready_facesets": asdict(own),
-        "extended_facesets": {"route_distance": inputs.route_distance},
-    }
-    return Terms(identity.kind, identity.bucket or inputs.bucket, parameters, own)
+    terms = terms_in_place(library.folder, identity, inputs.export)
+    extended = {"extended_facesets": {"route_distance": inputs.route_distance}}
+    return replace(terms, bucket=identity.bucket or inputs.bucket, parameters={**terms.parameters, **extended})
 
 
 def _exported(library: Library, identity: Identity) -> int | None:

@@ -1,6 +1,7 @@
 """Hand-sorted folders as identities of the library: the domain call behind `hand_sorted_facesets`."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import cosine_distance
 from facesets_dagster.identities.hand_sorted import HandSorted, assert_people
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.matching import match_by_overlap
@@ -17,9 +19,9 @@ from facesets_dagster.library.commit import BucketRecord
 from facesets_dagster.library.funnel import bucket_record
 from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
-from facesets_dagster.library.publishing import now_in_seconds
-from facesets_dagster.library.staging import RunStamp, standing_terms
+from facesets_dagster.library.membership import StoreOf, bucket_faces, places_of, rows_of_members
+from facesets_dagster.library.publishing import now_in_seconds, verdicts_in_place
+from facesets_dagster.library.staging import RunStamp, standing_terms, terms_in_place
 from facesets_dagster.library.updating import Plan, Update, Wanted, update_library, verdicts_of
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
 
@@ -94,14 +96,18 @@ def publish_people(
         library,
         make_plan,
         RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds()),
-        allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
+        allowed=lambda plan: {
+            *(entry.identity.name for entry in plan.wanted if entry.identity),
+            *(identity.name for identity in plan.retire),
+        },
         say=say,
     )
     folder_digest = store_of(HAND_SORTED).folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(HAND_SORTED, folder_digest)
     order = _order(people, faces)
-    return PeopleResult(update, people, {order[place]: name for place, name in update.names.items()}, loose)
+    names = {order[place]: name for place, name in update.names.items() if place < len(order)}
+    return PeopleResult(update, people, names, loose)
 
 
 def _is_ours(identity: Identity) -> bool:
@@ -128,22 +134,28 @@ def _plan(
 ) -> Plan:
     order, members = _order(people, faces), library.registry.members(list(known))
     asserted = {face_id for folder in order for face_id in people.members[folder]}
-    owner = _owners(order, people, known, members)
+    owner = _owners(order, people, known, members, inputs.second_distance)
     terms = Terms("hand_sorted", HAND_SORTED, inputs.parameters(), inputs.export)
     wanted = []
     for folder in order:
         identity = owner.get(folder)
         before = members.get(identity.name, {}) if identity else {}
-        # Faces that joined from buckets, or whose photo is gone, stay; what another folder asserts now does not.
-        kept = {face: how for face, how in before.items() if face not in asserted and face not in people.verdicts}
+        places = places_of(library, identity.name) if identity else {}
+        # What another folder asserts now goes there; who is here by a folder is judged anew; who joined through a
+        # bucket, or whose photo is gone, stays.
+        judged = {face for face in people.verdicts if places.get(face) == HAND_SORTED}
+        kept = {face: how for face, how in before.items() if face not in asserted and face not in judged}
         now = dict.fromkeys(people.members[folder], "hand_sorted")
         own_terms = standing_terms(library.folder, identity, terms)
         if identity is not None and identity.bucket is not None:
             own_terms = replace(own_terms, bucket=identity.bucket)
         wanted.append(Wanted(dict(sorted({**kept, **now}.items())), own_terms, identity, label=folder))
+    stay, retire = _without_folder(inputs, library, known, owner, members, asserted)
+    wanted += stay
     gallery = Gallery(
         faces,
-        lambda face_ids: rows_of_members(library, store_of, face_ids),
+        lambda wanted: rows_of_members(library, store_of, wanted),
+        lambda name: places_of(library, name),
         embedder,
         inputs.folders,
         max_pixels=inputs.max_pixels,
@@ -156,30 +168,80 @@ def _plan(
     def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
         verdicts: dict[str, Verdict] = dict(people.verdicts)
         for place, entry in enumerate(wanted):
-            content = gallery.content(entry.members, entry.terms)
-            verdicts.update(verdicts_of(content.excluded, entry.members, names.get(place)))
-        facesets = {order[place]: name for place, name in names.items()}
+            verdicts.update(_verdicts(library, entry, gallery, names.get(place)))
+        facesets = {order[place]: name for place, name in names.items() if place < len(order)}
         nearest = {face: (facesets.get(folder), value) for face, (folder, value) in people.nearest.items()}
         rows = faces.filter(pl.col("face_id").is_in(list(verdicts)))
         head = [inputs.code_version, inputs.pack.model_id, inputs.parameters()]
         return [bucket_record(HAND_SORTED, rows, verdicts, nearest, head, inputs.parameters()["hand_sorted_facesets"])]
 
-    return Plan(wanted, gallery, records=records)
+    return Plan(wanted, gallery, retire, records)
+
+
+def _verdicts(library: Library, entry: Wanted, gallery: Gallery, name: str | None) -> dict[str, Verdict]:
+    """Where the members of one person end among the hand-sorted photos."""
+    content = gallery.content(entry.members, entry.whose(), entry.terms)
+    here = verdicts_of(content, HAND_SORTED, name)
+    if entry.identity is not None and not content.faces:  # nothing can be exported now: what is published stands
+        stands = verdicts_in_place(library.folder / entry.identity.name, entry.identity.name)
+        here.update({face_id: ended for face_id, ended in stands.items() if face_id in here})
+    copies = entry.members.keys() - here.keys()
+    return {**dict.fromkeys(copies, Verdict("covered", None, None, name)), **here}
+
+
+def _without_folder(
+    inputs: PeopleInputs,
+    library: Library,
+    known: Mapping[str, Identity],
+    owner: Mapping[str, Identity],
+    members: Mapping[str, Mapping[str, str]],
+    asserted: AbstractSet[str],
+) -> tuple[list[Wanted], list[Identity]]:
+    """People of folders that are gone or undecided now: they stay, but for what another folder asserts.
+
+    The second list: those of whom nothing is left, because their photos lie in another person's folder now.
+    """
+    taken = {identity.name for identity in owner.values()}
+    stay: list[Wanted] = []
+    empty: list[Identity] = []
+    for name, identity in sorted(known.items()):
+        if name in taken or identity.bucket != HAND_SORTED:
+            continue
+        left = {face: how for face, how in members.get(name, {}).items() if face not in asserted}
+        if left:
+            stay.append(Wanted(left, terms_in_place(library.folder, identity, inputs.export), identity))
+        else:
+            empty.append(identity)
+    return stay, empty
 
 
 def _owners(
-    order: list[str], people: HandSorted, known: Mapping[str, Identity], members: Mapping[str, Mapping[str, str]]
+    order: list[str],
+    people: HandSorted,
+    known: Mapping[str, Identity],
+    members: Mapping[str, Mapping[str, str]],
+    second_distance: float,
 ) -> dict[str, Identity]:
-    """Folder -> the identity that it asserted before: the one with most of its faces, else the one of its name."""
+    """Folder -> the identity that it asserted before: the one with most of its faces, else the one of its name.
+
+    A name alone is not enough: the folder's person must look like it, or somebody else's photos lie there now.
+    """
     by_number = {identity.number: identity for identity in known.values()}
     clusters = {place: set(people.members[folder]) for place, folder in enumerate(order)}
     sets = {number: set(members.get(identity.name, {})) for number, identity in by_number.items()}
     owner = {order[place]: by_number[number] for place, number in match_by_overlap(clusters, sets).items()}
-    free = {
-        identity.label: identity
-        for identity in known.values()
-        if identity.label
-        and identity.bucket == HAND_SORTED  # an adopted person of that name may be somebody else
-        and identity.name not in {taken.name for taken in owner.values()}
-    }
-    return {**{folder: free[folder] for folder in order if folder in free and folder not in owner}, **owner}
+    middle = {person.folder: person.centroid for person in people.people if person.centroid is not None}
+    taken = {identity.name for identity in owner.values()}
+    for folder in order:
+        for _, identity in sorted(known.items()):
+            alike = (
+                identity.label == folder
+                and identity.bucket == HAND_SORTED  # an adopted person of that name may be somebody else
+                and identity.name not in taken
+                and identity.centroid is not None
+                and cosine_distance(identity.centroid[None], middle[folder][None])[0, 0] <= second_distance
+            )
+            if folder not in owner and alike:
+                owner[folder] = identity
+                taken.add(identity.name)
+    return owner

@@ -81,6 +81,7 @@ def refine_library(
         require_one_model(table, inputs.pack.model_id, f"the face cache of {bucket}")
     counts = {bucket: len(table) for bucket, table in faces.items()}
     if _is_done(inputs, library, faces):
+        library.merge_top_manifest(f"run {inputs.run_id}", say)  # in case a run died before it did
         return RefineResult(None, None, sum(counts.values()), counts)
     require_fresh(library)
     every = pl.concat(faces.values()) if faces else None
@@ -145,6 +146,7 @@ def _plan(
     gallery = Gallery(
         distinct,
         lambda _: None,
+        lambda _: {},
         embedder,
         inputs.folders,
         max_pixels=inputs.max_pixels,
@@ -158,8 +160,9 @@ def _plan(
     def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
         verdicts, near = dict(refined.verdicts), _nearest(distinct, wanted, names, gallery)
         for place, entry in enumerate(wanted):
-            content = gallery.content(entry.members, entry.terms)
-            verdicts.update(verdicts_of(content.excluded, entry.members, names.get(place)))
+            content = gallery.content(entry.members, None, entry.terms)
+            for bucket in faces:
+                verdicts.update(verdicts_of(content, bucket, names.get(place)))
         found = []
         for bucket, table in faces.items():
             here = {
@@ -190,7 +193,7 @@ def _nearest(
         return {}
     places = sorted(names)
     centroids = np.array(
-        [gallery.content(wanted[place].members, wanted[place].terms).centroid() for place in places], np.float32
+        [gallery.content(wanted[place].members, None, wanted[place].terms).centroid() for place in places], np.float32
     )
     index, distance = nearest(normalised(distinct["embedding"].to_numpy()), centroids)
     return {

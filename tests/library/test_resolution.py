@@ -40,7 +40,7 @@ def propose(
 
 
 def builder(proposal: Proposal) -> object:
-    def build(members: Mapping[str, str]) -> np.ndarray | None:
+    def build(members: Mapping[str, str], name: str | None) -> np.ndarray | None:
         known = [proposal.unit[face] for face in members if face in proposal.unit and not face.startswith("tiny")]
         return (
             centroid(np.array(known))
