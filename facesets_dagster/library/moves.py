@@ -52,6 +52,8 @@ def _do(move: Move, library_dir: Path) -> None:
     retired = library_dir / RETIRED / final.name
     if move.action == "retire":
         if final.exists():
+            if retired.exists():  # not swapped: a repeat after a death would swap back
+                shutil.rmtree(retired)
             _replace(final, retired)
     else:
         staged = library_dir / STAGING / move.staging / move.name

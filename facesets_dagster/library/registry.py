@@ -38,6 +38,9 @@ DECISION_SCHEMA = pl.Schema(
 )
 """One row per detected face of a bucket: its terminal state, with the number that decided it."""
 
+_MOST_IN_A_QUERY = 10_000
+"""Values of an IN; SQLite takes 32,766 parameters."""
+
 _MAKING_TABLES = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
 
@@ -135,6 +138,8 @@ class Registry:
             query = query.where(t.members.c.name == name)
         if bucket is not None:
             query = query.where(t.members.c.bucket == bucket)
+        if face_ids is not None and len(face_ids) <= _MOST_IN_A_QUERY:
+            query = query.where(t.members.c.face_id.in_(sorted(face_ids)))
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
         found = pl.DataFrame(rows, schema=MEMBERSHIP_SCHEMA, orient="row")
