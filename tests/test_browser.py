@@ -30,7 +30,7 @@ def served(tmp_path: Path, embedded_models_root: Path) -> Iterator[str]:
 
 
 def choose_partition(page: "Page", name: str) -> None:
-    """Types into the box of the launchpad and takes what it offers; a box filled before its list came offers nothing."""
+    """Types into the launchpad's box and takes what it offers; a box filled before its list came offers nothing."""
     from playwright.sync_api import TimeoutError as NothingOffered
 
     for _ in range(4):
