@@ -38,7 +38,7 @@ def settle(registry: Registry, library_dir: Path, say: Callable[[str], None]) ->
     with registry.engine.connect() as connection:
         rows = connection.execute(sa.select(pending_moves).order_by(pending_moves.c.step)).mappings().all()
     if rows:
-        say(f"finishing {len(rows)} moves of an interrupted publication")
+        say(f"moving {len(rows)} folders into place")
     for row in rows:
         _do(Move(**{key: row[key] for key in row if key != "step"}), library_dir)
         with registry.engine.begin() as connection:

@@ -113,9 +113,9 @@ def require_fresh(library: Library) -> None:
     )
     if numbers:
         raise PublishRefused(
-            f"The library {library.folder} has {len(numbers)} numbers already (up to {max(numbers)}). Refining numbers "
-            "by size and would invalidate every name that was handed out, so nothing was done. Give `new_library` a "
-            "name to start another library beside this one; new photos of this one go through full_pipeline."
+            f"The library {library.folder} has {len(numbers)} numbers already (up to {max(numbers)}). Refining gives "
+            "numbers by size, which would invalidate every name that was handed out, so nothing was done. Give "
+            "`new_library` a name to start another library beside this one; new photos of this one go through full_pipeline."
         )
 
 
