@@ -130,7 +130,8 @@ def refined_library(
     )
     result = refine_library(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
     refined = [i for i in library.registry.identities() if i.live and i.bucket == REFINED and not i.is_era]
-    names = [identity.name for identity in sorted(refined, key=lambda identity: identity.number)]
+    refined.sort(key=lambda identity: identity.number)
+    names = [identity.name for identity in refined]
     story.tell(f"{result.faces} faces of {len(result.buckets)} buckets, {len(names)} people")
     members = library.registry.members(names)
     sizes = {name: len(members[name]) for name in names}
@@ -166,8 +167,7 @@ def refined_library(
             dg.AssetCheckResult(
                 check_name="numbered_by_size",
                 passed=order == sorted(order, reverse=True)
-                and [identity.number for identity in sorted(refined, key=lambda identity: identity.number)]
-                == list(range(1, len(refined) + 1)),
+                and [identity.number for identity in refined] == list(range(1, len(refined) + 1)),
                 metadata={"photos_in_order_of_numbers": order[:200]},
             ),
         ],

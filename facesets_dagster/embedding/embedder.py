@@ -29,6 +29,10 @@ class ModelPack:
     recogniser: str
     """File name of the recogniser."""
 
+    def recorded(self) -> dict[str, object]:
+        """What the manifests of facesets say of the model."""
+        return {"pack": self.name, "model_id": self.model_id, "det_size": self.det_size}
+
 
 @dataclass(frozen=True)
 class Detections:

@@ -98,7 +98,7 @@ def publish_bucket(
         {**inputs.folders, inputs.bucket: inputs.folder},
         max_pixels=inputs.max_pixels,
         terms=Terms("discovered", inputs.bucket, inputs.parameters_by_asset(), inputs.export),
-        model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
+        model=inputs.pack.recorded(),
         published=library.published_faces(own_names(library, inputs.bucket, retired=True)),
         say=say,
     )

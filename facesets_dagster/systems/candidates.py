@@ -57,8 +57,7 @@ class CandidateInputs:
 
     def provenance(self) -> dict[str, object]:
         """What every manifest says of how it was made."""
-        model = {"pack": self.pack.name, "model_id": self.pack.model_id, "det_size": self.pack.det_size}
-        return {"code_version": self.code_version, "model": model, "parameters": self.numbers()}
+        return {"code_version": self.code_version, "model": self.pack.recorded(), "parameters": self.numbers()}
 
     def numbers(self) -> dict[str, dict[str, object]]:
         """As in run config; of the export's numbers those that a crop depends on."""

@@ -177,7 +177,7 @@ class EraPlanner:
             inputs.folders,
             max_pixels=inputs.max_pixels,
             terms=Terms("thin_era", LIBRARY, {}, inputs.export),
-            model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
+            model=inputs.pack.recorded(),
             published=self._library.published_faces(names),
             say=self._say,
         )

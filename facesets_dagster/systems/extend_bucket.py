@@ -94,13 +94,15 @@ def extend_bucket(
 ) -> ExtendResult:
     """Adds what waits, ranks and publishes the identities concerned anew, and says what changed for each."""
     faces = bucket_faces(store_of(inputs.bucket), library, inputs.bucket)
-    known = library.registry.members()
-    before = {identity.name: _exported(library, identity) for identity in library.registry.identities()}
+    known: dict[str, dict[str, str]] = {}
+    before: dict[str, int | None] = {}
 
     def make_plan() -> Plan:
         waiting = waiting_faces(library, inputs.coverage, inputs.route_distance)
         live = {identity.name: identity for identity in library.registry.identities() if identity.live}
         members = library.registry.members(list(waiting))
+        known.update(members)
+        before.update({name: _exported(library, live[name]) for name in waiting if name in live})
         gallery = Gallery(
             faces,
             lambda wanted: rows_of_members(library, store_of, wanted),
@@ -109,7 +111,7 @@ def extend_bucket(
             inputs.folders,
             max_pixels=inputs.max_pixels,
             terms=Terms("discovered", inputs.bucket, {}, inputs.export),
-            model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
+            model=inputs.pack.recorded(),
             published=library.published_faces(list(waiting)),
             say=say,
         )

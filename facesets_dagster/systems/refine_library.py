@@ -151,7 +151,7 @@ def _plan(
         inputs.folders,
         max_pixels=inputs.max_pixels,
         terms=terms,
-        model={"pack": inputs.pack.name, "model_id": inputs.pack.model_id, "det_size": inputs.pack.det_size},
+        model=inputs.pack.recorded(),
         published={},
         say=say,
     )
