@@ -12,14 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.calibrate_thresholds import calibrate
+from benchmarks.clustering import measure_clustering, measure_million
+from benchmarks.consolidation import measure_consolidation
+from benchmarks.consumers import measure_consumers
 from benchmarks.curation import measure_curation
 from benchmarks.duplicates import measure_duplicates
+from benchmarks.embedding import measure_embedding
 from benchmarks.homes import REPOSITORY, SHARED
 from benchmarks.results_file import Row, write_results
 from benchmarks.sample_run import measure_sample
+from benchmarks.simulation import measure_simulation
 from benchmarks.systems import measure_systems
 from benchmarks.three_buckets import LENIENT, measure_orders
 from benchmarks.ui_load import measure_ui_load
+from benchmarks.what_if import measure_what_if
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 
 MODELS = REPOSITORY / ".venv" / "share" / "facesets-models"
@@ -51,8 +57,15 @@ BENCHMARKS = {
     "curation_buffalo_sc": Benchmark(lambda: measure_curation(REFERENCE, MODELS)),
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS)),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
+    "embedding": Benchmark(lambda: measure_embedding(REFERENCE, MODELS)),
     "duplicates": Benchmark(lambda: measure_duplicates(REFERENCE)),
     "systems_buffalo_sc": Benchmark(lambda: measure_systems(REFERENCE, MODELS)),
+    "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),
+    "consumers": Benchmark(lambda: measure_consumers(REFERENCE, MODELS)),
+    "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS)),
+    "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS)),
+    "clustering": Benchmark(measure_clustering, shared=False),
+    "clustering_million": Benchmark(measure_million, shared=False, long=True),
     "orders_buffalo_sc": Benchmark(lambda: _orders(REFERENCE)),
     "orders_small_faces_buffalo_sc": Benchmark(lambda: _orders(REFERENCE, LENIENT)),
 }

@@ -5,23 +5,31 @@ from typing import Any
 
 import dagster as dg
 
+from facesets_dagster.assets.applied_merges import applied_merges
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.candidate_faces import candidate_faces
+from facesets_dagster.assets.consumer_exports import consumer_exports
+from facesets_dagster.assets.consumer_simulation import consumer_simulation
 from facesets_dagster.assets.era_facesets import era_facesets
 from facesets_dagster.assets.existing_centroids import existing_centroids
 from facesets_dagster.assets.extended_facesets import extended_facesets
 from facesets_dagster.assets.face_cache import face_cache
+from facesets_dagster.assets.face_landmarks import face_landmarks
+from facesets_dagster.assets.faceset_completeness import faceset_completeness
 from facesets_dagster.assets.first_look import first_look
 from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.legacy_library import legacy_library
 from facesets_dagster.assets.library_duplicates import library_duplicates
+from facesets_dagster.assets.merge_proposals import merge_proposals
 from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
 from facesets_dagster.assets.refined_library import refined_library
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
+from facesets_dagster.assets.undone_merges import undone_merges
+from facesets_dagster.assets.what_if import what_if
 from facesets_dagster.home import recorded_automation
-from facesets_dagster.jobs import build_housekeeping, discover_identities, full_pipeline
+from facesets_dagster.jobs import apply_merges, build_housekeeping, discover_identities, full_pipeline, undo_merges
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -45,6 +53,14 @@ ASSETS = (
     era_facesets,
     candidate_faces,
     library_duplicates,
+    merge_proposals,
+    applied_merges,
+    undone_merges,
+    what_if,
+    face_landmarks,
+    consumer_exports,
+    consumer_simulation,
+    faceset_completeness,
     top_manifest,
 )
 
@@ -62,7 +78,7 @@ def build_defs(
     on, housekeeping = recorded_automation(settings), build_housekeeping(settings)
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[discover_identities, full_pipeline, housekeeping],
+        jobs=[discover_identities, full_pipeline, apply_merges, undo_merges, housekeeping],
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),

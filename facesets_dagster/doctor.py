@@ -12,8 +12,9 @@ from pathlib import Path
 
 from facesets_dagster.embedding.packs import find_pack
 from facesets_dagster.errors import FacesetsError
-from facesets_dagster.home import recorded_pack
+from facesets_dagster.home import recorded_pack, require_library
 from facesets_dagster.settings import Settings, provider_names
+from facesets_dagster.wording import counted
 
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 _PACKAGES = ("dagster", "insightface", "numpy", "polars", "scikit-learn", "pillow", "pillow-heif", "psd-tools")
@@ -44,6 +45,10 @@ def run_doctor(settings: Settings) -> list[Finding]:
         _providers,
         _home,
         _buckets,
+        _hand_sorted,
+        _legacy,
+        _library,
+        _names,
         _telemetry,
     )
     return [_looked(look, settings) for look in looks]
@@ -160,6 +165,50 @@ def _buckets(settings: Settings) -> Finding:
         advice = "Run `facesets init` for the default root; mount the disk or mend FACESETS_BUCKETS for another."
         return Finding("buckets", "problem", f"not readable: {', '.join(unreadable)}", advice)
     return Finding("buckets", "ok", ", ".join(map(str, settings.bucket_roots)))
+
+
+def _hand_sorted(settings: Settings) -> Finding:
+    root = settings.hand_sorted_root
+    if root is None:
+        return Finding("hand_sorted", "ok", "FACESETS_HAND_SORTED is not set")
+    wrong = _unreadable(root) or next((why for path in _folders_in(root) if (why := _unreadable(path))), "")
+    if wrong:
+        return Finding("hand_sorted", "problem", wrong, "Mount the disk, or mend FACESETS_HAND_SORTED.")
+    return Finding("hand_sorted", "ok", f"{root}, {counted(len(_folders_in(root)), 'folder')}")
+
+
+def _legacy(settings: Settings) -> Finding:
+    if not settings.legacy_roots:
+        return Finding("legacy", "ok", "FACESETS_LEGACY is not set")
+    wrong = [why for root in settings.legacy_roots if (why := _unreadable(root))]
+    if wrong:
+        return Finding("legacy", "problem", "; ".join(wrong), "Mount the disk, or mend FACESETS_LEGACY.")
+    return Finding("legacy", "ok", ", ".join(map(str, settings.legacy_roots)))
+
+
+def _unreadable(folder: Path) -> str:
+    """What is wrong with a folder that is only read; empty if nothing is."""
+    if not folder.exists():
+        return f"{folder} does not exist"
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return "" if os.access(folder, os.R_OK | os.X_OK) else f"{folder} cannot be read"
+
+
+def _folders_in(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _library(settings: Settings) -> Finding:
+    require_library(settings)
+    return Finding("library", "ok", str(settings.library_dir))
+
+
+def _names(settings: Settings) -> Finding:
+    if settings.unknown:
+        advice = "Mend or unset them, in the environment or in .env."
+        return Finding("names", "warning", " ".join(settings.unknown), advice)
+    return Finding("names", "ok", "every FACESETS_* name that is set is a setting")
 
 
 def _telemetry(settings: Settings) -> Finding:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.settings import Settings
+from facesets_dagster.settings import Settings, library_names
 from facesets_dagster.storage import remove_leftovers, write_json, write_text
 
 SCHEMA_VERSION = 1
@@ -62,6 +62,7 @@ class Home:
 
 def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -> Home:
     """Makes what is missing of a home; quick when nothing is. `automation`: sensor and schedule run by themselves."""
+    require_library(settings)
     recorded = _record(settings)
     if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
         _make(settings, say, automation)
@@ -69,6 +70,17 @@ def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -
     if pack == EMBEDDED:
         pull_pack(EMBEDDED, settings.models_root, say)
     return Home(settings, pack)
+
+
+def require_library(settings: Settings) -> None:
+    """Raises `SettingsError` if `FACESETS_LIBRARY` names a library that nobody has begun: a slip, not a wish."""
+    name, there = settings.library_name, library_names(settings.home)
+    if name is not None and name not in there:
+        raise SettingsError(
+            f"FACESETS_LIBRARY is {name!r}, and {settings.home} has no library of that name. Expected one of: "
+            f"{', '.join(there) or 'none yet'}. Unset it for the default library. A new one is begun by "
+            f"materializing refined_library with `new_library: {name}`, FACESETS_LIBRARY being unset."
+        )
 
 
 def recorded_pack(settings: Settings) -> str:

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import RETIRED
@@ -18,7 +19,8 @@ DAY = 86_400.0
 def remove_old_retired(library: Library, days: float, holder: str) -> list[str]:
     """Removes folders of `_retired/` that were retired more than `days` ago; their names and numbers stay taken.
 
-    People who are found again get their number back, and their pictures are cropped anew.
+    People who are found again get their number back, and their pictures are cropped anew. What undoing a merge needs
+    stays.
     """
     if days <= 0:
         return []
@@ -27,7 +29,8 @@ def remove_old_retired(library: Library, days: float, holder: str) -> list[str]:
         live = {identity.name for identity in library.registry.identities() if identity.live}
         for folder in sorted((library.folder / RETIRED).glob("*")):
             # The change time of a folder is that of its last rename: when it was retired.
-            if folder.name not in live and folder.is_dir() and time.time() - folder.stat().st_ctime > days * DAY:
+            old = folder.is_dir() and time.time() - folder.stat().st_ctime > days * DAY
+            if old and folder.name not in live and folder.name != MERGED.name:
                 shutil.rmtree(folder)
                 removed.append(folder.name)
     return removed

@@ -55,6 +55,24 @@ full_pipeline = dg.define_asset_job(
 )
 
 
+apply_merges = dg.define_asset_job(
+    name="apply_merges",
+    selection=["applied_merges", "top_manifest"],
+    description=(
+        "Merges the groups of facesets that the run config of applied_merges names, after a look at merge_proposals; "
+        "undo_merges takes it back."
+    ),
+    executor_def=dg.in_process_executor,
+)
+
+undo_merges = dg.define_asset_job(
+    name="undo_merges",
+    selection=["undone_merges", "top_manifest"],
+    description="Takes back the merges whose names stand in the run config of undone_merges, in any order.",
+    executor_def=dg.in_process_executor,
+)
+
+
 BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
 """What brings a bucket up, by the names of `settings.JOBS`."""
 

@@ -34,7 +34,7 @@ class Decision:
 
 def state_of(listing: BucketListing, now: float) -> BucketState:
     """The state of a listed bucket; `now` in seconds since the epoch. A time in the future counts as now."""
-    return BucketState(listing.digest(), len(listing.files), max(now - listing.newest_mtime(), 0.0))
+    return BucketState(listing.digest(), len(listing), max(now - listing.newest_mtime(), 0.0))
 
 
 def decide(

@@ -4,9 +4,11 @@ What belongs here: names, defaults and parsing of the `FACESETS_*` variables. Wh
 in the `dg.Config` class of their asset) and anything that touches a file of the home (`facesets_dagster.home`).
 """
 
+import difflib
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -15,6 +17,8 @@ from facesets_dagster.errors import SettingsError
 
 JOBS = ("discover_identities", "full_pipeline")
 """What sensor, schedule and `facesets run` can be set to."""
+_OTHERS = ("FAILED_BUCKET", "FAILED_RUN", "FAILED_ERROR", "SHARED", "TEST_MODELS")
+"""Rest of names that are no settings: told to the command of `FACESETS_ON_FAILURE`, or read by tests and benchmarks."""
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 PROVIDER_WORDS = {
@@ -62,6 +66,8 @@ class Settings:
     """`FACESETS_KEEP_RUNS_DAYS`: runs in Dagster's database that a later run superseded, 0 = for ever."""
     automation: bool | None
     """`FACESETS_AUTOMATION` (`on` or `off`): sensor and schedule run by themselves; None means what the home says."""
+    unknown: tuple[str, ...] = ()
+    """What is wrong with `FACESETS_*` names that are set and mean nothing, a sentence each."""
 
     @property
     def cache_dir(self) -> Path:
@@ -79,6 +85,11 @@ class Settings:
         return self.cache_dir / (f"tables_{self.library_name}" if self.library_name else "tables")
 
     @property
+    def exports_dir(self) -> Path:
+        """Face sets in the formats of other programs; each library has its own."""
+        return self.home / (f"exports_{self.library_name}" if self.library_name else "exports")
+
+    @property
     def reports_dir(self) -> Path:
         """Write-ups of runs."""
         return self.home / "reports"
@@ -92,6 +103,14 @@ def library_folder(home: Path, name: str | None) -> Path:
 def registry_url(home: Path, name: str | None) -> str:
     """The SQLite registry of a library of this home."""
     return f"sqlite:///{home / (f'registry_{name}.db' if name else 'registry.db')}"
+
+
+def library_names(home: Path) -> list[str]:
+    """Names of the libraries beside the default one that were begun in this home."""
+    folders = [path.name for path in home.glob("facesets_swap_ready_*") if path.is_dir()]
+    registries = [path.stem for path in home.glob("registry_*.db")]
+    begun = {name.removeprefix("facesets_swap_ready_") for name in folders}
+    return sorted(begun | {name.removeprefix("registry_") for name in registries})
 
 
 def checked_library_name(name: str) -> str:
@@ -115,7 +134,10 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         path = Path(text).expanduser()
         return Path(os.path.normpath(path if path.is_absolute() else directory / path))
 
+    asked: list[str] = []
+
     def value_of(name: str) -> str | None:
+        asked.append(name)
         return environment.get(name, "").strip() or None
 
     def roots_of(name: str) -> tuple[Path, ...]:
@@ -139,7 +161,7 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
             "FACESETS_LIBRARY and FACESETS_DATABASE_URL are both set. A library beside the default one keeps its "
             "registry in the home: unset FACESETS_DATABASE_URL for it."
         )
-    return Settings(
+    settings = Settings(
         home=home,
         bucket_roots=roots_of("FACESETS_BUCKETS") or (home / "buckets",),
         models_root=path_of(value_of("FACESETS_MODELS") or "~/.insightface"),
@@ -160,6 +182,20 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         pictures_in_ui=switch_of("FACESETS_PICTURES_IN_UI") is not False,
         automation=switch_of("FACESETS_AUTOMATION"),
     )
+    return replace(settings, unknown=_unknown(environment, asked))
+
+
+def _unknown(names: Iterable[str], known: list[str]) -> tuple[str, ...]:
+    """A sentence for each name of ours that nothing reads."""
+    found = []
+    for name in sorted(set(names) - set(known)):
+        head, _, rest = name.partition("_")
+        if head != "FACESETS" or rest in _OTHERS:
+            continue
+        near = difflib.get_close_matches(rest, [word.partition("_")[2] for word in known], n=1)
+        meant = f"Did you mean {head}_{near[0]}?" if near else "The README lists the settings."
+        found.append(f"{name} is set and means nothing. {meant}")
+    return tuple(found)
 
 
 def _number(name: str, text: str, most: float, expected: str) -> float:

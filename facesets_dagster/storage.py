@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> 
         os.fsync(stream.fileno())
     os.replace(temporary, path)
     sync_folder(path.parent)
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Makes `target` a durable copy of the folder `source`, by hard links where the file system has them."""
+    for parent, folders, files in os.walk(source):
+        folders.sort()
+        copy = target / Path(parent).relative_to(source)
+        copy.mkdir(parents=True, exist_ok=True)
+        for file in sorted(files):
+            try:
+                os.link(Path(parent) / file, copy / file)
+            except OSError:  # none here, or too many links
+                shutil.copy2(Path(parent) / file, copy / file)
+                with open(copy / file, "rb") as stream:
+                    os.fsync(stream.fileno())
+        sync_folder(copy)
 
 
 def sha256_of(path: Path | str) -> str:

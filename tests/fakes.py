@@ -4,10 +4,12 @@ A fake face is a saturated, textured square on a grey photo: its hue says who it
 them. Detection finds the squares, embedding turns hue and saturation into a vector; both survive cropping and scaling.
 """
 
+import copy
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -76,14 +78,18 @@ def write_looks(folder: Path, person: int, variants: Sequence[float]) -> None:
         write_photo(folder / name, [FakeFace(person, variant)], seed=seed)
 
 
-class FakeEmbedder:
+class FakeEmbedder(Embedder):
     """Implements `Embedder` on drawn photos."""
 
     pack = PACK
     providers = ("CPUExecutionProvider",)
+    batch = 2
 
     def __init__(self) -> None:
         self.detected = 0
+
+    def at(self, det_size: int) -> Embedder:
+        return self if det_size == self.pack.det_size else copy_at(self, det_size)
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         self.detected += 1
@@ -97,15 +103,25 @@ class FakeEmbedder:
         places = np.array([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.8], [0.65, 0.8]], np.float32)
         return Detections(bbox, bbox[:, None, :2] + places * sides, np.full(len(bbox), 0.9, np.float32))
 
-    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.array([self._vector(image, points) for points in kps], np.float32).reshape(-1, PACK.dim)
+    def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        corners = [(points.min(axis=0).astype(int), points.max(axis=0).astype(int)) for points in kps]
+        return [image[y1 : y2 + 1, x1 : x2 + 1].copy() for (x1, y1), (x2, y2) in corners]
 
-    def _vector(self, image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
-        (x1, y1), (x2, y2) = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
-        hsv = cv2.cvtColor(image[y1 : y2 + 1, x1 : x2 + 1], cv2.COLOR_BGR2HSV).reshape(-1, 3)
+    def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.array([self._vector(face) for face in faces], np.float32).reshape(-1, PACK.dim)
+
+    def _vector(self, face: NDArray[np.uint8]) -> NDArray[np.float64]:
+        hsv = cv2.cvtColor(face, cv2.COLOR_BGR2HSV).reshape(-1, 3)
         person = int(np.median(hsv[:, 0])) // 10
         variant = (float(np.median(hsv[:, 1])) - 190) / 50
         return 20 * person_vector(person, variant)
+
+
+def copy_at(embedder: Any, det_size: int) -> Any:
+    """A fake that sees the same at another size, under a model_id of its own."""
+    other = copy.copy(embedder)
+    other.pack = replace(embedder.pack, det_size=det_size, model_id=f"{det_size:04d}{embedder.pack.model_id[4:]}")
+    return other
 
 
 def person_vector(person: int, variant: float) -> NDArray[np.float64]:
@@ -117,13 +133,13 @@ def person_vector(person: int, variant: float) -> NDArray[np.float64]:
 
 
 class FakeEmbedderResource(EmbedderResource):
-    """The embedder resource of the tests: the real one's shape, the fake model."""
+    """The embedder resource of the tests: the real one's shape, a fake model. Others give another `embedder`."""
 
     model_pack: str = "fake"
     models_root: str = "none"
 
     def pack(self) -> ModelPack:
-        return PACK
+        return self.embedder().pack
 
     def thresholds(self) -> PackThresholds:
         return ARCFACE

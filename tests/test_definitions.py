@@ -28,6 +28,14 @@ SYSTEMS = {
     "era_facesets",
     "candidate_faces",
     "library_duplicates",
+    "merge_proposals",
+    "applied_merges",
+    "undone_merges",
+    "what_if",
+    "face_landmarks",
+    "consumer_exports",
+    "consumer_simulation",
+    "faceset_completeness",
 }
 """The legacy scripts' other systems, by the names of the contract."""
 MATERIALIZABLE = [asset for asset in ASSETS if isinstance(asset, dg.AssetsDefinition) and asset.is_executable]

@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from facesets_dagster import home as home_module
-from facesets_dagster.export import folder
+from facesets_dagster.embedding.landmarks import VALUES
+from facesets_dagster.export import folder, look_store
+from facesets_dagster.export.consumers import owned_folder
 from facesets_dagster.export.png import read_lineage
-from facesets_dagster.faces import schema
+from facesets_dagster.faces import landmark_store, schema
 from facesets_dagster.library import tables, top_manifest
 from tests.conftest import REPOSITORY, FakeHome
 from tests.fakes import PACK, write_person
@@ -69,6 +71,17 @@ def test_the_documented_keys_are_those_of_the_files(published: FakeHome) -> None
     assert set(line) <= set(re.findall(r"`([a-z_0-9]+)`", section("Reports")))
 
 
+def test_the_documented_columns_of_landmarks_and_keys_of_exports_are_those_of_the_files(published: FakeHome) -> None:
+    assert tables_of("Landmarks") == [{name for task in VALUES for name in landmark_store.landmark_schema(task)}]
+    assert tables_of("Consumer simulation") == [set(look_store.look_schema(PACK.dim))]
+    published.materialize("consumer_exports")
+    index = json.loads((published.settings.exports_dir / "facefusion" / owned_folder.INDEX).read_text())
+    assert tables_of("Exports") == [set(index)]
+    (entry, *_) = index["files"].values()
+    named = set(re.findall(r"`([a-z_0-9]+)`", section("Exports")))
+    assert {*entry, *entry["facesets"]["faceset_001"]} <= named
+
+
 @pytest.mark.parametrize(
     ("heading", "version"),
     [
@@ -76,6 +89,9 @@ def test_the_documented_keys_are_those_of_the_files(published: FakeHome) -> None
         ("Its manifest", folder.SCHEMA_VERSION),
         ("Its members", folder.SCHEMA_VERSION),
         ("Top-level manifest", top_manifest.SCHEMA_VERSION),
+        ("Landmarks", int(landmark_store.SCHEMA_VERSION)),
+        ("Consumer simulation", int(look_store.SCHEMA_VERSION)),
+        ("Exports", owned_folder.SCHEMA_VERSION),
         ("Home and registry", home_module.SCHEMA_VERSION),
         ("Home and registry", int(tables.SCHEMA_VERSION)),
     ],

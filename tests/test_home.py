@@ -12,6 +12,7 @@ from benchmarks.homes import RealHome
 from facesets_dagster.doctor import Finding, run_doctor
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.home import init_home, recorded_automation
+from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
 
 
@@ -127,6 +128,57 @@ def test_the_doctor_names_a_missing_pack_a_missing_root_and_a_gpu_that_is_not_th
     wanted = finding(gpu, "providers")
     assert wanted.status == "problem"
     assert "make setup ACCEL=gpu" in wanted.advice
+
+
+def test_a_misspelt_library_is_refused_and_makes_nothing(tmp_path: Path, embedded_models_root: Path) -> None:
+    init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
+    (tmp_path / "home" / "facesets_swap_ready_fresh").mkdir()
+    (tmp_path / "home" / "registry_other.db").touch()
+    before = sorted(tmp_path.rglob("*"))
+    slip = settings_of(tmp_path / "home", embedded_models_root, FACESETS_LIBRARY="frehs")
+    for opened in (lambda: init_home(slip, say=lambda _: None), lambda: HomeResource.of(slip)):
+        with pytest.raises(SettingsError, match=r"'frehs', and .*Expected one of: fresh, other.*new_library: frehs"):
+            opened()
+    assert finding(slip, "library").status == "problem"
+    assert sorted(tmp_path.rglob("*")) == before
+    meant = settings_of(tmp_path / "home", embedded_models_root, FACESETS_LIBRARY="fresh")
+    init_home(meant, say=lambda _: None)
+    assert HomeResource.of(meant).library().folder.name == "facesets_swap_ready_fresh"
+
+
+def test_the_doctor_looks_at_hand_sorted_and_legacy_roots(tmp_path: Path) -> None:
+    unset = settings_of(tmp_path / "home", tmp_path)
+    assert {finding(unset, name).status for name in ("hand_sorted", "legacy", "names")} == {"ok"}
+    (tmp_path / "people" / "Anna").mkdir(parents=True)
+    (tmp_path / "a file").touch()
+    roots = {"FACESETS_HAND_SORTED": str(tmp_path / "people"), "FACESETS_LEGACY": str(tmp_path / "people")}
+    assert finding(settings_of(tmp_path / "home", tmp_path, **roots), "hand_sorted").found.endswith("people, 1 folder")
+    wrong = {
+        "FACESETS_HAND_SORTED": str(tmp_path / "unmounted"),
+        "FACESETS_LEGACY": f"{tmp_path / 'people'}:{tmp_path / 'a file'}",
+    }
+    for name, said in (("hand_sorted", "unmounted does not exist"), ("legacy", "a file is not a folder")):
+        found = finding(settings_of(tmp_path / "home", tmp_path, **wrong), name)
+        assert (found.status, found.found.endswith(said)) == ("problem", True)
+        assert f"FACESETS_{name.upper()}" in found.advice
+
+
+def test_the_doctor_sees_folders_that_it_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "people" / "Anna"
+    closed.mkdir(parents=True)
+    monkeypatch.setattr("facesets_dagster.doctor.os.access", lambda path, _: path != closed)  # root may read all
+    found = finding(settings_of(tmp_path / "home", tmp_path, FACESETS_HAND_SORTED=str(closed.parent)), "hand_sorted")
+    assert (found.status, found.found) == ("problem", f"{closed} cannot be read")
+
+
+def test_misspelt_names_are_told_by_the_doctor_and_at_the_start_of_a_command(
+    tmp_path: Path, embedded_models_root: Path
+) -> None:
+    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_BUKETS": str(tmp_path)})
+    said = home.facesets("init")
+    assert "warning: FACESETS_BUKETS is set and means nothing. Did you mean FACESETS_BUCKETS?" in said
+    found = finding(settings_of(tmp_path / "home", embedded_models_root, FACESETS_BUKETS="x"), "names")
+    assert (found.status, "FACESETS_BUCKETS?" in found.found) == ("warning", True)
 
 
 def test_a_run_that_wants_a_gpu_fails_with_the_reason_instead_of_crawling(

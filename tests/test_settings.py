@@ -1,5 +1,6 @@
 """What the environment says, and what is said of what it cannot say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,27 @@ def test_another_library_of_the_home_has_its_own_folder_registry_and_tables(tmp_
         load_settings({"FACESETS_LIBRARY": "../x"}, tmp_path)
     with pytest.raises(SettingsError, match="are both set"):
         load_settings({"FACESETS_LIBRARY": "fresh", "FACESETS_DATABASE_URL": "sqlite:///x.db"}, tmp_path)
+
+
+def test_a_misspelt_name_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    settings = load_settings(
+        {"FACESETS_BUKETS": "x", "FACESETS_HANDSORTED": "y", "FACESETS_ZZZ": "", "HOME": "/", "FACESETS_HOME": "h"},
+        tmp_path,
+    )
+    assert settings.unknown == (
+        "FACESETS_BUKETS is set and means nothing. Did you mean FACESETS_BUCKETS?",
+        "FACESETS_HANDSORTED is set and means nothing. Did you mean FACESETS_HAND_SORTED?",
+        "FACESETS_ZZZ is set and means nothing. The README lists the settings.",
+    )
+    for_hooks_and_tests = ("FACESETS_FAILED_BUCKET", "FACESETS_SHARED", "FACESETS_TEST_MODELS")
+    assert load_settings(dict.fromkeys(for_hooks_and_tests, "x"), tmp_path).unknown == ()
+
+
+def test_no_setting_counts_as_unknown(tmp_path: Path) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    names = set(re.findall(r"^\| `(FACESETS_[A-Z_]+)`", readme, re.MULTILINE))
+    assert len(names) >= 15
+    assert load_settings(dict.fromkeys(names, ""), tmp_path).unknown == ()
 
 
 def test_providers_follow_the_setting_and_else_the_installed_onnxruntime() -> None:

@@ -30,6 +30,7 @@ from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.systems.candidates import CANDIDATES, CandidateInputs, Candidates, publish_candidates
+from facesets_dagster.wording import counted
 
 
 class CandidateFacesConfig(dg.Config):
@@ -60,10 +61,13 @@ class CandidateFacesConfig(dg.Config):
     )
     max_per_group: int = Field(default=50, ge=1, le=1000, description="Most faces in a folder; the nearest are kept.")
     max_faces: int = Field(
-        default=20_000,
+        default=1_000_000,
         ge=2,
-        le=1_000_000,
-        description="Most faces that are linked to each other and so grouped at once; more fail the asset.",
+        le=10_000_000,
+        description=(
+            "Most faces that are grouped at once; more fail the asset. Memory grows with the faces and their near "
+            "pairs (1,000,000: about 8 GB)."
+        ),
     )
     max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
 
@@ -123,7 +127,7 @@ def candidate_faces(
     pictures = pictures_of(found.written, library.folder)
     labels = {identity.name: identity.label for identity in library.registry.identities()}
     left_out = _left_out(found)
-    story.tell(f"{len(found.written)} folders of candidates, left out: {left_out}")
+    story.tell(f"{counted(len(found.written), 'folder')} of candidates, left out: {left_out}")
     page = write_system_page(
         home.reports(),
         LIBRARY,
@@ -131,7 +135,7 @@ def candidate_faces(
         "candidate_faces",
         "Candidates",
         candidate_sections(found, pictures, labels, left_out),
-        changes=f"{len(found.written)} folders of candidates" if found.changed else "",
+        changes=f"{counted(len(found.written), 'folder')} of candidates" if found.changed else "",
     )
     sheet = [row for rows in pictures.values() for row in rows] if home.pictures_in_ui else []
     return dg.MaterializeResult(

@@ -12,6 +12,7 @@ from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.library.centroids import CENTROID_COLUMNS, centroid_table
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.wording import counted
 
 
 @dg.asset(
@@ -48,7 +49,9 @@ def existing_centroids(
     library.settle(f"run {context.run.run_id}", context.log.info)
     thresholds = embedder.thresholds()
     table, check = centroid_table(library, embedder.pack(), thresholds.cover_distance)
-    story.tell(f"{len(table)} identities, {table['centroid'].is_not_null().sum()} with a centroid")
+    story.tell(
+        f"{counted(len(table), 'identity', 'identities')}, {table['centroid'].is_not_null().sum()} with a centroid"
+    )
     return dg.MaterializeResult(
         value=table,
         data_version=frame_version(table.drop("generation")),

@@ -34,6 +34,7 @@ from facesets_dagster.systems.extend_bucket import (
     ExtendResult,
     extend_bucket,
 )
+from facesets_dagster.wording import counted
 
 
 class ExtendedFacesetsConfig(dg.Config):
@@ -102,7 +103,7 @@ def extended_facesets(
     )
     result = extend_bucket(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
     joined = int(result.table["joined"].sum())
-    story.tell(f"{bucket}: {joined} faces joined {len(result.table)} identities")
+    story.tell(f"{bucket}: {counted(joined, 'face')} joined {counted(len(result.table), 'identity', 'identities')}")
     page = write_system_page(
         home.reports(),
         bucket,
@@ -110,7 +111,7 @@ def extended_facesets(
         "extended_facesets",
         "Known people who got more faces",
         _sections(result, inputs, library, Path(home.cache_dir)),
-        changes=f"{joined} faces joined {len(result.table)} facesets" if joined else "",
+        changes=f"{counted(joined, 'face')} joined {counted(len(result.table), 'faceset')}" if joined else "",
     )
     lost = before.join(library.registry.memberships(), on=["name", "bucket", "face_id"], how="anti")
     return dg.MaterializeResult(

@@ -71,7 +71,7 @@ def face_cache(
     story = Story(context, bucket=folder_name(bucket), model_pack=pack.name)
     listing = home.listing(bucket, tuple(config.ignore))
     observe_folder(context, listing.digest())
-    story.tell(f"{bucket}: {len(listing.files)} photo files listed, model {pack.name} ({pack.model_id})")
+    story.tell(f"{bucket}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
     with progress.photos(context.log.info, bucket) as report:
         result = scan_bucket(
             listing,

@@ -31,6 +31,7 @@ from facesets_dagster.reports.system_page import Section, write_system_page
 from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.wording import counted
 
 SHOWN_GROUPS, SHOWN_FACES, SHOWN_SINGLES = 40, 12, 64
 """Pictures on the page: of the largest groups, of each group, of the singletons."""
@@ -46,12 +47,12 @@ class FirstLookConfig(dg.Config):
         description="Average cosine distance at which the linkage is cut. null = pack (ArcFace packs 0.55).",
     )
     max_faces: int = Field(
-        default=20_000,
+        default=1_000_000,
         ge=2,
-        le=1_000_000,
+        le=10_000_000,
         description=(
-            "Most faces that are linked to each other and so grouped at once; more fail the asset, because memory "
-            "grows with the square (20,000: about 3 GB) and a sample would show other groups."
+            "Most faces that are grouped at once; more fail the asset. Memory grows with the faces and their near "
+            "pairs (1,000,000: about 8 GB)."
         ),
     )
     max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) get no picture.")
@@ -62,7 +63,7 @@ class FirstLookConfig(dg.Config):
     deps=[face_cache],
     group_name=GROUP,
     owners=OWNERS,
-    kinds={"parquet", "scikitlearn"},
+    kinds={"parquet", "numpy"},
     code_version=CODE_VERSION,
     io_manager_key="tables",
     # Said here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
@@ -103,7 +104,7 @@ def first_look(
         model_id=pack.model_id,
     )
     groups = groups_of(table)
-    story.tell(f"{bucket}: {len(tables.faces)} faces in {len(groups)} groups")
+    story.tell(f"{bucket}: {counted(len(tables.faces), 'face')} in {counted(len(groups), 'group')}")
     shown = _shown(table)
     load_photo = photo_loader({bucket: home.bucket_folder(bucket)}, tables.faces, config.max_pixels)
     wanted = tables.faces.filter(pl.col("face_id").is_in(shown["face_id"].implode()))
@@ -168,7 +169,9 @@ def _sheet(shown: pl.DataFrame, groups: pl.DataFrame, pictures: dict[str, bytes]
             for face_id, distance, short in found
             if face_id in pictures
         ]
-        rows.append(SheetRow(f"{folder}: {faces[str(folder)]} faces" if folder in faces else str(folder), tiles))
+        rows.append(
+            SheetRow(f"{folder}: {counted(faces[str(folder)], 'face')}" if folder in faces else str(folder), tiles)
+        )
     return rows
 
 
@@ -187,10 +190,15 @@ def _sections(table: pl.DataFrame, groups: pl.DataFrame, rows: list[SheetRow]) -
         ),
         Section(
             SINGLETONS,
-            f"{len(singles)} faces are alone in their group.",
+            f"{counted(len(singles), 'face is', 'faces are')} alone in a group.",
             ("photo", "face", "face_short, px"),
             singles.rows(),
             [row for row in rows if row.title == SINGLETONS],
         ),
-        Section(NOFACE, f"{len(noface)} files were read and show no face.", ("photo",), noface.rows()),
+        Section(
+            NOFACE,
+            f"{counted(len(noface), 'file was', 'files were')} read and no face was found.",
+            ("photo",),
+            noface.rows(),
+        ),
     ]

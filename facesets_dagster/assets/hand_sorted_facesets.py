@@ -19,11 +19,13 @@ from facesets_dagster.faces.scan import scan_bucket
 from facesets_dagster.library.centroids import centroid_table
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.photos.listing import folders_by_hand
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.systems.publish_people import PeopleInputs, PeopleResult, publish_people
+from facesets_dagster.wording import counted
 
 
 class HandSortedFacesetsConfig(dg.Config):
@@ -98,11 +100,13 @@ def hand_sorted_facesets(
             retry_failed=config.retry_failed,
             report=report,
         )
-    story.tell(f"{len(listing.files)} photos of hand-sorted folders read")
+    story.tell(f"{counted(len(listing), 'photo')} of hand-sorted folders read")
     inputs = _inputs(config, home, embedder.thresholds(), context.run.run_id, embedder)
     result = publish_people(inputs, library, store_of, embedder.embedder, say=context.log.info)
-    story.tell(f"{len(result.names)} people from {len(result.people.people)} folders")
-    table = _rows(result, library)
+    story.tell(f"{counted(len(result.names), 'person', 'people')} from {counted(len(result.people.people), 'folder')}")
+    known = {person.folder for person in result.people.people}
+    empty = [folder for folder in folders_by_hand(listing.folder) if folder not in known]
+    table = _rows(result, library) + [[folder, None, 0, 0, 0, None, None, None] for folder in empty]
     twice = _known_twice(library, embedder)
     page = write_system_page(
         home.reports(),
@@ -110,7 +114,7 @@ def hand_sorted_facesets(
         context.run.run_id,
         "hand_sorted_facesets",
         "People sorted by hand",
-        _sections(result, library, table),
+        _sections(result, library, table, empty),
         changes=", ".join(f"{name} for {folder}" for folder, name in list(result.names.items())[:5])
         if result.update.outcome.founded
         else "",
@@ -121,7 +125,8 @@ def hand_sorted_facesets(
         metadata={
             "dagster/row_count": len(result.names),
             "people": dg.MetadataValue.md(_markdown(table)),
-            "folders": len(result.people.people),
+            "folders": len(result.people.people) + len(empty),
+            "folders_without_photos": empty[:100],
             "folders_without_majority": undecided,
             "photos_beside_the_folders": result.loose[:100],
             "founded": result.update.outcome.founded,
@@ -215,7 +220,7 @@ def _markdown(rows: list[list[object]]) -> str:
     return "\n".join([f"| {' | '.join(_COLUMNS)} |", "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", *lines])
 
 
-def _sections(result: PeopleResult, library: Library, rows: list[list[object]]) -> list[Section]:
+def _sections(result: PeopleResult, library: Library, rows: list[list[object]], empty: list[str]) -> list[Section]:
     undecided = [
         [person.folder, person.photos, person.faces, round(person.share, 3)]
         for person in result.people.people
@@ -234,9 +239,15 @@ def _sections(result: PeopleResult, library: Library, rows: list[list[object]]) 
         ),
         Section(
             "Photos beside the folders",
-            f"{len(result.loose)} photos lie in no folder and assert nobody.",
+            f"{counted(len(result.loose), 'photo lies', 'photos lie')} in no folder: nobody is asserted by that.",
             ("photo",),
             [[path] for path in result.loose],
+        ),
+        Section(
+            "Folders without a photo",
+            f"{counted(len(empty), 'folder holds', 'folders hold')} no photo. Links to folders are not followed.",
+            ("folder",),
+            [[folder] for folder in empty],
         ),
         Section(
             "How to run it again",

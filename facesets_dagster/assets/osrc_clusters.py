@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -14,12 +15,13 @@ from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, DiscoveryParameters, discover
-from facesets_dagster.library.membership import bucket_faces, own_names
+from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, DiscoveryParameters, discover, mode_of
+from facesets_dagster.library.membership import bucket_faces, merged_members, own_names
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.progress import ProgressResource
 
 
 class OsrcClustersConfig(dg.Config):
@@ -73,7 +75,7 @@ class OsrcClustersConfig(dg.Config):
     deps=[dg.AssetKey("extended_facesets")],
     group_name=GROUP,
     owners=OWNERS,
-    kinds={"parquet", "scikitlearn"},
+    kinds={"parquet", "numpy"},
     code_version=CODE_VERSION,
     io_manager_key="tables",
 )
@@ -84,13 +86,14 @@ def osrc_clusters(
     osrc_uncovered: pl.DataFrame,
     home: HomeResource,
     embedder: EmbedderResource,
+    progress: ProgressResource,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The faces that are neither covered nor own members, clustered by average linkage and gated.
 
     The partition is that of average linkage on cosine distance cut at `cluster_distance`. Inside each cluster faces
     below a quality gate and outliers are set aside; a cluster with photos enough may found an identity. With the
     parameters of the bucket's last run own identities grow; with others everything is clustered again and matched to
-    them.
+    them. A large bucket shows its progress in the log, and a run that was killed goes on where it stopped.
     """
     story, bucket, pack, library = Story(context), context.partition_key, embedder.pack(), home.library()
     require_one_model(osrc_uncovered, pack.model_id, f"the coverage of {bucket}")
@@ -99,9 +102,19 @@ def osrc_clusters(
     parameters = config.resolved(embedder.thresholds(), cover_distance)
     identity_parameters = {"cover_distance": cover_distance, **asdict(parameters)}
     last = library.registry.bucket_run(bucket)
-    mode = "grow" if last is None or last.identity_parameters == identity_parameters else "rebuild"
+    mode = mode_of(last.identity_parameters if last else None, identity_parameters)
     own = set(own_names(library, bucket, retired=False))
-    table = discover(faces, osrc_uncovered, parameters, mode, own)
+    with progress.phases(context.log.info, bucket) as report:
+        table = discover(
+            faces,
+            osrc_uncovered,
+            parameters,
+            mode,
+            own,
+            merged_members(library, bucket),
+            progress=report,
+            scratch=Path(home.cache_dir) / "linkage",
+        )
     table = table.with_columns(parameters=pl.lit(json.dumps(identity_parameters, sort_keys=True)))
     clustered = table.filter(pl.col("cluster") >= 0)
     states = dict(table.group_by("state").len().sort("state").iter_rows())

@@ -13,13 +13,14 @@ from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
-from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.geometry import UnitRows
 from facesets_dagster.library.centroids import identities_of, require_model
-from facesets_dagster.library.membership import bucket_faces, copies_of_members, members_of_bucket
+from facesets_dagster.library.membership import bucket_faces, copies_of_members, judged_faces, members_of_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.wording import counted
 
 
 class OsrcUncoveredConfig(dg.Config):
@@ -65,16 +66,16 @@ def osrc_uncovered(
     require_model(identities, pack)
     members = members_of_bucket(library, bucket)
     faces = bucket_faces(home.face_store(bucket, pack.model_id, pack.dim), library, bucket)
-    faces = faces.filter(~pl.col("source_missing") | pl.col("face_id").is_in(list(members)))
+    faces = judged_faces(faces, members)
     require_one_model(faces, pack.model_id, f"the face cache of {bucket}")
     ids = faces["face_id"].to_list()
-    unit, copies = normalised(faces["embedding"].to_numpy()), copies_of_members(library, bucket)
+    unit, copies = UnitRows(faces["embedding"].to_numpy()), copies_of_members(library, bucket)
     coverage = cover(unit, ids, bucket, identities, members, copies)
     generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
     table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
     story.tell(
-        f"{bucket}: {len(table)} faces, {table['covered'].sum()} covered at {distance}, "
-        f"{table['member_of'].is_not_null().sum()} members already, "
+        f"{bucket}: {counted(len(table), 'face')}, {table['covered'].sum()} covered at {distance}, "
+        f"{counted(int(table['member_of'].is_not_null().sum()), 'member')} already, "
         f"{table['ambiguous_with'].is_not_null().sum()} ambiguous"
     )
     return dg.MaterializeResult(

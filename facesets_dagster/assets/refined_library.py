@@ -25,6 +25,7 @@ from facesets_dagster.reports.system_page import Section, row_of_faceset, write_
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.systems.refine_library import RefineInputs, RefineResult, refine_library
+from facesets_dagster.wording import counted
 
 
 class RefinedLibraryConfig(dg.Config):
@@ -66,7 +67,13 @@ class RefinedLibraryConfig(dg.Config):
         default=100, ge=0, description="Export gate: shorter side of the bbox, px. Smaller faces are members only."
     )
     max_faces: int = Field(
-        default=20_000, ge=1, description="More faces are refused: memory grows with their square (20,000: about 4 GB)."
+        default=1_000_000,
+        ge=1,
+        le=10_000_000,
+        description=(
+            "More faces are refused. Memory grows with the faces and their near pairs (1,000,000: about 8 GB), and "
+            "with the square of the largest set of groups that merge_distance links."
+        ),
     )
     max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
 
@@ -132,7 +139,10 @@ def refined_library(
     refined = [i for i in library.registry.identities() if i.live and i.bucket == REFINED and not i.is_era]
     refined.sort(key=lambda identity: identity.number)
     names = [identity.name for identity in refined]
-    story.tell(f"{result.faces} faces of {len(result.buckets)} buckets, {len(names)} people")
+    story.tell(
+        f"{counted(result.faces, 'face')} of {counted(len(result.buckets), 'bucket')}, "
+        f"{counted(len(names), 'person', 'people')}"
+    )
     members = library.registry.members(names)
     sizes = {name: len(members[name]) for name in names}
     page = write_system_page(
@@ -146,6 +156,7 @@ def refined_library(
     )
     touched = result.update.outcome.touched_undeclared if result.update else []
     order = _photos_in_order(library, names)
+    numbers = sorted(i.number for i in library.registry.identities() if i.bucket == REFINED and not i.is_era)
     return dg.MaterializeResult(
         data_version=text_version(repr(sorted(members.items()))),
         metadata={
@@ -167,7 +178,7 @@ def refined_library(
             dg.AssetCheckResult(
                 check_name="numbered_by_size",
                 passed=order == sorted(order, reverse=True)
-                and [identity.number for identity in refined] == list(range(1, len(refined) + 1)),
+                and numbers == list(range(1, len(numbers) + 1)),  # those that were merged since count
                 metadata={"photos_in_order_of_numbers": order[:200]},
             ),
         ],
@@ -192,7 +203,7 @@ def _sections(result: RefineResult, inputs: RefineInputs, library: Library, size
     for verdict in result.refined.verdicts.values() if result.refined else ():
         states[verdict.state] = states.get(verdict.state, 0) + 1
     return [
-        Section("Source", f"{result.faces} distinct faces of all buckets.", ("bucket", "faces"), rows),
+        Section("Source", f"{counted(result.faces, 'distinct face')} of all buckets.", ("bucket", "faces"), rows),
         Section("Pipeline", "Resolved numbers.", ("parameter", "value"), parameters),
         Section(
             "Joined clusters",

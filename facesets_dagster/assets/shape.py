@@ -2,5 +2,5 @@
 
 GROUP = "facesets"
 OWNERS = ["team:facesets"]
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Changed when an asset computes something else from the same inputs; part of what "same inputs" means."""

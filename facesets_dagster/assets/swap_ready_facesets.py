@@ -32,6 +32,7 @@ from facesets_dagster.reports.run_report import RunReport, gather, sheet_of_face
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.systems.extend_bucket import waiting_faces
+from facesets_dagster.wording import counted
 
 
 class SwapReadyFacesetsConfig(dg.Config):
@@ -109,7 +110,10 @@ def swap_ready_facesets(
     result = publish_bucket(inputs, library, store_of, embedder.embedder, say=context.log.info)
     outcome = result.outcome
     story.tag(made=_in_a_word(outcome))
-    story.tell(f"{bucket}: {sum(result.exported.values())} faces in {len(result.exported)} facesets published")
+    story.tell(
+        f"{bucket}: {counted(sum(result.exported.values()), 'face')} in "
+        f"{counted(len(result.exported), 'faceset')} published"
+    )
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     report = gather(
         inputs,

@@ -15,6 +15,7 @@ from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.wording import counted
 
 
 @dg.asset(
@@ -38,7 +39,10 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.Mater
     facesets, tombstones = manifest["facesets"], manifest["tombstones"]
     assert isinstance(facesets, list)
     assert isinstance(tombstones, list)
-    story.tell(f"{len(facesets)} facesets, {len(tombstones)} tombstones, {'merged' if changed else 'unchanged'}")
+    story.tell(
+        f"{counted(len(facesets), 'faceset')}, {counted(len(tombstones), 'tombstone')}, "
+        f"{'merged' if changed else 'unchanged'}"
+    )
     return dg.MaterializeResult(
         data_version=text_version(json.dumps(manifest, sort_keys=True)),
         metadata={

@@ -33,10 +33,9 @@ def print_doctor(settings: Settings, *, as_json: bool) -> int:
 
 def print_packs(settings: Settings, *, as_json: bool) -> None:
     """Packs and where they are."""
-    rows = [
-        {key: str(value) if key == "folder" and value else value for key, value in asdict(row).items()}
-        for row in list_packs(settings.models_root)
-    ]
+    rows = [asdict(row) for row in list_packs(settings.models_root)]
+    if not as_json:
+        rows = [{**row, "extras": ", ".join(row["extras"])} for row in rows]
     _print("Model packs", rows, as_json)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError, LibraryError
+from facesets_dagster.library.centroids import centroid_table, identities_of
 from facesets_dagster.library.explanation import (
     FaceExplanation,
     PhotoExplanation,
@@ -18,6 +19,7 @@ from facesets_dagster.library.explanation import (
     is_face_id,
 )
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.merge_registry import redirects
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import escape_path
@@ -62,7 +64,8 @@ def _lines(face: FaceExplanation) -> list[str]:
     x1, y1, x2, y2 = (round(side) for side in face.bbox)
     lines = [face.why, f"{x2 - x1} x {y2 - y1} px at {x1}, {y1}; face_id {face.face_id}"]
     if face.nearest:
-        lines.append(f"nearest: {face.nearest}, cos-dist {face.nearest_distance:.3f}")
+        other = "nearest other" if face.identity and face.state != "covered" else "nearest"
+        lines.append(f"{other}: {face.nearest}, cos-dist {face.nearest_distance:.3f}")
     return [*lines, *face.flags]
 
 
@@ -75,12 +78,14 @@ def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
     sha256 = sha256_of(file) if file else None
     inside = _places(file, target, folders)
     library, found = home.library(), list[PhotoExplanation]()
+    merged = redirects(library.registry)
+    identities = identities_of(centroid_table(library, pack, 0.0)[0])
     for bucket in sorted(folders.keys() | {run.bucket for run in library.registry.bucket_runs()}):
         tables = home.face_store(bucket, pack.model_id, pack.dim).read()
         path = inside.get(bucket)
         contents = contents_of(tables, sha256=sha256, path=path, face_id=face_id)
         if len(contents):
-            found += explain_contents(bucket, tables, library.registry.decisions(bucket), contents)
+            found += explain_contents(bucket, tables, library.registry.decisions(bucket), contents, merged, identities)
         elif path is not None:
             found += explain_unread(bucket, tables, path)
     if not found:
@@ -107,13 +112,19 @@ def _places(file: Path | None, target: str, folders: dict[str, Path]) -> dict[st
 def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
     """Members, rank components and provenance of a faceset."""
     library = HomeResource.of(settings).library()
+    asked, faceset = faceset, redirects(library.registry).get(faceset, faceset)
     value = _described(library, faceset)
+    value["merged_from"] = asked if asked != faceset else None
     if as_json:
         print_json(value)
         return
     console = Console(highlight=False)
     manifest = value["manifest"]
+    if asked != faceset:
+        console.print(f"{asked} was merged into {faceset}.", markup=False)
     console.print(f"{faceset}: {value['label'] or 'no name'}", style="bold", markup=False)
+    if value["merged_into_it"]:
+        console.print(f"merged into it: {', '.join(value['merged_into_it'])}", markup=False, soft_wrap=True)
     if not manifest and value["legacy_root"]:
         where = f"adopted from {value['legacy_root']}; its files stay there until extended_facesets adds a face to it"
         console.print(where, markup=False, soft_wrap=True)
@@ -150,6 +161,7 @@ def _described(library: Library, faceset: str) -> dict[str, Any]:
     return {
         "name": faceset,
         "label": found.label,
+        "merged_into_it": sorted(name for name, end in redirects(library.registry).items() if end == faceset),
         "manifest": library.faceset_manifest(library.folder / place_of(found.name, found.kind)),
         "legacy_root": str(adopted.root) if adopted else None,
         "members": [] if members is None else members.select(columns).to_dicts(),

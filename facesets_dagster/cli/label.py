@@ -5,13 +5,16 @@ import dagster as dg
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError
+from facesets_dagster.library.merge_registry import redirects
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
 
-def label_faceset(settings: Settings, faceset: str, label: str | None) -> None:
-    """Names a faceset and materializes `top_manifest`."""
-    HomeResource.of(settings).library().registry.set_label(faceset, label)
+def label_faceset(settings: Settings, faceset: str, label: str | None) -> str:
+    """Names a faceset, or the one that it was merged into, and materializes `top_manifest`; gives its name."""
+    registry = HomeResource.of(settings).library().registry
+    name = redirects(registry).get(faceset, faceset)
+    registry.set_label(name, label)
     with instance_of(settings) as instance:
         asset = build_defs(settings).get_assets_def("top_manifest")
         result = dg.materialize(
@@ -25,3 +28,4 @@ def label_faceset(settings: Settings, faceset: str, label: str | None) -> None:
         raise LibraryError(
             f"The name is kept, but top_manifest failed (run {result.run_id}). Its log says why; materialize it again."
         )
+    return name

@@ -48,6 +48,8 @@ def ready_home(automation: bool | None = None) -> Settings:
     from facesets_dagster.home import init_home
 
     settings = load_settings()
+    for warning in settings.unknown:
+        err.print(f"warning: {warning}", style="yellow", markup=False)
     home = init_home(settings, say=say, automation=automation)
     return home.settings
 
@@ -122,6 +124,36 @@ def show(
         show_faceset(settings, faceset, as_json=as_json)
 
 
+@app.command("what-if")
+def what_if(
+    bucket: Annotated[str, typer.Argument(help="Name of a bucket whose faces are cached.")],
+    cover_distance: Annotated[float | None, typer.Option(help="Nearer to a known identity is its own.")] = None,
+    cluster_distance: Annotated[float | None, typer.Option(help="Average distance at which a cluster ends.")] = None,
+    min_face_short_px: Annotated[float | None, typer.Option(help="Least shorter side of a face, px.")] = None,
+    min_blur: Annotated[float | None, typer.Option(help="Least sharpness of a face.")] = None,
+    min_det_score: Annotated[float | None, typer.Option(help="Least confidence of the detector.")] = None,
+    min_faces: Annotated[int | None, typer.Option(help="Least photos of a new identity.")] = None,
+) -> None:
+    """What a run with other numbers would come to; changes nothing.
+
+    Numbers that are not given are those of the bucket's last run. Without any, each one is swept in turn.
+    """
+    with teaching():
+        values: dict[str, float | None] = {
+            "cover_distance": cover_distance,
+            "cluster_distance": cluster_distance,
+            "min_face_short_px": min_face_short_px,
+            "min_blur": min_blur,
+            "min_det_score": min_det_score,
+            "min_faces": min_faces,
+        }
+        settings = ready_home()
+        from facesets_dagster.cli.what_if import print_what_if
+
+        given = {name: value for name, value in values.items() if value is not None}
+        print_what_if(settings, bucket, given, Console(highlight=False))
+
+
 @app.command()
 def label(
     faceset: Annotated[str, typer.Argument(help="Name of a faceset, e.g. faceset_020.")],
@@ -132,8 +164,9 @@ def label(
         settings = ready_home()
         from facesets_dagster.cli.label import label_faceset
 
-        label_faceset(settings, faceset, name.strip() or None)
-        typer.echo(f"{faceset}: {name.strip() or 'no name'}")
+        now = label_faceset(settings, faceset, name.strip() or None)
+        typer.echo(f"{faceset} was merged into {now}." if now != faceset else "", nl=now != faceset)
+        typer.echo(f"{now}: {name.strip() or 'no name'}")
 
 
 @app.command()

@@ -12,16 +12,18 @@ import yaml
 from rich.console import Console
 
 from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.cli.run_changes import system_changes
 from facesets_dagster.cli.tables import text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.hooks import note_failure
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.photos.bucket_key import folder_name, partition_key
+from facesets_dagster.photos.bucket_key import HAND_SORTED, folder_name, partition_key
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.sensors import failure_in_words
 from facesets_dagster.settings import Settings
+from facesets_dagster.wording import counted
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,7 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
     """Runs the buckets (all with news if none is named) and prints a table; 0 only if everything passed."""
     home = HomeResource.of(settings)
     folders = home.buckets()
-    if wanted:
-        chosen = [_key(name, folders) for name in wanted]
-    else:
-        done = home.library().registry.folder_digests()
-        chosen = [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
+    chosen = [bucket_key(name, folders) for name in wanted] if wanted else _with_news(settings, home, folders)
     if not folders:
         roots = ", ".join(str(root) for root in settings.bucket_roots)
         console.print(f"There is no bucket under {roots}. Put a folder of photos there, or `facesets sample {roots}`.")
@@ -55,17 +53,35 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
         end_dead_runs(instance)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
-        for bucket in sorted(set(chosen)):
-            results.append(_run(settings, bucket, run_config, instance, console, terminal))
+        job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job) if chosen else None
+        for bucket in sorted(set(chosen)) if job else ():
+            results.append(_run(settings, bucket, run_config, instance, console, job))
             if results[-1].interrupted:
                 break
     if not results and folders:
-        console.print(f"Nothing to do: all {len(folders)} buckets are up to date.")
+        buckets = counted(len(folders), "bucket is", "buckets are")
+        console.print(f"Nothing to do: {'all ' if len(folders) > 1 else ''}{buckets} up to date.")
     _summary(settings, results, console)
     return 0 if all(result.success for result in results) else 1
 
 
-def _key(name: str, folders: dict[str, Path]) -> str:
+def _with_news(settings: Settings, home: HomeResource, folders: dict[str, Path]) -> list[str]:
+    """Buckets whose folder differs from what the library is up to; all of them where hand-sorted folders differ.
+
+    Anybody of those folders may be in any bucket. All are marked as stale first, so that what a run does not get to,
+    because it is ended or fails, is done by the next one.
+    """
+    registry = home.library().registry
+    done = registry.folder_digests()
+    by_hand = settings.job == "full_pipeline" and settings.hand_sorted_root is not None
+    if by_hand and folders and home.listing(HAND_SORTED).digest() != done.get(HAND_SORTED):
+        for bucket in folders:
+            registry.note_folder(bucket, "")
+        return list(folders)
+    return [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
+
+
+def bucket_key(name: str, folders: dict[str, Path]) -> str:
     """A bucket given by folder name or by partition key."""
     name = name.rstrip("/")
     for key in folders:
@@ -102,9 +118,8 @@ def _run(
     run_config: dict[str, Any],
     instance: dg.DagsterInstance,
     console: Console,
-    terminal: int | None,
+    job: dg.JobDefinition,
 ) -> BucketResult:
-    job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
     console.print(folder_name(bucket), style="bold", markup=False)
     try:
         result = job.execute_in_process(
@@ -140,6 +155,9 @@ def _problem(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
 def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:
     if results:
         console.print(text_table("Buckets", [_row(result) for result in results]))
+        for result in results:
+            for line in system_changes(result.metadata):
+                console.print(f"{folder_name(result.bucket)}: {line}", markup=False, soft_wrap=True)
     from facesets_dagster.cli.status import library_table
 
     library = HomeResource.of(settings).library()
@@ -160,7 +178,7 @@ def _row(result: BucketResult) -> dict[str, object]:
     sets = result.metadata.get("swap_ready_facesets", {})
     founded, changed, retired = (len(sets.get(key, [])) for key in ("founded", "changed", "retired"))
     kept = len(sets.get("facesets", {})) - founded - changed - len(sets.get("revived", []))
-    note = "same" if sets.get("unchanged") else "done"
+    note = "same" if sets.get("unchanged") and not system_changes(result.metadata) else "done"
     if not result.success:
         note = "ended" if result.interrupted else "failed"
     return {

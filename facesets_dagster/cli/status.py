@@ -9,12 +9,14 @@ from rich.table import Table
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.merge_registry import redirects
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
+from facesets_dagster.wording import counted
 
 
 def print_status(settings: Settings, *, as_json: bool) -> None:
@@ -23,7 +25,8 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     library = home.library()
     buckets = _buckets(home, library)
     facesets = _facesets(library)
-    tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones()]
+    ends = redirects(library.registry)
+    tombstones = [{**asdict(stone), "leads_to": ends.get(stone.name)} for stone in library.registry.tombstones()]
     if as_json:
         identities = sum(identity.live for identity in library.registry.identities())
         value = {"buckets": buckets, "identities": identities, "facesets": facesets, "tombstones": tombstones}
@@ -43,9 +46,9 @@ def print_verification(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         print_json({"sound": not flaws, "flaws": flaws})
     elif flaws:
-        Console(highlight=False).print(text_table(f"{len(flaws)} flaws", flaws))
+        Console(highlight=False).print(text_table(counted(len(flaws), "flaw"), flaws))
     else:
-        typer.echo(f"The library is sound: {len(_facesets(library))} facesets, every file as published.")
+        typer.echo(f"The library is sound: {counted(len(_facesets(library)), 'faceset')}, every file as published.")
     return 1 if flaws else 0
 
 
@@ -71,7 +74,7 @@ def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
         run = runs.get(bucket)
         try:
             listing = home.listing(bucket)
-            files, state = len(listing.files), "up to date" if listing.digest() == done.get(bucket) else "stale"
+            files, state = len(listing), "up to date" if listing.digest() == done.get(bucket) else "stale"
         except BucketError:
             files, state = None, "absent"
         rows.append(

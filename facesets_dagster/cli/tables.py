@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import typer
 from rich import box
 from rich.table import Table
 from rich.text import Text
+
+_WHOLE = 32
+"""Characters that a name in the first column may have without being broken (`faceset_1001_era_2010-2013`: 26)."""
 
 
 def print_json(value: object) -> None:
@@ -30,7 +34,9 @@ def text_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
         return table
     for column in rows[0]:
         number = all(isinstance(row[column], int | float | None) and not isinstance(row[column], bool) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
+        whole = table.columns == [] and max(len(str(row[column])) for row in rows) <= _WHOLE
+        justify: Literal["right", "left"] = "right" if number else "left"
+        table.add_column(column.replace("_", " "), justify=justify, overflow="fold", no_wrap=number or whole)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     return table

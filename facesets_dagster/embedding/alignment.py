@@ -1,6 +1,5 @@
 """The five-point alignment that ArcFace and SFace were trained on: 112 x 112 px, similarity transform."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,4 +28,6 @@ def similarity_transform(kps: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def align(image: NDArray[np.uint8], kps: NDArray[np.floating]) -> NDArray[np.uint8]:
     """The aligned face (112, 112, 3) of landmarks (5, 2) in a photo (h, w, 3); black beyond the photo."""
+    import cv2
+
     return np.asarray(cv2.warpAffine(image, similarity_transform(kps), (SIDE, SIDE), borderValue=0.0), np.uint8)

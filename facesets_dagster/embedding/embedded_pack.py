@@ -1,28 +1,34 @@
 """The embedded pack: YuNet finds faces, SFace (128-d) embeds them. Free for any use (MIT, Apache-2.0)."""
 
-import cv2
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.alignment import align
-from facesets_dagster.embedding.embedder import Detections, ModelPack
-from facesets_dagster.embedding.letterbox import letterbox
+from facesets_dagster.embedding.alignment import SIDE, align
+from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
+from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
+from facesets_dagster.embedding.faster import open_fast_session, sample_picture
+from facesets_dagster.embedding.letterbox import fitted_size
 from facesets_dagster.embedding.packs import PackFiles
-from facesets_dagster.embedding.sessions import open_session
 from facesets_dagster.embedding.yunet import decode_outputs
 
 
-class EmbeddedEmbedder:
+class EmbeddedEmbedder(Embedder):
     """Implements `Embedder`; sessions are shared by all threads."""
 
     def __init__(
-        self, pack: ModelPack, files: PackFiles, *, providers: tuple[str, ...], threads: int, recogniser_batch: int
+        self, pack: ModelPack, files: PackFiles, *, providers: tuple[str, ...], threads: int, batch: int
     ) -> None:
         self._pack = pack
-        self._batch = recogniser_batch
-        self._detector = open_session(files.detector, providers=providers, threads=threads)
-        self._recogniser = open_session(files.recogniser, providers=providers, threads=threads)
+        self._batch = batch
+        side = pack.det_size
+        self._input = DetectorInput(side, mean=0.0, std=1.0, rgb=False)
+        sample = self._input.of(sample_picture(side), (side, side))
+        self._detector = open_fast_session(files.detector, sample, providers=providers, threads=threads)
         self._outputs = [output.name for output in self._detector.get_outputs()]
+        sample = faces_blob([sample_picture(SIDE)], mean=0.0, std=1.0)
+        self._recogniser = open_fast_session(files.recogniser, sample, providers=providers, threads=threads)
 
     @property
     def pack(self) -> ModelPack:
@@ -32,22 +38,24 @@ class EmbeddedEmbedder:
     def providers(self) -> tuple[str, ...]:
         return tuple(self._detector.get_providers())
 
+    @property
+    def batch(self) -> int:
+        return self._batch
+
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """YuNet at `det_size`, BGR 0..255; boxes scaled back to the photo."""
-        square, scale = letterbox(image, self._pack.det_size)
-        blob = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32)
+        side = self._pack.det_size
+        size = fitted_size(image.shape[0], image.shape[1], side)
+        blob = self._input.of(image, size)
         values = self._detector.run(self._outputs, {"input": blob})
-        found = decode_outputs(dict(zip(self._outputs, values, strict=True)), self._pack.det_size)
+        found = decode_outputs(dict(zip(self._outputs, values, strict=True)), side)
+        scale = size[0] / image.shape[0]
         return Detections(found.bbox / scale, found.kps / scale, found.det_score)
 
-    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
+    def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        return [align(image, points) for points in kps]
+
+    def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """SFace on aligned faces, RGB 0..255."""
-        vectors = [np.zeros((0, self._pack.dim), np.float32)]
-        for start in range(0, len(kps), self._batch):
-            faces = [
-                cv2.cvtColor(align(image, points), cv2.COLOR_BGR2RGB) for points in kps[start : start + self._batch]
-            ]
-            blob = np.ascontiguousarray(np.stack(faces).transpose(0, 3, 1, 2), np.float32)
-            name = self._recogniser.get_inputs()[0].name
-            vectors.append(np.asarray(self._recogniser.run(None, {name: blob})[0], np.float32))
-        return np.concatenate(vectors)
+        blob = faces_blob(faces, mean=0.0, std=1.0)
+        return np.asarray(self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: blob})[0], np.float32)

@@ -5,6 +5,7 @@ Who implements it: `insightface_pack`, `embedded_pack`, and the fake embedder of
 library.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,10 +61,29 @@ class Embedder(Protocol):
         """What the sessions really got, first choice first."""
         ...
 
+    def at(self, det_size: int) -> "Embedder":
+        """The same models with detection at another size, as a consumer of a crop may have it."""
+        ...
+
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """Faces of a photo (h, w, 3), BGR, upright."""
         ...
 
-    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw (not normalised) embeddings (n, dim) of the faces at `kps` (n, 5, 2) of a photo (h, w, 3), BGR."""
+    @property
+    def batch(self) -> int:
+        """Faces that one call of `recognise` should get; faces of several photos may share a call."""
         ...
+
+    def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        """What `recognise` needs of each face at `kps` (n, 5, 2) of a photo (h, w, 3), BGR; the photo may go then."""
+        ...
+
+    def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Raw (not normalised) embeddings (n, dim) of one aligned face or more."""
+        ...
+
+    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raw embeddings (n, dim) of the faces at `kps` (n, 5, 2) of a photo (h, w, 3), BGR."""
+        faces = self.align(image, kps)
+        vectors = [self.recognise(faces[start : start + self.batch]) for start in range(0, len(faces), self.batch)]
+        return np.concatenate([np.zeros((0, self.pack.dim), np.float32), *vectors])

@@ -1,33 +1,44 @@
-"""insightface packs: SCRFD finds faces, ArcFace embeds them, by insightface's own classes on our sessions."""
+"""insightface packs: SCRFD finds faces, ArcFace embeds them; boxes and vectors are those of insightface's classes."""
+
+from collections.abc import Sequence
 
 import numpy as np
-from insightface.model_zoo.arcface_onnx import ArcFaceONNX
-from insightface.model_zoo.scrfd import SCRFD
+import onnx
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.alignment import align
-from facesets_dagster.embedding.embedder import Detections, ModelPack
+from facesets_dagster.embedding.alignment import SIDE, align
+from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
+from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
+from facesets_dagster.embedding.faster import open_fast_session, sample_picture
 from facesets_dagster.embedding.packs import PackFiles
-from facesets_dagster.embedding.sessions import open_session
+from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, decode_outputs, fitted_size
+from facesets_dagster.errors import ModelPackInvalid
 
-DET_THRESH = 0.5
 
+class InsightfaceEmbedder(Embedder):
+    """Implements `Embedder`; detection and recognition only, one detector scale.
 
-class InsightfaceEmbedder:
-    """Implements `Embedder`; detection and recognition only, one detector scale."""
+    insightface 2.x by itself detects at 128 and 640 and merges, which gives other boxes.
+    """
 
     def __init__(
-        self, pack: ModelPack, files: PackFiles, *, providers: tuple[str, ...], threads: int, recogniser_batch: int
+        self, pack: ModelPack, files: PackFiles, *, providers: tuple[str, ...], threads: int, batch: int
     ) -> None:
         self._pack = pack
-        self._batch = recogniser_batch
-        session = open_session(files.detector, providers=providers, threads=threads)
-        self._detector = SCRFD(str(files.detector), session=session, static_shape_sessions=False)
-        # One scale: insightface 2.x otherwise detects at 128 and 640 and merges, which gives other boxes.
-        self._detector.prepare(0, input_size=(pack.det_size, pack.det_size), det_thresh=DET_THRESH)
-        self._recogniser = ArcFaceONNX(
-            str(files.recogniser), session=open_session(files.recogniser, providers=providers, threads=threads)
-        )
+        self._batch = batch
+        side = pack.det_size
+        self._input = DetectorInput(side, mean=MEAN, std=STD, rgb=True)
+        sample = self._input.of(sample_picture(side), (side, side))
+        self._detector = open_fast_session(files.detector, sample, providers=providers, threads=threads)
+        self._outputs = [output.name for output in self._detector.get_outputs()]
+        if len(self._outputs) not in HEADS:
+            raise ModelPackInvalid(
+                f"{files.detector} has {len(self._outputs)} outputs, expected 9 or 15: it finds no landmarks, and no "
+                "face can be aligned without them. Use a detector with landmarks (`det_*.onnx` of an insightface pack)."
+            )
+        self._mean, self._std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
+        sample = faces_blob([sample_picture(SIDE)], mean=self._mean, std=self._std)
+        self._recogniser = open_fast_session(files.recogniser, sample, providers=providers, threads=threads)
 
     @property
     def pack(self) -> ModelPack:
@@ -35,19 +46,35 @@ class InsightfaceEmbedder:
 
     @property
     def providers(self) -> tuple[str, ...]:
-        return tuple(self._detector.session.get_providers())
+        return tuple(self._detector.get_providers())
+
+    @property
+    def batch(self) -> int:
+        return self._batch
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """SCRFD at `det_size`."""
-        found, kps = self._detector.detect(image)
-        found = np.asarray(found, np.float32).reshape(-1, 5)
-        points = np.asarray(kps, np.float32).reshape(-1, 5, 2)
-        return Detections(found[:, :4], points, found[:, 4])
+        side = self._pack.det_size
+        size = fitted_size(image.shape[0], image.shape[1], side)
+        blob = self._input.of(image, size)
+        outputs = self._detector.run(self._outputs, {self._detector.get_inputs()[0].name: blob})
+        return decode_outputs(outputs, HEADS[len(outputs)], side, size[0] / image.shape[0])
 
-    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
+    def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        return [align(image, points) for points in kps]
+
+    def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """ArcFace on aligned faces."""
-        vectors = [np.zeros((0, self._pack.dim), np.float32)]
-        for start in range(0, len(kps), self._batch):
-            faces = [align(image, points) for points in kps[start : start + self._batch]]
-            vectors.append(np.asarray(self._recogniser.get_feat(faces), np.float32))
-        return np.concatenate(vectors)
+        blob = faces_blob(faces, mean=self._mean, std=self._std)
+        return np.asarray(self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: blob})[0], np.float32)
+
+
+def arcface_scaling(model: onnx.ModelProto) -> tuple[float, float]:
+    """Mean and standard deviation that the recogniser's input wants.
+
+    As insightface tells them: a graph that begins with subtraction and multiplication (MXNet's) scales by itself.
+    """
+    names = [node.name for node in model.graph.node[:8]]
+    subtracts = any(name.startswith(("Sub", "_minus")) for name in names)
+    multiplies = any(name.startswith(("Mul", "_mul")) for name in names)
+    return (0.0, 1.0) if subtracts and multiplies else (127.5, 127.5)

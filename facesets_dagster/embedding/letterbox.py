@@ -1,20 +1,14 @@
-"""Fitting a photo into the detector's square, and boxes back."""
+"""How a photo fits into the detector's square, and which of the boxes found there are kept."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 
-def letterbox(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
-    """The photo (h, w, 3) scaled into the top left of a black square (side, side, 3), and the scale."""
-    height, width = image.shape[:2]
+def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Height and width of a photo whose longer side becomes `side`, rounded down."""
     if height > width:
-        new_height, new_width = side, max(int(width * side / height), 1)
-    else:
-        new_height, new_width = max(int(height * side / width), 1), side
-    square = np.zeros((side, side, 3), np.uint8)
-    square[:new_height, :new_width] = cv2.resize(image, (new_width, new_height))
-    return square, new_height / height
+        return side, max(int(width * side / height), 1)
+    return max(int(height * side / width), 1), side
 
 
 def non_maximum_suppression(

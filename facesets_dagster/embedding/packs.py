@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.errors import ModelPackInvalid, ModelPackMissing
 from facesets_dagster.storage import sha256_of, write_bytes, write_json
 
@@ -53,6 +54,8 @@ class PackRow:
     name: str
     present: bool
     folder: Path | None
+    extras: tuple[str, ...]
+    """What it can tell of a face beyond box and embedding: names of `model_shapes.EXTRA_TASKS`."""
     licence: str
 
 
@@ -74,8 +77,7 @@ def find_pack(name_or_folder: str, models_root: Path) -> PackFiles:
         if not (files.detector.exists() and files.recogniser.exists()):
             raise ModelPackMissing(f"The embedded pack is not at {folder}. Fetch it: facesets models pull {EMBEDDED}")
         return files
-    direct = Path(name_or_folder).expanduser()
-    folder = direct if direct.is_dir() else models_root / "models" / name_or_folder
+    folder = pack_folder(name_or_folder, models_root)
     if not folder.is_dir():
         known = ", ".join((EMBEDDED, *INSIGHTFACE_PACKS))
         raise ModelPackMissing(
@@ -87,20 +89,12 @@ def find_pack(name_or_folder: str, models_root: Path) -> PackFiles:
 
 def _route(folder: Path) -> PackFiles:
     """Which file is the detector, which the recogniser, told by input and output shapes as insightface does."""
-    import onnx
-
     detectors, recognisers = [], []
     for path in sorted(folder.glob("*.onnx")):
-        try:
-            graph = onnx.load(str(path), load_external_data=False).graph
-        except Exception as error:  # protobuf's DecodeError and others have no public common base
-            raise ModelPackInvalid(f"{path} is not an ONNX file ({error}). Fetch the pack again.") from error
-        weights = {tensor.name for tensor in graph.initializer}
-        inputs = [value for value in graph.input if value.name not in weights]
-        sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim][-2:] if inputs else []
-        if len(graph.output) >= 5:
+        shape = shape_of(path)
+        if shape.outputs >= 5:
             detectors.append(path)
-        elif len(graph.output) == 1 and len(inputs) == 1 and sides == [112, 112]:
+        elif shape.outputs == 1 and shape.inputs == 1 and shape.sides == (112, 112):
             recognisers.append(path)
     if not detectors or not recognisers:
         found = ", ".join(path.name for path in sorted(folder.glob("*"))) or "nothing"
@@ -109,6 +103,12 @@ def _route(folder: Path) -> PackFiles:
             "recogniser (112 x 112 input, one output) as .onnx files. Fetch the pack again."
         )
     return PackFiles(folder.name, folder, detectors[0], recognisers[0])
+
+
+def pack_folder(name_or_folder: str, models_root: Path) -> Path:
+    """Where the files of a pack lie, or would lie."""
+    direct = Path(name_or_folder).expanduser()
+    return direct if direct.is_dir() and name_or_folder != EMBEDDED else models_root / "models" / name_or_folder
 
 
 def default_pack(models_root: Path) -> str:
@@ -202,8 +202,15 @@ def list_packs(models_root: Path) -> list[PackRow]:
         present = folder is not None and any(folder.glob("*.onnx"))
         free = name == EMBEDDED
         licence = "MIT (YuNet), Apache-2.0 (SFace): free for any use" if free else "non-commercial research only"
-        rows.append(PackRow(name, present, folder if present else None, licence))
+        rows.append(PackRow(name, present, folder if present else None, _extras_of(folder), licence))
     return rows
+
+
+def _extras_of(folder: Path | None) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(extra_models(folder))) if folder is not None else ()
+    except ModelPackInvalid:
+        return ()  # A broken file does not keep the list from being shown; `find_pack` says what is wrong with it.
 
 
 def verify_pack(name: str, models_root: Path) -> list[DigestCheck]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,9 +41,9 @@ def square_crop(
     Its side is the longer bbox side plus the padding on both sides; its centre is the bbox's. `neighbours` (m, 4) are
     the boxes of the photo's other faces.
     """
-    x1, y1, x2, y2 = bbox.astype(float)
-    side = max(round(max(x2 - x1, y2 - y1) * (1 + 2 * plan.padding)), 2)
-    left, top = round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2)
+    import cv2
+
+    left, top, side = square_around(bbox, plan.padding)
     square = _cut(image, left, top, side, plan.border)
     if plan.paint_neighbours and len(neighbours):
         offset = np.array([left, top, left, top], np.float32)
@@ -53,7 +52,28 @@ def square_crop(
     return np.ascontiguousarray(cv2.resize(square, (crop_px, crop_px), interpolation=interpolation), np.uint8)
 
 
+def square_around(bbox: NDArray[np.float32], padding: float) -> tuple[int, int, int]:
+    """Left, top and side of the square around `bbox` (4,), px of the photo; it may reach past the photo's edge."""
+    x1, y1, x2, y2 = bbox.astype(float)
+    side = max(round(max(x2 - x1, y2 - y1) * (1 + 2 * padding)), 2)
+    return round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2), side
+
+
+def into_crop(boxes: NDArray[np.float32], square: tuple[int, int, int], crop_px: int) -> NDArray[np.float32]:
+    """Boxes (..., 4) of the photo in px of the crop of a square."""
+    left, top, side = square
+    return np.asarray((boxes - np.array([left, top, left, top])) * (crop_px / side), np.float32)
+
+
+def into_photo(boxes: NDArray[np.float32], square: tuple[int, int, int], crop_px: int) -> NDArray[np.float32]:
+    """Boxes (..., 4) of the crop of a square in px of the photo."""
+    left, top, side = square
+    return np.asarray(boxes * (side / crop_px) + np.array([left, top, left, top]), np.float32)
+
+
 def _cut(image: NDArray[np.uint8], left: int, top: int, side: int, border: str) -> NDArray[np.uint8]:
+    import cv2
+
     height, width = image.shape[:2]
     inside = image[max(top, 0) : min(top + side, height), max(left, 0) : min(left + side, width)]
     pads = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
@@ -74,6 +94,8 @@ def _painted(
     square: NDArray[np.uint8], face: NDArray[np.float32], neighbours: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """Smooths the neighbours' boxes (grown by a fifth) until no features are left; the face's own box stays."""
+    import cv2
+
     side = square.shape[0]
     mask = np.zeros(square.shape[:2], np.uint8)
     for x1, y1, x2, y2 in neighbours:

@@ -7,8 +7,9 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.storage import sha256_of, write_bytes, write_json, write_parquet, write_text
+from facesets_dagster.threads import in_threads
 
 SCHEMA_VERSION = 1
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -67,11 +69,11 @@ def write_faceset(
 ) -> str:
     """Writes the folder and returns the sha256 of its manifest."""
     pictures = {f"{rank:04d}.png": face.png for rank, face in enumerate(content.faces, start=1)}
-    for file, png in pictures.items():
-        write_bytes(folder / "faces" / file, png)
-    write_bytes(folder / f"{name}.fsz", flat_zip(pictures))
     top = dict(list(pictures.items())[: content.export.top_n])
-    write_bytes(folder / f"{name}_top.fsz", flat_zip(top))
+    pieces = [partial(write_bytes, folder / "faces" / file, png) for file, png in pictures.items()]
+    # The archive of all first: it takes longest.
+    archives = [_zip_writer(folder / f"{name}{part}.fsz", files) for part, files in (("", pictures), ("_top", top))]
+    in_threads(_do, [*archives, *pieces])
     write_bytes(folder / f"{name}.npz", _vectors_file(content))
     write_parquet(folder / "members.parquet", content.members, {"schema_version": str(SCHEMA_VERSION)})
     write_text(folder / f"{content.bucket}.txt", _marker(name, content, run_id, created_at))
@@ -92,6 +94,14 @@ def write_faceset(
     }
     write_json(folder / "manifest.json", manifest)
     return sha256_of(folder / "manifest.json")
+
+
+def _do(piece: Callable[[], None]) -> None:
+    piece()
+
+
+def _zip_writer(path: Path, pictures: Mapping[str, bytes]) -> Callable[[], None]:
+    return lambda: write_bytes(path, flat_zip(pictures))
 
 
 def flat_zip(pictures: Mapping[str, bytes]) -> bytes:

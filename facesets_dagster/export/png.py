@@ -6,8 +6,8 @@ The chunk holds no run id, date or absolute path, so that the same inputs give t
 import io
 import json
 from pathlib import Path
+from typing import IO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
@@ -18,6 +18,8 @@ _COMPRESSION = 6
 
 def encode_png(image: NDArray[np.uint8], lineage: dict[str, object]) -> bytes:
     """A PNG of a BGR picture (h, w, 3) with `lineage` as JSON (sorted keys) in an iTXt chunk."""
+    import cv2
+
     chunk = PngImagePlugin.PngInfo()
     chunk.add_itxt(LINEAGE_KEY, lineage_text(lineage))
     stream = io.BytesIO()
@@ -32,7 +34,7 @@ def lineage_text(lineage: dict[str, object]) -> str:
     return json.dumps(lineage, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def read_lineage(path: Path) -> dict[str, object] | None:
+def read_lineage(path: Path | IO[bytes]) -> dict[str, object] | None:
     """The lineage inside a PNG; None if it has none."""
     with Image.open(path) as picture:
         text = getattr(picture, "text", {}).get(LINEAGE_KEY)

@@ -1,8 +1,8 @@
 """Crops of an identity's candidates, in rank order, each looked at as its consumer will.
 
-A crop is accepted if the run's own detector finds exactly one face in it and that face's embedding lies within
-`MAX_CROP_DISTANCE` of the source face's. A crop that fails is made again (tighter, neighbours painted out); if none
-passes, the face is excluded with the reason. A candidate too similar to an accepted one is a near-duplicate.
+A crop is accepted if it shows this face and no other (`crop_check`). One that fails is made again (others painted out,
+tighter); if none passes, the face is excluded with the reason. A candidate too similar to an accepted one is a
+near-duplicate.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,17 +13,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.errors import PhotoError
-from facesets_dagster.export.crop import CropPlan, crop_plans, square_crop
+from facesets_dagster.export.ahead import CropsAhead
 from facesets_dagster.export.curation import ExportParameters
-from facesets_dagster.export.png import encode_png
+from facesets_dagster.export.face_crop import LoadPhoto, face_crop, lineage
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import cosine_distance, normalised
-
-MAX_CROP_DISTANCE = 0.15
-
-LoadPhoto = Callable[[str], NDArray[np.uint8]]
-"""Pixels (h, w, 3), BGR, upright, of the content with this sha256; raises `PhotoError` if it cannot be read now."""
+from facesets_dagster.identities.geometry import normalised
 
 
 @dataclass(frozen=True)
@@ -58,79 +52,48 @@ def render(
     whose photo is gone keeps its picture.
     """
     accepted: list[RenderedFace] = []
-    vectors: list[NDArray[np.float32]] = []
-    excluded: dict[str, Verdict] = {}
-    for row in candidates.iter_rows(named=True):
-        vector = normalised(np.asarray(row["embedding"], np.float32))
-        twin = _similarity(vector, vectors)
-        if twin >= parameters.near_duplicate_similarity:
-            excluded[row["face_id"]] = Verdict("near_duplicate", twin, parameters.near_duplicate_similarity)
-            continue
+
+    def crop(place: int) -> bytes | Verdict:
+        row = candidates.row(place, named=True)
         reuse = published.get(row["face_id"])
         png = reuse(lineage(row, parameters, None)) if reuse else None
-        outcome = png or _rendered(row, parameters, embedder, load_photo, neighbours)
+        return face_crop(row, parameters, embedder, load_photo, neighbours[row["face_id"]], png)
+
+    unit, photos = normalised(candidates["embedding"].to_numpy()), candidates["sha256"].to_list()
+    crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity)
+
+    def refused(place: int) -> Verdict | None:
+        outcome = crops(place)
         if isinstance(outcome, Verdict):
-            excluded[row["face_id"]] = outcome
-            continue
-        accepted.append(RenderedFace(row, outcome))
-        vectors.append(vector)
+            return outcome
+        accepted.append(RenderedFace(candidates.row(place, named=True), outcome))
+        return None
+
+    _, excluded = choose(candidates, parameters.near_duplicate_similarity, refused)
     return Rendered(tuple(accepted), excluded)
 
 
-def lineage(row: Mapping[str, object], parameters: ExportParameters, plan: CropPlan | None) -> dict[str, object]:
-    """What a PNG says of itself; without `plan` the part that does not depend on how the crop came out."""
-    base: dict[str, object] = {
-        "schema_version": 1,
-        "face_id": row["face_id"],
-        "source": {"bucket": row["bucket"], "sha256": row["sha256"]},
-        "bbox": [round(float(value), 3) for value in row["bbox"]],  # type: ignore[attr-defined]
-        "model_id": row["model_id"],
-        "crop_px": parameters.crop_px,
-        "crop_padding": parameters.crop_padding,
-    }
-    if plan is not None:
-        base["crop"] = {
-            "padding": plan.padding,
-            "border": plan.border,
-            "neighbours_painted_out": plan.paint_neighbours,
-        }
-    return base
+def choose(
+    candidates: pl.DataFrame, near_duplicate_similarity: float, refused: Callable[[int], Verdict | None]
+) -> tuple[list[int], dict[str, Verdict]]:
+    """Positions of the candidates (best first) that are exported, and the verdicts on the others.
 
-
-def look_again(crop: NDArray[np.uint8], source: NDArray[np.float32], embedder: Embedder) -> tuple[str, float | None]:
-    """How a consumer sees a crop: (`ok` or what is wrong, cos-dist to the source face's embedding (dim,))."""
-    found = embedder.detect(crop)
-    if len(found) == 0:
-        return "no_face_found", None
-    if len(found) > 1:
-        return "several_faces_found", float(len(found))
-    seen = normalised(embedder.embed(crop, found.kps))
-    distance = float(cosine_distance(seen, normalised(source)[None])[0, 0])
-    return ("ok" if distance <= MAX_CROP_DISTANCE else "looks_different"), distance
-
-
-def _rendered(
-    row: dict[str, object],
-    parameters: ExportParameters,
-    embedder: Callable[[], Embedder],
-    load_photo: LoadPhoto,
-    neighbours: Mapping[str, NDArray[np.float32]],
-) -> bytes | Verdict:
-    try:
-        photo = load_photo(str(row["sha256"]))
-    except PhotoError as error:
-        return Verdict(f"crop_failed:{error.reason}")
-    bbox, source = np.asarray(row["bbox"], np.float32), np.asarray(row["embedding"], np.float32)
-    first: Verdict | None = None
-    for plan in crop_plans(parameters.crop_padding):
-        crop = square_crop(photo, bbox, neighbours[str(row["face_id"])], plan, parameters.crop_px)
-        seen, value = look_again(crop, source, embedder())
-        if seen == "ok":
-            return encode_png(crop, lineage(row, parameters, plan))
-        first = first or Verdict(f"crop_failed:{seen}", value, MAX_CROP_DISTANCE if seen == "looks_different" else 1.0)
-    assert first is not None  # crop_plans always yields
-    return first
-
-
-def _similarity(vector: NDArray[np.float32], others: list[NDArray[np.float32]]) -> float:
-    return float((np.array(others) @ vector).max()) if others else -1.0
+    `refused`: asked for each one that is no near-duplicate of an accepted one, in rank order; gives the verdict on a
+    face without a good crop, None for one that is accepted.
+    """
+    ids, unit = candidates["face_id"].to_list(), normalised(candidates["embedding"].to_numpy())
+    accepted: list[int] = []
+    vectors = np.empty_like(unit)
+    excluded: dict[str, Verdict] = {}
+    for place, face_id in enumerate(ids):
+        twin = float((vectors[: len(accepted)] @ unit[place]).max()) if accepted else -1.0
+        if twin >= near_duplicate_similarity:
+            excluded[face_id] = Verdict("near_duplicate", twin, near_duplicate_similarity)
+            continue
+        verdict = refused(place)
+        if verdict is not None:
+            excluded[face_id] = verdict
+            continue
+        vectors[len(accepted)] = unit[place]
+        accepted.append(place)
+    return accepted, excluded

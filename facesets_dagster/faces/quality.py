@@ -1,6 +1,5 @@
 """Per-face numbers that gates and ranking use, each a fixed formula (glossary in `docs/glossary.md`)."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,13 +16,16 @@ def blur(image: NDArray[np.uint8], bbox: NDArray[np.float32]) -> NDArray[np.floa
     Computed at native resolution, the box rounded to whole pixels and cut at the photo's border. Pech-Pacheco et al.,
     "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000.
     """
+    import cv2
+
     height, width = image.shape[:2]
     values = np.zeros(len(bbox), np.float32)
     for index, (x1, y1, x2, y2) in enumerate(np.rint(bbox).astype(int).tolist()):
         crop = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
         if crop.size:
-            grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
-            values[index] = cv2.Laplacian(grey, cv2.CV_64F, ksize=1).var()
+            # Whole numbers within +-1020, so 16 bits lose nothing and take a third of the time of floats.
+            laplacian = cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.CV_16S, ksize=1)
+            values[index] = cv2.meanStdDev(laplacian)[1][0, 0] ** 2
     return values
 
 

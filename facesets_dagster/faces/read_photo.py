@@ -1,10 +1,14 @@
-"""One photo through the models: bytes in, face rows out. Pure but for the models; called from several threads."""
+"""One photo through the models: bytes in, face rows out. Pure but for the models; called from several threads.
 
+In two steps, so that a photo's pixels can go before its faces are recognised: `look_at_photo` and `with_embeddings`.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Detections, Embedder
 from facesets_dagster.errors import PhotoError
@@ -13,28 +17,66 @@ from facesets_dagster.faces.face_id import face_ids
 from facesets_dagster.faces.schema import face_schema
 from facesets_dagster.photos.decode import DecodedPhoto, decode_photo
 
+FaceColumn = Sequence[object] | NDArray[np.float32]
+"""A value a face."""
+
+
+@dataclass(frozen=True)
+class SeenPhoto:
+    """A photo after detection, without its pixels."""
+
+    content: dict[str, object]
+    """Row of the content table."""
+    columns: dict[str, FaceColumn]
+    """Of its face rows, all but the embedding; none without a face."""
+    aligned: list[NDArray[np.uint8]]
+    """What the recogniser needs of each face."""
+
 
 @dataclass(frozen=True)
 class PhotoResult:
     """What one content holds: a row of the content table and its faces."""
 
     content: dict[str, object]
-    faces: pl.DataFrame | None
+    columns: dict[str, FaceColumn]
+    """Of its face rows, by name; none without a face."""
 
 
-def read_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Embedder, max_pixels: int) -> PhotoResult:
-    """Decodes, detects and embeds. A photo that cannot be used gives a content row with its reason."""
+def look_at_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Embedder, max_pixels: int) -> SeenPhoto:
+    """Decodes, detects, measures and aligns. A photo that cannot be used gives a content row with its reason."""
     try:
         photo = decode_photo(data, max_pixels=max_pixels)
     except PhotoError as error:
-        return PhotoResult(_content(sha256, error.reason, error.detail, None, 0, embedder), None)
+        return SeenPhoto(_content(sha256, error.reason, error.detail, None, 0, embedder), {}, [])
     detections = _inside(embedder.detect(photo.image), photo)
     if not len(detections):
         status, detail = ("unreadable", "truncated, no face in the intact part") if photo.truncated else ("noface", "")
-        return PhotoResult(_content(sha256, status, detail, photo, 0, embedder), None)
-    embeddings = embedder.embed(photo.image, detections.kps)
-    faces = _face_rows(photo, detections, embeddings, sha256, bucket, path, embedder)
-    return PhotoResult(_content(sha256, "faces", "", photo, len(faces), embedder), faces)
+        return SeenPhoto(_content(sha256, status, detail, photo, 0, embedder), {}, [])
+    return SeenPhoto(
+        _content(sha256, "faces", "", photo, len(detections), embedder),
+        _face_columns(photo, detections, sha256, bucket, path, embedder),
+        embedder.align(photo.image, detections.kps),
+    )
+
+
+def with_embeddings(photo: SeenPhoto, embeddings: NDArray[np.float32]) -> PhotoResult:
+    """The photo's result; `embeddings` (n, dim) in the order of its faces."""
+    columns: dict[str, FaceColumn] = {**photo.columns, "embedding": embeddings} if photo.columns else {}
+    return PhotoResult(photo.content, columns)
+
+
+def face_rows(results: Sequence[PhotoResult], dim: int) -> pl.DataFrame:
+    """The faces of many photos, in their order: a frame for each one costs more than reading a small file."""
+    found = [result.columns for result in results if result.columns]
+    if not found:
+        return pl.DataFrame(schema=face_schema(dim))
+    columns = {name: _joined([columns[name] for columns in found]) for name in found[0]}
+    return pl.DataFrame(columns, schema=face_schema(dim))
+
+
+def _joined(parts: Sequence[FaceColumn]) -> FaceColumn:
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    return np.concatenate(arrays) if arrays else [value for part in parts for value in part]
 
 
 def _inside(detections: Detections, photo: DecodedPhoto) -> Detections:
@@ -45,18 +87,12 @@ def _inside(detections: Detections, photo: DecodedPhoto) -> Detections:
     return Detections(detections.bbox[keep], detections.kps[keep], detections.det_score[keep])
 
 
-def _face_rows(
-    photo: DecodedPhoto,
-    detections: Detections,
-    embeddings: np.ndarray[Any, np.dtype[np.float32]],
-    sha256: str,
-    bucket: str,
-    path: str,
-    embedder: Embedder,
-) -> pl.DataFrame:
+def _face_columns(
+    photo: DecodedPhoto, detections: Detections, sha256: str, bucket: str, path: str, embedder: Embedder
+) -> dict[str, FaceColumn]:
     height, width = photo.image.shape[:2]
     count = len(detections)
-    columns = {
+    return {
         "face_id": face_ids(sha256, detections.bbox, width, height),
         "bucket": [bucket] * count,
         "sha256": [sha256] * count,
@@ -74,9 +110,7 @@ def _face_rows(
         "truncated": [photo.truncated] * count,
         "source_missing": [False] * count,
         "model_id": [embedder.pack.model_id] * count,
-        "embedding": embeddings.astype(np.float32),
     }
-    return pl.DataFrame(columns, schema=face_schema(embedder.pack.dim))
 
 
 def _content(

@@ -1,29 +1,30 @@
 """The incremental scan of a bucket: what is new is read once, what is known is not opened.
 
 Stat first, hash when in doubt: a file whose size, times and inode equal its row is not opened; one whose bytes are
-known (in this bucket or another) is hashed but not decoded. Worker threads each carry a photo from bytes to rows
-(the models release the GIL); rows are flushed every `FLUSH_FILES` files or `FLUSH_SECONDS`, and whatever was finished
+known (in this bucket or another) is hashed but not decoded. Worker threads share photos and faces (`pipeline`; decoders
+and models release the GIL); rows are flushed every `FLUSH_FILES` files or `FLUSH_SECONDS`, and whatever was handed on
 is flushed when the run is interrupted.
 """
 
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256 as new_sha256
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
-from facesets_dagster.faces.read_photo import PhotoResult, read_photo
-from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, face_schema
+from facesets_dagster.faces.changes import find_changes
+from facesets_dagster.faces.pipeline import in_order
+from facesets_dagster.faces.read_file import FileReader
+from facesets_dagster.faces.read_photo import PhotoResult, face_rows
+from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ
+from facesets_dagster.faces.settling import bring_up
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
-from facesets_dagster.faces.tables import assemble, split_known
-from facesets_dagster.photos.listing import BucketListing, PhotoFile
+from facesets_dagster.photos.listing import BucketListing
 
 FLUSH_FILES = 50
 FLUSH_SECONDS = 10.0
@@ -35,23 +36,19 @@ Report = Callable[[int, int, int, int], None]
 
 
 @dataclass(frozen=True)
-class FileOutcome:
-    """A file that was opened: its row, and the photo's result unless the content was known already."""
-
-    file: dict[str, object]
-    result: PhotoResult | None
-    copy_from: Path | None = None
-
-
-@dataclass(frozen=True)
 class ScanResult:
-    """The tables after the scan and what the scan did."""
+    """What the scan did, and the way to the tables after it."""
 
-    tables: CacheTables
+    store: FaceStore
     opened: int
     decoded: int
     copied: int
     seconds: float
+
+    @cached_property
+    def tables(self) -> CacheTables:
+        """Read when somebody asks: the scan of an unchanged bucket has no use for the faces."""
+        return self.store.read()
 
 
 @dataclass
@@ -82,12 +79,12 @@ def scan_bucket(
         listing, bucket, store, embedder,
         dim=dim, workers=workers, max_pixels=max_pixels, retry_failed=retry_failed, report=report,
     )  # fmt: skip
-    tables = assemble(store.read(), listing.files, listing.foreign, read.known)
-    store.compact(tables)
+    if not read.nothing_new or store.has_loose_files():
+        bring_up(store, listing, read.known)
     store.note_folder(listing.digest())
     if read.opened:
-        store.note_scan(ScanCounts(len(listing.files) - read.opened, read.opened, read.decoded, read.byte_copies))
-    return ScanResult(tables, read.opened, read.decoded, read.copied, time.monotonic() - started)
+        store.note_scan(ScanCounts(len(listing) - read.opened, read.opened, read.decoded, read.byte_copies))
+    return ScanResult(store, read.opened, read.decoded, read.copied, time.monotonic() - started)
 
 
 @dataclass(frozen=True)
@@ -96,6 +93,8 @@ class FilesRead:
 
     known: pl.DataFrame
     """Rows (`FILE_SCHEMA`) that were still true."""
+    nothing_new: bool
+    """The file table is as the listing."""
     opened: int
     decoded: int
     byte_copies: int
@@ -120,37 +119,35 @@ def read_files(
 
     It leaves the store as a scan that was ended half-way does: the next whole scan goes on from there.
     """
-    cached = store.read()
-    known, changed = split_known(listing.files, cached.files, cached.contents, retry_failed=retry_failed)
-    if changed:
-        check_disk_space(store.folder, len(changed) * _BYTES_PER_FACE * 2)
-    skip = set(cached.contents["sha256"]) - (set(failed_contents(cached)) if retry_failed else set())
-    reader = _Reader(listing, bucket, embedder, skip, store.contents_elsewhere() if changed else {}, max_pixels)
+    contents = store.columns("contents", "sha256", "status")
+    changes = find_changes(listing, store.columns("files"), contents, retry_failed=retry_failed)
+    changed = changes.to_open
+    if not changed:
+        return FilesRead(changes.known, changes.none, 0, 0, 0, 0)
+    check_disk_space(store.folder, len(changed) * _BYTES_PER_FACE * 2)
+    skip = set((contents.filter(pl.col("status").is_in(READ)) if retry_failed else contents)["sha256"])
+    reader = FileReader(listing, bucket, embedder, skip, store.contents_elsewhere(), max_pixels)
     decoded = copies = copied = faces = failed = 0
     pending = _Pending()
-    try:
-        for done, outcome in enumerate(_outcomes(reader, changed, workers), start=1):
-            pending.files.append(outcome.file)
-            if outcome.result is not None:
-                pending.results.append(outcome.result)
-                decoded += 1
-                faces += int(str(outcome.result.content["faces"]))
-                failed += outcome.result.content["status"] not in READ
-            copies += outcome.result is None and outcome.file["sha256"] is not None
-            if outcome.copy_from is not None:
-                pending.copies.setdefault(outcome.copy_from, []).append(str(outcome.file["sha256"]))
-                copied += 1
-            report(done, len(changed), faces, failed)
-            if len(pending.files) >= FLUSH_FILES or time.monotonic() - pending.since > FLUSH_SECONDS:
-                pending = _flush(store, pending, dim)
-    finally:
-        _flush(store, pending, dim)
-    return FilesRead(known, len(changed), decoded, copies, copied)
-
-
-def failed_contents(tables: CacheTables) -> list[str]:
-    """Digests of contents that could not be used."""
-    return tables.contents.filter(~pl.col("status").is_in(READ))["sha256"].to_list()
+    with in_order(reader, changed, workers) as outcomes:
+        try:
+            for done, outcome in enumerate(outcomes, start=1):
+                pending.files.append(outcome.file)
+                if outcome.result is not None:
+                    pending.results.append(outcome.result)
+                    decoded += 1
+                    faces += int(str(outcome.result.content["faces"]))
+                    failed += outcome.result.content["status"] not in READ
+                copies += outcome.result is None and outcome.file["sha256"] is not None
+                if outcome.copy_from is not None:
+                    pending.copies.setdefault(outcome.copy_from, []).append(str(outcome.file["sha256"]))
+                    copied += 1
+                report(done, len(changed), faces, failed)
+                if len(pending.files) >= FLUSH_FILES or time.monotonic() - pending.since > FLUSH_SECONDS:
+                    pending = _flush(store, pending, dim)
+        finally:  # Before the workers are waited for: whoever stops a run may kill it soon.
+            _flush(store, pending, dim)
+    return FilesRead(changes.known, False, len(changed), decoded, copies, copied)
 
 
 def check_disk_space(folder: Path, needed_bytes: int) -> None:
@@ -164,84 +161,14 @@ def check_disk_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
-class _Reader:
-    """Opens one file and says what is in it; shared by the worker threads."""
-
-    def __init__(
-        self,
-        listing: BucketListing,
-        bucket: str,
-        embedder: Callable[[], Embedder],
-        known: set[str],
-        elsewhere: dict[str, Path],
-        max_pixels: int,
-    ) -> None:
-        self._folder = listing.folder
-        self._bucket = bucket
-        self._embedder = embedder
-        self._claimed = known  # set.add and `in` are atomic; a race costs a second decode, never a wrong row
-        self._elsewhere = elsewhere
-        self._max_pixels = max_pixels
-
-    def __call__(self, file: PhotoFile) -> FileOutcome:
-        path = self._folder / file.os_path
-        try:
-            with open(path, "rb") as stream:
-                data = stream.read()
-                after = os.fstat(stream.fileno())
-        except OSError as error:
-            return FileOutcome(_file_row(file, None, "unreadable_file", error.strerror or str(error)), None)
-        if (after.st_size, after.st_mtime_ns) != (file.size, file.mtime_ns) or len(data) != file.size:
-            return FileOutcome(_file_row(file, None, "changing", "written to while it was read"), None)
-        digest = new_sha256(data).hexdigest()
-        row = _file_row(file, digest, "", "")
-        if digest in self._claimed:
-            return FileOutcome(row, None)
-        self._claimed.add(digest)
-        if digest in self._elsewhere:
-            return FileOutcome(row, None, self._elsewhere[digest])
-        result = read_photo(data, digest, self._bucket, file.path, self._embedder(), self._max_pixels)
-        return FileOutcome(row, result)
-
-
-def _outcomes(reader: _Reader, files: list[PhotoFile], workers: int) -> Iterator[FileOutcome]:
-    """Outcomes in file order, with at most `2 * workers` photos under way."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="photo") as pool:
-        waiting: list[Future[FileOutcome]] = []
-        try:
-            for file in files:
-                waiting.append(pool.submit(reader, file))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
 def _flush(store: FaceStore, pending: _Pending, dim: int) -> _Pending:
     if pending.files:
-        frames = [result.faces for result in pending.results if result.faces is not None]
+        frames = [face_rows(pending.results, dim)]
         contents = [pl.DataFrame([result.content for result in pending.results], schema=CONTENT_SCHEMA)]
         for folder, digests in pending.copies.items():
             copied = store.copy_from(folder, digests)
             frames.append(copied.faces)
             contents.append(copied.contents)
-        faces = pl.concat(frames) if frames else pl.DataFrame(schema=face_schema(dim))
         files = pl.DataFrame(pending.files, schema=FILE_SCHEMA)
-        store.append(CacheTables(faces, pl.concat(contents), files))
+        store.append(CacheTables(pl.concat(frames), pl.concat(contents), files))
     return _Pending()
-
-
-def _file_row(file: PhotoFile, sha256: str | None, status: str, detail: str) -> dict[str, object]:
-    return {
-        "path": file.path,
-        "size": file.size,
-        "mtime_ns": file.mtime_ns,
-        "ctime_ns": file.ctime_ns,
-        "inode": file.inode,
-        "sha256": sha256,
-        "status": status,
-        "detail": detail,
-    }

@@ -1,25 +1,32 @@
-"""Where the faces of a bucket are kept between runs: append-only parts that survive a kill, compacted at the end.
+"""Where the faces of a bucket are kept between runs: append-only parts that survive a kill, compacted when it pays.
 
     cache/faces/<bucket>/<model_id>/{faces,contents,files}.parquet      compacted tables
     cache/faces/<bucket>/<model_id>/parts/000001.{faces,contents,files}.parquet
 
-A part is written faces first, contents second, files last, each by rename: a content row proves that its faces are
-there. Reading takes compacted tables plus parts, so it does not matter where a run was cut off. Run-independent: the
-store knows nothing of run ids.
+A later row of the same key replaces an earlier one, parts come after the compacted tables. A part is written faces
+first, contents second, files last, each by rename: a content row proves that its faces are there. Reading takes
+compacted tables plus parts, so it does not matter where a run was cut off. After a scan a few small parts of faces and
+contents may stay; the file table is whole. Run-independent: the store knows nothing of run ids.
 """
 
 import json
+from collections.abc import Iterable, Set
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.faces.elsewhere import Elsewhere
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema
 from facesets_dagster.storage import remove_leftovers, write_json, write_parquet, write_text
 
 _KINDS = ("faces", "contents", "files")
-_KEYS = {"faces": ["face_id"], "contents": ["sha256"], "files": ["path"]}
+_KEYS = {"faces": "face_id", "contents": "sha256", "files": "path"}
+_MAX_PARTS = 16
+_MAX_SHARE_IN_PARTS = 0.1
+"""Of the rows; beyond either, the next scan writes the compacted tables again."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +64,63 @@ class FaceStore:
 
     def read(self) -> CacheTables:
         """Everything that is cached, empty tables for a new bucket."""
-        return CacheTables(*(self._read_kind(kind) for kind in _KINDS))
+        return CacheTables(*(self.columns(kind) for kind in _KINDS))
+
+    def columns(self, kind: str, *names: str) -> pl.DataFrame:
+        """The table `faces`, `contents` or `files`, or its key and these columns: most need no embedding."""
+        key, frames = _KEYS[kind], []
+        schema = {name: dtype for name, dtype in self._schemas[kind].items() if not names or name in (key, *names)}
+        for path in (self.folder / f"{kind}.parquet", *sorted(self._parts.glob(f"*.{kind}.parquet"))):
+            if path.exists():
+                try:
+                    frames.append(self._load(path, kind, set(schema)))
+                except LibraryCorrupt:
+                    if path.exists():
+                        raise
+                    return self.columns(kind, *names)  # A run that goes on beside this one compacted meanwhile.
+        if len(frames) > 1:
+            return pl.concat(frames).unique(key, keep="last").sort(key)
+        return frames[0] if frames else pl.DataFrame(schema=schema)
 
     def append(self, tables: CacheTables) -> None:
         """Adds finished work as a new part, durable when this returns."""
-        number = 1 + max((int(path.name.split(".")[0]) for path in self._parts.glob("*.parquet")), default=0)
+        number = self._next_part()
         for kind in _KINDS:
-            self._write(self._parts / f"{number:06d}.{kind}.parquet", getattr(tables, kind))
+            self._write(self._parts / f"{number}.{kind}.parquet", getattr(tables, kind))
+
+    def amend(self, faces: pl.DataFrame | None, files: pl.DataFrame) -> None:
+        """Replaces these rows of the face table and the whole file table; the rest stays as it lies."""
+        self._remove_leftovers()
+        if faces is not None:
+            self._write(self._parts / f"{self._next_part()}.faces.parquet", faces)
+        if self.has_loose_files() or not self.columns("files").equals(files):
+            self._write(self.folder / "files.parquet", files)
+        for part in self._parts.glob("*.files.parquet"):
+            part.unlink()
+
+    def is_scattered(self) -> bool:
+        """Whether so much lies in parts that the compacted tables should be written again."""
+        parts = list(self._parts.glob("*.parquet"))
+        compacted = [path for path in (self.folder / f"{kind}.parquet" for kind in _KINDS) if path.exists()]
+        if len(compacted) < len(_KINDS) or len({path.name.split(".")[0] for path in parts}) > _MAX_PARTS:
+            return True
+        return any(
+            _rows(part for part in parts if part.name.endswith(path.name)) > _MAX_SHARE_IN_PARTS * _rows([path])
+            for path in compacted[:2]
+        )
+
+    def has_loose_files(self) -> bool:
+        """Whether files were read that the file table does not have yet: a scan did not come to its end."""
+        return any(self._parts.glob("*.files.parquet"))
 
     def compact(self, tables: CacheTables) -> None:
         """Replaces the compacted tables and drops the parts that they now hold; unchanged tables are not rewritten."""
-        remove_leftovers(self._parts)
-        remove_leftovers(self.folder)
+        self._remove_leftovers()
         parts = list(self._parts.glob("*.parquet"))
         for kind in _KINDS:
             path = self.folder / f"{kind}.parquet"
             frame = getattr(tables, kind)
-            if parts or not path.exists() or not self._load(path, kind).equals(frame):
+            if parts or not path.exists() or not self._load(path, kind, set(frame.columns)).equals(frame):
                 self._write(path, frame)
         for part in parts:
             part.unlink()
@@ -98,40 +145,42 @@ class FaceStore:
         if self.scan_counts() != counts:
             write_json(self.folder / "scan.json", asdict(counts))
 
-    def contents_elsewhere(self) -> dict[str, Path]:
+    def contents_elsewhere(self) -> Elsewhere:
         """Content digest -> folder of another bucket's cache that has read it with the same model."""
-        found: dict[str, Path] = {}
-        for path in sorted(self._root.glob(f"*/{self._model_id}/contents.parquet")):
-            if path.parent != self.folder:
-                for sha256 in self._load(path, "contents")["sha256"]:
-                    found.setdefault(sha256, path.parent)
-        return found
+        folders = [folder for folder in sorted(self._root.glob(f"*/{self._model_id}")) if folder != self.folder]
+        return Elsewhere(folders, lambda folder: self._store_in(folder).columns("contents", "sha256"))
 
     def copy_from(self, folder: Path, digests: list[str]) -> CacheTables:
         """The rows of these contents out of another bucket's cache, made this bucket's own."""
-        wanted = pl.col("sha256").is_in(digests)
-        faces = self._load(folder / "faces.parquet", "faces").filter(wanted)
+        wanted, other = pl.col("sha256").is_in(digests), self._store_in(folder)
+        faces = other.columns("faces").filter(wanted)
         faces = faces.with_columns(bucket=pl.lit(self._bucket), source_missing=pl.lit(False))
-        contents = self._load(folder / "contents.parquet", "contents").filter(wanted)
-        return CacheTables(faces, contents, pl.DataFrame(schema=FILE_SCHEMA))
+        return CacheTables(faces, other.columns("contents").filter(wanted), pl.DataFrame(schema=FILE_SCHEMA))
 
-    def _read_kind(self, kind: str) -> pl.DataFrame:
-        paths = [self.folder / f"{kind}.parquet", *sorted(self._parts.glob(f"*.{kind}.parquet"))]
-        frames = [self._load(path, kind) for path in paths if path.exists()]
-        if not frames:
-            return pl.DataFrame(schema=self._schemas[kind])
-        return pl.concat(frames).unique(_KEYS[kind], keep="last", maintain_order=True)
+    def _store_in(self, folder: Path) -> "FaceStore":
+        store = copy(self)
+        store._bucket, store.folder, store._parts = folder.parent.name, folder, folder / "parts"
+        return store
 
-    def _load(self, path: Path, kind: str) -> pl.DataFrame:
+    def _next_part(self) -> str:
+        return f"{1 + max((int(path.name.split('.')[0]) for path in self._parts.glob('*.parquet')), default=0):06d}"
+
+    def _remove_leftovers(self) -> None:
+        remove_leftovers(self._parts)
+        remove_leftovers(self.folder)
+
+    def _load(self, path: Path, kind: str, names: Set[str]) -> pl.DataFrame:
+        """Columns in the order of the schema."""
+        schema = self._schemas[kind]
         try:
-            version = pl.read_parquet_metadata(path).get("schema_version")
-            frame = pl.read_parquet(path)
+            version, found = pl.read_parquet_metadata(path).get("schema_version"), pl.read_parquet_schema(path)
+            frame = pl.read_parquet(path, columns=[name for name in schema if name in names and name in found])
         except (pl.exceptions.PolarsError, OSError) as error:
             raise LibraryCorrupt(
                 f"The cached table {path} cannot be read ({error}). Expected a Parquet file written by this platform. "
                 "Delete that bucket's folder under cache/faces to have its photos read again; no face set is touched."
             ) from error
-        if version != str(SCHEMA_VERSION) or frame.schema != self._schemas[kind]:
+        if version != str(SCHEMA_VERSION) or pl.Schema(found) != schema:
             raise LibraryCorrupt(
                 f"The cached table {path} has schema version {version}, expected {SCHEMA_VERSION}. Delete that "
                 "bucket's folder under cache/faces to have its photos read again; face sets are not touched."
@@ -140,3 +189,7 @@ class FaceStore:
 
     def _write(self, path: Path, frame: pl.DataFrame) -> None:
         write_parquet(path, frame, {"schema_version": str(SCHEMA_VERSION), "model_id": self._model_id})
+
+
+def _rows(paths: Iterable[Path]) -> int:
+    return sum(pl.scan_parquet(path).select(pl.len()).collect().item() for path in paths)

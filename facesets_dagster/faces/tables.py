@@ -1,58 +1,61 @@
-"""Set arithmetic between a bucket's listing and its cached tables; no file is opened here."""
+"""How the cached tables of a bucket should stand for a listing: set arithmetic, no file is opened here."""
 
 import polars as pl
 
-from facesets_dagster.faces.schema import FILE_SCHEMA, READ
+from facesets_dagster.faces.schema import FILE_SCHEMA
 from facesets_dagster.faces.store import CacheTables
-from facesets_dagster.photos.listing import ForeignFile, PhotoFile
+from facesets_dagster.photos.listing import LISTING_SCHEMA, BucketListing
 
-_STAT = ["path", "size", "mtime_ns", "ctime_ns", "inode"]
+_STATE = LISTING_SCHEMA.names()
+_PLACE = ["path", "aliases", "source_missing"]
 
 
-def split_known(
-    files: tuple[PhotoFile, ...], cached: pl.DataFrame, contents: pl.DataFrame, *, retry_failed: bool
-) -> tuple[pl.DataFrame, list[PhotoFile]]:
-    """Cached rows that are still true, and the files that have to be opened.
+def file_table(
+    listing: BucketListing, known: pl.DataFrame, cached: pl.DataFrame, contents: pl.DataFrame
+) -> pl.DataFrame:
+    """A row (`FILE_SCHEMA`) per file of the listing, sorted by path.
 
-    A row is true if the file's status is unchanged and its content was read (or is to be retried).
+    `known`: rows that are still true; `cached`: rows on record, of which those of files that were just read are true;
+    `contents`: `sha256`, `status` and `detail` of what was read.
     """
-    read = contents
-    if retry_failed:
-        read = contents.filter(pl.col("status").is_in(READ))
-    known = _listed(files).join(cached, on=_STAT, how="inner").join(read.select("sha256"), on="sha256", how="semi")
-    paths = set(known["path"])
-    return known.select(FILE_SCHEMA.names()), [file for file in files if file.path not in paths]
-
-
-def assemble(
-    cached: CacheTables, files: tuple[PhotoFile, ...], foreign: tuple[ForeignFile, ...], known: pl.DataFrame
-) -> CacheTables:
-    """The tables as they should stand after a scan: file rows of the listing, faces with canonical path and aliases.
-
-    The canonical path of a content is the first of its paths in sorted order. Contents that no file holds any more
-    keep their rows; their faces are flagged `source_missing` and keep the path that they had.
-    """
-    rows = pl.concat([known, cached.files]).unique("path", keep="last", maintain_order=True)
-    listed = _listed(files).join(rows.drop(_STAT[1:]), on="path", how="inner")
-    statuses = cached.contents.select("sha256", found_status="status", found_detail="detail")
+    rows = pl.concat([known, cached]).unique("path", keep="last", maintain_order=True)
+    listed = listing.table.join(rows.drop(_STATE[1:]), on="path", how="inner")
+    statuses = contents.select("sha256", found_status="status", found_detail="detail")
     listed = listed.join(statuses, on="sha256", how="left").with_columns(
         status=pl.coalesce("found_status", "status"), detail=pl.coalesce("found_detail", "detail")
     )
-    passed_over = [{"path": file.path, "status": "foreign", "detail": file.reason} for file in foreign]
-    listed = listed.select(FILE_SCHEMA.names())
-    listed = pl.concat([listed, pl.DataFrame(passed_over, schema=FILE_SCHEMA)]).sort("path")
-    paths = listed.drop_nulls("sha256").group_by("sha256").agg(pl.col("path").sort())
+    passed_over = [{"path": file.path, "status": "foreign", "detail": file.reason} for file in listing.foreign]
+    return pl.concat([listed.select(FILE_SCHEMA.names()), pl.DataFrame(passed_over, schema=FILE_SCHEMA)]).sort("path")
+
+
+def places_of_faces(faces: pl.DataFrame, files: pl.DataFrame, contents: pl.DataFrame) -> pl.DataFrame:
+    """Where each face lies now: `face_id`, `path`, `aliases`, `source_missing`, and `moved` if that is news.
+
+    The canonical path of a content is the first of its paths in sorted order. Faces of contents that no file holds any
+    more are flagged `source_missing` and keep the path that they had. Those of a content that is not on record (the
+    run was cut off before it was) are left out.
+
+    `faces`: rows of the face table with at least these columns and `sha256`; `files`: as `file_table` gives them.
+    """
+    paths = files.drop_nulls("sha256").sort("path").group_by("sha256", maintain_order=True).agg("path")
     paths = paths.select("sha256", first=pl.col("path").list.first(), others=pl.col("path").list.slice(1))
-    faces = cached.faces.join(cached.contents.select("sha256"), on="sha256", how="semi")
-    faces = faces.join(paths, on="sha256", how="left").with_columns(
-        source_missing=pl.col("first").is_null(),
+    whole = faces.select("face_id", "sha256", *_PLACE).join(contents.select("sha256"), on="sha256", how="semi")
+    placed = whole.join(paths, on="sha256", how="left").select(
+        "face_id",
         path=pl.coalesce("first", "path"),
         aliases=pl.coalesce("others", pl.lit([], dtype=pl.List(pl.String))),
+        source_missing=pl.col("first").is_null(),
+        was=pl.struct(_PLACE),
     )
-    faces = faces.select(cached.faces.columns).sort("face_id")
-    return CacheTables(faces, cached.contents.sort("sha256"), listed)
+    return placed.with_columns(moved=pl.struct(_PLACE) != pl.col("was")).drop("was")
 
 
-def _listed(files: tuple[PhotoFile, ...]) -> pl.DataFrame:
-    columns = {name: [getattr(file, name) for file in files] for name in _STAT}
-    return pl.DataFrame(columns, schema={name: FILE_SCHEMA[name] for name in _STAT})
+def with_places(faces: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the face table that `places` has, with their places of now, sorted by `face_id`."""
+    placed = faces.drop(_PLACE).join(places.select("face_id", *_PLACE), on="face_id", how="inner")
+    return placed.select(faces.columns).sort("face_id")
+
+
+def whole_tables(cached: CacheTables, files: pl.DataFrame, places: pl.DataFrame) -> CacheTables:
+    """The tables of a bucket as they should stand."""
+    return CacheTables(with_places(cached.faces, places), cached.contents.sort("sha256"), files)

@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.clustering import average_linkage, require_at_most
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.identities.pairs import linkage_by_component
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,9 +146,8 @@ def _groups(
     centroids = np.array([identity.centroid for identity in people], np.float32).reshape(
         len(people), known.unit.shape[1]
     )
-    labels = linkage_by_component(
-        known.unit, parameters.cluster_distance, max_faces=parameters.max_faces, what="The faces that are nobody's"
-    )
+    require_at_most(parameters.max_faces, len(known.unit), "The faces that are nobody's")
+    labels = average_linkage(known.unit, parameters.cluster_distance)
     order = np.argsort(labels, kind="stable")
     found = []
     for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):

@@ -1,35 +1,44 @@
 """Average linkage on cosine distance, cut at a threshold.
 
 The partition is that of scikit-learn's `AgglomerativeClustering(metric="cosine", linkage="average",
-distance_threshold=...)`. Labels are made canonical, so that the same faces get the same labels in any order.
+distance_threshold=...)`, made by `identities.linkage` without its matrix. Labels are made canonical, so that the same
+faces get the same labels in any order.
 """
+
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.identities.linkage import Progress, average_merges, by_size
+
+__all__ = ["Progress", "average_linkage", "by_size", "require_at_most"]
 
 
-def average_linkage(embeddings: NDArray[np.floating], distance_threshold: float) -> NDArray[np.int64]:
+def average_linkage(
+    embeddings: NDArray[np.floating],
+    distance_threshold: float,
+    *,
+    progress: Progress | None = None,
+    scratch: Path | None = None,
+) -> NDArray[np.int64]:
     """Labels (n,) of rows (n, dim): clusters numbered by size descending, ties by their first row.
 
-    Clusters merge while their average cosine distance is below `distance_threshold` (0..2).
+    Clusters merge while their average cosine distance is below `distance_threshold` (0..2). `progress` and `scratch`:
+    see `linkage.average_merges`.
     """
-    count = len(embeddings)
-    if count < 2:
-        return np.zeros(count, np.int64)
-    from sklearn.cluster import AgglomerativeClustering
-
-    model = AgglomerativeClustering(
-        n_clusters=None, metric="cosine", linkage="average", distance_threshold=distance_threshold
-    )
-    return by_size(model.fit_predict(normalised(embeddings).astype(np.float64)))
+    if len(embeddings) < 2:
+        return np.zeros(len(embeddings), np.int64)
+    merges = average_merges(embeddings, distance_threshold, progress=progress, scratch=scratch)
+    return merges.labels_at(distance_threshold)
 
 
-def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Renumbers labels (n,) by cluster size descending, ties by the first row of each cluster."""
-    _, first, inverse, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
-    order = np.lexsort((first, -sizes))
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[inverse]
+def require_at_most(max_faces: int, faces: int, what: str) -> None:
+    """Raises `SettingsError` if `what` has more faces than are to be grouped at once."""
+    if faces > max_faces:
+        raise SettingsError(
+            f"{what}: {faces} faces, at most max_faces = {max_faces} are grouped at once. Memory grows with the faces "
+            "and their near pairs (1,000,000 faces: about 8 GB). Raise max_faces where there is that much, or split "
+            "the bucket."
+        )

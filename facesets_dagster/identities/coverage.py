@@ -3,6 +3,8 @@
 The rules: thin eras stand for nobody, an era stands for its parent; foreign identities cover; own identities grow; a
 member stays a member and is never covered by an identity founded after its own; a byte copy of somebody's member is
 covered by them; a face within reach of two families is flagged ambiguous and goes to the nearest only.
+
+Faces x identities is never held at once: a block of faces at a time, so that memory is that of the answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.geometry import cosine_distance
+from facesets_dagster.identities.geometry import RowBlocks
 from facesets_dagster.identities.identity import Identity
+
+_BLOCK_DISTANCES = 4_000_000
+"""Distances that are held at once: 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Coverage:
 
 
 def cover(
-    unit: NDArray[np.float32],
+    unit: RowBlocks,
     face_ids: Sequence[str],
     bucket: str,
     identities: Sequence[Identity],
@@ -50,26 +55,25 @@ def cover(
     by_name = {identity.name: identity for identity in identities if identity.live}
     known = [identity for identity in by_name.values() if stands_for_somebody(identity) and identity.family in by_name]
     member_of = tuple(members.get(face_id) for face_id in face_ids)
-    centroids = np.array([identity.centroid for identity in known], np.float32).reshape(len(known), unit.shape[1])
-    distance = cosine_distance(unit, centroids)
-    is_own = np.array([identity.bucket == bucket for identity in known], bool)
-    founded = np.array([identity.founded for identity in known], np.int64)
     newest = np.iinfo(np.int64).max
     member_since = np.array([by_name[name].founded if name in by_name else newest for name in member_of], np.int64)
-    may_cover = ~is_own[None, :] & (founded[None, :] < member_since[:, None])
-    foreign, foreign_distance = _nearest(distance, may_cover, known)
     copy_of = tuple(copies.get(face_id) if face_id not in members else None for face_id in face_ids)
     place = {identity.name: index for index, identity in enumerate(known)}
-    for row, name in enumerate(copy_of):
-        if name is not None:
-            foreign_distance[row] = distance[row, place[name]] if name in place else np.nan
-    foreign = tuple(copy or name for copy, name in zip(copy_of, foreign, strict=True))
-    own, own_distance = _nearest(distance, np.broadcast_to(is_own, distance.shape), known)
-    families = np.array([identity.family for identity in known], object)
-    first_family = np.array([families[row.argmin()] if known else "" for row in distance], object)
-    other = families[None, :] != first_family[:, None]
-    second, second_distance = _nearest(distance, other, known)
-    return Coverage(member_of, copy_of, foreign, foreign_distance, own, own_distance, second, second_distance)
+    copied = np.array([place.get(name or "", -1) for name in copy_of], np.int64)
+    people = _People.of(known, bucket, unit.shape[1])
+    found = _Nearest.nobody(len(unit))
+    step = max(1, _BLOCK_DISTANCES // max(len(known), 1))
+    for top in range(0, len(unit) if known else 0, step):
+        block = slice(top, top + step)
+        found.put(block, people.nearest(unit[block], member_since[block], copied[block]))
+    names = np.array([*(identity.family for identity in known), None], object)
+    is_copy = np.array([name is not None for name in copy_of], bool)
+    foreign_distance = np.where(is_copy, found.copy_distance, found.foreign_distance)
+    foreign = tuple(copy or name for copy, name in zip(copy_of, names[found.foreign].tolist(), strict=True))
+    own, second = tuple(names[found.own].tolist()), tuple(names[found.second].tolist())
+    return Coverage(
+        member_of, copy_of, foreign, foreign_distance, own, found.own_distance, second, found.second_distance
+    )
 
 
 def stands_for_somebody(identity: Identity) -> bool:
@@ -77,15 +81,99 @@ def stands_for_somebody(identity: Identity) -> bool:
     return identity.live and identity.centroid is not None and identity.kind != "thin_era"
 
 
-def _nearest(
-    distance: NDArray[np.float32], allowed: NDArray[np.bool_], known: list[Identity]
-) -> tuple[tuple[str | None, ...], NDArray[np.float32]]:
-    if not known:
-        return (None,) * len(distance), np.full(len(distance), np.nan, np.float32)
-    masked = np.where(allowed, distance, np.inf)
-    best = masked.argmin(axis=1)
-    values = masked[np.arange(len(masked)), best].astype(np.float32)
-    names = tuple(
-        known[index].family if np.isfinite(value) else None for index, value in zip(best, values, strict=True)
-    )
-    return names, np.where(np.isfinite(values), values, np.nan).astype(np.float32)
+@dataclass(frozen=True)
+class _Nearest:
+    """Per face (n,): places in the list of people, -1 for nobody, and distances, NaN for nobody."""
+
+    foreign: NDArray[np.int64]
+    foreign_distance: NDArray[np.float32]
+    own: NDArray[np.int64]
+    own_distance: NDArray[np.float32]
+    second: NDArray[np.int64]
+    second_distance: NDArray[np.float32]
+    copy_distance: NDArray[np.float32]
+    """To the identity that has the same bytes."""
+
+    @classmethod
+    def nobody(cls, count: int) -> "_Nearest":
+        """For so many faces."""
+
+        def places() -> NDArray[np.int64]:
+            return np.full(count, -1, np.int64)
+
+        def distances() -> NDArray[np.float32]:
+            return np.full(count, np.nan, np.float32)
+
+        return cls(places(), distances(), places(), distances(), places(), distances(), distances())
+
+    def put(self, block: slice, found: "_Nearest") -> None:
+        """Writes the answers for a block of faces."""
+        for name, values in vars(found).items():
+            getattr(self, name)[block] = values
+
+
+@dataclass(frozen=True)
+class _People:
+    """Who may cover a face, as arrays."""
+
+    centroids: NDArray[np.float32]
+    """(k, dim), unit length."""
+    is_own: NDArray[np.bool_]
+    founded: NDArray[np.int64]
+    family: NDArray[np.int64]
+    """(k,): number of the family."""
+
+    @classmethod
+    def of(cls, known: Sequence[Identity], bucket: str, dim: int) -> "_People":
+        """The arrays for identities that stand for somebody."""
+        return cls(
+            np.array([identity.centroid for identity in known], np.float32).reshape(len(known), dim),
+            np.array([identity.bucket == bucket for identity in known], bool),
+            np.array([identity.founded for identity in known], np.int64),
+            np.unique([identity.family for identity in known], return_inverse=True)[1].astype(np.int64),
+        )
+
+    def nearest(
+        self, unit: NDArray[np.float32], member_since: NDArray[np.int64], copied: NDArray[np.int64]
+    ) -> _Nearest:
+        """The answers for unit rows (n, dim); all distances are overwritten on the way."""
+        distance = unit @ self.centroids.T  # as `cosine_distance`, without copies of so many centroids
+        np.subtract(np.float32(1.0), distance, out=distance)
+        distance.clip(0.0, 2.0, out=distance)
+        copied_distance = distance[np.arange(len(unit)), copied]
+        copy_distance = np.where(copied >= 0, copied_distance, np.nan).astype(np.float32)
+        mine = np.flatnonzero(self.is_own)
+        own, own_distance = _least(distance[:, mine])
+        own = np.where(own >= 0, mine[own], -1) if len(mine) else own
+        first = self.family[distance.argmin(axis=1)]
+        aside = self._hide_family(distance, first)
+        second, second_distance = _least(distance)
+        distance[aside[0], aside[1]] = aside[2]
+        distance[:, self.is_own] = np.inf
+        for row in np.flatnonzero(member_since < np.iinfo(np.int64).max):  # covered by older identities only
+            distance[row, self.founded >= member_since[row]] = np.inf
+        foreign, foreign_distance = _least(distance)
+        return _Nearest(foreign, foreign_distance, own, own_distance, second, second_distance, copy_distance)
+
+    def _hide_family(
+        self, distance: NDArray[np.float32], first: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Puts each row's distances to one family out of reach; gives rows, columns and what was there."""
+        order = np.argsort(self.family, kind="stable")
+        begin, end = (np.searchsorted(self.family[order], first, side=side) for side in ("left", "right"))
+        sizes = end - begin
+        rows = np.repeat(np.arange(len(first)), sizes)
+        columns = order[np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(begin, sizes)]
+        hidden = distance[rows, columns]
+        distance[rows, columns] = np.inf
+        return rows, columns, hidden
+
+
+def _least(distance: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Column and value of each row's least distance, the first of equal ones; -1 and NaN where none is in reach."""
+    if not distance.shape[1]:
+        return np.full(len(distance), -1, np.int64), np.full(len(distance), np.nan, np.float32)
+    best = distance.argmin(axis=1)
+    values = distance[np.arange(len(distance)), best]
+    near = np.isfinite(values)
+    return np.where(near, best, -1), np.where(near, values, np.nan).astype(np.float32)

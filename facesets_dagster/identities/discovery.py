@@ -5,13 +5,16 @@ join it, the rest is clustered. *Rebuild* (other parameters): own identities are
 identity covers is clustered again, and publishing matches the clusters to the identities that were there.
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from facesets_dagster.identities.clustering import average_linkage
+from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import normalised
 
@@ -53,30 +56,79 @@ class DiscoveryParameters(QualityGates):
     min_faces: int
 
 
+@dataclass(frozen=True)
+class SortedOut:
+    """A bucket before its clusters are cut: the verdicts on those who are spoken for, and the rest."""
+
+    rows: pl.DataFrame
+    """`face_id` and `model_id` of all faces, in the order of the coverage table."""
+    verdicts: dict[str, Verdict]
+    rest: pl.DataFrame
+    """Rows of coverage and face table to be clustered, by face_id."""
+    unit: NDArray[np.float32]
+    """Unit embeddings (n, dim) of `rest`."""
+    mode: str
+
+
+def mode_of(last: Mapping[str, object] | None, now: Mapping[str, object]) -> str:
+    """`grow` for a first run or one with the parameters of the last (`last`), else `rebuild`."""
+    return "grow" if last is None or last == now else "rebuild"
+
+
 def discover(
     faces: pl.DataFrame,
     uncovered: pl.DataFrame,
     parameters: DiscoveryParameters,
     mode: str,
     own: AbstractSet[str],
+    pinned: AbstractSet[str] = frozenset(),
+    *,
+    progress: Progress | None = None,
+    scratch: Path | None = None,
 ) -> pl.DataFrame:
     """The cluster table of a bucket, one row per row of `uncovered` and in its order.
 
     `faces`: face table; `uncovered`: coverage table of the same faces; `own`: names of the identities that this bucket
-    founded. Members of others stay members in either mode.
+    founded. Members of others stay members in either mode, and so do the faces of `pinned`: those of a merge.
+    `progress` and `scratch`: of the linkage, for large buckets.
     """
+    found = sort_out(faces, uncovered, parameters, mode, own, pinned)
+    labels = average_linkage(found.unit, parameters.cluster_distance, progress=progress, scratch=scratch)
+    return judge(found, labels, parameters)
+
+
+def sort_out(
+    faces: pl.DataFrame,
+    uncovered: pl.DataFrame,
+    parameters: DiscoveryParameters,
+    mode: str,
+    own: AbstractSet[str],
+    pinned: AbstractSet[str] = frozenset(),
+) -> SortedOut:
+    """Who is spoken for, and who is left to be clustered; arguments as of `discover`."""
     rows = uncovered.join(faces, on="face_id", how="left", maintain_order="left", suffix="_face")
     verdicts: dict[str, Verdict] = {}
-    for row in rows.drop("embedding").iter_rows(named=True):
-        verdict = _spoken_for(row, mode, parameters, own)
+    for row in rows.select(*_ASKED, *(gate.name for gate in parameters.gates())).iter_rows(named=True):
+        verdict = _spoken_for(row, mode, parameters, own if row["face_id"] not in pinned else frozenset())
         if verdict is not None:
             verdicts[row["face_id"]] = verdict
     rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
     unit = normalised(rest["embedding"].to_numpy()) if len(rest) else np.zeros((0, 1), np.float32)
-    labels = average_linkage(unit, parameters.cluster_distance)
-    clusters = dict(zip(rest["face_id"].to_list(), labels.tolist(), strict=True))
-    verdicts.update(_cluster_verdicts(rest, unit, labels, parameters))
-    return _table(rows, verdicts, clusters, mode)
+    return SortedOut(rows.select("face_id", "model_id"), verdicts, rest, unit, mode)
+
+
+def judge(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters) -> pl.DataFrame:
+    """The cluster table (`CLUSTER_SCHEMA`) of a bucket whose rest was cut into clusters: `labels` (n,) of its rows."""
+    clusters = dict(zip(found.rest["face_id"].to_list(), labels.tolist(), strict=True))
+    verdicts = {**found.verdicts, **_cluster_verdicts(found.rest, found.unit, labels, parameters)}
+    return _table(found.rows, verdicts, clusters, found.mode)
+
+
+_ASKED = (
+    "face_id", "cover_distance", "member_of", "foreign", "foreign_distance", "own", "own_distance", "covered",
+    "covered_by",
+)  # fmt: skip
+"""Columns of the coverage table that decide whether a face is spoken for."""
 
 
 def _spoken_for(

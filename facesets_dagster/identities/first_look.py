@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
+from facesets_dagster.identities.clustering import average_linkage, require_at_most
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
-from facesets_dagster.identities.pairs import linkage_by_component
 
 SINGLETONS, NOFACE = "_singletons", "_noface"
 SINGLE = -1
@@ -47,7 +47,8 @@ def first_look_at(
     labels, distances = np.zeros(0, np.int64), np.zeros(0, np.float64)
     if len(rows):
         unit = normalised(rows["embedding"].to_numpy())
-        labels = linkage_by_component(unit, cluster_distance, max_faces=max_faces, what=f"The bucket {bucket!r}")
+        require_at_most(max_faces, len(rows), f"The bucket {bucket!r}")
+        labels = average_linkage(unit, cluster_distance)
         distances = _distances(unit, labels)
         sizes = np.bincount(labels)
         labels = np.where(sizes[labels] > 1, labels, SINGLE)

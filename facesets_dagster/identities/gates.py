@@ -89,7 +89,7 @@ def sift(
         else:
             verdicts[ids[row]] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
     kept = np.array(passed, np.int64)
-    if passed:
+    if len(passed) >= outlier_min_size:  # most clusters are of one or two: no centroid is made for nothing
         far, distances = outliers(unit[kept], outlier_distance=outlier_distance, outlier_min_size=outlier_min_size)
         for row, distance in zip(kept[far].tolist(), distances[far].tolist(), strict=True):
             verdicts[ids[row]] = Verdict("outlier", distance, outlier_distance)

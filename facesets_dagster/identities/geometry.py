@@ -1,13 +1,47 @@
 """Vectors on the unit sphere: normalisation, centroids, cosine distances."""
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK_ROWS = 8192
 
 
+class RowBlocks(Protocol):
+    """Rows that are looked at a block at a time: an array is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, dim)."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def __getitem__(self, block: slice, /) -> NDArray[np.float32]:
+        """Some of the rows."""
+
+
+class UnitRows:
+    """Embeddings (n, dim) as rows of length 1, made when they are looked at: no second copy of all."""
+
+    def __init__(self, embeddings: NDArray[np.floating]) -> None:
+        self._embeddings, self.shape = embeddings, embeddings.shape
+
+    def __len__(self) -> int:
+        return len(self._embeddings)
+
+    def __getitem__(self, block: slice, /) -> NDArray[np.float32]:
+        return normalised(self._embeddings[block])
+
+
 def normalised(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
     """Rows (n, dim) scaled to length 1 in float64, returned as float32; a zero row stays zero."""
+    if embeddings.ndim == 2 and len(embeddings) > _BLOCK_ROWS:  # a wide copy of a million rows takes 8 GB
+        unit = np.empty(embeddings.shape, np.float32)
+        for start in range(0, len(embeddings), _BLOCK_ROWS):
+            unit[start : start + _BLOCK_ROWS] = normalised(embeddings[start : start + _BLOCK_ROWS])
+        return unit
     wide = np.asarray(embeddings, np.float64)
     lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
     return (wide / np.where(lengths == 0, 1, lengths)).astype(np.float32)

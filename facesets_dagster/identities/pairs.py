@@ -1,17 +1,13 @@
 """Rows near to each other, found in blocks: memory is linear in the number of rows, never rows x rows.
 
 What is made of the pairs: who has a partner at all, stars (a best row and those near to it) and connected components,
-inside which average linkage gives exactly what it gives for all rows at once.
+inside which any linkage up to that distance gives what it gives for all rows at once.
 """
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-
-from facesets_dagster.errors import SettingsError
-from facesets_dagster.identities.clustering import average_linkage, by_size
-from facesets_dagster.identities.geometry import normalised
 
 _ROWS, _COLUMNS = 512, 8192
 _SLACK = 1e-4
@@ -83,30 +79,3 @@ def components(unit: NDArray[np.float32], distance: float) -> NDArray[np.int64]:
                 root = root[root]
             labels = root[labels]
     return labels
-
-
-def linkage_by_component(
-    embeddings: NDArray[np.floating], distance_threshold: float, *, max_faces: int, what: str
-) -> NDArray[np.int64]:
-    """The labels of `average_linkage`, made component by component.
-
-    Clusters whose average distance is below the threshold hold a pair below it, so no cluster spans two components of
-    the pairs within it. Memory grows with the square of the largest component; beyond `max_faces` it raises
-    `SettingsError`, because groups of a sample would not be the groups of `what`.
-    """
-    unit = normalised(embeddings)
-    component = components(unit, distance_threshold)
-    labels = np.zeros(len(unit), np.int64)
-    names, sizes = np.unique(component, return_counts=True)
-    if len(sizes) and sizes.max() > max_faces:
-        raise SettingsError(
-            f"{what}: {sizes.max()} of {len(unit)} faces are linked by pairs within {distance_threshold}, at most "
-            f"max_faces = {max_faces} are grouped at once. Memory grows with the square: that many take about "
-            f"{sizes.max() ** 2 * 8 / 1e9:.1f} GB. Raise max_faces where there is that much, lower cluster_distance, "
-            "or split the bucket."
-        )
-    for name in names[sizes > 1]:
-        rows = np.flatnonzero(component == name)
-        labels[rows] = average_linkage(unit[rows], distance_threshold)
-    _, joint = np.unique(np.stack([component, labels], axis=1), axis=0, return_inverse=True)
-    return by_size(joint.ravel()) if len(unit) else labels

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, sift
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.identities.pairs import components
 
 _APART = 10.0
 """Stands for two clusters that must not be joined; beyond any distance."""
@@ -86,19 +87,43 @@ def join_clusters(
     names = np.unique(labels)
     if len(names) < 2:
         return labels
+    middles = _centroids(unit, labels, names)
+    linked, smallest = components(middles, merge_distance), names.copy()
+    together: dict[int, list[tuple[int, int]]] = {}
+    for pair in _seen_together(labels, photos, names):
+        if linked[pair[0]] == linked[pair[1]]:
+            together.setdefault(int(linked[pair[0]]), []).append(pair)
+    order = np.argsort(linked, kind="stable")
+    for places in np.split(order, np.flatnonzero(np.diff(linked[order])) + 1):
+        if len(places) > 1:
+            apart = together.get(int(linked[places[0]]), [])
+            smallest[places] = names[places[_complete_linkage(middles[places], places, apart, merge_distance)]]
+    return np.asarray(smallest[np.searchsorted(names, labels)], np.int64)
+
+
+def _centroids(unit: NDArray[np.float32], labels: NDArray[np.int64], names: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Centroids (k, dim) of the clusters in `names` (k,)."""
+    order = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[order], names, side="right")
+    return np.array([centroid(unit[rows]) for rows in np.split(order, ends[:-1])])
+
+
+def _complete_linkage(
+    middles: NDArray[np.float32], places: NDArray[np.int64], apart: list[tuple[int, int]], merge_distance: float
+) -> NDArray[np.int64]:
+    """For each centroid the first place in `middles` of its set; `apart`: pairs of `places` that are never joined."""
     from sklearn.cluster import AgglomerativeClustering
 
-    middles = np.array([centroid(unit[labels == name]) for name in names])
     distance = cosine_distance(middles, middles).astype(np.float64)
     np.fill_diagonal(distance, 0.0)
-    for first, second in _seen_together(labels, photos, names):
+    for pair in apart:
+        first, second = np.searchsorted(places, pair)
         distance[first, second] = distance[second, first] = _APART  # complete linkage hands it on
     model = AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="complete", distance_threshold=np.nextafter(merge_distance, 3)
     )
-    sets = model.fit_predict(distance)
-    smallest = np.array([names[sets == joined].min() for joined in sets])
-    return np.asarray(smallest[np.searchsorted(names, labels)], np.int64)
+    _, first_of, sets = np.unique(model.fit_predict(distance), return_index=True, return_inverse=True)
+    return np.asarray(first_of[sets], np.int64)
 
 
 def _seen_together(

@@ -143,7 +143,7 @@ class LibraryMatcher:
         if not paths:
             return
         folder = inputs.folders[bucket]
-        listing = BucketListing(folder, photo_files(folder, paths), 0, (), 0)
+        listing = BucketListing.of_files(folder, photo_files(folder, paths))
         read = scan_bucket if bucket == LEGACY else read_files
         read(
             listing,

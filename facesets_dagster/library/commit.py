@@ -1,7 +1,7 @@
 """The one transaction in which a publication becomes true. Called under the library's lock."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -55,6 +55,8 @@ class Commit:
     finished_at: str
     records: Sequence[BucketRecord] = ()
     """Of the buckets whose funnel this publication settles; none of one that only extends."""
+    also: Callable[[sa.Connection], None] | None = None
+    """What else becomes true with it."""
 
 
 def commit(registry: Registry, entry: Commit) -> None:
@@ -86,6 +88,8 @@ def commit(registry: Registry, entry: Commit) -> None:
                 for step, move in enumerate(entry.moves, start=1)
             ]
             connection.execute(sa.insert(t.pending_moves), rows)
+        if entry.also is not None:
+            entry.also(connection)
 
 
 def next_generation(connection: sa.Connection) -> int:

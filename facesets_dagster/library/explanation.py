@@ -1,13 +1,16 @@
 """Why a face is where it is: the recorded decision of every face of a photo, in words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from facesets_dagster.faces.store import CacheTables
+from facesets_dagster.identities.geometry import cosine_distance, normalised
+from facesets_dagster.identities.identity import Identity
 
 _FACE_ID = re.compile(r"[0-9a-f]{16}-\d{4}-\d{4}(-\d+)?")
 
@@ -25,6 +28,7 @@ class FaceExplanation:
     threshold: float | None
     identity: str | None
     nearest: str | None
+    """Of a face that has an identity as a member: the nearest one beside its own family, where it is known."""
     nearest_distance: float | None
     flags: list[str]
     why: str
@@ -48,10 +52,19 @@ def is_face_id(text: str) -> bool:
 
 
 def explain_contents(
-    bucket: str, tables: CacheTables, decisions: pl.DataFrame, contents: pl.Series
+    bucket: str,
+    tables: CacheTables,
+    decisions: pl.DataFrame,
+    contents: pl.Series,
+    merged: Mapping[str, str] | None = None,
+    identities: Sequence[Identity] = (),
 ) -> list[PhotoExplanation]:
-    """The photos of a bucket with these content digests, by path. `decisions`: the bucket's funnel."""
-    decided = {str(row["face_id"]): row for row in decisions.iter_rows(named=True)}
+    """The photos of a bucket with these content digests, by path.
+
+    `decisions`: the bucket's funnel; `merged`: name -> the one that has its people now. The funnel keeps the names of
+    its day; they are told as they are called now. `identities`: those among which the nearest is looked for.
+    """
+    decided = {str(row["face_id"]): _named_now(row, merged or {}) for row in decisions.iter_rows(named=True)}
     found = []
     is_wanted = pl.col("sha256").is_in(contents.implode())
     wanted, all_files, all_faces = (table.filter(is_wanted) for table in (tables.contents, tables.files, tables.faces))
@@ -59,7 +72,7 @@ def explain_contents(
         paths = all_files.filter(pl.col("sha256") == content["sha256"])["path"].sort().to_list()
         rows = all_faces.filter(pl.col("sha256") == content["sha256"]).sort(pl.col("bbox").arr.first())
         paths = paths or rows["path"].unique().sort().to_list()
-        faces = [_face(row, decided.get(row["face_id"])) for row in rows.iter_rows(named=True)]
+        faces = [_face(row, decided.get(row["face_id"]), identities) for row in rows.iter_rows(named=True)]
         path, *aliases = paths or ["?"]
         found.append(PhotoExplanation(bucket, path, aliases, content["status"], content["detail"], faces))
     return sorted(found, key=lambda photo: photo.path)
@@ -85,7 +98,9 @@ def contents_of(tables: CacheTables, *, sha256: str | None, path: str | None, fa
     return pl.concat([listed, gone]).unique()
 
 
-def _face(row: Mapping[str, Any], decision: Mapping[str, object] | None) -> FaceExplanation:
+def _face(
+    row: Mapping[str, Any], decision: Mapping[str, Any] | None, identities: Sequence[Identity]
+) -> FaceExplanation:
     bbox = [round(float(side), 1) for side in row["bbox"]]
     face_id = str(row["face_id"])
     if decision is None:
@@ -94,9 +109,36 @@ def _face(row: Mapping[str, Any], decision: Mapping[str, object] | None) -> Face
     flags = [flag for flag in ("source_missing", "truncated") if decision[flag]]
     if decision["ambiguous_with"]:
         flags.append(f"also within reach of {decision['ambiguous_with']}")
+    flags += decision["merged_since"]
     columns = ("state", "value", "threshold", "identity", "nearest", "nearest_distance")
     found: dict[str, Any] = {name: decision[name] for name in columns}
+    if found["identity"] is not None and found["state"] != "covered":
+        found["nearest"], found["nearest_distance"] = _nearest_other(row, found, identities)
     return FaceExplanation(face_id, bbox, flags=flags, why=reason(decision), **found)
+
+
+def _nearest_other(
+    row: Mapping[str, Any], found: Mapping[str, Any], identities: Sequence[Identity]
+) -> tuple[str | None, float | None]:
+    """Who else a member might be: what was recorded, if that is somebody else, where no identities are given."""
+    if not identities:
+        own = found["nearest"] == found["identity"]
+        return (None, None) if own else (found["nearest"], found["nearest_distance"])
+    families = {identity.name: identity.family for identity in identities}
+    own_family = families.get(found["identity"], found["identity"])
+    others = [i for i in identities if i.centroid is not None and i.family != own_family]
+    if not others:
+        return None, None
+    unit = normalised(np.asarray(row["embedding"], np.float32)[None])
+    distances = cosine_distance(unit, np.array([other.centroid for other in others]))[0]
+    return min(((other.name, float(d)) for other, d in zip(others, distances, strict=True)), key=lambda p: (p[1], p[0]))
+
+
+def _named_now(decision: dict[str, object], merged: Mapping[str, str]) -> dict[str, object]:
+    columns = ("identity", "nearest", "ambiguous_with")
+    then = sorted({name for column in columns if (name := str(decision[column])) in merged})
+    now = {column: merged.get(str(decision[column]), decision[column]) for column in columns}
+    return {**decision, **now, "merged_since": [f"{name} was merged into {merged[name]}" for name in then]}
 
 
 def reason(decision: Mapping[str, object]) -> str:

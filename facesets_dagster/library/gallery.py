@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.curation import ExportParameters, curate
+from facesets_dagster.export.face_crop import LoadPhoto
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.export.png import read_lineage
-from facesets_dagster.export.rendering import LoadPhoto, RenderedFace, render
+from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.library.member_rows import FindRows, MemberRows, Places
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,6 @@ class Terms:
     parameters: Mapping[str, Mapping[str, object]]
     """Resolved numbers per asset, as in run config."""
     export: ExportParameters
-
-
-FindRows = Callable[[Mapping[str, str | None]], pl.DataFrame | None]
-"""face_id -> bucket (None: any) to rows of the face table of these and of the other faces of their photos."""
-
-Places = Callable[[str], Mapping[str, str]]
-"""Identity -> face_id -> the bucket through which it is a member: byte copies elsewhere do not change that."""
 
 
 class Gallery:
@@ -58,8 +53,7 @@ class Gallery:
         say: Callable[[str], None],
     ) -> None:
         """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG."""
-        self._faces = faces.head(0)
-        self._find_rows = find_rows
+        self._rows = MemberRows(faces, find_rows)
         self._places = places
         self._embedder = embedder
         self._folders = folders
@@ -69,7 +63,7 @@ class Gallery:
         self._published = {face_id: _Published(path) for face_id, path in published.items()}
         self._say = say
         self._curated: dict[tuple[tuple[tuple[str, str, str], ...], ExportParameters], _Curated] = {}
-        self._add(faces)
+        self._look_at(faces)
 
     def content(self, members: Mapping[str, str], name: str | None, terms: Terms | None = None) -> FacesetContent:
         """What the faceset of these members (face_id -> how it joined) holds.
@@ -98,34 +92,15 @@ class Gallery:
         content = self.content(members, name)
         return content.centroid() if content.faces else None
 
-    def _add(self, faces: pl.DataFrame) -> None:
-        self._faces = pl.concat([self._faces, faces.select(self._faces.columns)])
-        self._load_photo: LoadPhoto = photo_loader(self._folders, self._faces, self._max_pixels)
-        self._boxes = _boxes_by_photo(self._faces)
-
-    def _rows(self, members: Mapping[str, str], places: Mapping[str, str]) -> pl.DataFrame:
-        """One row per member: from the bucket of its membership, for those who join from the first one at hand."""
-        at_hand = self._faces.select("face_id", "bucket")
-        known, any_row = set(at_hand.iter_rows()), set(at_hand["face_id"])
-        wanted = {face: places.get(face) for face in members}
-        missing = {
-            face: bucket
-            for face, bucket in wanted.items()
-            if (face not in any_row if bucket is None else (face, bucket) not in known)
-        }
-        found = self._find_rows(missing) if missing else None
-        if found is not None:
-            self._add(found.join(at_hand, on=["face_id", "bucket"], how="anti"))
-        place = pl.DataFrame(
-            {"face_id": list(wanted), "place": list(wanted.values())},
-            schema={"face_id": pl.String, "place": pl.String},
-        )
-        rows = self._faces.join(place, on="face_id", how="inner", maintain_order="left")
-        rows = rows.filter(pl.col("place").is_null() | (pl.col("place") == pl.col("bucket"))).drop("place")
-        return rows.unique("face_id", keep="first", maintain_order=True)
+    def _look_at(self, faces: pl.DataFrame) -> None:
+        self._seen = len(faces)
+        self._load_photo: LoadPhoto = photo_loader(self._folders, faces, self._max_pixels)
+        self._boxes = _boxes_by_photo(faces)
 
     def _made(self, members: Mapping[str, str], places: Mapping[str, str], export: ExportParameters) -> "_Curated":
-        rows = self._rows(members, places)
+        rows = self._rows.of(members, places)
+        if len(self._rows.faces) != self._seen:
+            self._look_at(self._rows.faces)
         curated = curate(rows, export)
         rendered = render(
             curated.candidates,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from facesets_dagster.embedding.embedder import Embedder
@@ -11,6 +10,8 @@ from facesets_dagster.library.library import Library
 
 def pictures_without_one_face(library: Library, names: list[str], embedder: Callable[[], Embedder]) -> list[str]:
     """`faceset/file: n faces` for every PNG of these facesets in which the detector does not find exactly one."""
+    import cv2
+
     bad: list[str] = []
     for name in sorted(names):
         for path in sorted((library.folder / name / "faces").glob("*.png")):

@@ -11,6 +11,7 @@ import polars as pl
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.merge_registry import merge_records
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets, read_manifest
 from facesets_dagster.library.registry import Adopted, Registry
@@ -74,7 +75,8 @@ class Library:
                     entry = self._entry(identity, sha256, listed.get(identity.name, {}))
                 entries[identity.kind == "thin_era"].append(entry)
             tombstones = [asdict(tombstone) for tombstone in self.registry.tombstones()]
-            return merge_manifest(self.folder, entries[False], entries[True], tombstones)
+            kept = {name: record.entry for name, record in merge_records(self.registry).items() if record.entry}
+            return merge_manifest(self.folder, entries[False], entries[True], tombstones, kept)
 
     def _entry(self, identity: Identity, sha256: str | None, listed: Mapping[str, object]) -> dict[str, object]:
         """`listed`: the entry that stands there; with the same digest its counts are still true."""

@@ -6,6 +6,7 @@ import polars as pl
 
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.identity import by_trust
+from facesets_dagster.identities.merging import MARK
 from facesets_dagster.library.library import Library
 
 StoreOf = Callable[[str], FaceStore]
@@ -64,6 +65,28 @@ def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFram
             kept = kept.with_columns(source_missing=pl.lit(True))
             faces = pl.concat([faces, kept.select(faces.columns).unique("face_id")])
     return faces.sort("face_id")
+
+
+def judged_faces(faces: pl.DataFrame, members: Mapping[str, str]) -> pl.DataFrame:
+    """The faces that a run decides on: those whose photo is there, and members (face_id -> identity) whose is not."""
+    return faces.filter(~pl.col("source_missing") | pl.col("face_id").is_in(list(members)))
+
+
+def joined_elsewhere(memberships: pl.DataFrame, bucket: str) -> dict[str, set[str]]:
+    """Identity -> members that the parameters of this bucket do not move: through others, and those of a merge."""
+    found: dict[str, set[str]] = {}
+    rows = memberships.filter((pl.col("bucket") != bucket) | pl.col("joined_by").str.starts_with(MARK))
+    for name, face_id in rows.select("name", "face_id").iter_rows():
+        found.setdefault(name, set()).add(face_id)
+    return found
+
+
+def merged_members(library: Library, bucket: str) -> set[str]:
+    """Faces of this bucket that came to a live identity with a merge: they stay, whatever the parameters."""
+    live = [identity.name for identity in library.registry.identities() if identity.live]
+    rows = library.registry.memberships(bucket=bucket)
+    marked = pl.col("joined_by").str.starts_with(MARK)
+    return set(rows.filter(marked & pl.col("name").is_in(live))["face_id"])
 
 
 def places_of(library: Library, name: str) -> dict[str, str]:

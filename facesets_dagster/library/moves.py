@@ -24,7 +24,7 @@ RETIRED = "_retired"
 
 @dataclass(frozen=True)
 class Move:
-    """`install` a staged faceset in its place, or `retire` one to `_retired/`."""
+    """`install` a staged faceset in its place, `retire` one to `_retired/`, or `drop` one that is kept elsewhere."""
 
     staging: str
     action: str
@@ -55,6 +55,13 @@ def _do(move: Move, library_dir: Path) -> None:
             if retired.exists():  # not swapped: a repeat after a death would swap back
                 shutil.rmtree(retired)
             _replace(final, retired)
+    elif move.action == "drop":
+        if final.exists():
+            aside = library_dir / STAGING / move.staging / "dropped" / final.name
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(final, aside)  # removed with the rest of the staging folder
+            sync_folder(final.parent)
+        _remove_empty(final.parent, library_dir)
     else:
         staged = library_dir / STAGING / move.staging / move.name
         if _manifest_sha256(final) != move.manifest_sha256:
@@ -83,6 +90,13 @@ def _replace(source: Path, target: Path) -> None:
         else:
             os.rename(source, target)
     sync_folder(target.parent)
+
+
+def _remove_empty(folder: Path, library_dir: Path) -> None:
+    """Folders below the library's that hold nothing any more, from the inside out."""
+    while folder != library_dir and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def _manifest_sha256(folder: Path) -> str | None:

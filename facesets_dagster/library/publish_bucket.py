@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.errors import PublishRefused
@@ -28,6 +29,7 @@ from facesets_dagster.library.membership import (
 from facesets_dagster.library.publication import Outcome, Publication
 from facesets_dagster.library.publishing import Publisher
 from facesets_dagster.library.resolution import Proposal
+from facesets_dagster.wording import counted
 
 
 @dataclass(frozen=True)
@@ -132,24 +134,15 @@ def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Lib
 
 def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, object]) -> Publication:
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
-    ids = rows["face_id"].to_list()
-    unit = normalised(rows["embedding"].to_numpy()) if ids else np.zeros((0, 1), np.float32)
-    survivors = inputs.clusters.filter(pl.col("state").is_in(["candidate", "small_cluster"]))
-    clusters: dict[int, set[str]] = {}
-    for label, face_id in survivors.select("cluster", "face_id").iter_rows():
-        clusters.setdefault(label, set()).add(face_id)
-    proposal = Proposal(
-        bucket=inputs.bucket,
-        mode=inputs.clusters["mode"][0] if len(inputs.clusters) else "grow",
-        min_faces=int(str(parameters.get("min_faces", 1))),
-        rematch_distance=float(str(parameters.get("rematch_distance", 0))),
-        verdicts=_verdicts(inputs.clusters),
-        clusters=clusters,
-        photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
-        unit=dict(zip(ids, unit, strict=True)),
-    )
     return Publication(
-        proposal=proposal,
+        proposal=proposal_of(
+            inputs.bucket,
+            inputs.clusters,
+            min_faces=int(str(parameters.get("min_faces", 1))),
+            rematch_distance=float(str(parameters.get("rematch_distance", 0))),
+            photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
+            unit=units_of(rows),
+        ),
         inputs_digest=inputs_digest(
             rows, [inputs.code_version, inputs.pack.model_id, parameters, asdict(inputs.export)]
         ),
@@ -162,6 +155,38 @@ def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, o
     )
 
 
+def units_of(rows: pl.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """face_id -> unit embedding (dim,) of rows of the face table."""
+    ids = rows["face_id"].to_list()
+    return dict(zip(ids, normalised(rows["embedding"].to_numpy()), strict=True)) if ids else {}
+
+
+def proposal_of(
+    bucket: str,
+    table: pl.DataFrame,
+    *,
+    min_faces: int,
+    rematch_distance: float,
+    photo_of: Mapping[str, str],
+    unit: Mapping[str, NDArray[np.float32]],
+) -> Proposal:
+    """What a cluster table proposes. `photo_of`: face_id -> content digest; `unit`: face_id -> (dim,)."""
+    survivors = table.filter(pl.col("state").is_in(["candidate", "small_cluster"]))
+    clusters: dict[int, set[str]] = {}
+    for label, face_id in survivors.select("cluster", "face_id").iter_rows():
+        clusters.setdefault(label, set()).add(face_id)
+    return Proposal(
+        bucket=bucket,
+        mode=table["mode"][0] if len(table) else "grow",
+        min_faces=min_faces,
+        rematch_distance=rematch_distance,
+        verdicts=_verdicts(table),
+        clusters=clusters,
+        photo_of=photo_of,
+        unit=unit,
+    )
+
+
 def _verdicts(clusters: pl.DataFrame) -> dict[str, Verdict]:
     columns = ("face_id", "state", "value", "threshold", "identity")
     return {row[0]: Verdict(*row[1:]) for row in clusters.select(columns).iter_rows()}
@@ -169,7 +194,7 @@ def _verdicts(clusters: pl.DataFrame) -> dict[str, Verdict]:
 
 def _summary(outcome: Outcome) -> str:
     if outcome.unchanged:
-        return f"nothing changed, {len(outcome.kept)} facesets stand"
+        return f"nothing changed, {counted(len(outcome.kept), 'faceset stands', 'facesets stand')}"
     parts = [("founded", outcome.founded), ("changed", outcome.changed), ("kept", outcome.kept)]
     parts += [("retired", outcome.retired), ("revived", outcome.revived)]
     return ", ".join(f"{len(names)} {word}" for word, names in parts if names) or "no faceset"

@@ -8,24 +8,27 @@ a killed run burns none.
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import cosine_distance
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.commit import BucketRecord, Commit, PublishedIdentity, commit
+from facesets_dagster.library.endings import Ending, members_elsewhere, names_of, terminal_verdicts
 from facesets_dagster.library.funnel import build_funnel
 from facesets_dagster.library.gallery import Gallery
 from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.membership import joined_elsewhere
+from facesets_dagster.library.merge_registry import redirects
 from facesets_dagster.library.moves import Move, settle
-from facesets_dagster.library.numbering import faceset_name, next_number, read_manifest
+from facesets_dagster.library.numbering import next_number, read_manifest
 from facesets_dagster.library.publication import Outcome, Publication
 from facesets_dagster.library.registry import Registry
-from facesets_dagster.library.resolution import Resolution, new_name, resolve
+from facesets_dagster.library.resolution import Resolution, resolve
 from facesets_dagster.library.signatures import faceset_signatures
 from facesets_dagster.library.staging import RunStamp, faces_in_place, place_of, stage, standing_terms
 
@@ -73,15 +76,12 @@ class Publisher:
         ]
 
     def _resolve(self, request: Publication, gallery: Gallery) -> Resolution:
-        elsewhere: dict[str, set[str]] = {}
-        rows = self._registry.memberships().filter(pl.col("bucket") != request.proposal.bucket)
-        for name, face_id in rows.select("name", "face_id").iter_rows():
-            elsewhere.setdefault(name, set()).add(face_id)
+        merged = redirects(self._registry)
         return resolve(
             request.proposal,
-            self._registry.identities(),
+            [identity for identity in self._registry.identities() if identity.name not in merged],
             self._registry.members(),
-            elsewhere,
+            joined_elsewhere(self._registry.memberships(), request.proposal.bucket),
             gallery.curated_centroid,
         )
 
@@ -94,18 +94,11 @@ class Publisher:
         moves = [
             Move(staging, "retire", place_of(identity.name, identity.kind), None) for identity in resolution.vanished
         ]
-        real_names: dict[str, str] = {}
         standing: set[str] = set()
-        for group in resolution.groups:
+        for group, (name, own_number) in zip(resolution.groups, names_of(resolution.groups, number), strict=True):
             identity = group.identity
             own_terms = standing_terms(self._dir, identity, gallery.terms)
             content = gallery.content(group.members, identity.name if identity else None, own_terms)
-            if identity is None:
-                name, own_number = faceset_name(number), number
-                real_names[new_name(len(real_names) + 1)] = name
-                number += 1
-            else:
-                name, own_number = identity.name, identity.number
             if identity is not None and identity.live and not content.faces:
                 standing |= faces_in_place(self._dir, name, identity.kind)
             move = stage(self._dir, staging, name, identity, content, stamp, outcome)
@@ -114,7 +107,12 @@ class Publisher:
             published.append(
                 PublishedIdentity(name, own_number, group, content, move.manifest_sha256 if move else None)
             )
-        verdicts = _terminal_verdicts(request, gallery, resolution, published, real_names, standing)
+        empty = [(None, group, gallery.content(group.members, None)) for group in resolution.empty]
+        endings = [
+            Ending(name, group, _faces_of(content, request.proposal.bucket), content.excluded)
+            for name, group, content in [*((entry.name, entry.group, entry.content) for entry in published), *empty]
+        ]
+        verdicts = terminal_verdicts(request.proposal, resolution, endings, standing)
         verdicts.update(self._members_elsewhere(request))
         bucket = request.proposal.bucket
         funnel = build_funnel(request.coverage, request.flags, verdicts)
@@ -127,28 +125,14 @@ class Publisher:
 
     def _members_elsewhere(self, request: Publication) -> dict[str, Verdict]:
         """Faces of this bucket that are members of identities of others end as their facesets say."""
-        own = {identity.name for identity in self._own_live(request)}
-        others = {
-            identity.name: identity
-            for identity in self._registry.identities()
-            if identity.live and not identity.is_era and identity.name not in own
-        }
-        found: dict[str, Verdict] = {}
-        facesets: dict[str, dict[str, Verdict]] = {}
-        nearest = dict(request.coverage.select("face_id", "nearest_distance").iter_rows())
-        rows = self._registry.memberships(bucket=request.proposal.bucket)
-        for name, face_id in rows.select("name", "face_id").iter_rows():
-            if name not in others or face_id not in nearest:
-                continue
-            if name not in facesets:
-                facesets[name] = verdicts_in_place(self._dir / place_of(name, others[name].kind), name)
-            limit = float(str(request.identity_parameters.get("cover_distance")))
-            distance, centre = nearest[face_id], others[name].centroid
-            if centre is not None:
-                distance = float(cosine_distance(request.proposal.unit[face_id][None], centre[None])[0, 0])
-            waiting = Verdict("covered", distance, limit, name)  # an adopted legacy faceset
-            found[face_id] = facesets[name].get(face_id, waiting)
-        return found
+        return members_elsewhere(
+            request.proposal,
+            self._registry.identities(),
+            self._registry.memberships(bucket=request.proposal.bucket),
+            request.coverage,
+            float(str(request.identity_parameters.get("cover_distance", 0))),
+            lambda identity: verdicts_in_place(self._dir / place_of(identity.name, identity.kind), identity.name),
+        )
 
 
 def now_in_seconds() -> str:
@@ -168,26 +152,5 @@ def verdicts_in_place(folder: Path, name: str) -> dict[str, Verdict]:
     return found
 
 
-def _terminal_verdicts(
-    request: Publication,
-    gallery: Gallery,
-    resolution: Resolution,
-    published: list[PublishedIdentity],
-    real_names: Mapping[str, str],
-    standing: set[str],
-) -> dict[str, Verdict]:
-    """`standing`: faces that stay published although they could not be exported now."""
-    verdicts = {**request.proposal.verdicts, **resolution.overrides}
-    for face_id, verdict in resolution.overrides.items():
-        if verdict.identity is not None and verdict.identity in real_names:
-            verdicts[face_id] = Verdict(verdict.state, verdict.value, verdict.threshold, real_names[verdict.identity])
-    for name, group, content in [
-        *((entry.name, entry.group, entry.content) for entry in published),
-        *((None, group, gallery.content(group.members, None)) for group in resolution.empty),
-    ]:
-        here = set(content.members.filter(pl.col("bucket") == request.proposal.bucket)["face_id"])
-        for face_id in here & group.members.keys():
-            exported = face_id in standing or face_id not in content.excluded
-            ended = Verdict("exported") if exported else content.excluded[face_id]
-            verdicts[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)
-    return verdicts
+def _faces_of(content: FacesetContent, bucket: str) -> set[str]:
+    return set(content.members.filter(pl.col("bucket") == bucket)["face_id"])

@@ -1,12 +1,10 @@
-"""One signature per faceset folder, to prove that nothing was disturbed.
-
-Made of path, size, modification and status-change time and inode of every file: no system call lets a program rewrite a
-file and keep its status-change time, so equal signatures mean that no byte changed, without reading one.
-"""
+"""One signature per faceset folder, made of the states of its files, to prove that nothing was disturbed."""
 
 import hashlib
 import os
 from pathlib import Path
+
+from facesets_dagster.file_states import file_states
 
 
 def faceset_signatures(library_dir: Path) -> dict[str, str]:
@@ -23,11 +21,6 @@ def faceset_signatures(library_dir: Path) -> dict[str, str]:
 
 def _signature(folder: Path) -> str:
     hasher = hashlib.sha256()
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for file in sorted(files):
-            status = os.stat(os.path.join(parent, file), follow_symlinks=False)
-            relative = os.path.relpath(os.path.join(parent, file), folder)
-            times = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-            hasher.update(f"{relative}{times}\n".encode("utf-8", "surrogateescape"))
+    for path, state in sorted(file_states([folder]).items()):
+        hasher.update(f"{os.path.relpath(path, folder)}{state}\n".encode("utf-8", "surrogateescape"))
     return hasher.hexdigest()

@@ -7,6 +7,7 @@ from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.folder import FacesetContent, write_faceset
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.gallery import Terms
 from facesets_dagster.library.moves import STAGING, Move
 from facesets_dagster.library.numbering import read_manifest
@@ -36,15 +37,21 @@ def stage(
     content: FacesetContent,
     stamp: RunStamp,
     outcome: Outcome,
+    archive: Archive | None = None,
 ) -> Move | None:
     """Writes the faceset's folder below `.staging/<staging>/` and notes in `outcome` what becomes of it.
 
     None if it stays as it is: the same content, or nothing that can be exported now (nothing is unpublished for that).
-    `identity`: None for a new one.
+    `identity`: None for a new one; `archive`: where folders are that are given out again if they hold the same.
     """
     place = place_of(name, content.kind)
     current = read_manifest(library_dir / place)
-    if identity is not None and (not content.faces or current.get("content_digest") == content.digest()):
+    if identity is not None and current and current.get("content_digest") == content.digest():
+        outcome.kept.append(name)
+        return None
+    staged = library_dir / STAGING / staging / place
+    archived = archive.give_out(name, content, identity.live, staged) if archive and identity else None
+    if identity is not None and archived is None and not content.faces:
         outcome.kept.append(name)
         return None
     # A folder that the platform did not write is never replaced, not even by an identity of that name.
@@ -56,8 +63,8 @@ def stage(
         outcome.changed.append(name)
     else:
         outcome.revived.append(name)
-    digest = write_faceset(
-        library_dir / STAGING / staging / place,
+    digest = archived or write_faceset(
+        staged,
         name,
         content,
         run_id=stamp.run_id,
@@ -78,7 +85,12 @@ def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -
 
 def terms_in_place(library_dir: Path, identity: Identity, export: ExportParameters) -> Terms:
     """What a faceset that stands was made under; `export` where its manifest records no numbers of an export."""
-    parameters = read_manifest(library_dir / place_of(identity.name, identity.kind)).get("parameters", {})
+    return terms_of_folder(library_dir / place_of(identity.name, identity.kind), identity, export)
+
+
+def terms_of_folder(folder: Path, identity: Identity, export: ExportParameters) -> Terms:
+    """The same of a folder that lies elsewhere."""
+    parameters = read_manifest(folder).get("parameters", {})
     assert isinstance(parameters, dict)
     recorded = parameters.get("swap_ready_facesets")
     own = ExportParameters(**recorded) if recorded else export

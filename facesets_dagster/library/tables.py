@@ -115,6 +115,50 @@ adopted = sa.Table(
     sa.Column("entry", sa.String, nullable=False),
 )
 
+# Identities that were merged into another, in the order in which it was done; `undone_by` names the run that took one
+# back. The members of the merged one stay in `members` under its own name, as they were.
+merges = sa.Table(
+    "merges",
+    metadata,
+    sa.Column("merge_id", sa.Integer, primary_key=True),
+    sa.Column("merged", sa.String, nullable=False),
+    sa.Column("keeper", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("undone_by", sa.String),
+)
+
+# How an identity stood when it was first merged or merged into; what undoing needs beside the archived folders.
+merge_records = sa.Table(
+    "merge_records",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("label_given", sa.String),
+    sa.Column("unpublished", sa.String),
+    sa.Column("centroid", sa.LargeBinary),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("entry", sa.String),
+    sa.Column("listed", sa.String),
+    sa.Column("section", sa.String),
+    sa.Column("before", sa.String),
+)
+
+# Folders under `_retired/_merged/` that undoing gives out again, by name and digest of their manifest.
+merge_archives = sa.Table(
+    "merge_archives",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("manifest_sha256", sa.String, primary_key=True),
+)
+
+# Pairs that somebody said are two people; no proposal names them again.
+rejected_merges = sa.Table(
+    "rejected_merges",
+    metadata,
+    sa.Column("first", sa.String, primary_key=True),
+    sa.Column("second", sa.String, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False),
+)
+
 # Moves of folders that a committed publication still owes to the disk; empty when the library is at rest.
 pending_moves = sa.Table(
     "pending_moves",

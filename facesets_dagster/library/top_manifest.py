@@ -1,11 +1,14 @@
 """The library's `manifest.json`: merged, never rewritten.
 
 Entries of facesets that did not change keep their bytes, whoever wrote them; keys that someone added are kept; facesets
-that the registry does not know (a legacy library's) are kept as they are.
+that the registry does not know (a legacy library's) are kept as they are. An entry that left because its faceset was
+merged comes back with the text and at the place that it had.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
@@ -16,16 +19,32 @@ SCHEMA_VERSION = 1
 _LISTS = ("facesets", "thin_eras", "tombstones")
 
 
+@dataclass(frozen=True)
+class KeptEntry:
+    """An entry whose faceset takes part in a merge, as it stood."""
+
+    first: str
+    """Its very text before the first merge."""
+    last: str
+    """Its very text when it was last listed."""
+    section: str
+    """`facesets` or `thin_eras`."""
+    before: frozenset[str]
+    """Names that stood before it; those that were merged by then count at their places."""
+
+
 def merge_manifest(
     library_dir: Path,
     facesets: Iterable[Mapping[str, object]],
     thin_eras: Iterable[Mapping[str, object]],
     tombstones: Iterable[Mapping[str, object]],
+    kept: Mapping[str, KeptEntry] | None = None,
 ) -> bool:
     """Merges entries into `manifest.json` by name; True if the file changed.
 
     The lists are complete: an entry of a name with a tombstone leaves the facesets, a tombstone of
-    a name that lives again leaves the tombstones.
+    a name that lives again leaves the tombstones. `kept`: entries that get their text and place back where they say
+    the same again.
     """
     path = library_dir / "manifest.json"
     old_text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -35,9 +54,9 @@ def merge_manifest(
     thin = {str(entry["name"]): entry for entry in thin_eras}
     dead = {str(entry["name"]): entry for entry in tombstones}
     merged = {
-        "facesets": _merged(raw["facesets"], live, drop={*dead, *thin}),
-        "thin_eras": _merged(raw["thin_eras"], thin, drop={*dead, *live}),
-        "tombstones": _merged(raw["tombstones"], dead, drop={*live, *thin}),
+        "facesets": _merged(raw["facesets"], live, {*dead, *thin}, _of_section(kept, "facesets")),
+        "thin_eras": _merged(raw["thin_eras"], thin, {*dead, *live}, _of_section(kept, "thin_eras")),
+        "tombstones": _merged(raw["tombstones"], dead, {*live, *thin}, {}),
     }
     text = _render(old, merged)
     if text == old_text:
@@ -56,6 +75,33 @@ def entries_by_name(library_dir: Path) -> dict[str, dict[str, object]]:
             raise LibraryCorrupt(f"`{key}` in {library_dir / 'manifest.json'} is not a list. Mend the file.")
         found.update({str(entry.get("name")): entry for entry in entries if isinstance(entry, dict)})
     return found
+
+
+def entries_as_they_stand(library_dir: Path, merged: Mapping[str, KeptEntry]) -> dict[str, KeptEntry]:
+    """Name -> text and place of every faceset and thin era that is listed. `merged`: those who are merged now."""
+    path = library_dir / "manifest.json"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    manifest = read_manifest(library_dir)
+    found = {}
+    for section in ("facesets", "thin_eras"):
+        texts = {str(entry.get("name", "")): raw for entry, raw in _raw_entries(text, manifest, section)}
+        names = list(texts)
+        for name, entry in sorted(_of_section(merged, section).items()):
+            if name not in texts:
+                names.insert(_place(names, entry.before), name)
+        for index, name in enumerate(names):
+            if name in texts:
+                found[name] = KeptEntry(texts[name], texts[name], section, frozenset(names[:index]))
+    return found
+
+
+def _of_section(kept: Mapping[str, KeptEntry] | None, section: str) -> dict[str, KeptEntry]:
+    return {name: entry for name, entry in (kept or {}).items() if entry.section == section}
+
+
+def _place(names: Sequence[str], before: AbstractSet[str]) -> int:
+    """Index after the last name that stood before."""
+    return max((index for index, name in enumerate(names, start=1) if name in before), default=0)
 
 
 def _raw_entries(text: str, manifest: Mapping[str, object], key: str) -> list[tuple[dict[str, object], str]]:
@@ -95,23 +141,42 @@ def _list_start(text: str, key: str) -> int:
 
 
 def _merged(
-    raw: list[tuple[dict[str, object], str]], wanted: Mapping[str, Mapping[str, object]], drop: set[str]
+    raw: list[tuple[dict[str, object], str]],
+    wanted: Mapping[str, Mapping[str, object]],
+    drop: set[str],
+    kept: Mapping[str, KeptEntry],
 ) -> list[str]:
-    """Texts of the entries: old ones in their place, new ones after them in name order."""
+    """Texts of the entries: old ones in their place, those that come back where they were, new ones after them."""
     texts: list[str] = []
+    names: list[str] = []
     seen: set[str] = set()
     for old, text in raw:
         name = str(old.get("name", ""))
         seen.add(name)
         if name in drop and name not in wanted:
             continue
-        entry = wanted.get(name)
-        if entry is None or all(key in old and old[key] == value for key, value in entry.items()):
-            texts.append(text)
+        names.append(name)
+        texts.append(_text_now(old, text, wanted.get(name), kept.get(name)))
+    for name in sorted(set(wanted) - seen, key=_by_number):
+        known = kept.get(name)
+        if known is None:
+            place, text = len(names), _entry_text(dict(wanted[name]))
         else:
-            texts.append(_entry_text({**old, **entry}))
-    texts.extend(_entry_text(dict(wanted[name])) for name in sorted(set(wanted) - seen, key=_by_number))
+            place = _place(names, known.before)
+            text = _text_now(json.loads(known.last), known.last, wanted[name], known)
+        names.insert(place, name)
+        texts.insert(place, text)
     return texts
+
+
+def _text_now(old: Mapping[str, object], text: str, entry: Mapping[str, object] | None, kept: KeptEntry | None) -> str:
+    """The text that says what `entry` says, with the keys that someone added: the one that stands where it is true."""
+    if entry is None or all(key in old and old[key] == value for key, value in entry.items()):
+        return text
+    now = {**old, **entry}
+    if kept is not None and json.loads(kept.first) == now:
+        return kept.first
+    return _entry_text(now)
 
 
 def _by_number(name: str) -> tuple[int, str]:

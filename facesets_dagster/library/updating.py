@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
+import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.commit import BucketRecord, Commit, PublishedIdentity, commit
 from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import Move, settle
+from facesets_dagster.library.moves import STAGING, Move, settle
 from facesets_dagster.library.numbering import faceset_name, next_number
 from facesets_dagster.library.publication import Outcome
 from facesets_dagster.library.resolution import Group
@@ -58,6 +60,10 @@ class Plan:
     retire: Sequence[Identity] = ()
     records: Callable[[Mapping[int, str], Gallery], Sequence[BucketRecord]] | None = None
     """Position in `wanted` -> name; gives the funnels of the buckets that this publication settles."""
+    archive: Archive | None = None
+    """Of a merge or undo: folders that are kept as they are, and given out again where they hold the same."""
+    also: Callable[[sa.Connection], None] | None = None
+    """What else becomes true in the same transaction."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,12 @@ def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
     outcome = Outcome(retired=[identity.name for identity in plan.retire])
     staging, names = uuid.uuid4().hex, dict[int, str]()
     number = next_number(library.registry.used_numbers(), (library.folder, *library.legacy_roots))
-    moves = [Move(staging, "retire", place_of(identity.name, identity.kind), None) for identity in plan.retire]
+    away = plan.archive.keep(library.folder / STAGING / staging) if plan.archive else set[str]()
+    moves = [Move(staging, "install", place, digest) for place, digest in plan.archive.kept] if plan.archive else []
+    moves += [
+        Move(staging, "drop" if identity.name in away else "retire", place_of(identity.name, identity.kind), None)
+        for identity in plan.retire
+    ]
     published: list[PublishedIdentity] = []
     for position, wanted in enumerate(plan.wanted):
         content = plan.gallery.content(wanted.members, wanted.whose(), wanted.terms)
@@ -116,7 +127,7 @@ def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
         number += name == faceset_name(number)
         if wanted.identity is not None and wanted.identity.kind != content.kind and wanted.identity.is_era:
             moves.append(Move(staging, "retire", place_of(name, wanted.identity.kind), None))  # it moves house
-        move = stage(library.folder, staging, name, wanted.identity, content, stamp, outcome)
+        move = stage(library.folder, staging, name, wanted.identity, content, stamp, outcome, plan.archive)
         moves += [move] if move else []
         names[position] = name
         published.append(
@@ -125,11 +136,13 @@ def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
                 move.manifest_sha256 if move else None, wanted.parent, wanted.label, wanted.anchor,
             )
         )  # fmt: skip
+    moves += [Move(staging, "drop", place, None) for place in plan.archive.dropped] if plan.archive else []
     records = plan.records(names, plan.gallery) if plan.records else []
-    if moves or any(_record_differs(library, record) for record in records) or _members_differ(library, published):
+    differ = any(_record_differs(library, record) for record in records) or _members_differ(library, published)
+    if moves or differ or plan.also is not None:
         commit(
             library.registry,
-            Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, records),
+            Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, records, plan.also),
         )
     return Update(outcome, names, plan)
 

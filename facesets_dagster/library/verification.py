@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.archive import damaged_files, place_in_archive
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.merge_registry import archived_digests, merges_in_force
 from facesets_dagster.library.numbering import number_of, read_manifest
 from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.top_manifest import entries_by_name
@@ -41,6 +43,7 @@ def verify_library(library: Library) -> list[Flaw]:
         flaws += _faceset_flaws(library, identity)
     flaws += _number_flaws(library, identities)
     flaws += _manifest_flaws(library, identities)
+    flaws += _merge_flaws(library, identities)
     return flaws + _funnel_flaws(library, published)
 
 
@@ -87,6 +90,27 @@ def _content_flaws(folder: Path, identity: Identity, faces: list[dict[str, objec
         same_centroid = identity.centroid is not None and np.array_equal(vectors["centroid"], identity.centroid)
     if not same_ids or not same_centroid:
         flaws.append(Flaw(str(folder / f"{identity.name}.npz"), "does not fit manifest and registry", _REPUBLISH))
+    return flaws
+
+
+def _merge_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
+    """Every merge has its tombstone, leads to somebody, and can be undone from the archive."""
+    flaws: list[Flaw] = []
+    known = {identity.name: identity for identity in identities}
+    leads_to = {stone.name: stone.merged_into for stone in library.registry.tombstones()}
+    for merge in merges_in_force(library.registry):
+        if leads_to.get(merge.merged) != merge.keeper or merge.keeper not in known:
+            what = f"{merge.merged} was merged into {merge.keeper}, its tombstone says otherwise"
+            flaws.append(Flaw("registry", what, "Report this as a defect."))
+    advice = "Restore it from a backup; without it undoing makes the faceset anew instead of giving back its bytes."
+    for name, digest in sorted(archived_digests(library.registry)):
+        folder = place_in_archive(library.folder, name, digest)
+        path = folder / "manifest.json"
+        if not path.exists() or sha256_of(path) != digest:
+            flaws.append(Flaw(str(path), f"missing or changed since {name} was merged", advice))
+            continue
+        flaws += [Flaw(str(folder / file), f"missing or changed since {name} was merged", advice)
+                  for file in damaged_files(folder)]  # fmt: skip
     return flaws
 
 

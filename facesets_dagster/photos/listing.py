@@ -6,16 +6,27 @@ Reads directories and file status, never a file's content. Buckets are read-only
 import fnmatch
 import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
+import polars as pl
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.photos.bucket_key import folder_name, partition_key
 from facesets_dagster.photos.decode import is_photo_name
+from facesets_dagster.photos.tree import Rules, Tree, read_tree
 
 _IGNORED_NAMES = frozenset({"@eaDir", "Thumbs.db", "desktop.ini", "__MACOSX"})
+
+LISTING_SCHEMA = pl.Schema(
+    {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64, "ctime_ns": pl.Int64, "inode": pl.UInt64}
+)
+"""One row per photo file: where it is and what tells that it did not change; columns as in `PhotoFile`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -44,12 +55,13 @@ class ForeignFile:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BucketListing:
-    """All photo files of a bucket, sorted by path, and what else lies there."""
+    """All photo files of a bucket, and what else lies there."""
 
     folder: Path
-    files: tuple[PhotoFile, ...]
+    table: pl.DataFrame
+    """`LISTING_SCHEMA`, sorted by path: of a large bucket no file is an object of its own before somebody asks."""
     ignored: int
     """Hidden files, `@eaDir`, `Thumbs.db`, and what the ignore globs name."""
     foreign: tuple[ForeignFile, ...]
@@ -57,20 +69,41 @@ class BucketListing:
     folders_mtime_ns: int
     """Newest change of a folder of the bucket: something was added, removed or renamed in it."""
 
+    @classmethod
+    def of_files(cls, folder: Path, files: Sequence[PhotoFile]) -> "BucketListing":
+        """A listing of just these files."""
+        columns = {name: [getattr(file, name) for file in files] for name in LISTING_SCHEMA}
+        return cls(folder, pl.DataFrame(columns, schema=LISTING_SCHEMA).sort("path"), 0, (), 0)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def files(self) -> tuple[PhotoFile, ...]:
+        """Each photo file, sorted by path."""
+        return files_of(self.table)
+
     def digest(self) -> str:
         """Changes when any photo file is added, removed, renamed or rewritten."""
-        hasher = hashlib.sha256()
-        for file in self.files:
-            hasher.update(f"{file.path}\0{file.size}\0{file.mtime_ns}\n".encode())
-        return hasher.hexdigest()[:32]
+        line = pl.format("{}\0{}\0{}\n", "path", "size", "mtime_ns")
+        text = self.table.select(line.str.join()).item() if len(self.table) else ""
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def newest_mtime(self) -> float:
         """Newest modification or status change of any photo file or folder, seconds since the epoch."""
-        return max((self.folders_mtime_ns, *(max(file.mtime_ns, file.ctime_ns) for file in self.files))) / 1e9
+        newest = self.table.select(pl.max_horizontal("mtime_ns", "ctime_ns").max()).item()
+        return max(self.folders_mtime_ns, newest or 0) / 1e9
+
+
+def files_of(table: pl.DataFrame) -> tuple[PhotoFile, ...]:
+    """The rows of a table with the columns of `LISTING_SCHEMA`."""
+    return tuple(map(PhotoFile, *(table[name].to_list() for name in ("path", "size", "mtime_ns", "inode", "ctime_ns"))))
 
 
 def escape_path(path: str) -> str:
     r"""A file-system path as valid Unicode: surrogate-escaped bytes become `\xNN`, a backslash is doubled."""
+    if path.isascii() and "\\" not in path:
+        return path
     escaped = path.replace("\\", "\\\\")
     return "".join(f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else char for char in escaped)
 
@@ -131,6 +164,13 @@ def hand_sorted_folder(root: Path) -> Path:
     return root
 
 
+def folders_by_hand(root: Path) -> list[str]:
+    """Names of the folders of the root, as the paths of photos in them begin; with photos or without."""
+    with os.scandir(hand_sorted_folder(root)) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name)]
+    return sorted(escape_path(name) for name in names)
+
+
 def bucket_folder(key: str, roots: tuple[Path, ...]) -> Path:
     """The folder of a bucket. Raises `BucketError` if the key is not valid or no root holds it."""
     name = folder_name(key)
@@ -152,22 +192,17 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
     `ignore` are shell globs matched against the relative path and against each name. Raises `BucketError` if the
     folder or one below it cannot be read.
     """
-    files: list[PhotoFile] = []
-    foreign: list[ForeignFile] = []
-    ignored = 0
-    folder_times: list[int] = []
-    for entry, relative in _walk(folder, "", folder_times):
-        if _is_ignored(entry.name, relative, ignore):
-            ignored += 1
-            continue
-        status = _status(entry)
-        if status is None or not stat.S_ISREG(status.st_mode) or not is_photo_name(entry.name):
-            foreign.append(ForeignFile(escape_path(relative), _why_foreign(status)))
-            continue
-        files.append(
-            PhotoFile(escape_path(relative), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
-        )
-    return BucketListing(folder, tuple(sorted(files)), ignored, tuple(sorted(foreign)), max(folder_times))
+    rules = Rules(_IGNORED_NAMES, _passed_over(ignore), lambda ending: is_photo_name(f"_{ending}"))
+    tree = read_tree(folder, rules)
+    foreign = sorted(ForeignFile(escape_path(path), _why_foreign(status)) for path, status in tree.others)
+    return BucketListing(folder, _table(tree), tree.passed_over, tuple(foreign), tree.folders_mtime_ns)
+
+
+def _table(tree: Tree) -> pl.DataFrame:
+    columns = (tree.sizes, tree.mtimes_ns, tree.ctimes_ns, tree.inodes)
+    numbers = [np.frombuffer(column, np.dtype(column.typecode)) for column in columns]
+    paths = [escape_path(path) for path in tree.paths]
+    return pl.DataFrame([paths, *numbers], schema=LISTING_SCHEMA).sort("path")
 
 
 def _why_foreign(status: os.stat_result | None) -> str:
@@ -176,35 +211,13 @@ def _why_foreign(status: os.stat_result | None) -> str:
     return "its name has no photo format's suffix" if stat.S_ISREG(status.st_mode) else "not a regular file"
 
 
-def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
-    try:
-        return entry.stat()
-    except OSError:  # A dangling link, or a file that went away since the folder was read: not a photo now.
+def _passed_over(globs: tuple[str, ...]) -> Callable[[str, str], bool] | None:
+    """By name and relative path."""
+    if not globs:
         return None
-
-
-def _walk(folder: Path | str, prefix: str, folder_times: list[int]) -> Iterator[tuple["os.DirEntry[str]", str]]:
-    """Entries below `folder` with their relative paths; the folders' own times are added to `folder_times`."""
-    try:
-        folder_times.append(os.stat(folder).st_mtime_ns)
-        with os.scandir(folder) as scanned:
-            entries = sorted(scanned, key=lambda entry: entry.name)
-    except OSError as error:
-        raise BucketError(
-            f"The folder {folder} cannot be read ({error.strerror or error}). Expected a readable folder. Mend its "
-            "permissions or mount its disk; nothing was changed."
-        ) from error
-    for entry in entries:
-        relative = f"{prefix}{entry.name}"
-        if entry.is_dir(follow_symlinks=False) and not _is_hidden(entry.name):
-            yield from _walk(entry.path, f"{relative}/", folder_times)
-        else:
-            yield entry, relative
+    matches = re.compile("|".join(fnmatch.translate(glob) for glob in globs)).match
+    return lambda name, relative: matches(name) is not None or matches(relative) is not None
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _IGNORED_NAMES
-
-
-def _is_ignored(name: str, relative: str, globs: tuple[str, ...]) -> bool:
-    return _is_hidden(name) or any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(relative, glob) for glob in globs)

@@ -10,7 +10,6 @@ which sees hair and background too. Two faces are as far apart as the farther of
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +36,8 @@ def face_hashes(photo: NDArray[np.uint8], bbox: NDArray[np.floating]) -> FaceHas
 
 def perceptual_hash(picture: NDArray[np.uint8]) -> int:
     """64 bits of a picture (h, w, 3), BGR."""
+    import cv2
+
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     smaller = min(grey.shape) >= _SIDE
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
@@ -51,6 +52,8 @@ def bits_apart(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray
 
 def _square(photo: NDArray[np.uint8], bbox: NDArray[np.floating], margin: float) -> NDArray[np.uint8]:
     """The square around the box's centre; beyond the photo its edge is drawn out."""
+    import cv2
+
     x1, y1, x2, y2 = (float(edge) for edge in bbox)
     side = max(round(max(x2 - x1, y2 - y1) * (1 + 2 * margin)), 2)
     centre = ((x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2)

@@ -10,6 +10,7 @@ from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile, shee
 from facesets_dagster.reports.system_page import Section, row_of_faceset
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.systems.candidates import CANDIDATES, Candidates
+from facesets_dagster.wording import counted
 
 COLUMNS = ("folder", "person", "faces", "nearest", "farthest")
 
@@ -35,7 +36,7 @@ def pictures_of(written: Sequence[WrittenFolder], library_dir: Path) -> dict[str
             for entry in folder.faces[:PER_ROW]
             if (jpeg := of_file(place / str(entry["file"]))) is not None
         ]
-        offered = SheetRow(f"{folder.offer.folder}: {len(folder.faces)} faces", tiles)
+        offered = SheetRow(f"{folder.offer.folder}: {counted(len(folder.faces), 'face')}", tiles)
         found[folder.offer.folder] = [known, offered] if known is not None and known.tiles else [offered]
     return found
 
@@ -78,8 +79,8 @@ def candidate_sections(
         ),
         Section(
             "Left out",
-            f"{found.considered} faces ended `small_cluster` in the funnel of a bucket and are nobody's members; "
-            f"{sum(len(folder.faces) for folder in found.written)} are offered, the others are not.",
+            f"{counted(found.considered, 'face')} ended `small_cluster` in the funnel of a bucket, members of nobody; "
+            f"{sum(len(folder.faces) for folder in found.written)} offered, the others not.",
             ("reason", "faces"),
             list(counts.items()),
         ),

@@ -1,6 +1,7 @@
 """What a run changed, in words."""
 
 from facesets_dagster.library.publication import Outcome
+from facesets_dagster.wording import counted
 
 
 def changes_in_words(outcome: Outcome, exported: dict[str, int]) -> list[str]:
@@ -12,7 +13,7 @@ def changes_in_words(outcome: Outcome, exported: dict[str, int]) -> list[str]:
         ("no longer found, moved to `_retired/`", outcome.retired),
     ]
     return [
-        f"{name}: {word}" + (f", {exported[name]} faces exported" if name in exported else "")
+        f"{name}: {word}" + (f", {counted(exported[name], 'face')} exported" if name in exported else "")
         for word, names in groups
         for name in sorted(names)
     ]

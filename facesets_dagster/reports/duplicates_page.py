@@ -8,6 +8,7 @@ from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
 from facesets_dagster.systems.duplicates import Duplicates
+from facesets_dagster.wording import counted
 
 _COPIES = ("set", "similarity", "bits", "bucket", "photo", "best copy", "facesets")
 _MAX_IN_MARKDOWN = 200
@@ -44,9 +45,11 @@ def duplicate_sections(
     return [
         Section(
             "Copies of photos",
-            f"{found.copies('visual')} faces are copies of a larger one: cosine similarity at least "
+            f"{counted(found.copies('visual'), 'face is a copy', 'faces are copies')} of a larger one: cosine "
+            "similarity at least "
             f"{numbers['min_similarity']} and at most {numbers['max_hash_bits']} of 64 bits between their perceptual "
-            f"hashes. Left the largest face, right its copy. {found.not_compared} faces are near to another, but their "
+            f"hashes. Left the largest face, right its copy. "
+            f"{counted(found.not_compared, 'face is', 'faces are')} near to another, but the "
             "photo cannot be read now.",
             _COPIES,
             _rows(pairs),
@@ -54,7 +57,8 @@ def duplicate_sections(
         ),
         Section(
             "Copies of bytes",
-            f"{found.copies('bytes')} files hold the bytes of another one. Faces are found and counted once.",
+            f"{counted(found.copies('bytes'), 'file holds', 'files hold')} the bytes of another one. Faces are "
+            "found and counted once.",
             ("set", "bucket", "photo", "bytes", "sha256", "facesets"),
             [
                 (
@@ -70,13 +74,14 @@ def duplicate_sections(
         ),
         Section(
             "One face in two identities",
-            f"{len(found.twice)} faces are members of two identities that are no eras of each other.",
+            f"{counted(len(found.twice), 'face is a member', 'faces are members')} of two identities that are "
+            "no eras of each other.",
             ("face", "identities"),
             [(face_id, ", ".join(names)) for face_id, names in found.twice],
         ),
         Section(
             "Copies of one photo in two identities",
-            f"{split['set'].n_unique()} sets of copies lie in two identities.",
+            f"{counted(split['set'].n_unique(), 'set of copies lies', 'sets of copies lie')} in two identities.",
             ("set", "face", "bucket", "photo", "identities"),
             [
                 (row["set"], row["face_id"], bucket_title(row["bucket"]), row["path"], ", ".join(row["families"]))
@@ -85,7 +90,8 @@ def duplicate_sections(
         ),
         Section(
             "Copies in eras",
-            f"{found.era_copies} members of eras are members of their parent too. That is what eras are.",
+            f"{counted(found.era_copies, 'member', 'members')} of eras, each also of the parent. That is what "
+            "eras are.",
         ),
     ]
 

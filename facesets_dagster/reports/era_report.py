@@ -13,6 +13,7 @@ from facesets_dagster.reports.plots import bars
 from facesets_dagster.reports.system_page import Section, row_of_faceset
 from facesets_dagster.systems.era_families import Family, PlannedEra
 from facesets_dagster.systems.publish_eras import EraResult
+from facesets_dagster.wording import counted
 
 MAX_BARS = 24
 """What `plots.bars` draws."""
@@ -115,7 +116,8 @@ def _eras_text(result: EraResult) -> str:
         return "No identity has eras. Name some in `split`."
     thin = sum(era.kind == "thin_era" for family in result.families for era in family.eras)
     total = sum(len(family.eras) for family in result.families)
-    return f"{total - thin} eras and {thin} thin ones of {len(result.families)} identities. Their faces are copies."
+    identities = counted(len(result.families), "identity", "identities")
+    return f"{counted(total - thin, 'era')} and {thin} thin of {identities}. Their faces are copies."
 
 
 def _changed(result: EraResult) -> list[list[object]]:
@@ -130,7 +132,7 @@ def _changed(result: EraResult) -> list[list[object]]:
 
 def _changes(result: EraResult) -> str:
     rows = _changed(result)
-    return f"{len(rows)} eras." if rows else "Nothing."
+    return f"{counted(len(rows), 'era')}." if rows else "Nothing."
 
 
 def _reasons(result: EraResult) -> list[list[object]]:

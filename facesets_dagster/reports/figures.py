@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.reports.data_uri import data_uri
+from facesets_dagster.reports.plots import spread
+from facesets_dagster.wording import counted
 
-_GREY, _BLUE, _RED = "#888888", "#6b8afd", "#e5484d"
+_GREY, _BLUE, _RED, _GREEN = "#888888", "#6b8afd", "#e5484d", "#16a34a"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresh
     """Distribution of `values` (n,), n > 0, with named thresholds as lines; the last percent is drawn at the border."""
     marks = list(thresholds.values())
     low, high = min([float(values.min()), *marks]), max([float(np.quantile(values, 0.99)), *marks])
-    figure, axes = _canvas(title, f"{unit}, {len(values)} faces")
+    figure, axes = _canvas(title, f"{unit}, {counted(len(values), 'face')}")
     axes.hist(values.clip(low, high), bins=24, color=_BLUE)
     for name, mark in thresholds.items():
         axes.axvline(mark, color=_RED, linewidth=1.2)
@@ -47,6 +49,66 @@ def sizes_figure(sizes: Sequence[int], min_faces: int) -> Figure:
     axes.xaxis.get_major_locator().set_params(integer=True)
     return Figure(_address(figure), f"{len(sizes)} raw clusters, the largest {', '.join(map(str, sizes[:10]))}; "
                   f"min_faces {min_faces}")  # fmt: skip
+
+
+def curves_figure(
+    title: str,
+    values: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    other: tuple[str, Sequence[float]],
+    mark: float,
+) -> Figure:
+    """Numbers over `values` (ascending): `lines` on the left axis, `other` on an axis of its own; a line at `mark`."""
+    figure, axes = _canvas(title, "")
+    right = axes.twinx()
+    right.plot(values, other[1], color=_GREEN, linewidth=1.4, marker=".", label=other[0])
+    for (name, numbers), colour in zip(lines.items(), (_BLUE, _RED), strict=False):
+        axes.plot(values, numbers, color=colour, linewidth=1.4, marker=".", label=name)
+    axes.axvline(mark, color=_GREY, linewidth=1, linestyle="--")
+    for side, ticks in ((axes, list(lines)), (right, [other[0]])):
+        side.set_ylim(0, 1.1 * max(side.get_ylim()[1], 1))
+        side.tick_params(colors=_GREY, labelsize=8)
+        side.set_ylabel(", ".join(ticks), fontsize=8, color=_GREY)
+        side.yaxis.get_major_locator().set_params(integer=True)
+    for name, spine in right.spines.items():
+        spine.set_color(_GREY)
+        spine.set_visible(name == "right")
+    handles = [*axes.get_lines()[: len(lines)], *right.get_lines()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7, labelcolor=_GREY, frameon=False)
+    told = [*lines.items(), other]
+    return Figure(_address(figure), f"{title} {values[0]:g} to {values[-1]:g}, base {mark:g}: " + ", ".join(
+        f"{name} {spread(numbers)}" for name, numbers in told))  # fmt: skip
+
+
+def learning_figure(
+    title: str, lines: Sequence[tuple[Sequence[float], str]], tolerance: float, *, least: float
+) -> Figure:
+    """Curves over the number of faces, both axes logarithmic: (numbers for k = 1.., verdict) each; a line at tolerance.
+
+    What lies below `least` is not drawn.
+    """
+    figure, axes = _canvas(title, "faces in the mean")
+    colours = {"complete": _GREEN, "would_gain": _BLUE, "too_thin": _RED}
+    names = {"complete": "complete", "would_gain": "would gain", "too_thin": "too thin"}
+    counts = dict.fromkeys(colours, 0)
+    for numbers, verdict in lines:
+        label = None if counts[verdict] else names[verdict]
+        counts[verdict] += 1
+        values = np.asarray(numbers, np.float64)
+        values = np.where(values >= least, values, np.nan)
+        many = {"linewidth": 0.8, "alpha": 0.6} if len(lines) > 12 else {"linewidth": 1.2}
+        axes.plot(range(1, len(values) + 1), values, color=colours[verdict], label=label, **many)
+    axes.axhline(tolerance, color=_GREY, linewidth=1, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=least)
+    axes.set_ylabel("cosine distance", fontsize=8, color=_GREY)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.tick_params(which="minor", colors=_GREY, labelbottom=False, labelleft=False)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=7, labelcolor=_GREY, frameon=False)
+    told = ", ".join(f"{count} {names[verdict]}" for verdict, count in counts.items() if count)
+    return Figure(_address(figure), f"{title}: {told}; tolerance {tolerance:g}")
 
 
 def _canvas(title: str, label: str) -> tuple[Any, Any]:

@@ -7,11 +7,9 @@ Pictures are small JPEGs inside the page; how many there are is limited, so that
 10 MB whatever the bucket.
 """
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.photos.bucket_key import folder_name
@@ -19,6 +17,7 @@ from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.funnel import colour_of, meaning_of
 from facesets_dagster.reports.run_report import RunReport
 from facesets_dagster.storage import write_text
+from facesets_dagster.wording import counted
 
 
 def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
@@ -43,12 +42,15 @@ def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
     return page, text
 
 
+@cache
 def template(name: str) -> Any:
-    """A template of this package; names and paths in HTML are escaped."""
+    """A template of this package, compiled once; names and paths in HTML are escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     return Environment(
         loader=PackageLoader("facesets_dagster.reports"),
         autoescape=name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    ).get_template(name)
+    ).get_template(name, globals={"counted": counted})

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from facesets_dagster.faces.store import CacheTables, ScanCounts
+from facesets_dagster.wording import counted
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def clustering_of(clusters: pl.DataFrame, photo_of: Mapping[str, str]) -> list[t
         if state.startswith("below_gate") or state == "outlier":
             rows.append((f"dropped: {state}", count))
     small = clustered.filter(pl.col("state") == "small_cluster")
-    rows.append(("in too small clusters", f"{len(small)} in {small['cluster'].n_unique()} clusters"))
+    rows.append(("in too small clusters", f"{len(small)} in {counted(small['cluster'].n_unique(), 'cluster')}"))
     kept = clustered.filter(pl.col("state") == "candidate")
     photos = sorted(len({photo_of[face_id] for face_id in group["face_id"]}) for _, group in kept.group_by("cluster"))
     span = f", {photos[0]} to {photos[-1]} distinct photos each" if photos else ""
-    rows.append(("clusters kept", f"{len(photos)} with {len(kept)} faces{span}"))
+    rows.append(("clusters kept", f"{len(photos)} with {counted(len(kept), 'face')}{span}"))
     return rows

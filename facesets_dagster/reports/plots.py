@@ -1,9 +1,9 @@
-"""Small pictures for the metadata of assets: histograms and bars as SVG inside a data URI, a few hundred bytes each.
+"""Small pictures for the metadata of assets: histograms, bars, curves as SVG in a data URI, a few hundred bytes each.
 
 Dagster shows Markdown below 1,000 characters without a click, so a plot is kept below that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import numpy as np
@@ -31,6 +31,40 @@ def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -
 def bars(counts: Sequence[int]) -> str:
     """Markdown: one bar per count, at most 24."""
     return f"![]({_bars(list(counts)[:24], None)})" if counts else "nothing to draw"
+
+
+def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mark: float) -> str:
+    """Markdown: up to three numbers over `values` (ascending), each line from 0 to its own most; a grey line at `mark`.
+
+    The words give the colour of each line, and its least and most.
+    """
+    if len(values) < 2:
+        return "nothing to draw"
+    low, high = min(*values, mark), max(*values, mark)
+    across = [round(_WIDTH * (value - low) / (high - low)) for value in values]
+    paths, words = "", list[str]()
+    for place, ((name, numbers), (colour, code)) in enumerate(zip(lines.items(), _COLOURS.items(), strict=False)):
+        most = max(*numbers, 1)
+        foot = _HEIGHT - 2 * place  # so that equal lines do not hide each other
+        heights = [round(foot - (_HEIGHT - 8) * number / most) for number in numbers]
+        path = "L".join(f"{x},{y}" for x, y in zip(across, heights, strict=True))
+        paths += f"<path stroke='{code}' d='M{path}'/>"
+        words.append(f"{name} {spread(numbers)} ({colour})")
+    at = round(_WIDTH * (mark - low) / (high - low))
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>"
+        f"<path stroke='gray' d='M{at},0V{_HEIGHT}'/>{paths}</svg>"
+    )
+    address = "data:image/svg+xml," + quote(svg, safe="=':/,")
+    return f"![]({address})\n\n{values[0]:g} to {values[-1]:g}: {', '.join(words)}"
+
+
+def spread(numbers: Sequence[float]) -> str:
+    """`3 to 7`, or `3` where all are equal."""
+    return f"{min(numbers):g}" if min(numbers) == max(numbers) else f"{min(numbers):g} to {max(numbers):g}"
+
+
+_COLOURS = {"blue": "#6b8afd", "green": "#16a34a", "red": "#e5484d"}
 
 
 def _bars(counts: list[int], line: float | None) -> str:

@@ -19,6 +19,7 @@ from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_fig
 from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of
 from facesets_dagster.reports.phases import Covered, Source, clustering_of, covered_of, source_of
 from facesets_dagster.reports.thumbnails import of_faces, of_file
+from facesets_dagster.wording import counted
 
 MAX_FACESETS = 100
 MAX_FACES = 24
@@ -141,14 +142,19 @@ def gather(
 def sheet_of_facesets(report: RunReport) -> list[SheetRow]:
     """A row per faceset: rank and score below each face."""
     return [
-        SheetRow(f"{sheet.name} {sheet.label or ''}: {sheet.exported} faces", [tile for tile, _ in sheet.tiles])
+        SheetRow(
+            f"{sheet.name} {sheet.label or ''}: {counted(sheet.exported, 'face')}", [tile for tile, _ in sheet.tiles]
+        )
         for sheet in report.facesets
     ]
 
 
 def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
     """A row per state of the faces that are not exported: the number that decided below each face."""
-    return [SheetRow(f"{state}: {count} faces, {meaning}", tiles) for state, meaning, count, tiles in report.reasons]
+    return [
+        SheetRow(f"{state}: {counted(count, 'face')}, {meaning}", tiles)
+        for state, meaning, count, tiles in report.reasons
+    ]
 
 
 def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:

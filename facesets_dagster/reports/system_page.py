@@ -13,10 +13,12 @@ from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.data_uri import data_uri
+from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.page import template
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.storage import write_text
+from facesets_dagster.wording import counted
 
 MAX_ROWS = 500
 MAX_PICTURES = 600
@@ -32,6 +34,8 @@ class Section:
     rows: Sequence[Sequence[object]] = ()
     """At most `MAX_ROWS` are shown, and how many more there are."""
     pictures: Sequence[SheetRow] = field(default=())
+    figures: Sequence[Figure] = field(default=())
+    """Plots, each with its words."""
 
 
 def write_system_page(
@@ -69,7 +73,7 @@ def row_of_faceset(folder: Path, title: str) -> SheetRow:
         for face in faces[:8]
         if (jpeg := of_file(folder / face["file"])) is not None
     ]
-    return SheetRow(f"{title}: {len(faces)} faces", tiles)
+    return SheetRow(f"{title}: {counted(len(faces), 'face')}", tiles)
 
 
 def _within_budget(sections: Sequence[Section]) -> list[Section]:
@@ -80,5 +84,5 @@ def _within_budget(sections: Sequence[Section]) -> list[Section]:
         for row in section.pictures:
             rows.append(SheetRow(row.title, list(row.tiles)[:left]))
             left -= len(rows[-1].tiles)
-        shown.append(Section(section.title, section.text, section.columns, section.rows, rows))
+        shown.append(Section(section.title, section.text, section.columns, section.rows, rows, section.figures))
     return shown

@@ -9,7 +9,6 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -53,6 +52,8 @@ def of_faces(rows: pl.DataFrame, load_photo: LoadPhoto, cache: Path) -> dict[str
 
 def _cut_out(photo: NDArray[np.uint8], bbox: NDArray[np.float64]) -> Image.Image:
     """The face with a margin, clipped at the photo's border; `photo` BGR."""
+    import cv2
+
     margin = _MARGIN * max(bbox[2] - bbox[0], bbox[3] - bbox[1])
     height, width = photo.shape[:2]
     x1, y1 = np.floor(np.maximum(bbox[:2] - margin, 0)).astype(int)

@@ -7,9 +7,11 @@ import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models, open_enricher
+from facesets_dagster.embedding.packs import pack_folder
 from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
 from facesets_dagster.home import recorded_pack
-from facesets_dagster.settings import Settings
+from facesets_dagster.settings import Settings, provider_names
 
 
 class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -27,9 +29,11 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     det_size: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="Side of the detector's input, px; part of model_id."
     )
-    workers: int = Field(default=0, ge=0, le=256, description="Photos in work at once; 0 = one per CPU core.")
+    workers: int = Field(default=0, ge=0, le=256, description="Threads for photos and faces; 0 = one per CPU core.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
-    recogniser_batch: int = Field(default=16, ge=1, le=1024, description="Faces per call of the recogniser.")
+    recogniser_batch: int = Field(
+        default=0, ge=0, le=1024, description="Faces per call of the recogniser, of several photos; 0 = 1 on a CPU, 32."
+    )
 
     @classmethod
     def of(cls, settings: Settings) -> "EmbedderResource":
@@ -50,23 +54,37 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def embedder(self) -> Embedder:
         """The loaded models: the same object for the same configuration, whoever asks and from whichever thread."""
-        import onnxruntime
-
         from facesets_dagster.embedding.load import load_embedder
-        from facesets_dagster.settings import provider_names
 
         return load_embedder(
             self.model_pack,
             models_root=Path(self.models_root),
-            providers=provider_names(self.providers, onnxruntime.get_available_providers()),
+            providers=self._provider_names(),
             det_size=self.det_size,
             threads=self.threads,
             recogniser_batch=self.recogniser_batch,
         )
 
+    def extra_models(self) -> dict[str, ExtraModel]:
+        """Task -> what the pack has beyond detector and recogniser; opens no session."""
+        return find_extra_models(self.folder())
+
+    def enricher(self, model: ExtraModel) -> Enricher:
+        """One of these models, opened."""
+        return open_enricher(model, providers=self._provider_names(), threads=self.threads)
+
+    def folder(self) -> Path:
+        """Where the pack's files lie."""
+        return pack_folder(self.model_pack, Path(self.models_root))
+
     def worker_count(self) -> int:
-        """Photos in work at once."""
+        """Threads that work on photos and faces."""
         return self.workers or os.cpu_count() or 1
+
+    def _provider_names(self) -> tuple[str, ...]:
+        import onnxruntime
+
+        return provider_names(self.providers, onnxruntime.get_available_providers())
 
     def describe(self) -> dict[str, str]:
         """For the metadata of assets."""

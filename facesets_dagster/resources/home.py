@@ -8,6 +8,7 @@ from pydantic import Field
 
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.home import require_library
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.registry import Registry
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
@@ -28,6 +29,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     bucket_roots: list[str] = Field(description="Folders whose sub-folders are source buckets; read-only.")
     cache_dir: str = Field(description="Face tables and intermediate tables; may be deleted, costs a new scan.")
     library_dir: str = Field(description="The library `facesets_swap_ready/`.")
+    exports_dir: str = Field(description="Face sets in the formats of other programs, a folder for each.")
     reports_dir: str = Field(description="Write-ups of runs.")
     database_url: str = Field(description="SQLAlchemy URL of the registry.")
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
@@ -46,11 +48,13 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @classmethod
     def of(cls, settings: Settings) -> "HomeResource":
-        """The resource for these settings."""
+        """The resource for these settings. Raises `SettingsError` for a library that does not exist."""
+        require_library(settings)
         return cls(
             bucket_roots=[str(root) for root in settings.bucket_roots],
             cache_dir=str(settings.cache_dir),
             library_dir=str(settings.library_dir),
+            exports_dir=str(settings.exports_dir),
             reports_dir=str(settings.reports_dir),
             database_url=settings.database_url,
             legacy_roots=[str(root) for root in settings.legacy_roots],

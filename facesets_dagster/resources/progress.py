@@ -6,15 +6,19 @@ Dagster captures the standard streams of a step, so the command line hands over 
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import IO
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
 _LINE_EVERY_SECONDS = 10.0
 
 Report = Callable[[int, int, int, int], None]
+Phases = Callable[[str, int, int], None]
 
 
 class ProgressResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -39,6 +43,57 @@ class ProgressResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 draw(done, total, faces, failed)
 
             yield both
+
+    @contextmanager
+    def phases(self, log: Callable[[str], None], title: str) -> Iterator[Phases]:
+        """Gives a function to call with (phase, done, total); what takes less than ten seconds is not shown."""
+        with ExitStack() as shown:
+            lines, draw, began = _phase_lines(log, title), None, time.monotonic()
+
+            def report(phase: str, done: int, total: int) -> None:
+                nonlocal draw
+                lines(phase, done, total)
+                if self.terminal is None or time.monotonic() - began < _LINE_EVERY_SECONDS:
+                    return
+                if draw is None:
+                    stream = shown.enter_context(os.fdopen(self.terminal, "w", closefd=False))
+                    draw = shown.enter_context(_phase_bars(title, stream))
+                draw(phase, done, total)
+
+            yield report
+
+
+def _phase_lines(log: Callable[[str], None], title: str) -> Phases:
+    last = time.monotonic()
+    since: dict[str, tuple[float, int]] = {}
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        began, at = since.setdefault(phase, (now, done))
+        if now - last >= _LINE_EVERY_SECONDS:
+            last = now
+            left = (total - done) * (now - began) / max(done - at, 1)
+            log(f"{title}: {phase} {100 * done / max(total, 1):.0f} % ({done} of {total}), {left:.0f} s left")
+
+    return report
+
+
+@contextmanager
+def _phase_bars(title: str, stream: IO[str]) -> Iterator[Phases]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=stream, force_terminal=True)) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = progress.add_task(f"{title}: {phase}", total=total)
+            progress.update(tasks[phase], completed=done, total=total)
+
+        yield report
 
 
 def _lines(log: Callable[[str], None], title: str) -> Report:

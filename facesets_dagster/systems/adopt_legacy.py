@@ -14,13 +14,13 @@ from pathlib import Path
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.faces.scan import Report
+from facesets_dagster.file_states import changed_files, file_states
 from facesets_dagster.legacy.cache_file import find_caches, read_cache
 from facesets_dagster.legacy.claims import Lost
 from facesets_dagster.legacy.inputs import LegacyInputs
 from facesets_dagster.legacy.library_folder import LegacyLibrary, read_library
 from facesets_dagster.legacy.match_library import CacheFate, LibraryMatcher, Matched
 from facesets_dagster.legacy.matching import Fate
-from facesets_dagster.legacy.untouched import changed_files, file_states
 from facesets_dagster.library.adoption import adopt
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock

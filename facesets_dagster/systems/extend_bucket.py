@@ -12,6 +12,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.gallery import Gallery, Terms
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces, people_of_faces, places_of, rows_of_members
+from facesets_dagster.library.merge_registry import redirects
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.library.publication import Outcome
 from facesets_dagster.library.publishing import now_in_seconds
@@ -76,11 +77,11 @@ def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: floa
     A face whose bytes are somebody's member already, through another bucket, adds nothing and stays `covered`.
     """
     near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
-    taken = people_of_faces(library)
+    taken, merged = people_of_faces(library), redirects(library.registry)
     waiting: dict[str, list[str]] = {}
     for name, face_id in near.select("covered_by", "face_id").sort("covered_by", "face_id").iter_rows():
         if face_id not in taken:
-            waiting.setdefault(name, []).append(face_id)
+            waiting.setdefault(merged.get(name, name), []).append(face_id)
     return waiting
 
 

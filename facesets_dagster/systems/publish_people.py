@@ -11,10 +11,9 @@ from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import cosine_distance
 from facesets_dagster.identities.hand_sorted import HandSorted, assert_people
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.identities.matching import match_by_overlap
+from facesets_dagster.identities.merging import whose
 from facesets_dagster.library.commit import BucketRecord
 from facesets_dagster.library.funnel import bucket_record
 from facesets_dagster.library.gallery import Gallery, Terms
@@ -23,7 +22,8 @@ from facesets_dagster.library.membership import StoreOf, bucket_faces, places_of
 from facesets_dagster.library.publishing import now_in_seconds, verdicts_in_place
 from facesets_dagster.library.staging import RunStamp, standing_terms, terms_in_place
 from facesets_dagster.library.updating import Plan, Update, Wanted, update_library, verdicts_of
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
+from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.systems.known_people import KnownPeople, known_people, owners_of_folders
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,11 @@ def publish_people(
         present, folders, first_distance=inputs.first_distance, second_distance=inputs.second_distance
     )
 
+    placed: dict[str, int] = {}
+
     def make_plan() -> Plan:
-        known = {identity.name: identity for identity in library.registry.identities() if _is_ours(identity)}
-        return _plan(inputs, library, store_of, embedder, people, faces, known, say)
+        placed.clear()
+        return _plan(inputs, library, store_of, embedder, people, faces, known_people(library), placed, say)
 
     update = update_library(
         library,
@@ -105,14 +107,8 @@ def publish_people(
     folder_digest = store_of(HAND_SORTED).folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(HAND_SORTED, folder_digest)
-    order = _order(people, faces)
-    names = {order[place]: name for place, name in update.names.items() if place < len(order)}
+    names = {folder: update.names[place] for folder, place in placed.items() if place in update.names}
     return PeopleResult(update, people, names, loose)
-
-
-def _is_ours(identity: Identity) -> bool:
-    """Whom a folder may assert again: people of folders, and adopted legacy ones, who keep name, number and kind."""
-    return identity.live and not identity.is_era and identity.bucket in (HAND_SORTED, LEGACY)
 
 
 def _order(people: HandSorted, faces: pl.DataFrame) -> list[str]:
@@ -129,28 +125,37 @@ def _plan(
     embedder: Callable[[], Embedder],
     people: HandSorted,
     faces: pl.DataFrame,
-    known: Mapping[str, Identity],
+    known: KnownPeople,
+    placed: dict[str, int],
     say: Callable[[str], None],
 ) -> Plan:
-    order, members = _order(people, faces), library.registry.members(list(known))
+    """`placed` gets the position in `wanted` of each folder's person."""
+    order = _order(people, faces)
     asserted = {face_id for folder in order for face_id in people.members[folder]}
-    owner = _owners(order, people, known, members, inputs.second_distance)
+    owner = owners_of_folders(order, people, known, inputs.second_distance)
     terms = Terms("hand_sorted", HAND_SORTED, inputs.parameters(), inputs.export)
-    wanted = []
+    wanted: list[Wanted] = []
+    person_of = {folder: known.person_of(owner.get(folder)) for folder in order}
     for folder in order:
-        identity = owner.get(folder)
-        before = members.get(identity.name, {}) if identity else {}
-        places = places_of(library, identity.name) if identity else {}
-        # What another folder asserts now goes there; who is here by a folder is judged anew; who joined through a
-        # bucket, or whose photo is gone, stays.
-        judged = {face for face in people.verdicts if places.get(face) == HAND_SORTED}
-        kept = {face: how for face, how in before.items() if face not in asserted and face not in judged}
-        now = dict.fromkeys(people.members[folder], "hand_sorted")
-        own_terms = standing_terms(library.folder, identity, terms)
+        if folder in placed:
+            continue
+        identity = person_of[folder]
+        # Several folders are one person where their people were merged.
+        folders = [folder] if identity is None else [other for other in order if person_of[other] is identity]
+        asserter = {other: owner[other].name for other in folders if other in owner}
+        own_terms = terms_in_place(library.folder, identity, inputs.export) if identity else terms
+        if identity is None or identity.name in asserter.values():
+            own_terms = standing_terms(library.folder, identity, terms)
         if identity is not None and identity.bucket is not None:
             own_terms = replace(own_terms, bucket=identity.bucket)
+        now = {
+            face: known.how_joined(asserter.get(other), identity) for other in folders for face in people.members[other]
+        }
+        kept = _kept(library, people, known, identity, set(asserter.values()), asserted)
+        placed.update(dict.fromkeys(folders, len(wanted)))
         wanted.append(Wanted(dict(sorted({**kept, **now}.items())), own_terms, identity, label=folder))
-    stay, retire = _without_folder(inputs, library, known, owner, members, asserted)
+    taken = {identity.name for identity in person_of.values() if identity is not None}
+    stay, retire = _without_folder(inputs, library, known, taken, asserted)
     wanted += stay
     gallery = Gallery(
         faces,
@@ -161,7 +166,7 @@ def _plan(
         max_pixels=inputs.max_pixels,
         terms=terms,
         model=inputs.pack.recorded(),
-        published=library.published_faces(list(known)),
+        published=library.published_faces(list(known.live)),
         say=say,
     )
 
@@ -169,13 +174,37 @@ def _plan(
         verdicts: dict[str, Verdict] = dict(people.verdicts)
         for place, entry in enumerate(wanted):
             verdicts.update(_verdicts(library, entry, gallery, names.get(place)))
-        facesets = {order[place]: name for place, name in names.items() if place < len(order)}
+        facesets = {folder: names[place] for folder, place in placed.items() if place in names}
         nearest = {face: (facesets.get(folder), value) for face, (folder, value) in people.nearest.items()}
         rows = faces.filter(pl.col("face_id").is_in(list(verdicts)))
         head = [inputs.code_version, inputs.pack.model_id, inputs.parameters()]
         return [bucket_record(HAND_SORTED, rows, verdicts, nearest, head, inputs.parameters()["hand_sorted_facesets"])]
 
     return Plan(wanted, gallery, retire, records)
+
+
+def _kept(
+    library: Library,
+    people: HandSorted,
+    known: KnownPeople,
+    identity: Identity | None,
+    judges: AbstractSet[str],
+    asserted: AbstractSet[str],
+) -> dict[str, str]:
+    """Members of a person whom no folder asserts now: face_id -> how it joined.
+
+    What another folder asserts goes there; who is here by one of the folders of this person (of `judges`) is judged
+    anew; who joined through a bucket, or whose photo or folder is gone, stays.
+    """
+    if identity is None:
+        return {}
+    places = places_of(library, identity.name)
+    judged = {face for face in people.verdicts if places.get(face) == HAND_SORTED}
+    return {
+        face: how
+        for face, how in known.members.get(identity.name, {}).items()
+        if face not in asserted and not (face in judged and whose(how, identity.name) in judges)
+    }
 
 
 def _verdicts(library: Library, entry: Wanted, gallery: Gallery, name: str | None) -> dict[str, Verdict]:
@@ -192,56 +221,23 @@ def _verdicts(library: Library, entry: Wanted, gallery: Gallery, name: str | Non
 def _without_folder(
     inputs: PeopleInputs,
     library: Library,
-    known: Mapping[str, Identity],
-    owner: Mapping[str, Identity],
-    members: Mapping[str, Mapping[str, str]],
+    known: KnownPeople,
+    taken: AbstractSet[str],
     asserted: AbstractSet[str],
 ) -> tuple[list[Wanted], list[Identity]]:
     """People of folders that are gone or undecided now: they stay, but for what another folder asserts.
 
-    The second list: those of whom nothing is left, because their photos lie in another person's folder now.
+    `taken`: those who have one. The second list: those of whom nothing is left, because their photos lie in another
+    person's folder now.
     """
-    taken = {identity.name for identity in owner.values()}
     stay: list[Wanted] = []
     empty: list[Identity] = []
-    for name, identity in sorted(known.items()):
+    for name, identity in sorted(known.live.items()):
         if name in taken or identity.bucket != HAND_SORTED:
             continue
-        left = {face: how for face, how in members.get(name, {}).items() if face not in asserted}
+        left = {face: how for face, how in known.members.get(name, {}).items() if face not in asserted}
         if left:
             stay.append(Wanted(left, terms_in_place(library.folder, identity, inputs.export), identity))
         else:
             empty.append(identity)
     return stay, empty
-
-
-def _owners(
-    order: list[str],
-    people: HandSorted,
-    known: Mapping[str, Identity],
-    members: Mapping[str, Mapping[str, str]],
-    second_distance: float,
-) -> dict[str, Identity]:
-    """Folder -> the identity that it asserted before: the one with most of its faces, else the one of its name.
-
-    A name alone is not enough: the folder's person must look like it, or somebody else's photos lie there now.
-    """
-    by_number = {identity.number: identity for identity in known.values()}
-    clusters = {place: set(people.members[folder]) for place, folder in enumerate(order)}
-    sets = {number: set(members.get(identity.name, {})) for number, identity in by_number.items()}
-    owner = {order[place]: by_number[number] for place, number in match_by_overlap(clusters, sets).items()}
-    middle = {person.folder: person.centroid for person in people.people if person.centroid is not None}
-    taken = {identity.name for identity in owner.values()}
-    for folder in order:
-        for _, identity in sorted(known.items()):
-            alike = (
-                identity.label == folder
-                and identity.bucket == HAND_SORTED  # an adopted person of that name may be somebody else
-                and identity.name not in taken
-                and identity.centroid is not None
-                and cosine_distance(identity.centroid[None], middle[folder][None])[0, 0] <= second_distance
-            )
-            if folder not in owner and alike:
-                owner[folder] = identity
-                taken.add(identity.name)
-    return owner

@@ -90,8 +90,8 @@ def refine_library(
     distinct = every.unique("face_id", keep="first", maintain_order=True)
     if len(distinct) > inputs.max_faces:
         raise PublishRefused(
-            f"{len(distinct)} faces are more than max_faces ({inputs.max_faces}): the linkage needs {len(distinct)} x "
-            f"{len(distinct)} distances in memory. Raise max_faces if there is room (about 8 bytes a pair), or run "
+            f"{len(distinct)} faces are more than max_faces ({inputs.max_faces}). Memory grows with the faces and "
+            "their near pairs (1,000,000 faces: about 8 GB): raise max_faces where there is that much, or run "
             "discover_identities bucket by bucket."
         )
     refined = refine(distinct, inputs.parameters)

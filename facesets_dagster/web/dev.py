@@ -3,6 +3,7 @@
 Options as `dagster dev`. Fails rather than start an unguarded server, should a later Dagster start it otherwise.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +20,15 @@ def guarded_command(parts: Sequence[str]) -> list[str]:
     return [webserver.__name__ if part == _STOCK_MODULE else part for part in parts]
 
 
+def _hear_ctrl_c() -> None:
+    """A script starts what it puts in the background (`make dev &`) with SIGINT ignored; so would the children be."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main() -> None:
     """The command."""
+    _hear_ctrl_c()
     webserver.allowed_hosts(sys.argv[1:])
     stock: Any = dagster._cli.dev
     start, guarded = stock.open_ipc_subprocess, list[str]()

@@ -28,7 +28,8 @@ def uncovered_table(home: FakeHome, bucket: str, config: OsrcUncoveredConfig | N
 
 def clusters_of(home: FakeHome, table: pl.DataFrame, config: OsrcClustersConfig) -> dg.MaterializeResult:
     context = dg.build_asset_context(partition_key="a", instance=home.instance)
-    return osrc_clusters(context, config, table, HomeResource.of(home.settings), FakeEmbedderResource())
+    home_resource = HomeResource.of(home.settings)
+    return osrc_clusters(context, config, table, home_resource, FakeEmbedderResource(), ProgressResource())
 
 
 def test_two_people_are_two_candidates(fake_home: FakeHome) -> None:

@@ -50,6 +50,22 @@ def test_a_photo_that_lies_in_two_folders_gives_each_person_their_face(fake_home
     assert [len(faces) for faces in fake_home.library.registry.members().values()] == [6, 6]
 
 
+def test_a_folder_without_a_photo_is_listed(fake_home: FakeHome) -> None:
+    write_person(fake_home.people / "Anna", 1, 5)
+    (fake_home.people / "Bo").mkdir()
+    (fake_home.people / "Cy" / "2010").mkdir(parents=True)
+    (fake_home.people / "Cy" / "2010" / "notes.txt").write_text("no photo")
+    (fake_home.people / ".hidden").mkdir()
+    result = fake_home.materialize("hand_sorted_facesets")
+    found = result.asset_materializations_for_node("hand_sorted_facesets")[0].metadata
+    assert found["folders_without_photos"].value == ["Bo", "Cy"]
+    assert found["folders"].value == 3
+    assert "| Bo | none | 0 | 0 | 0 |" in str(found["people"].value)
+    (page,) = (fake_home.settings.reports_dir / HAND_SORTED).glob("*.html")
+    assert "2 folders hold no photo." in page.read_text()
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 3
+
+
 def test_a_folder_without_a_majority_is_reported_and_not_guessed(fake_home: FakeHome) -> None:
     write_person(fake_home.people / "Mixed", 1, 3)
     write_person(fake_home.people / "Mixed", 2, 3)

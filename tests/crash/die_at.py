@@ -1,6 +1,7 @@
 """Child process of `test_die_at`: runs a job with the fake model and dies at the N-th durable step.
 
-Arguments: home, job, bucket, N (0 = live on). A durable step is a rename, a folder swap, a removal or a commit. Prints
+Arguments: home, job, bucket, N (0 = live on); `applied_merges` and `undone_merges` take the names of facesets instead
+of a bucket, with a `+` between them. A durable step is a rename, a folder swap, a removal or a commit. Prints
 the number of steps that were made.
 """
 
@@ -59,5 +60,14 @@ with dg.DagsterInstance.ephemeral() as instance:
         return engine
 
     sa.create_engine = watched
-    here.run(bucket, job=job)
+    if job == "applied_merges":
+        here.materialize(job, applied_merges={"merges": [bucket.split("+")]})
+    elif job == "strict":  # nobody is known from another bucket; the person's years become an era
+        strict = {"osrc_uncovered": {"cover_distance": 0.0}}
+        here.run(bucket, osrc_clusters={"rematch_distance": 0.0, "min_faces": 3}, **strict)
+        here.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
+    elif job == "undone_merges":
+        here.materialize(job, undone_merges={"undo": bucket.split("+")})
+    else:
+        here.run(bucket, job=job)
 print(made)

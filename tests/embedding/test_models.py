@@ -19,7 +19,7 @@ from facesets_dagster.embedding import load
 from facesets_dagster.embedding.alignment import TEMPLATE, align, similarity_transform
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.fold import fold_block_quantised
-from facesets_dagster.embedding.letterbox import letterbox, non_maximum_suppression
+from facesets_dagster.embedding.letterbox import fitted_size, non_maximum_suppression
 from facesets_dagster.embedding.sessions import open_session
 from facesets_dagster.embedding.yunet import decode_outputs
 from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
@@ -87,9 +87,12 @@ def test_the_folded_detector_agrees_with_the_published_fp32_file(
     published = open_session(
         shared / "models" / "opencv_zoo" / "face_detection_yunet_2023mar.onnx", providers=CPU, threads=1
     )
-    square, scale = letterbox(six_people, 640)
+    height, width = fitted_size(*six_people.shape[:2], 640)
+    scale = height / six_people.shape[0]
+    blob = np.zeros((1, 3, 640, 640), np.float32)
+    blob[0, :, :height, :width] = cv2.resize(six_people, (width, height)).transpose(2, 0, 1)
     names = [output.name for output in published.get_outputs()]
-    values = published.run(names, {"input": np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32)})
+    values = published.run(names, {"input": blob})
     wanted = decode_outputs(dict(zip(names, values, strict=True)), 640)
     found = embedder_of("embedded", embedded_models_root).detect(six_people)
     assert len(found) == len(wanted) == 6
@@ -241,12 +244,10 @@ def test_an_aligned_face_is_black_beyond_the_photo() -> None:
     assert aligned[0, 0].tolist() == [0, 0, 0]
 
 
-def test_the_letterbox_keeps_proportions_and_scales_back() -> None:
-    square, scale = letterbox(np.full((300, 1200, 3), 255, np.uint8), 640)
-    assert square.shape == (640, 640, 3)
-    assert scale == pytest.approx(160 / 300)
-    assert square[:160].min() == 255
-    assert square[160:].max() == 0
+def test_a_photo_fits_the_square_in_its_proportions() -> None:
+    assert fitted_size(300, 1200, 640) == (160, 640)
+    assert fitted_size(1200, 300, 640) == (640, 160)
+    assert fitted_size(1, 5000, 640) == (1, 640)
 
 
 def test_suppression_keeps_the_best_of_what_overlaps() -> None:

@@ -224,6 +224,9 @@ def test_a_cache_that_cannot_be_read_says_what_to_do(bucket: Bucket) -> None:
     bucket.scan()
     (bucket.store.folder / "faces.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(LibraryCorrupt, match="Delete that bucket's folder under cache/faces"):
+        len(bucket.scan().tables.faces)
+    (bucket.store.folder / "files.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(LibraryCorrupt, match="Delete that bucket's folder under cache/faces"):
         bucket.scan()
 
 

@@ -1,7 +1,9 @@
 """Foreign identities cover, own ones grow, nobody is routed twice in silence."""
 
 import numpy as np
+import pytest
 
+from facesets_dagster.identities import coverage
 from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import coverage_table
 from facesets_dagster.identities.geometry import normalised
@@ -22,8 +24,8 @@ def table_for(
     copies: dict[str, str] | None = None,
 ) -> list[dict]:
     ids = [f"f{i}" for i in range(len(rows))]
-    coverage = cover(normalised(np.array(rows)), ids, "here", identities, members or {}, copies or {})
-    return coverage_table(ids, coverage, cover_distance=0.45, generation=1, model_id="m").to_dicts()
+    found = cover(normalised(np.array(rows)), ids, "here", identities, members or {}, copies or {})
+    return coverage_table(ids, found, cover_distance=0.45, generation=1, model_id="m").to_dicts()
 
 
 def test_a_face_near_an_identity_of_another_bucket_is_covered() -> None:
@@ -84,3 +86,41 @@ def test_a_byte_copy_of_a_member_is_covered_however_far_from_the_centroid() -> N
     assert first["foreign_distance"] > 0.45
     assert (second["covered"], second["own"]) == (False, "faceset_002")
     assert (third["covered"], third["member_of"]) == (False, "faceset_002")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_faces_in_blocks_are_covered_as_one_by_one(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    unit = normalised(rng.normal(size=(60, 8)))
+    identities = [
+        identity(
+            f"faceset_{number:03d}" + (f"_era_{seed}" if era else ""),
+            rng.normal(size=8),
+            bucket=rng.choice(["here", "there"]) if seed else "there",
+            founded=int(rng.integers(1, 6)),
+            parent=f"faceset_{number:03d}" if era else None,
+        )
+        for number in range(7)
+        for era in ([0, 1] if number % 2 else [0])
+    ]
+    ids = [f"f{row}" for row in range(60)]
+    members = {face: f"faceset_{rng.integers(0, 7):03d}" for face in ids[:20]}
+    copies = {face: f"faceset_{rng.integers(0, 9):03d}" for face in ids[15:30]}
+    monkeypatch.setattr(coverage, "_BLOCK_DISTANCES", 50)
+    found = cover(unit, ids, "here", identities, members, copies)
+    for row, face in enumerate(ids):
+        away = {one.name: 1 - float(unit[row] @ one.centroid) for one in identities}
+        since = next((one.founded for one in identities if one.name == members.get(face)), 99)
+        families = {one.name: one.family for one in identities}
+        foreign = [one.name for one in identities if one.bucket == "there" and one.founded < since]
+        own = [one.name for one in identities if one.bucket == "here"]
+        nearest = min(away, key=away.__getitem__)
+        others = [name for name in away if families[name] != families[nearest]]
+        copy = copies.get(face) if face not in members else None
+        best = min(foreign, key=away.__getitem__) if foreign else None
+        assert found.foreign[row] == (copy or (families[best] if best else None))
+        expected = away.get(copy, np.nan) if copy else away[best] if best else np.nan
+        assert found.foreign_distance[row] == pytest.approx(expected, abs=1e-6, nan_ok=True)
+        assert found.own[row] == (families[min(own, key=away.__getitem__)] if own else None)
+        assert found.second[row] == families[min(others, key=away.__getitem__)]
+        assert found.second_distance[row] == pytest.approx(min(away[name] for name in others), abs=1e-6)

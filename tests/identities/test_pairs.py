@@ -1,14 +1,12 @@
-"""Blocked pairs against the whole matrix, stars without chains, linkage by component against linkage at once."""
+"""Blocked pairs against the whole matrix, stars without chains, components."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facesets_dagster.errors import SettingsError
 from facesets_dagster.identities import pairs
-from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.identities.pairs import components, have_partner, linkage_by_component, near_pairs, stars
+from facesets_dagster.identities.pairs import components, have_partner, near_pairs, stars
 
 
 def people(count: int, faces: int, *, seed: int, spread: float = 0.13) -> NDArray[np.float32]:
@@ -54,24 +52,3 @@ def test_a_star_takes_only_what_agrees_with_its_best_row(monkeypatch: pytest.Mon
 
 def test_components_are_those_of_the_whole_graph() -> None:
     assert components(at(0, 20, 40, 180, 200, 300), 1 - np.cos(np.deg2rad(21))).tolist() == [0, 0, 0, 3, 3, 5]
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("threshold", [0.3, 0.55, 0.8])
-def test_linkage_by_component_is_average_linkage(seed: int, threshold: float) -> None:
-    unit = people(25, 6, seed=seed)
-    labels = linkage_by_component(unit, threshold, max_faces=1000, what="test")
-    assert labels.tolist() == average_linkage(unit, threshold).tolist()
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_nobody_and_one_face_are_no_problem(count: int) -> None:
-    unit = np.ones((count, 4), np.float32)
-    assert linkage_by_component(unit, 0.5, max_faces=2, what="test").tolist() == [0] * count
-
-
-def test_too_large_a_component_is_refused_with_what_to_do() -> None:
-    with pytest.raises(SettingsError, match=r"12 of 18 faces .* max_faces = 10 .*Raise max_faces"):
-        linkage_by_component(
-            np.concatenate([people(1, 12, seed=1), people(3, 2, seed=2)]), 0.55, max_faces=10, what="b"
-        )

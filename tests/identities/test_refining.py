@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.cluster import AgglomerativeClustering
 
 from facesets_dagster.faces.schema import face_schema
+from facesets_dagster.identities.geometry import cosine_distance, normalised
 from facesets_dagster.identities.refining import RefineParameters, join_clusters, refine
 
 PARAMETERS = RefineParameters(
@@ -34,6 +36,23 @@ def test_people_who_are_seen_together_are_never_joined_not_even_through_a_third(
     photos = np.array(["party", "alone", "party"], object)
     joined = join_clusters(unit, np.array([0, 1, 2]), photos, 0.4)
     assert joined[0] != joined[2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_joining_set_by_set_is_complete_linkage_of_all_centroids_at_once(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres = normalised(rng.normal(size=(12, 8)))[rng.integers(0, 12, 60)]
+    middles = normalised(centres + rng.normal(size=(60, 8)) * 0.2)
+    photos = np.array([f"p{number}" for number in rng.integers(0, 50, 60)], object)
+    distance = cosine_distance(middles, middles).astype(np.float64)
+    distance[photos[:, None] == photos[None]] = 10.0
+    np.fill_diagonal(distance, 0.0)
+    whole = AgglomerativeClustering(n_clusters=None, metric="precomputed", linkage="complete", distance_threshold=0.3)
+    sets = whole.fit_predict(distance)
+    expected = [int(np.flatnonzero(sets == label).min()) + 7 for label in sets]
+    joined = join_clusters(middles, np.arange(60) + 7, photos, 0.3)
+    assert joined.tolist() == expected
+    assert 1 < len(set(expected)) < 60
 
 
 def face_rows(people: dict[str, tuple[float, int]], **columns: float) -> pl.DataFrame:

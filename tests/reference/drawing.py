@@ -6,6 +6,7 @@ near-duplicates, and people are far apart (512 dimensions).
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
-from facesets_dagster.embedding.thresholds import ARCFACE, PackThresholds
-from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.sample.buckets import psd_bytes
+from tests.fakes import FakeEmbedderResource, copy_at
 from tests.reference.cast import Cast, Face, Photo
 
 PACK = ModelPack("drawn", "d4a3d4a3d4a3d4a3", 640, 512, "none", "none")
@@ -85,11 +85,15 @@ def write_rest(folder: Path, plan: Cast, aliases: int = 11) -> list[int]:
     return copied
 
 
-class DrawnEmbedder:
+class DrawnEmbedder(Embedder):
     """Implements `Embedder` on these drawings."""
 
     pack = PACK
     providers = ("CPUExecutionProvider",)
+    batch = 1
+
+    def at(self, det_size: int) -> Embedder:
+        return self if det_size == self.pack.det_size else copy_at(self, det_size)
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
@@ -101,10 +105,14 @@ class DrawnEmbedder:
         kps = bbox[:, None, :2] + places * (bbox[:, 2:] - bbox[:, :2])[:, None]
         return Detections(bbox, kps, np.full(len(bbox), 0.85, np.float32))
 
-    def embed(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.array([self._vector(image, points) for points in kps], np.float32).reshape(-1, PACK.dim)
+    def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        return [self._quadrants(image, points) for points in kps]
 
-    def _vector(self, image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
+    def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.array([self._vector(face) for face in faces], np.float32).reshape(-1, PACK.dim)
+
+    def _quadrants(self, image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Hue (in steps of 10) and saturation of the four quadrants, as the bytes of (4, 2) float32."""
         side = (points[1] - points[0])[0] / 0.4
         left, top = points[0] - np.array([0.3, 0.35]) * side
         hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
@@ -113,6 +121,10 @@ class DrawnEmbedder:
             x, y = left + side * (0.12 + 0.5 * (quadrant % 2)), top + side * (0.12 + 0.5 * (quadrant // 2))
             part = hsv[max(int(y), 0) : int(y + 0.26 * side), max(int(x), 0) : int(x + 0.26 * side)].reshape(-1, 3)
             found.append((int(np.median(part[:, 0])) // 10, float(np.median(part[:, 1]))))
+        return np.array(found, np.float32).view(np.uint8)
+
+    def _vector(self, face: NDArray[np.uint8]) -> NDArray[np.float64]:
+        found = [(int(hue), saturation) for hue, saturation in face.view(np.float32).tolist()]
         person = found[0][0] + HUES * found[1][0] + HUES**2 * found[2][0]
         level = int(np.abs(np.array(LEVELS) - found[3][1]).argmin())
         return 20 * look_vector(person, found[3][0] + HUES * level)
@@ -130,17 +142,10 @@ def _direction(person: int, which: int) -> NDArray[np.float64]:
     return vector / np.linalg.norm(vector)
 
 
-class DrawnEmbedderResource(EmbedderResource):
+class DrawnEmbedderResource(FakeEmbedderResource):
     """The embedder resource for these drawings."""
 
     model_pack: str = "drawn"
-    models_root: str = "none"
-
-    def pack(self) -> ModelPack:
-        return PACK
-
-    def thresholds(self) -> PackThresholds:
-        return ARCFACE
 
     def embedder(self) -> Embedder:
         return _EMBEDDER

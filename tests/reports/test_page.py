@@ -76,5 +76,5 @@ def test_the_index_leads_to_every_run_and_survives_a_line_that_was_cut_off(fake_
     links = re.findall(r'<a href="([^"]+\.html)"', html)
     assert len(links) == 2
     assert links[0].startswith("b%20%255B2%255D/")
-    assert "<td>b [2]</td>" in html
+    assert '">b [2]</a></td>' in html
     assert html.count("1 founded") == 2

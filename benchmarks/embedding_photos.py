@@ -1,0 +1,53 @@
+"""The photo sets of the embedding benchmark: made of the labelled photos, the same every time."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.homes import SHARED
+
+SMALL, MIXED, LARGE = 160, 24, 8
+QUALITY = 92
+NOISE = 4.0
+"""Grey levels. Without it enlarged photos would be smooth and decode faster than those of a camera."""
+
+
+def photo_sets(folder: Path) -> dict[str, Path]:
+    """Name of a set -> the folder with its photos."""
+    portraits = every(sorted((SHARED / "data" / "labelled").rglob("*.jpg")), SMALL)
+    groups = sorted((SHARED / "data" / "groups").rglob("*.jpg"))
+    sizes = np.geomspace(0.06, 24, MIXED).tolist()
+    return {
+        "small": _copied(folder / "small", portraits),
+        "mix of 0.06 to 24 MP": _enlarged(folder / "mixed", every(portraits, MIXED), sizes),
+        "12 MP and more": _enlarged(folder / "large", every(portraits, LARGE), np.linspace(12, 24, LARGE).tolist()),
+        "groups": _copied(folder / "groups", groups),
+    }
+
+
+def every(paths: Sequence[Path], count: int) -> list[Path]:
+    """`count` of them, evenly spread."""
+    return [paths[place * len(paths) // count] for place in range(min(count, len(paths)))]
+
+
+def _copied(folder: Path, paths: Sequence[Path]) -> Path:
+    folder.mkdir(parents=True)
+    for place, path in enumerate(paths):
+        shutil.copyfile(path, folder / f"{place:04d}{path.suffix}")
+    return folder
+
+
+def _enlarged(folder: Path, paths: Sequence[Path], megapixels: Sequence[float]) -> Path:
+    """Two neighbours side by side, scaled to `megapixels`, with a camera's noise, as JPEG."""
+    folder.mkdir(parents=True)
+    for place, size in enumerate(megapixels):
+        pair = [cv2.resize(cv2.imread(str(paths[(place + step) % len(paths)])), (300, 400)) for step in (0, 1)]
+        height = round((size * 1e6 * 400 / 600) ** 0.5)
+        photo = cv2.resize(np.hstack(pair), (height * 3 // 2, height), interpolation=cv2.INTER_CUBIC)
+        noise = np.random.default_rng(place).normal(0, NOISE, photo.shape[:2]).astype(np.float32)
+        noisy = np.clip(photo + noise[..., None], 0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{place:04d}.jpg"), noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return folder

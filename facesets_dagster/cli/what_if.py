@@ -1,0 +1,66 @@
+"""`facesets what-if`: the asset `what_if` of a bucket through Dagster, its answers and counts on the terminal."""
+
+import logging
+from collections.abc import Mapping
+
+import dagster as dg
+import polars as pl
+from pydantic import ValidationError
+from rich.console import Console
+
+from facesets_dagster.assets.what_if import WhatIfNumbers
+from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.cli.run import bucket_key
+from facesets_dagster.cli.tables import text_table
+from facesets_dagster.definitions import build_defs
+from facesets_dagster.errors import LibraryError, SettingsError
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.tables import TableIOManager
+from facesets_dagster.sensors import failure_in_words
+from facesets_dagster.settings import Settings
+from facesets_dagster.systems.what_if_words import base_in_words
+
+_SHOWN = ("identities", "founded", "vanished", "members", "exported", "impossible_pairs")
+
+
+def print_what_if(settings: Settings, name: str, values: Mapping[str, float], console: Console) -> None:
+    """One point with these numbers; the default sweep if none is given."""
+    try:
+        WhatIfNumbers.model_validate(values)
+    except ValidationError as error:
+        told = [f"{one['loc'][0]} {one['input']}: {one['msg']}" for one in error.errors()]
+        raise SettingsError(f"This cannot be asked: {', '.join(told)}. Nothing was run.") from error
+    home = HomeResource.of(settings)
+    bucket = bucket_key(name, home.buckets())
+    config = {"points": [dict(values)], "sweep": False} if values else {}
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+    with instance_of(settings) as instance:
+        instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
+        result = dg.materialize(
+            [build_defs(settings).get_assets_def("what_if")],
+            instance=instance,
+            partition_key=bucket,
+            resources={
+                "home": home,
+                "embedder": EmbedderResource.of(settings),
+                "tables": TableIOManager(folder=str(settings.tables_dir)),
+            },
+            run_config={
+                "ops": {"what_if": {"config": config}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            raise_on_error=False,
+        )
+    if not result.success:
+        failures = [failure_in_words(event) for event in result.all_events if event.is_step_failure]
+        raise LibraryError(failures[0] if failures else f"The run {result.run_id} failed; see the Dagster UI.")
+    table = pl.read_parquet(settings.tables_dir / "what_if" / f"{bucket}.parquet")
+    rows = [{"point": row["title"], **{key: row[key] for key in _SHOWN}} for row in table.iter_rows(named=True)]
+    console.print(text_table("What if", rows))
+    console.print(f"the base point: {base_in_words(table.row(0, named=True))}", markup=False, soft_wrap=True)
+    metadata = result.asset_materializations_for_node("what_if")[0].metadata
+    console.print(f"\n{metadata['answers'].value}", markup=False, soft_wrap=True)
+    page = settings.reports_dir / bucket / f"{result.run_id}.what_if.html"
+    console.print(f"report: {page}", markup=False, soft_wrap=True)

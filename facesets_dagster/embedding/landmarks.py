@@ -1,0 +1,70 @@
+"""The narrow interface to the models that tell more of a face than box and embedding: landmarks, pose, gender, age.
+
+Who implements it: `landmark_models`, and whoever stands in for it in tests. Who uses it: `systems.enrich_faces`. Not a
+part of `Embedder`: few packs have such models, and nothing but an export asks for their values. Nothing here imports a
+model library.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.embedding.model_shapes import GENDER_AGE, LANDMARK_2D, LANDMARK_3D, extra_models
+from facesets_dagster.storage import sha256_of
+
+Values = Mapping[str, NDArray[np.generic]]
+"""What a model tells of one face, by insightface's names; shapes as in `VALUES`."""
+
+VALUES: dict[str, dict[str, tuple[type[np.generic], tuple[int, ...]]]] = {
+    LANDMARK_2D: {"landmark_2d_106": (np.float32, (106, 2))},
+    LANDMARK_3D: {"landmark_3d_68": (np.float32, (68, 3)), "pose": (np.float32, (3,))},
+    GENDER_AGE: {"gender": (np.int64, ()), "age": (np.int64, ())},
+}
+"""Task -> its values with dtype and shape. Landmarks: px of the upright photo, z in px too; `pose`: pitch,
+yaw, roll in degrees; `gender`: 0 female, 1 male; `age`: years."""
+
+
+@dataclass(frozen=True)
+class ExtraModel:
+    """A model of a pack beyond detector and recogniser."""
+
+    task: str
+    """A key of `VALUES`."""
+    file: Path
+    sha256: str
+
+
+class Enricher(Protocol):
+    """One model at work."""
+
+    def describe(self, image: NDArray[np.uint8], bbox: NDArray[np.float32]) -> Values:
+        """Values of the face at `bbox` (x1, y1, x2, y2 in px) of a photo (h, w, 3), BGR, upright."""
+        ...
+
+
+_DIGESTS: dict[tuple[str, int, int], str] = {}
+
+
+def find_extra_models(folder: Path) -> dict[str, ExtraModel]:
+    """Task -> model of what a pack's folder has; opens no session."""
+    return {task: ExtraModel(task, file, _digest(file)) for task, file in extra_models(folder).items()}
+
+
+def open_enricher(model: ExtraModel, *, providers: tuple[str, ...], threads: int) -> Enricher:
+    """Opens the model's session."""
+    from facesets_dagster.embedding.landmark_models import InsightfaceEnricher
+
+    return InsightfaceEnricher(model, providers=providers, threads=threads)
+
+
+def _digest(file: Path) -> str:
+    """Of a file of a hundred megabytes; asked for by every run, so remembered by the file's state."""
+    status = file.stat()
+    key = (str(file), status.st_size, status.st_mtime_ns)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = sha256_of(file)
+    return _DIGESTS[key]

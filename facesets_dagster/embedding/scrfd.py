@@ -1,0 +1,77 @@
+"""SCRFD's outputs as boxes and landmarks. Guo et al., "Sample and computation redistribution for efficient face
+detection", ICLR 2022.
+
+The arithmetic is that of insightface's class, on the cells alone that hold a face; results are the same to the bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.embedding.embedder import Detections
+
+DET_THRESH = 0.5
+MAX_OVERLAP = 0.4
+MEAN, STD = 127.5, 128.0
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What the number of outputs says of a detector with landmarks."""
+
+    strides: tuple[int, ...]
+    anchors: int
+    """Per cell."""
+
+
+HEADS = {9: Heads((8, 16, 32), 2), 15: Heads((8, 16, 32, 64, 128), 1)}
+"""By number of outputs. Those with 6 or 10 find no landmarks, without which nothing can be aligned."""
+
+
+def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Height and width of a photo in the detector's square, rounded as insightface rounds."""
+    ratio = height / width
+    if ratio > 1:
+        return side, max(int(side / ratio), 1)
+    return max(int(side * ratio), 1), side
+
+
+def decode_outputs(outputs: Sequence[NDArray[np.float32]], heads: Heads, side: int, scale: float) -> Detections:
+    """Boxes (n, 4) and landmarks (n, 5, 2) in px of the photo, best first.
+
+    `outputs`: scores of each stride, then boxes, then landmarks, each ([1,] cells * anchors, k). `scale`: the square's
+    px per px of the photo.
+    """
+    levels = len(heads.strides)
+    boxes, points, scores = [], [], []
+    for level, stride in enumerate(heads.strides):
+        score, box, kps = (outputs[level + part * levels].reshape(-1, width) for part, width in enumerate((1, 4, 10)))
+        found = np.flatnonzero(score[:, 0] >= DET_THRESH)
+        cells = found // heads.anchors
+        columns = side // stride
+        centre = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32) * stride
+        reach = box[found] * stride
+        boxes.append(np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], axis=1))
+        points.append(centre[:, None] + (kps[found] * stride).reshape(-1, 5, 2))
+        scores.append(score[found, 0])
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    bbox, kps = (np.asarray(np.concatenate(parts) / scale, np.float32)[order] for parts in (boxes, points))
+    kept = _suppressed(bbox)
+    return Detections(bbox[kept], kps[kept], np.asarray(np.concatenate(scores), np.float32)[order][kept])
+
+
+def _suppressed(bbox: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Rows of boxes (n, 4), best first, to keep; a side counts a px more than its ends are apart, as in insightface."""
+    x1, y1, x2, y2 = bbox.T
+    areas = (x2 - x1 + 1) * (y2 - y1 + 1)
+    order, kept = np.arange(len(bbox)), []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        width = np.maximum(0.0, np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest]) + 1)
+        height = np.maximum(0.0, np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest]) + 1)
+        shared = width * height
+        order = rest[shared / (areas[best] + areas[rest] - shared) <= MAX_OVERLAP]
+    return np.array(kept, np.int64)

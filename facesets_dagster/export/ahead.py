@@ -1,0 +1,64 @@
+"""Crops made ahead of their turn by several threads, and only such as will be asked for.
+
+`rendering.choose` asks for one crop after the other, because a near-duplicate of an accepted one is not cropped at
+all. Whoever resembles neither an accepted candidate nor one whose turn comes before is asked for whatever happens:
+those of the next `WINDOW` are made together, each photo decoded once for all its faces.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.threads import in_threads
+
+WINDOW = 64
+
+Crop = Callable[[int], bytes | Verdict]
+"""Position of a candidate -> its PNG, or why there is none; called from several threads."""
+
+
+class CropsAhead:
+    """Implements `Crop` for positions that are asked for in rising order, whose PNGs are accepted."""
+
+    def __init__(self, crop: Crop, unit: NDArray[np.float32], photos: Sequence[str], near_duplicate: float) -> None:
+        """`unit`: embeddings (n, dim) of the candidates, unit length; `photos`: the content of each."""
+        self._crop = crop
+        self._unit = unit
+        self._photos = photos
+        self._near_duplicate = near_duplicate
+        self._accepted: list[int] = []
+        self._made: dict[int, bytes | Verdict] = {}
+
+    def __call__(self, place: int) -> bytes | Verdict:
+        """The crop of the candidate at this position."""
+        if place not in self._made:
+            groups = self._by_photo(self._sure(place))
+            for group, crops in zip(groups, in_threads(self._crops, groups), strict=True):
+                self._made.update(zip(group, crops, strict=True))
+        outcome = self._made.pop(place)
+        if isinstance(outcome, bytes):
+            self._accepted.append(place)
+        return outcome
+
+    def _sure(self, first: int) -> list[int]:
+        """Positions from `first` on that will be asked for and are not made yet."""
+        window = np.arange(first, min(first + WINDOW, len(self._unit)))
+        own = self._unit[window]
+        alike = own @ np.concatenate([self._unit[self._accepted], own]).T >= self._near_duplicate
+        before = len(self._accepted)
+        return [
+            int(place)
+            for number, place in enumerate(window)
+            if place == first or (place not in self._made and not alike[number, : before + number].any())
+        ]
+
+    def _by_photo(self, places: list[int]) -> list[list[int]]:
+        groups: dict[str, list[int]] = {}
+        for place in places:
+            groups.setdefault(self._photos[place], []).append(place)
+        return list(groups.values())
+
+    def _crops(self, group: list[int]) -> list[bytes | Verdict]:
+        return [self._crop(place) for place in group]

@@ -1,0 +1,85 @@
+"""What a consumer of face sets is: a name, what it needs, and a function from face sets to files.
+
+A consumer is one module in this package that makes a `Consumer`, and its line in `CONSUMERS`. It decides on formats
+only; which face sets there are, and what happens to files on the disk, is not its business.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG of the library."""
+
+    sha256: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class FacesetSource:
+    """A live faceset as consumers see it."""
+
+    name: str
+    """`faceset_020`; files are named by it."""
+    title: str
+    """What people read: the label, else the name; one line, no two alike."""
+    manifest_sha256: str
+    model_id: str
+    face_ids: tuple[str, ...]
+    """In rank order, as everything below."""
+    pictures: tuple[Picture, ...]
+    bbox: NDArray[np.float32]
+    """(4,) of the best face, px of its photo."""
+    kps: NDArray[np.float32]
+    """(5, 2) of the best face."""
+    det_score: float
+    """Of the best face."""
+    embedding: NDArray[np.float32]
+    """Raw mean (dim,), not normalised."""
+    values: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """What landmark models told of the best face (`embedding.landmarks.VALUES`); only where the consumer asks."""
+
+
+@dataclass(frozen=True)
+class ExportFile:
+    """A file that should stand in a consumer's folder."""
+
+    path: str
+    """Relative, with `/`."""
+    sha256: str
+    read: Callable[[], bytes]
+    facesets: tuple[str, ...]
+    """Whom it holds."""
+
+    @classmethod
+    def of(cls, path: str, data: bytes, facesets: Sequence[FacesetSource]) -> "ExportFile":
+        """A file made here."""
+        names = tuple(faceset.name for faceset in facesets)
+        return cls(path, hashlib.sha256(data).hexdigest(), lambda: data, names)
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A program that takes face sets in a format of its own."""
+
+    name: str
+    """Its word in run config and its folder under `exports/`."""
+    title: str
+    files: Callable[[Sequence[FacesetSource]], list[ExportFile]]
+    """Face sets in name order -> everything that its folder holds; the same bytes for the same face sets."""
+    embedding_dim: int | None = None
+    """Length of the ArcFace embedding that it takes; None if it takes pictures."""
+    tasks: tuple[str, ...] = ()
+    """What it wants to know of the best face, of `embedding.model_shapes.EXTRA_TASKS`."""
+
+
+def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:
+    """Faceset -> its title, with the faceset's name behind it where another one has the same."""
+    owners = Counter(titles.values())
+    return {name: title if owners[title] == 1 else f"{title} ({name})" for name, title in titles.items()}

@@ -1,0 +1,160 @@
+"""A consumer's folder brought up to what it should hold, with an index of what was written here.
+
+    exports/<consumer>/.facesets.json
+
+Only files that the index knows, with the bytes that it knows, are replaced or removed. A file that somebody changed or
+put there stays as it is and is reported. The index is written before the files, with old and new digests, and after
+them with the new ones: a run that dies in between leaves nothing that the next one would take for somebody else's.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.export.consumers.consumer import ExportFile
+from facesets_dagster.storage import remove_leftovers, sha256_of, sync_folder, write_bytes, write_json
+
+INDEX = ".facesets.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file that was written here."""
+
+    sha256: tuple[str, ...]
+    """Of its bytes; several while a run writes."""
+    facesets: Mapping[str, Mapping[str, str]]
+    """Whom it holds, and what that was made of."""
+
+
+@dataclass
+class FolderOutcome:
+    """What became of the files of a folder; paths relative to it."""
+
+    written: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    """Not as this platform wrote them: left alone."""
+
+
+def bring_up(
+    folder: Path,
+    files: Sequence[ExportFile],
+    provenance: Mapping[str, Mapping[str, str]],
+    *,
+    standing: Collection[str],
+) -> FolderOutcome:
+    """Makes `folder` hold these files; nothing is written where it does already.
+
+    `provenance`: faceset -> what the index says of where it comes from. `standing`: facesets that cannot be exported
+    now; what was written of them earlier stays.
+    """
+    known, wanted = _read_index(folder), {file.path: file for file in files}
+    stays = {path: entry for path, entry in known.items() if path not in wanted and {*entry.facesets} & {*standing}}
+    judged = {path: entry for path, entry in known.items() if path not in stays}
+    outcome, to_write = _sorted_out(folder, wanted, judged)
+    ours = {path: file for path, file in wanted.items() if path not in outcome.foreign}
+    final = stays | {
+        path: Entry((file.sha256,), {name: provenance[name] for name in file.facesets}) for path, file in ours.items()
+    }
+    if to_write or outcome.removed:
+        _write_index(folder, _with_former(final, known))
+    for path in to_write:
+        data = ours[path].read()
+        if hashlib.sha256(data).hexdigest() != ours[path].sha256:
+            raise LibraryCorrupt(f"What {folder / path} is made of changed while it was written. Run it again.")
+        write_bytes(folder / path, data)
+        outcome.written.append(path)
+    for path in outcome.removed:
+        _remove(folder, path)
+    outcome.kept = sorted([*outcome.kept, *stays])
+    _write_index(folder, final)
+    return outcome
+
+
+def _sorted_out(
+    folder: Path, wanted: Mapping[str, ExportFile], known: Mapping[str, Entry]
+) -> tuple[FolderOutcome, list[str]]:
+    """What stays, goes, or is not ours; and what has to be written."""
+    outcome, to_write = FolderOutcome(), []
+    for path in sorted({*wanted, *known}):
+        found, file = _digest(folder, path), wanted.get(path)
+        ours = known[path].sha256 if path in known else ()
+        if file is not None and found == file.sha256:
+            outcome.kept.append(path)
+        elif found is not None and found not in ours:
+            outcome.foreign.append(path)
+        elif file is not None:
+            to_write.append(path)
+        elif found is not None:
+            outcome.removed.append(path)
+    for parent in sorted({(folder / path).parent for path in to_write}):
+        remove_leftovers(parent)
+    return outcome, to_write
+
+
+def _digest(folder: Path, path: str) -> str | None:
+    """Of the file in place; None if there is none, empty for what is no file or lies behind one."""
+    place = folder / path
+    if place.is_file():
+        return sha256_of(place)
+    parents = [folder / parent for parent in PurePosixPath(path).parents]
+    blocked = any(parent.exists() and not parent.is_dir() for parent in parents)
+    return "" if blocked or place.exists() or place.is_symlink() else None
+
+
+def _remove(folder: Path, path: str) -> None:
+    """The file, and folders that it leaves empty."""
+    (folder / path).unlink()
+    sync_folder((folder / path).parent)
+    for parent in PurePosixPath(path).parents:
+        if str(parent) != "." and not any((folder / parent).iterdir()):
+            (folder / parent).rmdir()
+
+
+def _with_former(final: Mapping[str, Entry], known: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The index while a run writes: former digests beside the coming ones."""
+    both = dict(final)
+    for path, former in known.items():
+        coming = final.get(path, former)
+        both[path] = replace(coming, sha256=tuple(dict.fromkeys((*coming.sha256, *former.sha256))))
+    return both
+
+
+def _read_index(folder: Path) -> dict[str, Entry]:
+    path = folder / INDEX
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if index["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version {index['schema_version']}, expected {SCHEMA_VERSION}")
+        known = {name: Entry(tuple(entry["sha256"]), entry["facesets"]) for name, entry in index["files"].items()}
+        if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in known):
+            raise ValueError("a path leads out of the folder")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LibraryCorrupt(
+            f"The index {path} cannot be used ({error}). Move the folder {folder} away: everything in it can be "
+            "exported again."
+        ) from error
+    return known
+
+
+def _write_index(folder: Path, entries: Mapping[str, Entry]) -> None:
+    """Replaces the index where it differs; a folder that holds nothing of ours has none."""
+    path = folder / INDEX
+    if not entries:
+        path.unlink(missing_ok=True)
+        return
+    files = {
+        name: {"sha256": list(entry.sha256), "facesets": {who: dict(what) for who, what in entry.facesets.items()}}
+        for name, entry in sorted(entries.items())
+    }
+    index = {"schema_version": SCHEMA_VERSION, "files": files}
+    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != index:
+        write_json(path, index)

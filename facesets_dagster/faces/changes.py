@@ -1,0 +1,44 @@
+"""What is new in a bucket: its listing against the rows that are cached. No file is opened, no face is read.
+
+What belongs here: the decision which files have to be opened, and whether there is anything to do at all. It is made
+on whole columns, so that a bucket of a hundred thousand files that did not change costs little more than listing it.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from facesets_dagster.faces.schema import FILE_SCHEMA, READ
+from facesets_dagster.photos.listing import LISTING_SCHEMA, BucketListing, PhotoFile, files_of
+
+_STATE = LISTING_SCHEMA.names()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A bucket's listing against its cache."""
+
+    known: pl.DataFrame
+    """Cached rows (`FILE_SCHEMA`) of photo files that are still true, sorted by path."""
+    to_open: tuple[PhotoFile, ...]
+    """Sorted by path."""
+    none: bool
+    """The cached rows are those of the listing: nothing to open, nothing gone, the same files passed over."""
+
+
+def find_changes(listing: BucketListing, files: pl.DataFrame, contents: pl.DataFrame, *, retry_failed: bool) -> Changes:
+    """Compares.
+
+    `files`: cached rows (`FILE_SCHEMA`); `contents`: `sha256` and `status` of what was read. A row is true if the
+    file's state is unchanged and its content was read (or, if `retry_failed`, could be used).
+    """
+    foreign = pl.col("status") == "foreign"
+    photos = files.filter(~foreign).sort("path")
+    usable = contents.filter(pl.col("status").is_in(READ)) if retry_failed else contents
+    same = photos.select(_STATE).equals(listing.table)
+    still = photos if same else listing.table.join(photos, on=_STATE, how="inner").select(FILE_SCHEMA.names())
+    known = still.join(usable.select("sha256"), on="sha256", how="semi").sort("path")
+    changed = () if len(known) == len(listing) else files_of(listing.table.join(known, on="path", how="anti"))
+    passed_over = [(file.path, file.reason) for file in listing.foreign]
+    none = same and not changed and files.filter(foreign).select("path", "detail").sort("path").rows() == passed_over
+    return Changes(known, tuple(sorted(changed)), none)

@@ -1,0 +1,88 @@
+"""The cluster tables of one bucket at many parameters, by the functions of the main chain, with their work shared.
+
+Distances to the library are computed once. Faces are sorted out once per cover distance and mode, and the linkage runs
+once on those who are left, up to the largest cluster distance, and is cut lower for every other. Ask for points with
+the same cover distance and mode one after the other: only the last set of faces is kept, so that memory stays that of
+one run.
+"""
+
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.coverage import Coverage
+from facesets_dagster.identities.coverage_table import coverage_table
+from facesets_dagster.identities.discovery import DiscoveryParameters, SortedOut, judge, sort_out
+from facesets_dagster.identities.linkage import average_merges
+
+
+class ClusterSweep:
+    """Coverage and cluster tables of a bucket's faces at any cover distance, gates and cluster distance."""
+
+    def __init__(
+        self,
+        faces: pl.DataFrame,
+        coverage: Coverage,
+        *,
+        own: AbstractSet[str],
+        pinned: AbstractSet[str],
+        generation: int,
+        model_id: str,
+        largest_cluster_distance: float,
+    ) -> None:
+        """`faces`: face table, in the order of `coverage`; `own`: live identities that the bucket founded; `pinned`:
+        faces that stay members whatever the parameters.
+        """
+        self._faces, self._coverage, self._own, self._pinned = faces, coverage, own, pinned
+        self._ids = faces["face_id"].to_list()
+        self._generation, self._model_id = generation, model_id
+        self._largest = largest_cluster_distance
+        self._tables: dict[float, pl.DataFrame] = {}
+        self._sorted: tuple[tuple[object, ...], SortedOut] | None = None
+        self._cuts: tuple[list[str], Cuts] | None = None
+
+    def coverage_at(self, cover_distance: float) -> pl.DataFrame:
+        """What `osrc_uncovered` gives."""
+        if cover_distance not in self._tables:
+            self._tables[cover_distance] = coverage_table(
+                self._ids,
+                self._coverage,
+                cover_distance=cover_distance,
+                generation=self._generation,
+                model_id=self._model_id,
+            )
+        return self._tables[cover_distance]
+
+    def clusters_at(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> pl.DataFrame:
+        """What `osrc_clusters` gives, without its column `parameters`."""
+        found = self._sorted_out(cover_distance, parameters, mode)
+        return judge(found, self._cuts_of(found).labels_at(parameters.cluster_distance), parameters)
+
+    def _sorted_out(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> SortedOut:
+        joins = mode == "grow" and bool(self._own)  # only who may join an own identity is gated before the clustering
+        key = (cover_distance, mode, parameters.gates() if joins else None)
+        if self._sorted is None or self._sorted[0] != key:
+            table = self.coverage_at(cover_distance)
+            self._sorted = (key, sort_out(self._faces, table, parameters, mode, self._own, self._pinned))
+        return self._sorted[1]
+
+    def _cuts_of(self, found: SortedOut) -> "Cuts":
+        ids = found.rest["face_id"].to_list()
+        if self._cuts is None or self._cuts[0] != ids:
+            self._cuts = (ids, Cuts(found.unit, self._largest))
+        return self._cuts[1]
+
+
+class Cuts:
+    """The partitions of the same faces at several distances."""
+
+    def __init__(self, unit: NDArray[np.float32], largest: float) -> None:
+        """`unit`: rows (n, dim); `largest`: the largest distance that will be asked for."""
+        self._count = len(unit)
+        self._merges = average_merges(unit, largest) if len(unit) > 1 else None
+
+    def labels_at(self, distance: float) -> NDArray[np.int64]:
+        """The labels (n,) of `average_linkage` at this distance."""
+        return self._merges.labels_at(distance) if self._merges else np.zeros(self._count, np.int64)

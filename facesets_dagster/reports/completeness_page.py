@@ -1,0 +1,131 @@
+"""The page of `faceset_completeness`: all curves in one figure, a small one per faceset, what each still needs."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import quote
+
+from facesets_dagster.identities.completeness import CompletenessRules, Estimate, expected_movement, whole
+from facesets_dagster.reports.figures import Figure, learning_figure
+from facesets_dagster.reports.system_page import Section
+from facesets_dagster.systems.measure_completeness import Measured
+from facesets_dagster.wording import counted
+
+FACESET_COLUMNS = ("faceset", "label", "faces", "expected_movement", "more_photos", "verdict", "why")
+_WIDTH, _HEIGHT = 300, 120
+_LEFT, _TOP, _BOTTOM = 8, 34, 18
+_LEAST, _MOST = 1e-3, 1.0
+_MAX_CURVES = 200
+_CODES = {"complete": "#16a34a", "would_gain": "#6b8afd", "too_thin": "#e5484d"}
+
+
+def completeness_rows(measured: Sequence[Measured]) -> list[tuple[object, ...]]:
+    """`FACESET_COLUMNS`, in the given order."""
+    return [
+        (
+            one.faceset.name,
+            one.faceset.identity.label or "",
+            one.found.faces,
+            f"{one.found.movement.value:.3f} ({one.found.movement.low:.3f} to {one.found.movement.high:.3f})",
+            _range(one.found.more),
+            one.found.in_words(),
+            one.found.reason,
+        )
+        for one in measured
+    ]
+
+
+def completeness_markdown(measured: Sequence[Measured], most: int) -> str:
+    """The table for the UI: the first `most`."""
+    head = f"| {' | '.join(FACESET_COLUMNS).replace('_', ' ')} |\n|{' --- |' * len(FACESET_COLUMNS)}"
+    rows = [f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in completeness_rows(measured)]
+    more = [f"\n{len(rows) - most} more in the report"] if len(rows) > most else []
+    return "\n".join([head, *rows[:most], *more])
+
+
+def completeness_sections(measured: Sequence[Measured], rules: CompletenessRules) -> list[Section]:
+    """The page."""
+    counts = {verdict: sum(one.found.verdict == verdict for one in measured) for verdict in _CODES}
+    return [
+        Section(
+            "Facesets",
+            f"{counts['complete']} complete, {counts['would_gain']} would gain from more photos, "
+            f"{counts['too_thin']} too thin to trust. Expected movement: cosine distance that unlimited further "
+            "photos of the same kind would still move the mean of the exported faces, with the range in which to "
+            f"expect it. More photos: good ones until that is within the tolerance {rules.tolerance:g}. Photos of "
+            "other years or other light move it farther than this can know.",
+            FACESET_COLUMNS,
+            completeness_rows(measured),
+        ),
+        Section(
+            "Learning curves",
+            "How far the mean of the best k faces lies from the mean of all, in rank order. Falling below the dashed "
+            "line, the tolerance, and staying there is what a settled mean looks like.",
+            figures=[all_curves(measured, rules)] if measured else (),
+        ),
+        Section(
+            "One by one",
+            f"At most {_MAX_CURVES}, those that need photos most first. Coloured: rank order. Grey: what is to be "
+            "expected of faces in random order, going on below the dashed tolerance for as many photos as it takes. "
+            f"Both axes are logarithmic: 1 to as many faces as are needed, {_MOST:g} to {_LEAST:g}.",
+            figures=[small_curve(one, rules) for one in measured[:_MAX_CURVES]],
+        ),
+    ]
+
+
+def all_curves(measured: Sequence[Measured], rules: CompletenessRules) -> Figure:
+    """The curves of all facesets in one figure."""
+    lines = [(one.found.curve.tolist(), str(one.found.verdict)) for one in measured]
+    return learning_figure("Mean of the best k to mean of all", lines, rules.tolerance, least=_LEAST)
+
+
+def small_curve(one: Measured, rules: CompletenessRules) -> Figure:
+    """A faceset's curve with its name and verdict, an SVG of about a kilobyte."""
+    found = one.found
+    more = found.more.value if math.isfinite(found.more.value) else 0
+    last = max(found.faces + more, found.faces * 1.2, 2)
+    ends = [found.faces * (last / found.faces) ** (step / 8) for step in range(9)]
+    grey = [(k, expected_movement(found.noise, k)) for k in [*_steps(found.faces), *ends]]
+    own = [(k, float(found.curve[k - 1])) for k in _steps(found.faces) if found.curve[k - 1] > 0]
+    title, verdict = escape((one.faceset.identity.label or one.faceset.name)[:40]), found.in_words()
+    dashed = _y(rules.tolerance)
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' "
+        "font-family='sans-serif' font-size='11' fill='#888'>"
+        f"<text x='{_LEFT}' y='12' font-weight='bold'>{title}</text>"
+        f"<text x='{_LEFT}' y='26' fill='{_CODES[found.verdict]}'>{counted(found.faces, 'face')}, {verdict}</text>"
+        f"<path d='M{_LEFT},{dashed}H{_WIDTH}' stroke='#888' stroke-dasharray='4 3'/>"
+        f"<path d='M{_x(found.faces, last)},{_TOP}V{_HEIGHT - _BOTTOM}' stroke='#888' stroke-width='.5'/>"
+        f"<g fill='none'><path d='{_path(grey, last)}' stroke='#aaa'/>"
+        f"<path d='{_path(own, last)}' stroke='{_CODES[found.verdict]}' stroke-width='1.6'/></g>"
+        f"<text x='{_LEFT}' y='{_HEIGHT - 5}'>1</text>"
+        f"<text x='{_WIDTH - 2}' y='{_HEIGHT - 5}' text-anchor='end'>{last:.0f} faces</text></svg>"
+    )
+    words = f"{one.faceset.name}: {counted(found.faces, 'face')}, {verdict}; {found.reason}"
+    return Figure("data:image/svg+xml," + quote(svg, safe="=':/,"), words)
+
+
+def _steps(faces: int) -> list[int]:
+    """1..faces, at most about 40 of them, closer at the start."""
+    return sorted({min(round(faces ** (step / 40)), faces) for step in range(41)} | {1, faces})
+
+
+def _path(points: Sequence[tuple[float, float]], last: float) -> str:
+    return "M" + "L".join(f"{_x(k, last)},{_y(value)}" for k, value in points) if len(points) > 1 else ""
+
+
+def _x(faces: float, last: float) -> float:
+    return round(_LEFT + (_WIDTH - 2 * _LEFT) * math.log(faces) / math.log(last), 1)
+
+
+def _y(distance: float) -> float:
+    depth = math.log(_MOST / min(max(distance, _LEAST), _MOST)) / math.log(_MOST / _LEAST)
+    return round(_TOP + (_HEIGHT - _TOP - _BOTTOM) * depth, 1)
+
+
+def _range(more: Estimate) -> str:
+    if not math.isfinite(more.value):
+        return "not known"
+    return (
+        whole(more.value) if more.low == more.high else f"{whole(more.value)} ({whole(more.low)} to {whole(more.high)})"
+    )

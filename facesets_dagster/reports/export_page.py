@@ -1,0 +1,85 @@
+"""The page of `consumer_exports`: who got what, what is in the way, who is not fed and why."""
+
+from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.system_page import Section
+from facesets_dagster.reports.thumbnails import of_file
+from facesets_dagster.systems.export_consumers import Exports
+from facesets_dagster.wording import counted
+
+_COLUMNS = ("consumer", "facesets", "files", "written", "removed", "in the way", "left out")
+_MAX_FACES = 200
+
+
+def export_sheet(result: Exports) -> list[SheetRow]:
+    """The best face of each faceset with the title that the programs show, eight in a row."""
+    tiles = []
+    for faceset in result.facesets[:_MAX_FACES]:
+        jpeg = of_file(faceset.folder / faceset.faces[0].file)
+        if jpeg is not None:
+            tiles.append(Tile(jpeg, result.titles[faceset.name]))
+    return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
+
+
+def export_table(result: Exports) -> str:
+    """Markdown for the metadata."""
+    if not result.exports:
+        return "No consumer was chosen."
+    rows = [f"| {' | '.join(str(cell) for cell in row)} |" for row in _rows(result)]
+    return "\n".join([f"| {' | '.join(_COLUMNS)} |", f"| --- |{' ---: |' * (len(_COLUMNS) - 1)}", *rows])
+
+
+def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -> list[Section]:
+    """`doubt`: what to know of embeddings of another recogniser than the swapper's."""
+    foreign = [(str(export.folder), path) for export in result.exports for path in export.outcome.foreign]
+    left_out = [(export.consumer.name, name, why) for export in result.exports for name, why in export.left_out.items()]
+    return [
+        Section(
+            "Exports",
+            doubt or "Each in its own folder below exports/.",
+            _COLUMNS,
+            _rows(result),
+        ),
+        Section(
+            "Facesets",
+            "With the name that the programs show: the label, else the faceset's name.",
+            ("faceset", "name", "faces"),
+            [(faceset.name, result.titles[faceset.name], len(faceset.faces)) for faceset in result.facesets],
+            sheet,
+        ),
+        Section(
+            "In the way",
+            f"{counted(len(foreign), 'file is', 'files are')} not as written here, and left alone. Move them "
+            "away to have them "
+            "exported again.",
+            ("folder", "file"),
+            foreign,
+        ),
+        Section(
+            "Left out",
+            f"{counted(len(left_out), 'faceset')} could not be exported to a consumer; what was exported of "
+            "them earlier stays.",
+            ("consumer", "faceset", "why"),
+            left_out,
+        ),
+        Section(
+            "Not fed",
+            "Consumers that this home's pack cannot feed." if result.refused else "Every consumer that was asked for.",
+            ("consumer", "why"),
+            sorted(result.refused.items()),
+        ),
+    ]
+
+
+def _rows(result: Exports) -> list[tuple[object, ...]]:
+    return [
+        (
+            export.consumer.name,
+            len(export.facesets),
+            len(export.outcome.kept) + len(export.outcome.written),
+            len(export.outcome.written),
+            len(export.outcome.removed),
+            len(export.outcome.foreign),
+            len(export.left_out),
+        )
+        for export in result.exports
+    ]

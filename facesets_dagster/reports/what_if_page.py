@@ -1,0 +1,176 @@
+"""The page of `what_if`: answers in sentences, a curve per parameter, who would be new, who would change, the table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.figures import Figure, curves_figure
+from facesets_dagster.reports.plots import curves
+from facesets_dagster.reports.system_page import Section
+from facesets_dagster.systems.what_if import Answer, WhatIf
+from facesets_dagster.systems.what_if_points import BASE, REBUILT, SWEPT
+from facesets_dagster.systems.what_if_table import admitted
+from facesets_dagster.systems.what_if_words import base_in_words
+from facesets_dagster.wording import counted
+
+_ALWAYS = ("title", "mode", "identities", "members", "exported", "impossible_pairs")
+_COUNTS = (
+    "founded", "grown", "revived", "vanished", "covered", "outlier", "small_cluster", "below_face_short", "below_blur",
+    "below_det_score", "same_photo", "near_duplicate", "below_export_gate", "export_outlier", "crop_failed",
+)  # fmt: skip
+"""Columns that the page and the UI show where one of them is not 0; the Parquet file has all."""
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """An identity that a point would have and the base has not."""
+
+    title: str
+    """`min_faces 4: faceset_031, 5 faces`."""
+    faces: Sequence[str]
+    """Faces to be shown, those that would be exported first."""
+
+
+def curves_of(table: pl.DataFrame) -> dict[str, str]:
+    """Parameter -> Markdown with its small curve, for the parameters that were swept."""
+    found = {}
+    for parameter, rows, base in _swept(table):
+        lines = {
+            "identities": rows["identities"].to_list(),
+            "exported faces": rows["exported"].to_list(),
+            "impossible pairs": rows["impossible_pairs"].to_list(),
+        }
+        found[parameter] = curves(rows["value"].to_list(), lines, mark=base)
+    return found
+
+
+def figures_of(table: pl.DataFrame) -> list[Figure]:
+    """The same for the page."""
+    return [
+        curves_figure(
+            parameter,
+            rows["value"].to_list(),
+            {"identities": rows["identities"].to_list(), "impossible pairs": rows["impossible_pairs"].to_list()},
+            ("exported faces", rows["exported"].to_list()),
+            base,
+        )
+        for parameter, rows, base in _swept(table)
+    ]
+
+
+def newcomers(found: WhatIf, most: int) -> list[Newcomer]:
+    """Identities that the base has not, at most `most`; each once: of an explicit point, or nearest to the base."""
+    short = dict(found.faces.select("face_id", "face_short").iter_rows())
+    asked = [one for one in found.answers if one.point.parameter not in (BASE, REBUILT)]
+    shown: dict[frozenset[str], Newcomer] = {}
+    for answer in sorted(asked, key=lambda one: _distance(found.base, one)):
+        for name, person in admitted(found.base, answer).items() if len(shown) < most else ():
+            here = sorted(person.here, key=lambda face: (face not in person.exported, -short.get(face, 0), face))
+            title = (
+                f"{answer.point.title}: {name}, {counted(len(person.members), 'face')}, {len(person.exported)} exported"
+            )
+            shown.setdefault(frozenset(person.members), Newcomer(title, here[:PER_ROW]))
+    return list(shown.values())[:most]
+
+
+def _distance(base: Answer, answer: Answer) -> tuple[int, float]:
+    """Explicit points first, then a parameter after the other."""
+    parameter, value = answer.point.parameter, answer.point.value
+    if value is None:
+        return -1, 0
+    return SWEPT.index(parameter), abs(value - base.point.numbers.flat()[parameter])
+
+
+def sheet_of(new: Sequence[Newcomer], faces: pl.DataFrame, pictures: Mapping[str, bytes]) -> list[SheetRow]:
+    """A row per newcomer: below each face its shorter side in px."""
+    short = dict(faces.select("face_id", "face_short").iter_rows())
+    return [
+        SheetRow(
+            one.title, [Tile(pictures[face], f"{short[face]:.0f} px") for face in one.faces if face in pictures]
+        )
+        for one in new
+    ]  # fmt: skip
+
+
+def points_markdown(table: pl.DataFrame) -> str:
+    """The table for the UI."""
+    shown = _shown(table)
+    head = f"| {' | '.join(shown.columns).replace('_', ' ')} |\n|{' --- |' * 2}{' ---: |' * (shown.width - 2)}"
+    return "\n".join([head, *(f"| {' | '.join(str(cell) for cell in row)} |" for row in shown.iter_rows())])
+
+
+def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Sequence[SheetRow]) -> list[Section]:
+    """The page. `table`: `WHAT_IF_SCHEMA`, the base first."""
+    base, shown = table.row(0, named=True), _shown(table)
+    return [
+        Section(
+            "Answers",
+            f"Compared with the base point ({base_in_words(base)}): "
+            f"{counted(base['identities'], 'identity', 'identities')}, {base['exported']} of "
+            f"{counted(base['faces'], 'face')} exported. No model was run and nothing was changed; crops that no run "
+            "has made are taken to be good (never_rendered in the table counts them).",
+            ("what would change",),
+            [(text,) for text in sentences],
+        ),
+        *_curves(figures_of(table)),
+        *_newcomers(sheet),
+        Section(
+            "Who would change",
+            "Live facesets of this bucket that would lose or gain members, vanish or come back.",
+            ("point", "faceset", "joined", "left"),
+            _changes(table),
+        ),
+        Section(
+            "Points",
+            f"Without columns that are 0 throughout. All columns and the names: cache/tables/what_if/, "
+            f"{counted(len(table), 'row')}.",
+            shown.columns,
+            shown.rows(),
+        ),
+    ]  # fmt: skip
+
+
+def _shown(table: pl.DataFrame) -> pl.DataFrame:
+    """The points as people want to see them."""
+    return table.select(*_ALWAYS, *(name for name in _COUNTS if table[name].sum())).rename({"title": "point"})
+
+
+def _curves(figures: Sequence[Figure]) -> list[Section]:
+    """None where nothing was swept."""
+    text = (
+        "One parameter at a time, all others as in the base point (dashed line). Impossible pairs are pairs of faces "
+        "of one photo in one identity: where they rise, people are being mixed."
+    )
+    return [Section("Curves", text, figures=figures)] if figures else []
+
+
+def _newcomers(sheet: Sequence[SheetRow]) -> list[Section]:
+    """None where nobody is to be shown; without faces, but named, where the photos are not there now."""
+    text = "Identities that a point would have and the base has not, the faces that would be exported first."
+    return [Section("Who would be new", text, pictures=sheet)] if sheet else []
+
+
+def _changes(table: pl.DataFrame) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for row in table.iter_rows(named=True):
+        rows += [(row["title"], change["faceset"], change["joined"], change["left"]) for change in row["changes"]]
+        rows += [(row["title"], f"{name} vanishes", None, None) for name in row["vanished_names"]]
+        rows += [(row["title"], f"{name} comes back", None, None) for name in row["revived_names"]]
+        rows += [
+            (row["title"], f"{move['source']} to {move['target']}", move["faces"], move["faces"])
+            for move in row["moved"]
+        ]
+    return rows
+
+
+def _swept(table: pl.DataFrame) -> list[tuple[str, pl.DataFrame, float]]:
+    """Parameter, its rows by value, the base's value; of parameters with two values and more."""
+    base = table.row(0, named=True)
+    found = []
+    for parameter in SWEPT:
+        rows = table.filter(pl.col("parameter") == parameter).sort("value")
+        if len(rows) > 1:
+            found.append((parameter, rows, float(base[parameter])))
+    return found

@@ -1,0 +1,93 @@
+"""How settled the mean of every live faceset is: the domain call behind `faceset_completeness`. Only reads.
+
+Thin eras are left out: they stand for nobody.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.identities.completeness import Completeness, CompletenessRules, Estimate, completeness
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.moves import settle
+from facesets_dagster.systems.published_facesets import PublishedFaceset, published_facesets
+
+COMPLETENESS_SCHEMA = pl.Schema(
+    {
+        "faceset": pl.String(),
+        "label": pl.String(),
+        "kind": pl.String(),
+        "faces": pl.Int64(),
+        "movement": pl.Float64(),
+        "movement_low": pl.Float64(),
+        "movement_high": pl.Float64(),
+        "more": pl.Int64(),
+        "more_low": pl.Int64(),
+        "more_high": pl.Int64(),
+        "verdict": pl.String(),
+        "reason": pl.String(),
+        "curve": pl.List(pl.Float64()),
+    }
+)
+_VERDICTS = ("too_thin", "would_gain", "complete")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A faceset and what its exported faces say."""
+
+    faceset: PublishedFaceset
+    found: Completeness
+
+
+def measure_completeness(
+    library: Library,
+    pack: ModelPack,
+    names: Sequence[str],
+    rules: CompletenessRules,
+    *,
+    holder: str,
+    say: Callable[[str], None],
+) -> list[Measured]:
+    """All live facesets or these, those that need photos most first.
+
+    Raises `SettingsError` for a name that is no live faceset. Vectors are read under the lock too: a run that publishes
+    meanwhile would look like a damaged library.
+    """
+    with library_lock(library.folder, holder, say=say):
+        settle(library.registry, library.folder, say)
+        facesets = published_facesets(library, pack, names)
+        measured = [Measured(faceset, completeness(faceset.embeddings(), rules)) for faceset in facesets]
+    return sorted(measured, key=_need)
+
+
+def completeness_table(measured: Sequence[Measured]) -> pl.DataFrame:
+    """Frame of `COMPLETENESS_SCHEMA`; null where the faces do not say."""
+    rows = []
+    for one in measured:
+        identity, found = one.faceset.identity, one.found
+        row: dict[str, object] = {
+            "faceset": identity.name,
+            "label": identity.label,
+            "kind": identity.kind,
+            "faces": found.faces,
+            "verdict": found.verdict,
+            "reason": found.reason,
+            "curve": found.curve.tolist(),
+        }
+        rows.append({**row, **_numbers("movement", found.movement), **_numbers("more", found.more)})
+    return pl.DataFrame(rows, schema=COMPLETENESS_SCHEMA)
+
+
+def _numbers(name: str, estimate: Estimate) -> dict[str, object]:
+    whole = isinstance(COMPLETENESS_SCHEMA[name], pl.Int64)
+    values = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {key: None if not math.isfinite(value) else int(value) if whole else value for key, value in values.items()}
+
+
+def _need(one: Measured) -> tuple[int, float, str]:
+    return _VERDICTS.index(one.found.verdict), -one.found.movement.value, one.faceset.name

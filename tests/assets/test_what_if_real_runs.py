@@ -1,0 +1,101 @@
+"""What-if against real runs: the same home is copied, the run is really made with a point's numbers, and compared."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from facesets_dagster.library.funnel import count_states
+from facesets_dagster.systems.what_if import Answer
+from facesets_dagster.systems.what_if_table import table_of
+from tests.conftest import FakeHome
+from tests.what_if_homes import (
+    POINTS,
+    bucket_with_news,
+    copied,
+    fill,
+    impossible,
+    materialize,
+    merged_bucket,
+    new_bucket,
+    own_members,
+    published_bucket,
+    questions,
+    run_config,
+)
+
+
+def assert_equal_to_a_real_run(
+    home: FakeHome, answer: Answer, row: dict[str, Any], before: dict[str, set[str]]
+) -> None:
+    """`home`: where the run was made; `row`: of the asset's table; `before`: own identities before it."""
+    decisions, now = home.library.registry.decisions("a"), own_members(home)
+    assert answer.result.funnel.equals(decisions)
+    assert {name: set(person.members) for name, person in answer.result.people.items()} == now
+    states = count_states(decisions)
+    assert row["faces"] == len(decisions)
+    assert row["exported"] == states["exported"]
+    for column in ("covered", "outlier", "small_cluster", "same_photo", "near_duplicate", "export_outlier"):
+        assert row[column] == states.get(column, 0), column
+    for gate in ("face_short", "blur", "det_score"):
+        assert row[f"below_{gate}"] == states.get(f"below_gate:{gate}", 0)
+    assert row["below_export_gate"] == states.get("below_export_gate:face_short", 0)
+    assert row["crop_failed"] == sum(count for state, count in states.items() if state.startswith("crop_failed"))
+    assert row["identities"] == len(now)
+    here = home.library.registry.memberships(bucket="a")
+    assert row["members"] == len(here.filter(pl.col("name").is_in(list(now))))
+    assert row["impossible_pairs"] == impossible(home)
+    assert row["vanished_names"] == sorted(before.keys() - now.keys())
+    assert sorted(row["founded_names"] + row["revived_names"]) == sorted(now.keys() - before.keys())
+    changes = {
+        name: (len(now[name] - before[name]), len(before[name] - now[name]))
+        for name in before.keys() & now.keys()
+        if before[name] != now[name]
+    }
+    assert {one["faceset"]: (one["joined"], one["left"]) for one in row["changes"]} == changes
+    assert row["grown"] == sum(joined > 0 for joined, _ in changes.values())
+
+
+@pytest.mark.parametrize("prepare", [new_bucket, published_bucket, bucket_with_news, merged_bucket])
+def test_its_numbers_are_those_of_real_runs(fake_home: FakeHome, tmp_path: Path, prepare: Any) -> None:
+    prepare(fake_home)
+    before = own_members(fake_home)
+    table, _, _ = materialize(fake_home, points=POINTS, sweep=False)
+    found = questions(fake_home, *POINTS)
+    assert (table["crop_failed"].max() > 0) == (prepare is not new_bucket)
+    pairs = zip(found.answers, table.to_dicts(), strict=True)
+    asked = [(one, row) for one, row in pairs if one.point.parameter in ("base", "point")]
+    seen = set()
+    for point, (answer, row) in zip([{}, *POINTS], asked, strict=True):
+        with copied(fake_home, tmp_path) as home:
+            result = home.run("a", **run_config(point))
+            assert_equal_to_a_real_run(home, answer, row, before)
+            made = result.asset_materializations_for_node("swap_ready_facesets")[0].metadata
+            assert made["founded"].value == row["founded_names"]
+            assert made["retired"].value == row["vanished_names"]
+            assert made["revived"].value == row["revived_names"]
+            assert made["unchanged"].value == (row["mode"] == "unchanged")
+            assert home.flaws() == []
+        seen.add(tuple(sorted(count_states(answer.result.funnel).items())))
+    assert len(seen) >= 4, "points that all come to the same prove nothing"
+    published = {"rebuild", "grow" if prepare is bucket_with_news else "unchanged"}
+    assert {row["mode"] for _, row in asked} == ({"grow"} if prepare is new_bucket else published)
+
+
+def test_retired_identities_come_back_and_export_numbers_count(fake_home: FakeHome, tmp_path: Path) -> None:
+    fill(fake_home)
+    fake_home.run("a", osrc_clusters={"min_faces": 5}, swap_ready_facesets={"min_face_short_px": 90})
+    fake_home.run("a", osrc_clusters={"min_face_short_px": 150, "min_faces": 5}, swap_ready_facesets={"top_n": 3})
+    fake_home.run("a", osrc_clusters={"min_face_short_px": 500, "min_faces": 5}, swap_ready_facesets={"top_n": 3})
+    assert own_members(fake_home) == {}
+    point = {"min_face_short_px": 90.0, "export_min_face_short_px": 90.0}
+    found = questions(fake_home, point)
+    assert found.base.point.numbers.discovery.min_face_short_px == 500
+    answer = found.answers[-1]
+    assert answer.result.revived == ["faceset_001", "faceset_002", "faceset_003"]
+    with copied(fake_home, tmp_path) as home:
+        home.run("a", osrc_clusters={"min_face_short_px": 90, "min_faces": 5},
+                 swap_ready_facesets={"min_face_short_px": 90, "top_n": 3})  # fmt: skip
+        row = table_of(found).row(-1, named=True)
+        assert_equal_to_a_real_run(home, answer, row, {})

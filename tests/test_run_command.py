@@ -1,0 +1,89 @@
+"""`facesets run` in process, with the fake model: what it takes for news, and what its summary tells."""
+
+import dataclasses
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import pytest
+from rich.console import Console
+
+from facesets_dagster.cli import run as command
+from facesets_dagster.definitions import build_defs
+from facesets_dagster.settings import Settings
+from tests.conftest import FakeHome
+from tests.fakes import FakeEmbedderResource, write_looks, write_person
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`facesets run BUCKETS` with FACESETS_JOB=full_pipeline; returns what it printed."""
+
+    @contextmanager
+    def instance_of(_: Settings) -> Iterator[dg.DagsterInstance]:
+        yield fake_home.instance
+
+    def with_fakes(settings: Settings, **options: Any) -> dg.Definitions:
+        return build_defs(settings, overrides={"embedder": FakeEmbedderResource()}, **options)
+
+    monkeypatch.setattr(command, "instance_of", instance_of)
+    monkeypatch.setattr(command, "build_defs", with_fakes)
+    settings = dataclasses.replace(fake_home.settings, job="full_pipeline")
+
+    def facesets_run(*buckets: str, code: int = 0) -> str:
+        said = io.StringIO()
+        assert command.run_buckets(settings, list(buckets), None, Console(file=said, width=200)) == code, said
+        return said.getvalue()
+
+    return facesets_run
+
+
+def test_news_of_the_hand_sorted_folders_are_news_for_every_bucket(fake_home: FakeHome, run: Run) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, 0.0, 0.9])
+    write_person(fake_home.buckets / "b", 2, 8)
+    run()
+    assert "Nothing to do: all 2 buckets are up to date." in run()
+    write_looks(fake_home.people / "Anna", 1, [-0.4, 0.4, 0.7])
+    said = run()
+    assert "faceset_002 founded by hand-sorted folders" in said
+    assert "a: faceset_002 got more faces (3 joined)" in said
+    assert "Nothing to do" in run()
+    assert fake_home.flaws() == []
+
+
+def test_what_such_a_run_did_not_get_to_is_done_by_the_next_one(
+    fake_home: FakeHome, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_looks(fake_home.buckets / "a", 2, [-0.9, 0.0, 0.9])
+    write_looks(fake_home.buckets / "b", 1, [-0.9, 0.0, 0.9])
+    run()
+    write_looks(fake_home.people / "Anna", 1, [-0.4, 0.4, 0.7])
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "_summary", lambda *_: None)
+        real = command._run
+
+        def ended(settings: Settings, bucket: str, *more: Any) -> command.BucketResult:
+            if bucket == "b":
+                return command.BucketResult(bucket, False, "run", {}, "ended", interrupted=True)
+            return real(settings, bucket, *more)
+
+        patched.setattr(command, "_run", ended)
+        run(code=1)
+    said = run()
+    assert "b: faceset_001 got more faces (3 joined)" in said
+    assert not [line for line in said.splitlines() if line.startswith("a ")], "it was done"
+
+
+def test_the_summary_says_which_facesets_got_more_faces(fake_home: FakeHome, run: Run) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    run("a")
+    write_looks(fake_home.buckets / "b", 1, [-0.33, 0.11])
+    said = run("b")
+    assert "b: faceset_001 got more faces (2 joined)" in said
+    row = next(line for line in said.splitlines() if line.startswith("b ") and "got more" not in line)
+    assert row.split()[-1] == "done"
+    assert "got more faces" not in run("b")
