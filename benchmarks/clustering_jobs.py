@@ -139,7 +139,8 @@ def make_faces(rows: str, count: int, raw: bool = False, dim: int = 512) -> Answ
     if raw:
         faces.tofile(rows)
     else:
-        np.save(rows, faces)
+        np.save(f"{rows}.part.npy", faces)
+        Path(f"{rows}.part.npy").replace(rows)
     return {"count": count}
 
 
@@ -181,7 +182,8 @@ def part_of_it(rows: str, every: int) -> Answer:
     return {
         "prepared": prepared, "seconds": seconds, "share": 1 / factor, "graph_seconds": seconds * factor,
         "graph_seconds_undisturbed": worked * factor / cores(),
-        "edges": counted.edges * factor, "product_share": clock.seconds_per_core() / seconds, "width": clock.width,
+        "edges": counted.edges * factor, "product_share": clock.seconds_per_core() / seconds,
+        "processor_share": clock.processor_seconds / worked, "width": clock.width,
         "peak_mb": peak_mb(),
     }  # fmt: skip
 

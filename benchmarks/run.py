@@ -19,9 +19,13 @@ from benchmarks.curation import measure_curation
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
 from benchmarks.homes import REPOSITORY, SHARED
+from benchmarks.imports import measure_imports
+from benchmarks.many_buckets import measure_many_buckets
+from benchmarks.rescan import measure_rescan
 from benchmarks.results_file import Row, write_results
 from benchmarks.sample_run import measure_sample
 from benchmarks.simulation import measure_simulation
+from benchmarks.stages import measure_stages
 from benchmarks.systems import measure_systems
 from benchmarks.three_buckets import LENIENT, measure_orders
 from benchmarks.ui_load import measure_ui_load
@@ -66,6 +70,13 @@ BENCHMARKS = {
     "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS)),
     "clustering": Benchmark(measure_clustering, shared=False),
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
+    "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False),
+    "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),
+    "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000), long=True),
+    "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 20)),
+    "many_buckets_1000": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 1_000), long=True),
+    "stages": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 1_000)),
+    "stages_10000": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 10_000), long=True),
     "orders_buffalo_sc": Benchmark(lambda: _orders(REFERENCE)),
     "orders_small_faces_buffalo_sc": Benchmark(lambda: _orders(REFERENCE, LENIENT)),
 }

@@ -32,6 +32,7 @@ from facesets_dagster.reports.run_report import RunReport, gather, sheet_of_face
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.systems.extend_bucket import waiting_faces
+from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 
 
@@ -183,10 +184,9 @@ def _waiting(library: Library, inputs: PublishInputs) -> dict[str, Any]:
 
 def _sheets(report: RunReport) -> dict[str, dg.MarkdownMetadataValue]:
     """Pictures of faces; each at most 200 kB."""
-    return {
-        "contact_sheet": dg.MetadataValue.md(sheet_markdown(sheet_of_facesets(report))),
-        "contact_sheet_not_exported": dg.MetadataValue.md(sheet_markdown(sheet_of_reasons(report))),
-    }
+    sheets = in_threads(sheet_markdown, [sheet_of_facesets(report), sheet_of_reasons(report)])
+    names = ("contact_sheet", "contact_sheet_not_exported")
+    return dict(zip(names, map(dg.MetadataValue.md, sheets), strict=True))
 
 
 def _facesets(report: RunReport) -> str:

@@ -33,8 +33,8 @@ def cheap_event_log(folder: Path) -> Iterator[None]:
     Dagster opens and closes a connection for each of the some 300 transactions of a run. Each commit waits for the
     disk, and each close, being the last one, copies the log into the database and waits again: for a bucket of ten
     photos that costs as much as the photos do. Here a connection is held open, and the log of events is synced when
-    it is copied. A killed process loses nothing; a power cut may lose the last events of a run, never the databases. The
-    registry, which decides what the library is, lies elsewhere and is synced at each commit.
+    it is copied. A killed process loses nothing; a power cut may lose the last events of a run, never the databases.
+    The registry, which decides what the library is, lies elsewhere and is synced at each commit.
     """
     import sqlalchemy as sa
 

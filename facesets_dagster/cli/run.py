@@ -53,8 +53,8 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
         end_dead_runs(instance)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
-        job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job) if chosen else None
-        for bucket in sorted(set(chosen)) if job else ():
+        job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
+        for bucket in sorted(set(chosen)):
             results.append(_run(settings, bucket, run_config, instance, console, job))
             if results[-1].interrupted:
                 break

@@ -69,11 +69,7 @@ def write_faceset(
 ) -> str:
     """Writes the folder and returns the sha256 of its manifest."""
     pictures = {f"{rank:04d}.png": face.png for rank, face in enumerate(content.faces, start=1)}
-    top = dict(list(pictures.items())[: content.export.top_n])
-    pieces = [partial(write_bytes, folder / "faces" / file, png) for file, png in pictures.items()]
-    # The archive of all first: it takes longest.
-    archives = [_zip_writer(folder / f"{name}{part}.fsz", files) for part, files in (("", pictures), ("_top", top))]
-    in_threads(_do, [*archives, *pieces])
+    _write_pictures(folder, name, pictures, content.export.top_n)
     write_bytes(folder / f"{name}.npz", _vectors_file(content))
     write_parquet(folder / "members.parquet", content.members, {"schema_version": str(SCHEMA_VERSION)})
     write_text(folder / f"{content.bucket}.txt", _marker(name, content, run_id, created_at))
@@ -96,12 +92,15 @@ def write_faceset(
     return sha256_of(folder / "manifest.json")
 
 
-def _do(piece: Callable[[], None]) -> None:
-    piece()
-
-
-def _zip_writer(path: Path, pictures: Mapping[str, bytes]) -> Callable[[], None]:
-    return lambda: write_bytes(path, flat_zip(pictures))
+def _write_pictures(folder: Path, name: str, pictures: Mapping[str, bytes], top_n: int) -> None:
+    """The archives and the pictures themselves, side by side; the archive of all takes longest and comes first."""
+    top = dict(list(pictures.items())[:top_n])
+    files: dict[Path, Callable[[], bytes]] = {
+        folder / f"{name}.fsz": partial(flat_zip, pictures),
+        folder / f"{name}_top.fsz": partial(flat_zip, top),
+        **{folder / "faces" / file: partial(bytes, png) for file, png in pictures.items()},
+    }
+    in_threads(lambda path: write_bytes(path, files[path]()), list(files))
 
 
 def flat_zip(pictures: Mapping[str, bytes]) -> bytes:

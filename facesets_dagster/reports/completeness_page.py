@@ -14,7 +14,7 @@ from facesets_dagster.wording import counted
 FACESET_COLUMNS = ("faceset", "label", "faces", "expected_movement", "more_photos", "verdict", "why")
 _WIDTH, _HEIGHT = 300, 120
 _LEFT, _TOP, _BOTTOM = 8, 34, 18
-_LEAST, _MOST = 1e-3, 1.0
+_LEAST, _MOST = 2e-3, 0.5
 _MAX_CURVES = 200
 _CODES = {"complete": "#16a34a", "would_gain": "#6b8afd", "too_thin": "#e5484d"}
 
@@ -59,15 +59,16 @@ def completeness_sections(measured: Sequence[Measured], rules: CompletenessRules
         ),
         Section(
             "Learning curves",
-            "How far the mean of the best k faces lies from the mean of all, in rank order. Falling below the dashed "
-            "line, the tolerance, and staying there is what a settled mean looks like.",
+            "How far the mean of the best k faces lies from the mean of all, in rank order. Every curve falls to zero "
+            "at its own end; a settled mean is one that lies below the dashed line, the tolerance, long before.",
             figures=[all_curves(measured, rules)] if measured else (),
         ),
         Section(
             "One by one",
-            f"At most {_MAX_CURVES}, those that need photos most first. Coloured: rank order. Grey: what is to be "
-            "expected of faces in random order, going on below the dashed tolerance for as many photos as it takes. "
-            f"Both axes are logarithmic: 1 to as many faces as are needed, {_MOST:g} to {_LEAST:g}.",
+            f"At most {_MAX_CURVES}, those that need photos most first. Coloured: the mean of the best k faces to the "
+            "mean of all of them. Grey: what is expected of k such faces against unlimited ones, until it meets the "
+            "dashed tolerance. The upright line: the faces that are there. "
+            f"Both axes are logarithmic: from one face to as many as it takes, from {_MOST:g} down to {_LEAST:g}.",
             figures=[small_curve(one, rules) for one in measured[:_MAX_CURVES]],
         ),
     ]

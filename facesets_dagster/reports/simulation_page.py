@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from facesets_dagster.export.as_roop import SeenPicture
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
-from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
 from facesets_dagster.reports.thumbnails import THUMBNAIL_PX
 from facesets_dagster.systems.simulate_facesets import SeenFaceset, Simulation, archive_path
 from facesets_dagster.systems.simulated import Judged, Limits, failing_pictures
 from facesets_dagster.wording import counted
 
-_PER_FACESET = 16
-_MAX_FACESETS = 40
+_PER_FACESET = 8
+_MAX_PICTURES = 160
 _COLOURS = {CONSUMER_DET_SIZES[0]: "#16a34a", CONSUMER_DET_SIZES[1]: "#e5484d"}
 FACESET_COLUMNS = (
     "faceset", "label", "pngs", "with_one_face", "mean_distance", "margin", "nearest_other", "largest_face_distance",
@@ -82,26 +82,24 @@ def simulation_sections(
 
 
 def failing_sheet(simulation: Simulation) -> list[SheetRow]:
-    """A row per faceset with pictures in which not exactly one face is found."""
-    rows: list[SheetRow] = []
+    """Pictures in which not exactly one face is found, at most `_PER_FACESET` of each faceset, eight in a row."""
+    tiles: list[Tile] = []
     for seen in simulation.facesets:
-        failing = failing_pictures(seen)
-        if failing and len(rows) < _MAX_FACESETS:
-            title = f"{seen.faceset.name}: {counted(len(failing), 'picture')}"
-            rows.append(SheetRow(title, _tiles(seen, dict(list(failing.items())[:_PER_FACESET]))))
-    return rows
+        if len(tiles) < _MAX_PICTURES:
+            tiles += _tiles(seen, dict(list(failing_pictures(seen).items())[:_PER_FACESET]))
+    return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
 
 
 def _tiles(seen: SeenFaceset, failing: Mapping[str, Mapping[int, SeenPicture]]) -> list[Tile]:
-    tiles = []
+    tiles, short = [], seen.faceset.name.removeprefix("faceset_")
     for file, at in failing.items():
         data = _picture(seen, file)
         counts = ", ".join(f"{picture.faces} at {size}" for size, picture in at.items())
         readable = all(picture.readable for picture in at.values())
         if data is not None and readable:
-            tiles.append(Tile(_with_boxes(data, at), f"{file}: {counts}"))
+            tiles.append(Tile(_with_boxes(data, at), f"{short}/{file}: {counts}"))
         else:
-            tiles.append(Tile(_blank(), f"{file}: not readable"))
+            tiles.append(Tile(_blank(), f"{short}/{file}: not readable"))
     return tiles
 
 
@@ -121,11 +119,10 @@ def _with_boxes(data: bytes, at: Mapping[int, SeenPicture]) -> bytes:
 
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
-    draw, width = ImageDraw.Draw(picture), max(picture.width // 100, 1)
-    for size, seen in at.items():
-        for box in seen.bbox.tolist():
-            draw.rectangle(box, outline=_COLOURS[size], width=width)
-            width += 1  # so that one box does not hide the other's line
+    draw, width = ImageDraw.Draw(picture), max(picture.width // 64, 1)
+    for place, (size, seen) in enumerate(sorted(at.items())):
+        for box in seen.bbox.tolist():  # the later ones thinner, so that they do not hide the others
+            draw.rectangle(box, outline=_COLOURS[size], width=max(width * (2 - place) // 2, 1))
     return _jpeg(picture)
 
 

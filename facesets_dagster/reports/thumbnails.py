@@ -16,6 +16,7 @@ from PIL import Image
 
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.storage import write_bytes
+from facesets_dagster.threads import in_threads
 
 THUMBNAIL_PX = 128
 _MARGIN = 0.35
@@ -35,19 +36,28 @@ def of_file(path: Path) -> bytes | None:
 
 def of_faces(rows: pl.DataFrame, load_photo: LoadPhoto, cache: Path) -> dict[str, bytes]:
     """face_id -> JPEG for rows of the face table; a face whose photo cannot be read now is left out."""
-    found: dict[str, bytes] = {}
+    photos: dict[str, list[tuple[str, list[float]]]] = {}
     for face_id, sha256, bbox in rows.sort("sha256").select("face_id", "sha256", "bbox").iter_rows():
-        path = cache / "thumbnails" / face_id[:2] / f"{face_id}.jpg"
-        if path.exists():
-            found[face_id] = path.read_bytes()
-            continue
-        try:
-            photo = load_photo(sha256)
-        except PhotoError:
-            continue
-        found[face_id] = _jpeg(_cut_out(photo, np.asarray(bbox, np.float64)))
-        write_bytes(path, found[face_id])
-    return found
+        photos.setdefault(sha256, []).append((face_id, bbox))
+
+    def of_photo(sha256: str) -> list[tuple[str, bytes | None]]:
+        return [(face_id, _of_face(face_id, bbox, sha256, load_photo, cache)) for face_id, bbox in photos[sha256]]
+
+    pictures = [picture for of_one in in_threads(of_photo, list(photos)) for picture in of_one]
+    return {face_id: jpeg for face_id, jpeg in pictures if jpeg is not None}
+
+
+def _of_face(face_id: str, bbox: list[float], sha256: str, load_photo: LoadPhoto, cache: Path) -> bytes | None:
+    path = cache / "thumbnails" / face_id[:2] / f"{face_id}.jpg"
+    if path.exists():
+        return path.read_bytes()
+    try:
+        photo = load_photo(sha256)
+    except PhotoError:
+        return None
+    jpeg = _jpeg(_cut_out(photo, np.asarray(bbox, np.float64)))
+    write_bytes(path, jpeg)
+    return jpeg
 
 
 def _cut_out(photo: NDArray[np.uint8], bbox: NDArray[np.float64]) -> Image.Image:

@@ -136,7 +136,7 @@ def test_a_picture_with_two_people_fails_loudly_and_is_shown(home: FakeHome) -> 
     assert found.wrong("one_face_per_png").count("several faces in 1 picture") == 2
     assert "faceset_001 (all, 640)" in found.wrong("one_face_per_png")
     assert found.wrong("mean_is_the_person") == ""
-    assert "0002.png: 2 at 640, 2 at 320" in found.page
+    assert "001/0002.png: 2 at 640, 2 at 320" in found.page
     assert found.page.index("faceset_001") < found.page.index("faceset_002"), "the worst first"
     assert "contact_sheet" in found.metadata
 

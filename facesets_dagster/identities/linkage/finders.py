@@ -37,7 +37,7 @@ _SMALL = 4096
 """So few rows take less time than finding out which arithmetic is the faster."""
 
 
-_LARGE = 40_000
+_LARGE = 200_000
 """From so many rows on it pays to make them shorter first."""
 
 

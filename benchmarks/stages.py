@@ -1,0 +1,170 @@
+"""Where the time of `discover_identities` goes, stage by stage, measured from outside of the product's code.
+
+A child process runs `facesets run` on one bucket with clocks around the functions of the table below. A stage's time
+is its own: what a stage within it takes is not counted twice, and a thread that only waits for others is left out. So
+the seconds add up to what all threads worked, and the shares to one.
+"""
+
+import functools
+import importlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.homes import REPOSITORY, SHARED, RealHome
+from benchmarks.many_buckets import changed_photo
+from benchmarks.results_file import Row
+
+BUCKET = "many"
+WAITING = "waits"
+_PACKAGE = "facesets_dagster"
+STAGES = (
+    ("list", "resources.home", "list_bucket"),
+    ("list", "faces.scan", "find_changes"),
+    ("read", "faces.read_file", "FileReader.open"),
+    ("hash", "faces.read_file", "new_sha256"),
+    ("decode", "faces.read_photo", "decode_photo"),
+    ("detect", "embedding.insightface_pack", "InsightfaceEmbedder.detect"),
+    ("detect", "embedding.embedded_pack", "EmbeddedEmbedder.detect"),
+    ("align", "embedding.insightface_pack", "InsightfaceEmbedder.align"),
+    ("align", "embedding.embedded_pack", "EmbeddedEmbedder.align"),
+    ("recognise", "embedding.insightface_pack", "InsightfaceEmbedder.recognise"),
+    ("recognise", "embedding.embedded_pack", "EmbeddedEmbedder.recognise"),
+    ("rows and quality", "faces.read_file", "look_at_photo"),
+    ("rows and quality", "faces.read_file", "with_embeddings"),
+    ("flush", "faces.scan", "_flush"),
+    ("flush", "faces.scan", "bring_up"),
+    (WAITING, "faces.pipeline", "_Pipeline.take"),
+    (WAITING, "faces.pipeline", "_Pipeline._next"),
+    ("coverage", "assets.osrc_uncovered", "cover"),
+    ("linkage", "assets.osrc_clusters", "discover"),
+    ("curation", "library.gallery", "curate"),
+    ("decode for crops", "faces.photo_loader", "decode_photo"),
+    ("crop", "export.rendering", "face_crop"),
+    ("look at crops", "export.face_crop", "look_again"),
+    ("png", "export.face_crop", "encode_png"),
+    (WAITING, "export.ahead", "in_threads"),
+    (WAITING, "export.folder", "in_threads"),
+    (WAITING, "reports.thumbnails", "in_threads"),
+    ("zip", "export.folder", "flat_zip"),
+    ("faceset's files", "export.folder", "write_bytes"),
+    ("faceset's files", "library.staging", "write_faceset"),
+    ("commit", "library.publishing", "commit"),
+    ("commit", "library.publishing", "settle"),
+    ("commit", "library.library", "Library.merge_top_manifest"),
+    ("report", "assets.swap_ready_facesets", "gather"),
+    ("report", "assets.swap_ready_facesets", "write_report"),
+    ("report", "assets.swap_ready_facesets", "_sheets"),
+    ("read the cache", "faces.store", "FaceStore.columns"),
+    ("load the models", "resources.embedder", "EmbedderResource.embedder"),
+)
+"""Stage, module of the package, function or method as that module knows it."""
+INDIVISIBLE = ("look at crops", "load the models")
+"""What they call is theirs."""
+
+
+def measure_stages(pack: str, models_root: Path, photos: int) -> list[Row]:
+    """The table for one bucket of so many photos, no two of the same bytes; largest first."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = RealHome(Path(scratch) / "home", pack, models_root)
+        home.facesets("init")
+        _write_bucket(home.folder / "buckets" / BUCKET, photos)
+        command = [sys.executable, "-m", "benchmarks.stages"]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"the run failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        told = json.loads(done.stdout.splitlines()[-1])
+        home.facesets("verify")
+    seconds: dict[str, float] = told["seconds"]
+    busy = sum(value for stage, value in seconds.items() if stage != WAITING)
+    ranked = sorted((stage for stage in seconds if stage != WAITING), key=lambda stage: -seconds[stage])
+    largest = ", ".join(ranked[:3])
+    return [
+        Row(f"discover_identities, {photos} photos", told["wall"], "s", note=f"largest: {largest}"),
+        Row("work of all threads", busy, "s", note=f"{busy / told['wall']:.2f} threads at work on average"),
+        *(Row(stage, seconds[stage] / busy, "share", note=f"{seconds[stage]:.2f} s") for stage in ranked),
+    ]
+
+
+def _write_bucket(folder: Path, photos: int) -> None:
+    folder.mkdir(parents=True)
+    originals = sorted(path for path in (SHARED / "data" / "labelled").rglob("*") if path.suffix.lower() == ".jpg")
+    for number in range(photos):
+        photo = changed_photo(originals[number % len(originals)], number // len(originals))
+        (folder / f"{number:05d}.jpg").write_bytes(photo)
+
+
+class Clocks:
+    """Seconds per stage over all threads; a thread is in one stage at a time, the innermost."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+        self._own = threading.local()
+
+    def around(self, stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, timed."""
+
+        @functools.wraps(work)
+        def timed(*arguments: Any, **options: Any) -> Any:
+            stack = self._own.__dict__.setdefault("stack", [])
+            if stack and stack[-1] in INDIVISIBLE:
+                return work(*arguments, **options)
+            self._until_now(stack)
+            stack.append(stage)
+            try:
+                return work(*arguments, **options)
+            finally:
+                self._until_now(stack)
+                stack.pop()
+
+        return timed
+
+    def _until_now(self, stack: list[str]) -> None:
+        now = time.perf_counter()
+        if stack:
+            with self._lock:
+                self.seconds[stack[-1]] += now - self._own.since
+        self._own.since = now
+
+
+def _install(clocks: Clocks) -> None:
+    for stage, module, name in STAGES:
+        owner = importlib.import_module(f"{_PACKAGE}.{module}")
+        *parents, last = name.split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        setattr(owner, last, clocks.around(stage, getattr(owner, last)))
+
+
+def main() -> None:
+    """In the child: the run, and its times as the last line."""
+    from rich.console import Console
+
+    from facesets_dagster.cli.run import run_buckets
+    from facesets_dagster.settings import load_settings
+
+    clocks = Clocks()
+    _install(clocks)
+    said = io.StringIO()
+    run = clocks.around("dagster and the rest", run_buckets)
+    started = time.perf_counter()
+    code = run(load_settings(), [BUCKET], None, Console(file=said))
+    wall = time.perf_counter() - started
+    if code:
+        sys.exit(said.getvalue())
+    print(json.dumps({"wall": wall, "seconds": clocks.seconds}))
+
+
+if __name__ == "__main__":
+    main()
