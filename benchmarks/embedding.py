@@ -28,6 +28,7 @@ from benchmarks.embedding_stages import shares
 from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
+from facesets_dagster.embedding.precision import FP16
 from facesets_dagster.faces.scan import scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.decode import decode_photo
@@ -67,6 +68,10 @@ def measure_embedding(pack: str, models_root: Path) -> list[Row]:
         for name, folder in photo_sets(Path(scratch) / "photos").items():
             rows += _measure_set(name, folder, embedder, peers)
     rows += compare(embedder, peers["untuned"])
+    half = load_embedder(
+        pack, models_root=models_root, providers=CPU, det_size=640, threads=1, recogniser_batch=0, precision=FP16
+    )
+    rows += compare(half, peers["untuned"], FP16)
     rows += [
         Row(figure, None, "", target=target, note="not measured: there is no GPU here")
         for figure, target in (

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from filelock import FileLock
 
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
+from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.settings import Settings, library_names
 from facesets_dagster.storage import remove_leftovers, write_json, write_text
@@ -67,6 +68,7 @@ def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -
     if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
         _make(settings, say, automation)
     pack = recorded_pack(settings)
+    recorded_precision(settings)
     if pack == EMBEDDED:
         pull_pack(EMBEDDED, settings.models_root, say)
     return Home(settings, pack)
@@ -93,6 +95,18 @@ def recorded_pack(settings: Settings) -> str:
             "FACESETS_HOME to a new home for the other pack."
         )
     return str(recorded or wanted or default_pack(settings.models_root))
+
+
+def recorded_precision(settings: Settings) -> str:
+    """In which the home's models compute. Raises `SettingsError` if the settings say another than the home."""
+    record = _record(settings)
+    recorded, wanted = record.get("precision", FP32 if record else None), settings.precision
+    if recorded is not None and wanted is not None and recorded != wanted:
+        raise SettingsError(
+            f"The home {settings.home} was made with {recorded}, FACESETS_PRECISION is {wanted}. Their embeddings are "
+            "not mixed, so nothing was done. Unset FACESETS_PRECISION, or set FACESETS_HOME to a new home."
+        )
+    return str(recorded or wanted or FP32)
 
 
 def recorded_automation(settings: Settings) -> bool:
@@ -122,13 +136,14 @@ def _make(settings: Settings, say: Say, automation: bool | None) -> None:
             if "dagster_ready" not in record:
                 say(f"making the home {settings.home}")
                 _make_dagster(settings)
-            pack = recorded_pack(settings)
+            pack, precision = recorded_pack(settings), recorded_precision(settings)
             if "model_pack" not in record:
                 say(f"model pack of this home: {pack}")
             created = record.get("created_at") or datetime.now(UTC).isoformat(timespec="seconds")
             switch = record.get("automation", False) if automation is None else automation
             fresh = {"schema_version": SCHEMA_VERSION, "created_at": created, "model_pack": pack}
-            write_json(settings.home / "home.json", {**fresh, "automation": switch, "dagster_ready": True})
+            inexact = {} if precision == FP32 else {"precision": precision}
+            write_json(settings.home / "home.json", {**fresh, **inexact, "automation": switch, "dagster_ready": True})
     except OSError as error:
         raise SettingsError(
             f"The home {settings.home} cannot be made ({error}). Expected a folder that can be written. Set "

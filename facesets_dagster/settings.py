@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from facesets_dagster.embedding.precision import PRECISIONS
 from facesets_dagster.errors import SettingsError
 
 JOBS = ("discover_identities", "full_pipeline")
@@ -41,6 +42,8 @@ class Settings:
     providers: str | None
     """`FACESETS_PROVIDERS`: a word of `PROVIDER_WORDS` or a comma-separated list of ONNX Runtime names; None means
     the GPU where the installed ONNX Runtime is built for one, else the CPU."""
+    precision: str | None
+    """`FACESETS_PRECISION`: `fp32` or `fp16`; None means what the home was made with."""
     database_url: str
     library_name: str | None
     """`FACESETS_LIBRARY`: a library beside the default one; None means the default."""
@@ -167,6 +170,7 @@ def load_settings(environment: dict[str, str] | None = None, working_directory: 
         models_root=path_of(value_of("FACESETS_MODELS") or "~/.insightface"),
         model_pack=str(path_of(pack)) if pack and os.sep in pack else pack,
         providers=_checked_providers(value_of("FACESETS_PROVIDERS")),
+        precision=_precision(value_of("FACESETS_PRECISION")),
         database_url=database_url or registry_url(home, library),
         library_name=checked_library_name(library) if library else None,
         job=_one_of("FACESETS_JOB", value_of("FACESETS_JOB") or JOBS[0], JOBS),
@@ -213,6 +217,10 @@ def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise SettingsError(f"{name} is {text!r}. Expected {' or '.join(f'`{choice}`' for choice in choices)}.")
     return text
+
+
+def _precision(text: str | None) -> str | None:
+    return None if text is None else _one_of("FACESETS_PRECISION", text, PRECISIONS)
 
 
 def _switch(name: str, text: str | None) -> bool | None:

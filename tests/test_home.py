@@ -11,7 +11,8 @@ import yaml
 from benchmarks.homes import RealHome
 from facesets_dagster.doctor import Finding, run_doctor
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.home import init_home, recorded_automation
+from facesets_dagster.home import init_home, recorded_automation, recorded_precision
+from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
 
@@ -91,6 +92,22 @@ def test_a_home_that_cannot_be_written_and_a_broken_record_are_explained(
     (tmp_path / "home" / "home.json").write_text('{"schema_version": 99}')
     with pytest.raises(SettingsError, match="another schema"):
         init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
+
+
+def test_a_home_keeps_the_precision_that_it_was_made_with(tmp_path: Path, embedded_models_root: Path) -> None:
+    def settings_in(folder: str, **more: str) -> Settings:
+        return settings_of(tmp_path / folder, embedded_models_root, FACESETS_MODEL_PACK="embedded", **more)
+
+    half = settings_in("half", FACESETS_PRECISION="fp16")
+    init_home(half, say=lambda _: None)
+    init_home(settings_in("exact"), say=lambda _: None)
+    assert recorded_precision(settings_in("half")) == "fp16"
+    assert EmbedderResource.of(settings_in("half")).pack().precision == "fp16"
+    assert recorded_precision(settings_in("exact")) == "fp32"
+    with pytest.raises(SettingsError, match="made with fp16, FACESETS_PRECISION is fp32"):
+        init_home(settings_in("half", FACESETS_PRECISION="fp32"), say=lambda _: None)
+    with pytest.raises(SettingsError, match="made with fp32, FACESETS_PRECISION is fp16"):
+        recorded_precision(settings_in("exact", FACESETS_PRECISION="fp16"))
 
 
 def finding(settings: Settings, name: str) -> Finding:

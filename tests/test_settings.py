@@ -47,6 +47,7 @@ def test_a_pack_is_a_name_or_a_folder_that_does_not_depend_on_the_working_direct
     ("name", "value", "advice"),
     [
         ("FACESETS_PROVIDERS", "gpu", "Expected one of coreml, cpu, cuda, tensorrt"),
+        ("FACESETS_PRECISION", "int8", "Expected `fp32` or `fp16`"),
         ("FACESETS_SETTLE_SECONDS", "soon", "Expected seconds between 0 and 86400"),
         ("FACESETS_SETTLE_SECONDS", "-1", "Expected seconds between 0 and 86400"),
         ("FACESETS_AUTOMATION", "maybe", "Expected `on` or `off`"),

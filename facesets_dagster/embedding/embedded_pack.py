@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.alignment import SIDE, align
 from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
 from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
-from facesets_dagster.embedding.faster import open_fast_session, sample_picture
+from facesets_dagster.embedding.faster import SessionOptions, open_fast_session, sample_picture
 from facesets_dagster.embedding.letterbox import fitted_size
 from facesets_dagster.embedding.packs import PackFiles
 from facesets_dagster.embedding.yunet import decode_outputs
@@ -22,13 +22,14 @@ class EmbeddedEmbedder(Embedder):
     ) -> None:
         self._pack = pack
         self._batch = batch
+        options = SessionOptions(providers, threads, pack.precision)
         side = pack.det_size
         self._input = DetectorInput(side, mean=0.0, std=1.0, rgb=False)
         sample = self._input.of(sample_picture(side), (side, side))
-        self._detector = open_fast_session(files.detector, sample, providers=providers, threads=threads)
+        self._detector = open_fast_session(files.detector, sample, options)
         self._outputs = [output.name for output in self._detector.get_outputs()]
         sample = faces_blob([sample_picture(SIDE)], mean=0.0, std=1.0)
-        self._recogniser = open_fast_session(files.recogniser, sample, providers=providers, threads=threads)
+        self._recogniser = open_fast_session(files.recogniser, sample, options)
 
     @property
     def pack(self) -> ModelPack:

@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.embedding.precision import FP32
+
 
 @dataclass(frozen=True)
 class ModelPack:
@@ -20,7 +22,7 @@ class ModelPack:
     name: str
     """`embedded`, `buffalo_l`, or the folder's name."""
     model_id: str
-    """First 16 hex digits of sha256 over the digests of both weight files and `det_size`."""
+    """First 16 hex digits of sha256 over the digests of both weight files, `det_size`, and `precision` if not fp32."""
     det_size: int
     """Side of the square that a photo is fitted into for detection, px."""
     dim: int
@@ -29,10 +31,13 @@ class ModelPack:
     """File name of the detector."""
     recogniser: str
     """File name of the recogniser."""
+    precision: str = FP32
+    """In which the models compute: one of `precision.PRECISIONS`."""
 
     def recorded(self) -> dict[str, object]:
         """What the manifests of facesets say of the model."""
-        return {"pack": self.name, "model_id": self.model_id, "det_size": self.det_size}
+        precision = {} if self.precision == FP32 else {"precision": self.precision}
+        return {"pack": self.name, "model_id": self.model_id, "det_size": self.det_size, **precision}
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
-"""Sessions on rewritten graphs: used where they compute what the user's own file computes, else the file as it is.
+"""Sessions on changed graphs: used where they compute what the user's own file computes, else the file as it is.
 
-What belongs here: when a graph is rewritten, the check against the original, and the choice. How a graph is rewritten
-is in `rewrite`. `model_id` is that of the user's files either way: `TOLERANCE` is far below what tells two faces apart,
-and of the order of what another CPU or another release of ONNX Runtime changes.
+What belongs here: when a graph is changed, the check against the original, and the choice. How a graph is rewritten
+is in `rewrite`, halved in `precision`. A rewritten graph leaves `model_id` that of the user's files: `TOLERANCE` is far
+below what tells two faces apart, and of the order of what another CPU or another release of ONNX Runtime changes.
 """
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.embedding.precision import FP16, FP32, LEAST_COSINE, halve
 from facesets_dagster.embedding.rewrite import rewrite
 from facesets_dagster.embedding.sessions import open_session
+from facesets_dagster.errors import ModelPackInvalid
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -24,24 +27,42 @@ _CPU = "CPUExecutionProvider"
 _LOG = logging.getLogger(__name__)
 
 
-def open_fast_session(
-    model: Path, sample: NDArray[np.float32], *, providers: tuple[str, ...], threads: int
-) -> "ort.InferenceSession":
-    """A session of the rewritten graph if it agrees with the file's own on `sample`, else one of the file.
+@dataclass(frozen=True)
+class SessionOptions:
+    """Where and how a model runs."""
 
-    `sample`: an input of the model. Only the CPU has use for it: a GPU has a kernel of its own for what is rewritten.
+    providers: tuple[str, ...]
+    threads: int
+    precision: str = FP32
+
+    def open(self, model: Path | bytes) -> "ort.InferenceSession":
+        """A session, in the precision that the model has."""
+        return open_session(model, providers=self.providers, threads=self.threads)
+
+
+def open_fast_session(model: Path, sample: NDArray[np.float32], options: SessionOptions) -> "ort.InferenceSession":
+    """A session of the changed graph if it agrees with the file's own on `sample`, else one of the file.
+
+    `sample`: an input of the model. Only a CPU has use for rewriting: a GPU has a kernel of its own for what is
+    rewritten. In fp16 a model that strays raises `ModelPackInvalid`: the precision was asked for.
     """
+    original = options.open(model)
+    if options.precision == FP16:
+        return _halved(model, sample, original, options)
+    return _rewritten(model, sample, original, options) if options.providers[0] == _CPU else original
+
+
+def _rewritten(
+    model: Path, sample: NDArray[np.float32], original: "ort.InferenceSession", options: SessionOptions
+) -> "ort.InferenceSession":
     import onnx
 
-    original = open_session(model, providers=providers, threads=threads)
-    if providers[0] != _CPU:
-        return original
     graph = onnx.load(str(model))
     if not rewrite(graph):
         return original
     data = graph.SerializeToString(deterministic=True)
     del graph
-    rewritten = open_session(data, providers=providers, threads=threads)
+    rewritten = options.open(data)
     difference = largest_difference(original, rewritten, sample)
     if difference <= TOLERANCE:
         return rewritten
@@ -52,18 +73,50 @@ def open_fast_session(
     return original
 
 
+def _halved(
+    model: Path, sample: NDArray[np.float32], original: "ort.InferenceSession", options: SessionOptions
+) -> "ort.InferenceSession":
+    import onnx
+
+    half = options.open(halve(onnx.load(str(model))).SerializeToString(deterministic=True))
+    cosine = least_cosine(original, half, sample)
+    if not cosine >= LEAST_COSINE:
+        raise ModelPackInvalid(
+            f"{model} in fp16 strays from fp32: a cosine of {cosine:.4f}, at least {LEAST_COSINE} is accepted. Use "
+            "FACESETS_PRECISION=fp32 for it."
+        )
+    return half
+
+
 def largest_difference(
     first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]
 ) -> float:
     """Over all outputs, as a share of each one's largest value; infinite where shapes differ or a number is none."""
-    names = [output.name for output in first.get_outputs()]
-    feed = {first.get_inputs()[0].name: sample}
     worst = 0.0
-    for one, other in zip(first.run(names, feed), second.run(names, feed), strict=True):
+    for one, other in _outputs(first, second, sample):
         if one.shape != other.shape or not np.isfinite(other).all():
             return float("inf")
         worst = max(worst, float(np.abs(one - other).max(initial=0)) / max(float(np.abs(one).max(initial=0)), 1e-12))
     return worst
+
+
+def least_cosine(first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]) -> float:
+    """Over all outputs, each taken as one vector; -1 where shapes differ or a number is none."""
+    least = 1.0
+    for one, other in _outputs(first, second, sample):
+        if one.shape != other.shape or not np.isfinite(other).all():
+            return -1.0
+        a, b = one.ravel().astype(np.float64), other.ravel().astype(np.float64)
+        least = min(least, float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)))
+    return least
+
+
+def _outputs(
+    first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    names = [output.name for output in first.get_outputs()]
+    feed = {first.get_inputs()[0].name: sample}
+    return list(zip(first.run(names, feed), second.run(names, feed), strict=True))
 
 
 def sample_picture(side: int) -> NDArray[np.uint8]:

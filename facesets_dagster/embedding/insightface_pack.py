@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.alignment import SIDE, align
 from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
 from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
-from facesets_dagster.embedding.faster import open_fast_session, sample_picture
+from facesets_dagster.embedding.faster import SessionOptions, open_fast_session, sample_picture
 from facesets_dagster.embedding.packs import PackFiles
 from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, decode_outputs, fitted_size
 from facesets_dagster.errors import ModelPackInvalid
@@ -26,10 +26,11 @@ class InsightfaceEmbedder(Embedder):
     ) -> None:
         self._pack = pack
         self._batch = batch
+        options = SessionOptions(providers, threads, pack.precision)
         side = pack.det_size
         self._input = DetectorInput(side, mean=MEAN, std=STD, rgb=True)
         sample = self._input.of(sample_picture(side), (side, side))
-        self._detector = open_fast_session(files.detector, sample, providers=providers, threads=threads)
+        self._detector = open_fast_session(files.detector, sample, options)
         self._outputs = [output.name for output in self._detector.get_outputs()]
         if len(self._outputs) not in HEADS:
             raise ModelPackInvalid(
@@ -38,7 +39,7 @@ class InsightfaceEmbedder(Embedder):
             )
         self._mean, self._std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
         sample = faces_blob([sample_picture(SIDE)], mean=self._mean, std=self._std)
-        self._recogniser = open_fast_session(files.recogniser, sample, providers=providers, threads=threads)
+        self._recogniser = open_fast_session(files.recogniser, sample, options)
 
     @property
     def pack(self) -> ModelPack:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.packs import EMBEDDED, PackFiles, find_pack
+from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.storage import sha256_of
 
 BATCH_CPU, BATCH_GPU = 1, 32
@@ -19,13 +20,13 @@ _LOADED: dict[tuple[object, ...], Embedder] = {}
 _DESCRIBED: dict[tuple[object, ...], ModelPack] = {}
 
 
-def describe_pack(pack_name: str, *, models_root: Path, det_size: int) -> ModelPack:
+def describe_pack(pack_name: str, *, models_root: Path, det_size: int, precision: str = FP32) -> ModelPack:
     """What identifies a pack; reads the weights' digests but opens no session."""
     files = find_pack(pack_name, models_root)
-    key = (det_size, *(_stamp(path) for path in (files.detector, files.recogniser)))
+    key = (det_size, precision, *(_stamp(path) for path in (files.detector, files.recogniser)))
     with _LOCK:
         if key not in _DESCRIBED:
-            _DESCRIBED[key] = _described(files, det_size)
+            _DESCRIBED[key] = _described(files, det_size, precision)
         return _DESCRIBED[key]
 
 
@@ -37,9 +38,10 @@ def load_embedder(
     det_size: int,
     threads: int,
     recogniser_batch: int,
+    precision: str = FP32,
 ) -> Embedder:
     """The embedder of a pack, loaded at most once for a configuration; `recogniser_batch` 0 = as the provider likes."""
-    pack = describe_pack(pack_name, models_root=models_root, det_size=det_size)
+    pack = describe_pack(pack_name, models_root=models_root, det_size=det_size, precision=precision)
     key = (pack, providers, threads, recogniser_batch)
 
     def load_at(other_size: int) -> Embedder:
@@ -50,6 +52,7 @@ def load_embedder(
             det_size=other_size,
             threads=threads,
             recogniser_batch=recogniser_batch,
+            precision=precision,
         )
 
     with _LOCK:
@@ -101,10 +104,11 @@ def _loaded(
     return embedder
 
 
-def _described(files: PackFiles, det_size: int) -> ModelPack:
+def _described(files: PackFiles, det_size: int, precision: str) -> ModelPack:
     import onnx
 
     text = f"{sha256_of(files.detector)}:{sha256_of(files.recogniser)}:{det_size}"
+    text += "" if precision == FP32 else f":{precision}"
     model = onnx.load(str(files.recogniser), load_external_data=False)
     dim = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
     return ModelPack(
@@ -114,6 +118,7 @@ def _described(files: PackFiles, det_size: int) -> ModelPack:
         dim,
         files.detector.name,
         files.recogniser.name,
+        precision,
     )
 
 

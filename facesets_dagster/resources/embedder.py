@@ -9,8 +9,9 @@ from pydantic import Field
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models, open_enricher
 from facesets_dagster.embedding.packs import pack_folder
+from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
-from facesets_dagster.home import recorded_pack
+from facesets_dagster.home import recorded_pack, recorded_precision
 from facesets_dagster.settings import Settings, provider_names
 
 
@@ -29,6 +30,11 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     det_size: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="Side of the detector's input, px; part of model_id."
     )
+    precision: str = Field(
+        default=FP32,
+        pattern="^(fp32|fp16)$",
+        description="fp32 or fp16; fp16 is for GPUs, not quite exact, and part of model_id. FACESETS_PRECISION.",
+    )
     workers: int = Field(default=0, ge=0, le=256, description="Threads for photos and faces; 0 = one per CPU core.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
     recogniser_batch: int = Field(
@@ -39,14 +45,19 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def of(cls, settings: Settings) -> "EmbedderResource":
         """The resource for these settings; the pack is the home's."""
         return cls(
-            model_pack=recorded_pack(settings), models_root=str(settings.models_root), providers=settings.providers
+            model_pack=recorded_pack(settings),
+            models_root=str(settings.models_root),
+            providers=settings.providers,
+            precision=recorded_precision(settings),
         )
 
     def pack(self) -> ModelPack:
         """What identifies the models; opens no session."""
         from facesets_dagster.embedding.load import describe_pack
 
-        return describe_pack(self.model_pack, models_root=Path(self.models_root), det_size=self.det_size)
+        return describe_pack(
+            self.model_pack, models_root=Path(self.models_root), det_size=self.det_size, precision=self.precision
+        )
 
     def thresholds(self) -> PackThresholds:
         """The pack's calibrated numbers."""
@@ -63,6 +74,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             det_size=self.det_size,
             threads=self.threads,
             recogniser_batch=self.recogniser_batch,
+            precision=self.precision,
         )
 
     def extra_models(self) -> dict[str, ExtraModel]:

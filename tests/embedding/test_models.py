@@ -162,6 +162,26 @@ def test_the_model_id_depends_on_weights_and_detector_size(embedded_models_root:
     assert described(640) != described(320)
 
 
+def test_half_precision_finds_the_same_faces_with_nearly_the_same_vectors_under_another_model_id(
+    embedded_models_root: Path, six_people: NDArray[np.uint8]
+) -> None:
+    exact = embedder_of("embedded", embedded_models_root)
+    half = load.load_embedder(
+        "embedded", models_root=embedded_models_root, providers=CPU, det_size=640, threads=1, recogniser_batch=16,
+        precision="fp16",
+    )  # fmt: skip
+    assert half.pack.model_id != exact.pack.model_id
+    assert (exact.pack.recorded().get("precision"), half.pack.recorded()["precision"]) == (None, "fp16")
+    assert half.at(320).pack.precision == "fp16"
+    one, other = exact.detect(six_people), half.detect(six_people)
+    assert len(one) == len(other) == 6
+    for box, kps in zip(one.bbox, one.kps, strict=True):
+        assert max(overlap(box, found) for found in other.bbox) > 0.9
+        a, b = (embedder.embed(six_people, kps[None])[0] for embedder in (exact, half))
+        assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999
+        assert not np.array_equal(a, b)
+
+
 def test_a_provider_that_is_not_there_is_refused_with_what_to_do(embedded_models_root: Path) -> None:
     import onnxruntime
 

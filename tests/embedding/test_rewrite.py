@@ -13,11 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 from facesets_dagster.embedding import faster
 from facesets_dagster.embedding.alignment import align
 from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
-from facesets_dagster.embedding.faster import largest_difference, open_fast_session, sample_picture
+from facesets_dagster.embedding.faster import SessionOptions, largest_difference, open_fast_session, sample_picture
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.rewrite import rewrite
 from facesets_dagster.embedding.scrfd import fitted_size
 from facesets_dagster.embedding.sessions import open_session
+from facesets_dagster.errors import ModelPackInvalid
 
 CPU = ("CPUExecutionProvider",)
 RNG = np.random.default_rng(3)
@@ -85,14 +86,29 @@ def test_the_original_is_used_and_it_is_said_if_the_rewritten_graph_differs(
 
     sample = RNG.normal(size=(1, 3, 8, 8)).astype(np.float32)
     original = open_session(path, providers=CPU, threads=1)
-    used = open_fast_session(path, sample, providers=CPU, threads=1)
+    used = open_fast_session(path, sample, SessionOptions(CPU, 1))
     assert largest_difference(original, used, sample) < 1e-6
     assert not caplog.records
     monkeypatch.setattr(faster, "rewrite", spoil)
     with caplog.at_level(logging.WARNING):
-        used = open_fast_session(path, sample, providers=CPU, threads=1)
+        used = open_fast_session(path, sample, SessionOptions(CPU, 1))
     assert largest_difference(original, used, sample) == 0
     assert "small.onnx is used as it is, which is slower" in caplog.text
+
+
+def test_a_model_that_half_precision_would_spoil_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.onnx", tmp_path / "bad.onnx"
+    model = small_model([0.3, 0.2])
+    onnx.save(model, good)
+    for tensor in model.graph.initializer:
+        if tensor.name == "w":  # products beyond what fp16 can hold
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 60_000, "w"))
+    onnx.save(model, bad)
+    sample = RNG.normal(size=(1, 3, 8, 8)).astype(np.float32)
+    halved = open_fast_session(good, sample, SessionOptions(CPU, 1, "fp16"))
+    assert 0 < largest_difference(open_session(good, providers=CPU, threads=1), halved, sample) < 0.01
+    with pytest.raises(ModelPackInvalid, match=r"bad\.onnx in fp16 strays.*FACESETS_PRECISION=fp32"):
+        open_fast_session(bad, sample, SessionOptions(CPU, 1, "fp16"))
 
 
 def test_a_number_that_is_none_is_an_infinite_difference() -> None:
