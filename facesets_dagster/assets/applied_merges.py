@@ -41,10 +41,12 @@ class AppliedMergesConfig(dg.Config):
         default=False, description="Merge although their labels differ; the label of the name that stays is kept."
     )
     reject: list[list[str]] = Field(
-        default_factory=list, description="Pairs that are two people; they are never proposed again."
+        default_factory=list,
+        description="Pairs that are two people, as are those whom they lead to; never proposed again.",
     )
     accept_again: list[list[str]] = Field(
-        default_factory=list, description="Pairs that were rejected and may be proposed again."
+        default_factory=list,
+        description="Pairs that were rejected and may be proposed again, by those names or by whom they lead to.",
     )
     max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
 

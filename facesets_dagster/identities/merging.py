@@ -6,11 +6,14 @@ no mark and stay with it. Where two people of a keeper have the same face throug
 the keeper's own first, then that of the earlier merge, with all that was merged into that one before.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MARK = "merged:"
 """Before the name of the identity that brought a member, in `joined_by`."""
+
+Pair = tuple[str, str]
+"""Names of two identities, in order."""
 
 Rows = dict[str, tuple[str, str]]
 """face_id -> bucket of the membership, how it joined."""
@@ -34,6 +37,14 @@ class Household:
     def leads_to(self, name: str) -> str:
         """The identity that a merged one is part of now; the name itself if it was not merged."""
         return self._way_of(name)[-1]
+
+    def leading(self, pairs: Iterable[Pair]) -> dict[Pair, Pair]:
+        """Each pair of names -> the two identities that they lead to, in order; one identity twice if they are one."""
+        found = {}
+        for pair in pairs:
+            first, second = sorted(self.leads_to(name) for name in pair)
+            found[pair] = (first, second)
+        return found
 
     def named(self) -> set[str]:
         """Everybody who keeps or was merged."""

@@ -4,14 +4,14 @@ Refuses rather than guesses: whoever is unknown, an era, out of use, of another 
 a photo, labelled as somebody else, or rejected before, is not merged unless the request says so.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import PublishRefused, SettingsError
 from facesets_dagster.identities.consolidation import keeper_of, photos_with_both
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.identities.merging import Merge
+from facesets_dagster.identities.merging import Merge, Pair
 from facesets_dagster.library.centroids import require_model
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
@@ -23,7 +23,6 @@ from facesets_dagster.systems.merge_changes import Changes, Standing, standing
 from facesets_dagster.systems.merge_planner import MergeInputs, MergePlanner
 from facesets_dagster.systems.shown_faces import faces_by_photo
 
-Pair = tuple[str, str]
 _MOST_NAMED = 5
 
 
@@ -95,20 +94,20 @@ def apply_merges(
 def _changes(request: MergeRequest, inputs: MergeInputs, library: Library) -> Changes:
     now = standing(library)
     known = rejected_pairs(library.registry)
-    reject, again = _pairs(request.reject, now, "reject"), _pairs(request.accept_again, now, "accept_again")
+    reject, again = _rejected(request, now), _accepted_again(request, known, now)
     groups = [_group(names, now) for names in request.groups]
     _require_apart(groups)
     require_model([person for group in groups for person in group], inputs.pack)
     after = now.household
     for group in groups:
         _require_one_label(group, despite=request.despite_labels)
-        _require_not_rejected(group, (known | reject) - again)
+        _require_not_rejected(group, now.household.leading((known | reject) - again))
         _require_not_seen_together(library, group, despite=request.despite_veto)
         keeper = keeper_of(group)
         for person in sorted(group, key=lambda person: (person.number, person.name)):
             if person is not keeper:
                 after = after.merged_into(keeper.name, person.name)
-    return Changes(now, after, frozenset(reject - known), frozenset(again & known))
+    return Changes(now, after, frozenset(reject - known), frozenset(again))
 
 
 def _group(names: Sequence[str], now: Standing) -> list[Identity]:
@@ -166,12 +165,14 @@ def _require_one_label(group: Sequence[Identity], *, despite: bool) -> None:
         )
 
 
-def _require_not_rejected(group: Sequence[Identity], rejected: Collection[Pair]) -> None:
-    found = [pair for pair in _all_pairs(group) if pair in rejected]
+def _require_not_rejected(group: Sequence[Identity], rejected: Mapping[Pair, Pair]) -> None:
+    """`rejected`: a pair as it was named then -> to whom it leads now."""
+    inside = {*_all_pairs(group)}
+    found = [(now, pair) for pair, now in sorted(rejected.items()) if now in inside]
     if found:
-        raise PublishRefused(
-            f"{_told(found)}: rejected as two people. `accept_again` takes that back. Nothing was changed."
-        )
+        as_named = {now: "" if pair == now else f" (as {_and(pair)})" for now, pair in found[:_MOST_NAMED]}
+        told = "; ".join(_and(now) + how for now, how in as_named.items())
+        raise PublishRefused(f"{told}: rejected as two people. `accept_again` takes that back. Nothing was changed.")
 
 
 def _require_not_seen_together(library: Library, group: Sequence[Identity], *, despite: bool) -> None:
@@ -204,6 +205,26 @@ def _described(library: Library, name: str, photo: str) -> list[str]:
     return found[:1] or [photo]
 
 
+def _rejected(request: MergeRequest, now: Standing) -> set[Pair]:
+    """The pairs as they are named. Raises `SettingsError` for one that is one identity by now."""
+    pairs = _pairs(request.reject, now, "reject")
+    for pair, (first, second) in sorted(now.household.leading(pairs).items()):
+        if first == second:
+            merged = [name for name in pair if name != first]
+            raise SettingsError(
+                f"`reject` holds {_and(pair)}, who are merged into one: {first}. Take that back first: the job "
+                f"undo_merges with `undo: [{', '.join(merged)}]`. Nothing was changed."
+            )
+    return pairs
+
+
+def _accepted_again(request: MergeRequest, known: Collection[Pair], now: Standing) -> set[Pair]:
+    """All rejected pairs that lead to whom a named pair leads to, and those that are named themselves."""
+    named = _pairs(request.accept_again, now, "accept_again")
+    wanted = {pair for pair in now.household.leading(named).values() if pair[0] != pair[1]}
+    return {pair for pair, leads_to in now.household.leading(known).items() if pair in named or leads_to in wanted}
+
+
 def _pairs(named: Sequence[Sequence[str]], now: Standing, where: str) -> set[Pair]:
     pairs = set()
     for names in named:
@@ -228,5 +249,5 @@ def _all_pairs(group: Sequence[Identity]) -> list[Pair]:
     return [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
 
 
-def _told(pairs: Sequence[Pair]) -> str:
-    return "; ".join(f"{first} and {second}" for first, second in pairs[:_MOST_NAMED])
+def _and(pair: Pair) -> str:
+    return " and ".join(pair)

@@ -18,10 +18,11 @@ from facesets_dagster.identities.consolidation import (
 )
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.merging import Household, Pair
 from facesets_dagster.library.centroids import require_model
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
-from facesets_dagster.library.merge_registry import merged_once, rejected_pairs
+from facesets_dagster.library.merge_registry import merged_once, merges_in_force, rejected_pairs
 from facesets_dagster.systems.shown_faces import Shown, faces_by_photo, shown_faces
 
 _TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -107,7 +108,7 @@ def propose_merges(library: Library, store_of: StoreOf, pack: ModelPack, numbers
     undone = merged_once(registry) & {one.name for one in people}
     compared = _Compared(people, shown, undone, pack.model_id)
     place = {one.name: index for index, one in enumerate(people)}
-    rejected = {(place[a], place[b]) for a, b in rejected_pairs(registry) if a in place and b in place}
+    rejected = {(place[a], place[b]) for a, b in _rejected_now(library) if a in place and b in place}
     centroids = np.array([one.centroid for one in people], np.float32).reshape(len(people), pack.dim)
     unit = [entry.unit for entry in shown]
     pairs = near_identities(centroids, unit, [photos[one.name] for one in people], rejected, numbers)
@@ -117,6 +118,12 @@ def propose_merges(library: Library, store_of: StoreOf, pack: ModelPack, numbers
         {one.name: one for one in people},
         sorted(one.name for one in everybody if one.name not in place),
     )
+
+
+def _rejected_now(library: Library) -> set[Pair]:
+    """Pairs of those to whom the rejected names lead, in order: what was merged since then is two people as before."""
+    redirected = Household({}, merges_in_force(library.registry))
+    return set(redirected.leading(rejected_pairs(library.registry)).values())
 
 
 def _table(compared: _Compared, pairs: Sequence[NearPair], groups: Sequence[Sequence[int]]) -> pl.DataFrame:

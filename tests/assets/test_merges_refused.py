@@ -93,6 +93,40 @@ def test_a_rejected_pair_is_never_proposed_nor_merged_until_it_is_accepted_again
     assert [row["names"] for row in propose(fake_home)] == [[one, two, three]]
 
 
+def test_a_rejected_pair_stays_so_when_one_of_them_was_merged_and_when_that_is_undone(fake_home: FakeHome) -> None:
+    one, two, three = meet(fake_home, LEFT, MIDDLE, RIGHT)
+    apply(fake_home, reject=[[one, three]])
+    apply(fake_home, [two, three])
+    assert [(row["names"], row["state"]) for row in propose(fake_home)] == [([one, two], "rejected")]
+    refused(fake_home, rf"{one} and {two} \(as {one} and {three}\): rejected as two people", [one, two])
+    undo(fake_home, three)
+    states = {tuple(row["names"]): row["state"] for row in propose(fake_home)}
+    assert states[one, three] == "rejected"
+    assert states[one, two] != "rejected"
+
+
+@pytest.mark.parametrize("named", [(1, 2), (1, 3)])
+def test_a_rejected_pair_is_accepted_again_by_its_own_names_and_by_those_that_they_lead_to(
+    fake_home: FakeHome, named: tuple[int, int]
+) -> None:
+    names = meet(fake_home, LEFT, MIDDLE, RIGHT)
+    one, two, three = names
+    apply(fake_home, reject=[[one, three]])
+    apply(fake_home, [two, three])
+    apply(fake_home, accept_again=[[names[place - 1] for place in named]])
+    assert [row["state"] for row in propose(fake_home)] == ["proposed"]
+    assert apply(fake_home, [one, two]).success
+
+
+def test_two_who_are_merged_are_not_rejected_before_that_is_undone(fake_home: FakeHome) -> None:
+    one, two, three = meet(fake_home, LEFT, MIDDLE, RIGHT)
+    apply(fake_home, [one, two])
+    refused(fake_home, rf"merged into one: {one}.*undo_merges with `undo: \[{two}\]`", reject=[[one, two]])
+    apply(fake_home, reject=[[two, three]])
+    assert [(row["names"], row["state"]) for row in propose(fake_home)] == [([one, three], "rejected")]
+    refused(fake_home, "rejected as two people", [one, three])
+
+
 def test_identities_of_another_model_are_not_compared(fake_home: FakeHome) -> None:
     import sqlalchemy as sa
 
