@@ -148,6 +148,7 @@ def consumer_simulation(
             "dagster/column_schema": table_columns(table, COLUMNS),
             "facesets": len(simulation.facesets),
             "facesets_that_pass": good,
+            "not_published_here": list(simulation.not_published_here)[:200],
             "pictures_looked_at": simulated,
             "largest_mean_distance": max(_known(table["mean_distance"]), default=None),
             "smallest_margin": min(_known(table["margin"]), default=None),

@@ -24,11 +24,11 @@ from facesets_dagster.library.moves import settle
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.landmark_page import landmark_sections, landmark_sheet
-from facesets_dagster.reports.system_page import write_system_page
+from facesets_dagster.reports.system_page import not_published_sections, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.systems.enrich_faces import Enriched, enrich_faces, wanted_models
-from facesets_dagster.systems.published_facesets import PublishedFaceset, faces_of, published_facesets
+from facesets_dagster.systems.published_facesets import Published, faces_of, published_facesets
 from facesets_dagster.wording import counted
 
 COLUMNS = {
@@ -90,7 +90,8 @@ def face_landmarks(
     """
     story, pack, library = Story(context), embedder.pack(), home.library()
     models = wanted_models(config.quantities, embedder.extra_models(), pack.name, embedder.folder())
-    facesets = _facesets(library, pack, config.facesets, context) if models else []
+    published = _published(library, pack, config.facesets, context) if models else Published([], {}, ())
+    facesets = published.facesets
     faces = faces_of(facesets, library, home.store_of(pack), config.faces_per_faceset)
     load_photo = photo_loader(home.folders(), faces, config.max_pixels)
     store = LandmarkStore(Path(home.cache_dir), pack.model_id)
@@ -108,7 +109,10 @@ def face_landmarks(
         context.run.run_id,
         "face_landmarks",
         "Landmarks, pose, gender, age",
-        landmark_sections(table, found, models, sheet, pack.name),
+        [
+            *landmark_sections(table, found, models, sheet, pack.name),
+            *not_published_sections(published.not_published_here),
+        ],
         changes="",
     )
     return dg.MaterializeResult(
@@ -123,6 +127,7 @@ def face_landmarks(
             "models": _made_by(models),
             "computed": dict(found.computed),
             "photos_not_readable": len(found.unreadable),
+            "not_published_here": list(published.not_published_here)[:200],
             "report": link("the faces, with what was found", "reports", LIBRARY, page.name),
             **({"contact_sheet": dg.MetadataValue.md(sheet_markdown(sheet))} if home.pictures_in_ui else {}),
             "parameters": config.model_dump(),
@@ -143,9 +148,7 @@ def face_landmarks(
     )
 
 
-def _facesets(
-    library: Library, pack: ModelPack, names: list[str], context: AssetExecutionContext
-) -> list[PublishedFaceset]:
+def _published(library: Library, pack: ModelPack, names: list[str], context: AssetExecutionContext) -> Published:
     """Read under the lock: a run that publishes meanwhile would look like a damaged library."""
     with library_lock(library.folder, f"run {context.run.run_id}", say=context.log.info):
         settle(library.registry, library.folder, context.log.info)

@@ -102,7 +102,8 @@ def faceset_completeness(
     """
     story, rules, pack = Story(context), config.rules(), embedder.pack()
     holder = f"run {context.run.run_id}"
-    measured = measure_completeness(home.library(), pack, config.facesets, rules, holder=holder, say=context.log.info)
+    library = measure_completeness(home.library(), pack, config.facesets, rules, holder=holder, say=context.log.info)
+    measured = library.facesets
     table = completeness_table(measured)
     thin = [f"{one.faceset.name}: {one.found.reason}" for one in measured if one.found.verdict == "too_thin"]
     counts = {verdict: table.filter(pl.col("verdict") == verdict).height for verdict in ("complete", "would_gain")}
@@ -113,7 +114,7 @@ def faceset_completeness(
         context.run.run_id,
         "faceset_completeness",
         "Enough is enough",
-        completeness_sections(measured, rules),
+        completeness_sections(library, rules),
         changes="",
     )
     return dg.MaterializeResult(
@@ -125,6 +126,7 @@ def faceset_completeness(
             "complete": counts["complete"],
             "would_gain": counts["would_gain"],
             "too_thin": len(thin),
+            "not_published_here": list(library.not_published_here)[:200],
             "expected_movement": dg.MetadataValue.md(
                 histogram(table["movement"].to_list(), "that more photos would move it", threshold=rules.tolerance)
             ),

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from facesets_dagster.identities.completeness import CompletenessRules, Estimate, expected_movement, whole
 from facesets_dagster.reports.figures import Figure, learning_figure
-from facesets_dagster.reports.system_page import Section
-from facesets_dagster.systems.measure_completeness import Measured
+from facesets_dagster.reports.system_page import Section, not_published_sections
+from facesets_dagster.systems.measure_completeness import Measured, MeasuredLibrary
 from facesets_dagster.wording import counted
 
 FACESET_COLUMNS = ("faceset", "label", "faces", "expected_movement", "more_photos", "verdict", "why")
@@ -43,8 +43,9 @@ def completeness_markdown(measured: Sequence[Measured], most: int) -> str:
     return "\n".join([head, *rows[:most], *more])
 
 
-def completeness_sections(measured: Sequence[Measured], rules: CompletenessRules) -> list[Section]:
+def completeness_sections(library: MeasuredLibrary, rules: CompletenessRules) -> list[Section]:
     """The page."""
+    measured = library.facesets
     counts = {verdict: sum(one.found.verdict == verdict for one in measured) for verdict in _CODES}
     return [
         Section(
@@ -71,6 +72,7 @@ def completeness_sections(measured: Sequence[Measured], rules: CompletenessRules
             f"Both axes are logarithmic: from one face to as many as it takes, from {_MOST:g} down to {_LEAST:g}.",
             figures=[small_curve(one, rules) for one in measured[:_MAX_CURVES]],
         ),
+        *not_published_sections(library.not_published_here),
     ]
 
 

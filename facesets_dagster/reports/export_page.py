@@ -1,7 +1,7 @@
 """The page of `consumer_exports`: who got what, what is in the way, who is not fed and why."""
 
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
-from facesets_dagster.reports.system_page import Section
+from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.systems.export_consumers import Exports
 from facesets_dagster.wording import counted
@@ -61,6 +61,7 @@ def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -
             ("consumer", "faceset", "why"),
             left_out,
         ),
+        *not_published_sections(result.not_published_here),
         Section(
             "Not fed",
             "Consumers that this home's pack cannot feed." if result.refused else "Every consumer that was asked for.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from facesets_dagster.export.as_roop import SeenPicture
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
-from facesets_dagster.reports.system_page import Section
+from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import THUMBNAIL_PX
 from facesets_dagster.systems.simulate_facesets import SeenFaceset, Simulation, archive_path
 from facesets_dagster.systems.simulated import Judged, Limits, failing_pictures
@@ -78,6 +78,7 @@ def simulation_sections(
             else "None: in every picture exactly one face is found, at both sizes.",
             pictures=sheet,
         ),
+        *not_published_sections(simulation.not_published_here),
     ]
 
 

@@ -3,7 +3,7 @@
 `reports/<bucket>/<run_id>.<asset>.html` and `.md`, listed in the index like every run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -61,6 +61,21 @@ def write_system_page(
     write_text(page.with_suffix(".md"), template("system.md").render(content))
     add_run(reports_dir, RunLine(bucket, run_id, finished_at, changes, system=system))
     return page
+
+
+def not_published_sections(left_out: Mapping[str, Path]) -> list[Section]:
+    """Adopted legacy facesets that a system could not read -> the library of their files; empty where all are here."""
+    if not left_out:
+        return []
+    return [
+        Section(
+            "Not published here",
+            f"{counted(len(left_out), 'adopted faceset is', 'adopted facesets are')} left out: the files lie in the "
+            "legacy library. extended_facesets publishes one here as soon as it gives it a new face.",
+            ("faceset", "legacy library"),
+            [(name, str(root)) for name, root in sorted(left_out.items())],
+        )
+    ]
 
 
 def row_of_faceset(folder: Path, title: str) -> SheetRow:

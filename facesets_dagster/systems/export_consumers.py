@@ -65,6 +65,8 @@ class Exports:
     refused: dict[str, str]
     """Consumer -> why it is not fed, of those that nobody named."""
     facesets: list[PublishedFaceset]
+    not_published_here: dict[str, Path]
+    """As in `Published`."""
     titles: dict[str, str]
 
 
@@ -78,17 +80,17 @@ def export_consumers(
     with library_lock(library.folder, holder, say=say):
         settle(library.registry, library.folder, say)
         generation = library.registry.generation()
-        facesets = published_facesets(library, inputs.pack, inputs.facesets)
-    values = describe(facesets, tasks) if tasks else {}
+        published = published_facesets(library, inputs.pack, inputs.facesets)
+    values = describe(published.facesets, tasks) if tasks else {}
     with library_lock(library.folder, holder, say=say):
         settle(library.registry, library.folder, say)
         if library.registry.generation() != generation:
-            facesets = published_facesets(library, inputs.pack, inputs.facesets)
-            values = describe(facesets, tasks) if tasks else {}
-        titles = titles_of(facesets)
-        sources = [_source(faceset, titles[faceset.name], inputs.pack) for faceset in facesets]
+            published = published_facesets(library, inputs.pack, inputs.facesets)
+            values = describe(published.facesets, tasks) if tasks else {}
+        titles = titles_of(published.facesets)
+        sources = [_source(faceset, titles[faceset.name], inputs.pack) for faceset in published.facesets]
         exports = [_export(consumer, sources, values, inputs.exports_dir, say) for consumer in chosen]
-    return Exports(exports, refused, facesets, titles)
+    return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
 
 def choose_consumers(inputs: ExportInputs) -> tuple[list[Consumer], dict[str, str]]:

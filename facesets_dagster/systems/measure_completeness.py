@@ -6,6 +6,7 @@ Thin eras are left out: they stand for nobody.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -44,6 +45,16 @@ class Measured:
     found: Completeness
 
 
+@dataclass(frozen=True)
+class MeasuredLibrary:
+    """Everybody whose faces could be measured, and who could not."""
+
+    facesets: list[Measured]
+    """Those that need photos most first."""
+    not_published_here: dict[str, Path]
+    """As in `Published`."""
+
+
 def measure_completeness(
     library: Library,
     pack: ModelPack,
@@ -52,17 +63,17 @@ def measure_completeness(
     *,
     holder: str,
     say: Callable[[str], None],
-) -> list[Measured]:
-    """All live facesets or these, those that need photos most first.
+) -> MeasuredLibrary:
+    """All live facesets or these.
 
     Raises `SettingsError` for a name that is no live faceset. Vectors are read under the lock too: a run that publishes
     meanwhile would look like a damaged library.
     """
     with library_lock(library.folder, holder, say=say):
         settle(library.registry, library.folder, say)
-        facesets = published_facesets(library, pack, names)
-        measured = [Measured(faceset, completeness(faceset.embeddings(), rules)) for faceset in facesets]
-    return sorted(measured, key=_need)
+        published = published_facesets(library, pack, names)
+        measured = [Measured(faceset, completeness(faceset.embeddings(), rules)) for faceset in published.facesets]
+    return MeasuredLibrary(sorted(measured, key=_need), published.not_published_here)
 
 
 def completeness_table(measured: Sequence[Measured]) -> pl.DataFrame:

@@ -1,12 +1,12 @@
 """Live facesets of the library as its exports need them: manifests read and checked, nothing else touched.
 
 Thin eras stand for nobody and are left out unless they are asked for. Adopted legacy facesets that were never published
-here are left out: their files lie in the other library.
+here cannot be read, because their files lie in the other library: they are named beside the others.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,28 +119,52 @@ class PublishedFaceset:
         return data
 
 
+@dataclass(frozen=True)
+class Published:
+    """What there is to export, simulate or measure, and what there is not."""
+
+    facesets: list[PublishedFaceset]
+    """By name."""
+    not_published_here: dict[str, Path]
+    """Adopted legacy faceset -> the library that its files lie in; none where facesets were named."""
+    names: tuple[str, ...]
+    """Of everybody who could have been asked for."""
+
+
 def published_facesets(
     library: Library, pack: ModelPack, names: Sequence[str] = (), *, thin: bool = False
-) -> list[PublishedFaceset]:
+) -> Published:
     """Live facesets by name; all, or these; `thin`: thin eras too. Raises `SettingsError` for a name that is none.
 
     The caller holds the library's lock: registry and folders agree only while nobody publishes.
     """
-    found = {
-        identity.name: identity
-        for identity in library.registry.identities()
-        if identity.live and (thin or identity.kind != "thin_era")
-    }
+    live = {identity.name: identity for identity in library.registry.identities() if identity.live}
+    found = {name: identity for name, identity in sorted(live.items()) if thin or identity.kind != "thin_era"}
     digests = library.registry.manifest_digests()
     elsewhere = {name for name, identity in found.items() if digests.get(name) is None and identity.bucket == LEGACY}
     for name in names:
         if name not in found or name in elsewhere:
-            why = "was adopted and never published here" if name in elsewhere else "is no live faceset"
-            raise SettingsError(f"{name!r} {why}. Expected names as `facesets status` lists them, e.g. faceset_001.")
-    chosen = [identity for name, identity in sorted(found.items()) if name not in elsewhere]
-    chosen = [identity for identity in chosen if not names or identity.name in names]
+            raise SettingsError(
+                f"{name!r} {_why_not(live.get(name), elsewhere)}. Expected names as `facesets status` lists them, e.g. "
+                "faceset_001."
+            )
+    here = {name: identity for name, identity in found.items() if name not in elsewhere}
+    chosen = [identity for name, identity in here.items() if not names or name in names]
     require_model(chosen, pack)
-    return [_read_faceset(library.folder, identity, digests.get(identity.name)) for identity in chosen]
+    adopted = library.registry.adopted()
+    return Published(
+        [_read_faceset(library.folder, identity, digests.get(identity.name)) for identity in chosen],
+        {} if names else {name: adopted[name].root for name in sorted(elsewhere)},
+        tuple(here),
+    )
+
+
+def _why_not(live: Identity | None, elsewhere: Collection[str]) -> str:
+    if live is None:
+        return "is no live faceset"
+    if live.name in elsewhere:
+        return "was adopted and never published here"
+    return f"is a thin era and stands for nobody; name its person, {live.parent}"
 
 
 def faces_of(facesets: Sequence[PublishedFaceset], library: Library, store_of: StoreOf, top: int) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
-from facesets_dagster.systems.published_facesets import PublishedFaceset, published_facesets
+from facesets_dagster.systems.published_facesets import Published, PublishedFaceset, published_facesets
 from facesets_dagster.wording import counted
 
 
@@ -55,6 +55,8 @@ class Simulation:
     facesets: list[SeenFaceset]
     people: list[Identity]
     """Live identities with a centroid of this model, thin eras aside."""
+    not_published_here: dict[str, Path]
+    """As in `Published`."""
     generation: int
 
 
@@ -69,17 +71,17 @@ def simulate_facesets(
     """Opens every archive. Raises `SettingsError` for a name that is no live faceset."""
     holder = f"run {inputs.run_id}"
 
-    def read() -> list[PublishedFaceset]:
+    def read() -> Published:
         settle(library.registry, library.folder, say)
         return published_facesets(library, inputs.pack, inputs.facesets, thin=True)
 
     with library_lock(library.folder, holder, say=say):
-        facesets, generation = read(), library.registry.generation()
-    seen = _look_at_all(facesets, inputs, embedder, store, say)
+        published, generation = read(), library.registry.generation()
+    seen = _look_at_all(published.facesets, inputs, embedder, store, say)
     with library_lock(library.folder, holder, say=say):
-        again = read()
+        published = read()
         if library.registry.generation() != generation:
-            seen = _look_at_all(again, inputs, embedder, store, say)
+            seen = _look_at_all(published.facesets, inputs, embedder, store, say)
         people = [
             identity
             for identity in library.registry.identities()
@@ -88,7 +90,7 @@ def simulate_facesets(
             and identity.centroid is not None
             and identity.model_id == inputs.pack.model_id
         ]
-        return Simulation(seen, people, library.registry.generation())
+        return Simulation(seen, people, published.not_published_here, library.registry.generation())
 
 
 def archive_path(faceset: PublishedFaceset, archive: str) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.systems.published_facesets import PublishedFaceset, published_facesets
+from facesets_dagster.systems.published_facesets import Published, published_facesets
 from tests import eras
 from tests.conftest import FakeHome
 from tests.consumer_readers import read_rope, read_safetensors, read_visomaster
@@ -286,7 +286,7 @@ def test_manifests_are_read_while_nobody_can_publish(
     """Half-way through another run's publishing, registry and folders differ, as in a damaged library."""
     held = []
 
-    def watched(*arguments: Any) -> list[PublishedFaceset]:
+    def watched(*arguments: Any) -> Published:
         with pytest.raises(Timeout):
             FileLock(home.settings.library_dir / ".lock").acquire(timeout=0)
         held.append(asset)
