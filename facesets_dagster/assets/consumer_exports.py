@@ -50,7 +50,12 @@ class ConsumerExportsConfig(dg.Config):
     )
     facesets: list[str] = Field(
         default_factory=list,
-        description="The folders hold these, e.g. faceset_001, and no others; empty = all live ones.",
+        description=(
+            "Brought up are these, e.g. faceset_001; what was exported of other live ones stays. Empty = all live ones."
+        ),
+    )
+    remove_others: bool = Field(
+        default=False, description="With facesets named: the folders hold these and no others, whose files go."
     )
     max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) are refused.")
 
@@ -86,14 +91,15 @@ def consumer_exports(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Face sets for ReActor, VisoMaster, Rope and FaceFusion, each in its own format, below `exports/<consumer>/`.
 
-    Made of the library, which is only read: averaged raw embeddings, or the pictures. Files of facesets that are gone
-    are removed, and unchanged ones are not written again; a file that you changed is left alone and reported. What the
-    home's pack cannot feed is refused with the reason.
+    Made of the library, which is only read: averaged raw embeddings, or the pictures. Files of facesets that are no
+    longer live are removed, and unchanged ones are not written again; a file that you changed is left alone and
+    reported. What the home's pack cannot feed is refused with the reason.
     """
     story, pack, library = Story(context), embedder.pack(), home.library()
     inputs = ExportInputs(
         consumers=config.consumers,
         facesets=config.facesets,
+        remove_others=config.remove_others,
         pack=pack,
         tasks=tuple(embedder.extra_models()),
         exports_dir=Path(home.exports_dir),

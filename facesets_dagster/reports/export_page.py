@@ -6,7 +6,7 @@ from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.systems.export_consumers import Exports
 from facesets_dagster.wording import counted
 
-_COLUMNS = ("consumer", "facesets", "files", "written", "removed", "in the way", "left out")
+_COLUMNS = ("consumer", "facesets", "files", "written", "removed", "in the way", "left out", "others that stay")
 _MAX_FACES = 200
 
 
@@ -35,7 +35,8 @@ def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -
     return [
         Section(
             "Exports",
-            doubt or "Each in its own folder below exports/.",
+            f"{doubt or 'Each in its own folder below exports/.'} Others that stay: live facesets that were not named, "
+            "whose earlier files were left as they are.",
             _COLUMNS,
             _rows(result),
         ),
@@ -81,6 +82,7 @@ def _rows(result: Exports) -> list[tuple[object, ...]]:
             len(export.outcome.removed),
             len(export.outcome.foreign),
             len(export.left_out),
+            len(export.standing),
         )
         for export in result.exports
     ]

@@ -3,9 +3,11 @@
 choose consumers -> lock -> settle -> read the facesets -> release
                  -> ask for what their best faces still lack
                  -> lock -> settle -> read again if the library moved on -> bring the folders up
+
+Where facesets are named, files of other live ones stay as they are; only a file that they share is made anew with them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,8 @@ from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
 from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, Picture, unique_titles
-from facesets_dagster.export.consumers.owned_folder import FolderOutcome, bring_up
+from facesets_dagster.export.consumers.owned_folder import FolderOutcome, bring_up, held_in
+from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
@@ -37,6 +40,8 @@ class ExportInputs:
     """None = everything that the pack can feed."""
     facesets: Sequence[str]
     """Empty = all live ones."""
+    remove_others: bool
+    """Where facesets are named: files of the others go."""
     pack: ModelPack
     tasks: Sequence[str]
     """What the pack's further models can tell."""
@@ -51,7 +56,9 @@ class ConsumerExport:
     consumer: Consumer
     folder: Path
     facesets: list[str]
-    """In the folder now, as far as its files were free to write."""
+    """Brought up now, as far as its files were free to write."""
+    standing: list[str]
+    """Live ones that nobody named, and whose files stay as they are."""
     left_out: dict[str, str]
     """Faceset -> why it is not."""
     outcome: FolderOutcome
@@ -87,9 +94,18 @@ def export_consumers(
         if library.registry.generation() != generation:
             published = published_facesets(library, inputs.pack, inputs.facesets)
             values = describe(published.facesets, tasks) if tasks else {}
-        titles = titles_of(published.facesets)
-        sources = [_source(faceset, titles[faceset.name], inputs.pack) for faceset in published.facesets]
-        exports = [_export(consumer, sources, values, inputs.exports_dir, say) for consumer in chosen]
+        titles = titles_of(published.known)
+        others = {identity.name for identity in published.known} - {faceset.name for faceset in published.facesets}
+        exports = []
+        for consumer in chosen:
+            folder = inputs.exports_dir / consumer.name
+            standing = set() if inputs.remove_others else held_in(folder) & others
+            facesets = published.facesets
+            if consumer.shared_file and standing:
+                beside, standing = published_facesets(library, inputs.pack, sorted(standing)).facesets, set()
+                facesets = sorted([*facesets, *beside], key=lambda faceset: faceset.name)
+            sources = [_source(faceset, titles[faceset.name], inputs.pack) for faceset in facesets]
+            exports.append(_export(consumer, folder, sources, values, standing, say))
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
 
@@ -137,9 +153,9 @@ def other_recogniser(consumers: Sequence[Consumer], pack: ModelPack) -> str | No
     )
 
 
-def titles_of(facesets: Sequence[PublishedFaceset]) -> dict[str, str]:
+def titles_of(identities: Sequence[Identity]) -> dict[str, str]:
     """Faceset -> its label on one line, or its name; the name stands behind a label that several have."""
-    return unique_titles({faceset.name: _one_line(faceset.identity.label) or faceset.name for faceset in facesets})
+    return unique_titles({identity.name: _one_line(identity.label) or identity.name for identity in identities})
 
 
 def _one_line(label: str | None) -> str:
@@ -165,9 +181,10 @@ def _source(faceset: PublishedFaceset, title: str, pack: ModelPack) -> FacesetSo
 
 def _export(
     consumer: Consumer,
+    folder: Path,
     sources: Sequence[FacesetSource],
     values: Mapping[str, Values],
-    exports_dir: Path,
+    standing: Collection[str],
     say: Callable[[str], None],
 ) -> ConsumerExport:
     left_out: dict[str, str] = {}
@@ -181,7 +198,6 @@ def _export(
     provenance = {
         source.name: {"manifest_sha256": source.manifest_sha256, "model_id": source.model_id} for source in sources
     }
-    folder = exports_dir / consumer.name
-    outcome = bring_up(folder, consumer.files(sources), provenance, standing=set(left_out))
+    outcome = bring_up(folder, consumer.files(sources), provenance, standing={*left_out, *standing})
     say(f"{folder}: {len(outcome.written)} written, {len(outcome.removed)} removed, {len(outcome.kept)} as they were")
-    return ConsumerExport(consumer, folder, [source.name for source in sources], left_out, outcome)
+    return ConsumerExport(consumer, folder, [source.name for source in sources], sorted(standing), left_out, outcome)

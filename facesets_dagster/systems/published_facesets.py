@@ -127,8 +127,8 @@ class Published:
     """By name."""
     not_published_here: dict[str, Path]
     """Adopted legacy faceset -> the library that its files lie in; none where facesets were named."""
-    names: tuple[str, ...]
-    """Of everybody who could have been asked for."""
+    known: tuple[Identity, ...]
+    """Everybody who can be asked for, by name."""
 
 
 def published_facesets(
@@ -155,7 +155,7 @@ def published_facesets(
     return Published(
         [_read_faceset(library.folder, identity, digests.get(identity.name)) for identity in chosen],
         {} if names else {name: adopted[name].root for name in sorted(elsewhere)},
-        tuple(here),
+        tuple(here.values()),
     )
 
 

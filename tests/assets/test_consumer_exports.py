@@ -166,11 +166,63 @@ def test_a_file_that_somebody_changed_is_reported_and_left_alone(home: FakeHome)
     assert "<td>faceset_001.json</td>" in page.read_text()
 
 
-def test_the_folders_hold_the_named_face_sets_and_no_others(home: FakeHome) -> None:
+def test_a_named_face_set_is_brought_up_and_the_files_of_others_stay_as_they_are(home: FakeHome) -> None:
     export(home)
-    export(home, consumers=["visomaster"], facesets=["faceset_002"])
+    before = state(home)
+    metadata, checks = export(home, facesets=["faceset_002"])
+    assert (metadata["written"].value, metadata["removed"].value) == (0, 0)
+    assert state(home) == before
+    assert all(check.passed for check in checks.values())
+    for name in ("faceset_001", "faceset_002"):
+        home.library.registry.set_label(name, f"Person {name[-1]}")
+    export(home, facesets=["faceset_002"])
+    changed = {path for path, value in state(home).items() if before[path] != value and ".facesets" not in path}
+    assert changed == {
+        "reactor/faceset_002.safetensors", "rope/merged_embeddings.txt", "visomaster/faceset_002.json",
+    }  # fmt: skip
+    rope = read_rope(exports(home) / "rope" / "merged_embeddings.txt")
+    assert [name for name, _ in rope] == ["Person 1", "Person 2"], "one file, made anew with all that it holds"
+
+
+def test_naming_one_after_the_other_gives_what_naming_none_gives(home: FakeHome) -> None:
+    for name in ("faceset_001", "faceset_002"):
+        home.library.registry.set_label(name, "Anna")
+    export(home, facesets=["faceset_002"])
+    assert [path.name for path in (exports(home) / "facefusion").iterdir() if path.is_dir()] == ["faceset_002"]
+    assert [name for name, _ in read_rope(exports(home) / "rope" / "merged_embeddings.txt")] == ["Anna (faceset_002)"]
+    export(home, facesets=["faceset_001"])
+    one_by_one = state(home)
+    export(home)
+    assert state(home) == one_by_one
+
+
+def test_others_that_are_no_longer_live_go_when_one_is_named_too(home: FakeHome) -> None:
+    write_person(home.buckets / "c", 5, 8)
+    home.run("c")
+    export(home)
+    home.run("c", osrc_clusters={"min_face_short_px": 500})
+    export(home, facesets=["faceset_001"])
+    assert not [path for path in state(home) if "faceset_003" in path]
+    assert [name for name, _ in read_rope(exports(home) / "rope" / "merged_embeddings.txt")] == [
+        "faceset_001",
+        "faceset_002",
+    ]
+
+
+def test_others_go_on_request_or_where_their_files_were_deleted(home: FakeHome) -> None:
+    export(home)
+    export(home, consumers=["visomaster", "rope"], facesets=["faceset_002"], remove_others=True)
     assert [path.name for path in (exports(home) / "visomaster").glob("f*")] == ["faceset_002.json"]
-    assert len(read_rope(exports(home) / "rope" / "merged_embeddings.txt")) == 2, "another consumer's folder"
+    rope = exports(home) / "rope" / "merged_embeddings.txt"
+    assert [name for name, _ in read_rope(rope)] == ["faceset_002"]
+    assert (exports(home) / "facefusion" / "faceset_001").is_dir(), "another consumer's folder"
+    rope.unlink()
+    shutil.rmtree(exports(home) / "facefusion" / "faceset_002")
+    metadata, _ = export(home, facesets=["faceset_001"])
+    assert [name for name, _ in read_rope(rope)] == ["faceset_001"]
+    assert not (exports(home) / "facefusion" / "faceset_002").exists()
+    row = next(line for line in str(metadata["exports"].value).splitlines() if line.startswith("| visomaster"))
+    assert row.split(" | ")[-1] == "1 |", "faceset_002 stays there"
 
 
 def test_reactor_computes_only_what_is_not_on_record(home: FakeHome) -> None:

@@ -77,6 +77,8 @@ class Consumer:
     """Length of the ArcFace embedding that it takes; None if it takes pictures."""
     tasks: tuple[str, ...] = ()
     """What it wants to know of the best face, of `embedding.model_shapes.EXTRA_TASKS`."""
+    shared_file: bool = False
+    """One file holds several face sets: it is made anew with everybody whom it holds."""
 
 
 def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:

@@ -42,6 +42,11 @@ class FolderOutcome:
     """Not as this platform wrote them: left alone."""
 
 
+def held_in(folder: Path) -> set[str]:
+    """Facesets of which a file that was written here is in place."""
+    return {name for path, entry in _read_index(folder).items() if (folder / path).is_file() for name in entry.facesets}
+
+
 def bring_up(
     folder: Path,
     files: Sequence[ExportFile],
@@ -51,11 +56,15 @@ def bring_up(
 ) -> FolderOutcome:
     """Makes `folder` hold these files; nothing is written where it does already.
 
-    `provenance`: faceset -> what the index says of where it comes from. `standing`: facesets that cannot be exported
-    now; what was written of them earlier stays.
+    `provenance`: faceset -> what the index says of where it comes from. `standing`: facesets that are not exported now;
+    what was written of them earlier stays.
     """
     known, wanted = _read_index(folder), {file.path: file for file in files}
-    stays = {path: entry for path, entry in known.items() if path not in wanted and {*entry.facesets} & {*standing}}
+    stays = {
+        path: entry
+        for path, entry in known.items()
+        if path not in wanted and {*entry.facesets} & {*standing} and _digest(folder, path) is not None
+    }
     judged = {path: entry for path, entry in known.items() if path not in stays}
     outcome, to_write = _sorted_out(folder, wanted, judged)
     ours = {path: file for path, file in wanted.items() if path not in outcome.foreign}

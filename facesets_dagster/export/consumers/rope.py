@@ -34,4 +34,4 @@ def _ascii(faceset: FacesetSource) -> str:
     return kept if whole or faceset.name in kept else f"{kept} ({faceset.name})".strip()
 
 
-ROPE = Consumer("rope", "Rope embeddings", _files, embedding_dim=512)
+ROPE = Consumer("rope", "Rope embeddings", _files, embedding_dim=512, shared_file=True)
