@@ -141,7 +141,7 @@ def questions(home: RealHome, points: Sequence[Mapping[str, float]], *, sweep: b
         pack=pack,
         code_version=f"{__version__}/{CODE_VERSION}",
     )
-    return ask(inputs, home.library, _store_of(home), say=lambda _: None)
+    return ask(inputs, home.library, _store_of(home), holder="what_if", say=lambda _: None)
 
 
 class _Peer:

@@ -113,7 +113,8 @@ def questions(home: FakeHome, *points: dict[str, float], **more: Any) -> WhatIf:
         bucket="a", default=default_numbers(ARCFACE), base=more.get("base", {}), sweeps=more.get("sweeps", {}),
         points=points, pack=PACK, code_version=f"{__version__}/{CODE_VERSION}",
     )  # fmt: skip
-    return ask(inputs, home.library, HomeResource.of(home.settings).store_of(PACK), say=lambda _: None)
+    store_of = HomeResource.of(home.settings).store_of(PACK)
+    return ask(inputs, home.library, store_of, holder="test", say=more.get("say", lambda _: None))
 
 
 def materialize(home: FakeHome, **config: Any) -> tuple[pl.DataFrame, dict[str, Any], dg.AssetCheckEvaluation]:

@@ -152,7 +152,8 @@ def what_if(
         pack=pack,
         code_version=f"{__version__}/{CODE_VERSION}",
     )
-    found = ask(inputs, home.library(), home.store_of(pack), say=context.log.info)
+    holder = f"run {context.run.run_id}"
+    found = ask(inputs, home.library(), home.store_of(pack), holder=holder, say=context.log.info)
     table, answers = table_of(found), sentences(found)
     story.tell(f"{bucket}: {len(table)} points, {len(answers)} answers")
     seconds = story.seconds()

@@ -1,7 +1,9 @@
-"""What a bucket's run would come to at other numbers: the domain call behind `what_if`. Reads, and changes nothing.
+"""What a bucket's run would come to at other numbers: the domain call behind `what_if`. Only reads.
 
 Every point goes through the functions of the main chain (coverage, discovery, resolution, curation, endings); only
-crops are not rendered. What is read of the library is read once.
+crops are not rendered. What is read of the library is read once, without its lock:
+
+settle -> read and answer -> settle, read and answer once more if the library moved on
 """
 
 from collections.abc import Callable
@@ -55,15 +57,28 @@ class WhatIf:
         return next((answer for answer in self.answers if answer.point.parameter == REBUILT), None)
 
 
-def ask(inputs: WhatIfInputs, library: Library, store_of: StoreOf, *, say: Callable[[str], None]) -> WhatIf:
+def ask(
+    inputs: WhatIfInputs, library: Library, store_of: StoreOf, *, holder: str, say: Callable[[str], None]
+) -> WhatIf:
     """Answers all points. Raises `BucketError` for a bucket whose faces are not cached."""
-    store = store_of(inputs.bucket)
-    if store.folder_digest() is None:
+    if store_of(inputs.bucket).folder_digest() is None:
         raise BucketError(
             f"The bucket {inputs.bucket!r} was not read with the model {inputs.pack.name} yet: there are no cached "
             "faces to ask. Materialize face_cache of this bucket first."
         )
-    faces = bucket_faces(store, library, inputs.bucket)
+    # Read before settling: who commits after this is noticed, who committed before it is waited for.
+    generation = library.registry.generation()
+    library.settle(holder, say)
+    found = _answer_all(inputs, library, store_of, say)
+    if library.registry.generation() != generation:
+        say("the library moved on meanwhile: asked once more")
+        library.settle(holder, say)
+        found = _answer_all(inputs, library, store_of, say)
+    return found
+
+
+def _answer_all(inputs: WhatIfInputs, library: Library, store_of: StoreOf, say: Callable[[str], None]) -> WhatIf:
+    faces = bucket_faces(store_of(inputs.bucket), library, inputs.bucket)
     require_one_model(faces, inputs.pack.model_id, f"the face cache of {inputs.bucket}")
     known = KnownBucket(inputs, library, store_of, faces)
     base = known.last.with_values(inputs.base)

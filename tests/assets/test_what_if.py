@@ -16,6 +16,7 @@ from rich.console import Console
 from facesets_dagster.assets.what_if import WhatIfConfig
 from facesets_dagster.library.funnel import count_states
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
+from facesets_dagster.systems.what_if_table import table_of
 from tests.conftest import FakeHome
 from tests.fakes import write_looks, write_person, write_photo
 from tests.what_if_homes import (
@@ -26,6 +27,7 @@ from tests.what_if_homes import (
     new_bucket,
     own_members,
     published_bucket,
+    questions,
 )
 
 
@@ -88,6 +90,44 @@ def test_nothing_is_changed_and_the_same_question_gives_the_same_bytes(fake_home
     assert held() == before
     assert fake_home.flaws() == []
     assert len(table) > 30
+
+
+def test_what_a_run_that_died_owed_the_library_is_done_first(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(fake_home)
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("facesets_dagster.library.moves._do", killed)
+        assert not fake_home.run("a", raise_on_error=False).success
+    assert fake_home.library.registry.owes_moves()
+    base = questions(fake_home).base
+    assert base.mode == "unchanged"
+    assert len(base.result.people) == 3
+    assert all(person.exported for person in base.result.people.values())
+    assert not fake_home.library.registry.owes_moves()
+
+
+def test_a_library_that_moves_on_meanwhile_is_read_once_more(fake_home: FakeHome) -> None:
+    fill(fake_home)
+    fake_home.run("a")
+    write_person(fake_home.buckets / "b", 3, 8, first=10)
+    said: list[str] = []
+
+    def publish(text: str) -> None:
+        said.append(text)
+        if len(said) == 1:
+            fake_home.run("b")
+
+    found = questions(fake_home, {"min_faces": 4}, say=publish)
+    assert "the library moved on meanwhile: asked once more" in said
+    assert found.generation == fake_home.library.registry.generation()
+    after = questions(fake_home, {"min_faces": 4})
+    assert table_of(found).equals(table_of(after))
+    assert found.answers[-1].result.founded == [], "that person is known since"
 
 
 def test_what_would_min_faces_4_admit_is_a_sentence_with_faces_to_look_at(fake_home: FakeHome) -> None:
