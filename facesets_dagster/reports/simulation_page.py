@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from facesets_dagster.export.as_roop import SeenPicture
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
@@ -10,7 +11,7 @@ from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import THUMBNAIL_PX
 from facesets_dagster.systems.simulate_facesets import SeenFaceset, Simulation, archive_path
-from facesets_dagster.systems.simulated import Judged, Limits, failing_pictures
+from facesets_dagster.systems.simulated import FailingPicture, Judged, Limits, failing_pictures
 from facesets_dagster.wording import counted
 
 _PER_FACESET = 8
@@ -83,36 +84,39 @@ def simulation_sections(
 
 
 def failing_sheet(simulation: Simulation) -> list[SheetRow]:
-    """Pictures in which not exactly one face is found, at most `_PER_FACESET` of each faceset, eight in a row."""
+    """Pictures in which not exactly one face is found, at most `_PER_FACESET` of each faceset, eight in a row.
+
+    Below each its archive (`001`, `001_top`), its name and the faces found.
+    """
     tiles: list[Tile] = []
     for seen in simulation.facesets:
         if len(tiles) < _MAX_PICTURES:
-            tiles += _tiles(seen, dict(list(failing_pictures(seen).items())[:_PER_FACESET]))
+            tiles += _tiles(seen, failing_pictures(seen)[:_PER_FACESET])
     return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
 
 
-def _tiles(seen: SeenFaceset, failing: Mapping[str, Mapping[int, SeenPicture]]) -> list[Tile]:
-    tiles, short = [], seen.faceset.name.removeprefix("faceset_")
-    for file, at in failing.items():
-        data = _picture(seen, file)
-        counts = ", ".join(f"{picture.faces} at {size}" for size, picture in at.items())
-        readable = all(picture.readable for picture in at.values())
-        if data is not None and readable:
-            tiles.append(Tile(_with_boxes(data, at), f"{short}/{file}: {counts}"))
+def _tiles(seen: SeenFaceset, failing: Sequence[FailingPicture]) -> list[Tile]:
+    tiles = []
+    for one in failing:
+        archive = archive_path(seen.faceset, one.archive)
+        place = f"{archive.stem.removeprefix('faceset_')}/{one.file}"
+        counts = ", ".join(f"{picture.faces} at {size}" for size, picture in one.at.items())
+        readable = all(picture.readable for picture in one.at.values())
+        data = _picture(archive, one.file) if readable else None
+        if data is not None:
+            tiles.append(Tile(_with_boxes(data, one.at), f"{place}: {counts}"))
         else:
-            tiles.append(Tile(_blank(), f"{short}/{file}: not readable"))
+            tiles.append(Tile(_blank(), f"{place}: not readable"))
     return tiles
 
 
-def _picture(seen: SeenFaceset, file: str) -> bytes | None:
-    """From whichever archive has it; None where it cannot be read any more."""
-    for archive in ("all", "top"):
-        try:
-            with zipfile.ZipFile(archive_path(seen.faceset, archive)) as opened:
-                return opened.read(file)
-        except (OSError, zipfile.BadZipFile, KeyError):
-            continue
-    return None
+def _picture(archive: Path, file: str) -> bytes | None:
+    """None where it cannot be read any more."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.read(file)
+    except (OSError, zipfile.BadZipFile, KeyError):
+        return None
 
 
 def _with_boxes(data: bytes, at: Mapping[int, SeenPicture]) -> bytes:

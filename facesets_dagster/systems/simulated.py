@@ -86,15 +86,28 @@ def simulation_table(rows: Sequence[Judged]) -> pl.DataFrame:
     return pl.DataFrame([asdict(row) for row in rows], schema=SIMULATION_SCHEMA)
 
 
-def failing_pictures(seen: SeenFaceset) -> dict[str, dict[int, SeenPicture]]:
-    """Picture -> detector size -> what is seen in it, of pictures in which not exactly one face is found at a size."""
-    found: dict[str, dict[int, SeenPicture]] = {}
+@dataclass(frozen=True)
+class FailingPicture:
+    """A picture in which not exactly one face is found at a size; the same bytes of both archives are one."""
+
+    file: str
+    archive: str
+    """`all` where it has it, else `top`."""
+    at: dict[int, SeenPicture]
+    """Detector size -> what is seen in it."""
+
+
+def failing_pictures(seen: SeenFaceset) -> list[FailingPicture]:
+    """By name; where the archives differ, that of `all` first."""
+    found: dict[tuple[str, str], FailingPicture] = {}
     for archive in ("all", "top"):
         looks = {size: seen.looks.get((seen.archives[archive], size)) for size in CONSUMER_DET_SIZES}
         for size, look in looks.items():
             for picture in look.pictures if look else ():
-                found.setdefault(picture.file, {}).setdefault(size, picture)
-    return {file: at for file, at in sorted(found.items()) if any(picture.faces != 1 for picture in at.values())}
+                key = picture.file, picture.sha256
+                found.setdefault(key, FailingPicture(picture.file, archive, {})).at.setdefault(size, picture)
+    failing = [one for one in found.values() if any(picture.faces != 1 for picture in one.at.values())]
+    return sorted(failing, key=lambda one: (one.file, one.archive))
 
 
 def _judged(seen: SeenFaceset, archive: str, size: int, people: Sequence[Identity], limits: Limits) -> Judged:

@@ -141,6 +141,23 @@ def test_a_picture_with_two_people_fails_loudly_and_is_shown(home: FakeHome) -> 
     assert "contact_sheet" in found.metadata
 
 
+def test_a_picture_that_only_the_top_archive_has_wrong_is_shown_as_it_is_there(home: FakeHome) -> None:
+    put_into(archive_of(home, "faceset_001", "_top"), "0002.png", BOTH)
+    found = Simulated(home)
+    assert "faceset_001 (top, 640): several faces in 1 picture" in found.wrong("one_face_per_png")
+    assert "faceset_001 (all" not in found.wrong("one_face_per_png")
+    assert "001_top/0002.png: 2 at 640, 2 at 320" in found.page
+    assert "001/0002.png" not in found.page
+    assert "contact_sheet" in found.metadata
+
+
+def test_both_archives_wrong_with_different_pictures_are_both_shown(home: FakeHome) -> None:
+    put_into(archive_of(home, "faceset_001"), "0002.png", png_bytes(draw_photo([])))
+    put_into(archive_of(home, "faceset_001", "_top"), "0002.png", BOTH)
+    page = Simulated(home).page
+    assert page.index("001/0002.png: 0 at 640, 0 at 320") < page.index("001_top/0002.png: 2 at 640, 2 at 320")
+
+
 def test_somebody_else_in_the_archive_is_found_out_by_the_mean(home: FakeHome) -> None:
     for which in ("", "_top"):
         shutil.copy(archive_of(home, "faceset_002", which), archive_of(home, "faceset_001", which))
