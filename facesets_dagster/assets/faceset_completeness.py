@@ -19,7 +19,7 @@ from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.identities.completeness import CompletenessRules
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.reports.completeness_page import completeness_markdown, completeness_sections
+from facesets_dagster.reports.completeness_page import completeness_markdown, completeness_sections, curves_markdown
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -130,6 +130,7 @@ def faceset_completeness(
             "expected_movement": dg.MetadataValue.md(
                 histogram(table["movement"].to_list(), "that more photos would move it", threshold=rules.tolerance)
             ),
+            "curves": dg.MetadataValue.md(curves_markdown(measured, rules)),
             "facesets": dg.MetadataValue.md(completeness_markdown(measured, _SHOWN)),
             "report": link("curves and verdicts", "reports", LIBRARY, page.name),
             "parameters": config.model_dump(),

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from facesets_dagster.identities.completeness import CompletenessRules, Estimate, expected_movement, whole
 from facesets_dagster.reports.figures import Figure, learning_figure
+from facesets_dagster.reports.plots import learning_curves
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.systems.measure_completeness import Measured, MeasuredLibrary
 from facesets_dagster.wording import counted
@@ -74,6 +75,13 @@ def completeness_sections(library: MeasuredLibrary, rules: CompletenessRules) ->
         ),
         *not_published_sections(library.not_published_here),
     ]
+
+
+def curves_markdown(measured: Sequence[Measured], rules: CompletenessRules) -> str:
+    """The curves of all facesets in one small plot for the UI, those that need photos most first."""
+    lines = [(one.found.curve.tolist(), str(one.found.verdict).replace("_", " ")) for one in measured]
+    colours = {"complete": "green", "would gain": "blue", "too thin": "red"}
+    return learning_curves(lines, colours=colours, tolerance=rules.tolerance, least=_LEAST)
 
 
 def all_curves(measured: Sequence[Measured], rules: CompletenessRules) -> Figure:

@@ -1,8 +1,10 @@
 """Small pictures for the metadata of assets: histograms, bars, curves as SVG in a data URI, a few hundred bytes each.
 
-Dagster shows Markdown below 1,000 characters without a click, so a plot is kept below that.
+Dagster shows Markdown below 1,000 characters without a click, so a plot is kept below that; of learning curves about
+ten fit, and 200 are 15,000 characters.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _WIDTH, _HEIGHT, _BINS = 220, 60, 12
+_MAX_CURVES = 200
 
 
 def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -> str:
@@ -57,6 +60,43 @@ def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mar
     )
     address = "data:image/svg+xml," + quote(svg, safe="=':/,")
     return f"![]({address})\n\n{values[0]:g} to {values[-1]:g}: {', '.join(words)}"
+
+
+def learning_curves(
+    lines: Sequence[tuple[Sequence[float], str]], *, colours: Mapping[str, str], tolerance: float, least: float
+) -> str:
+    """Markdown: (numbers for k = 1.., kind) each, at most 200, both axes logarithmic; a grey line at the tolerance.
+
+    `colours`: kind -> one of blue, green, red. What lies below `least` is not drawn.
+    """
+    drawn = [(numbers, kind) for numbers, kind in lines[:_MAX_CURVES] if len(numbers)]
+    if not drawn:
+        return "nothing to draw"
+    longest = max(max(len(numbers) for numbers, _ in drawn), 2)
+    most = max(*(max(numbers) for numbers, _ in drawn), tolerance, 2 * least)
+
+    def down(value: float) -> int:
+        return round(_HEIGHT * math.log(most / value) / math.log(most / least))
+
+    paths = dict.fromkeys(colours, "")
+    for numbers, kind in drawn:
+        steps = sorted({min(round(longest ** (step / 12)), len(numbers)) for step in range(13)})
+        points = [
+            f"{round(_WIDTH * math.log(k) / math.log(longest))},{down(numbers[k - 1])}"
+            for k in steps
+            if numbers[k - 1] >= least
+        ]
+        paths[kind] += f"M{'L'.join(points)}" if len(points) > 1 else ""
+    kinds = "".join(f"<path stroke='{_COLOURS[colours[kind]]}' d='{path}'/>" for kind, path in paths.items() if path)
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>"
+        f"<path stroke='gray' d='M0,{down(tolerance)}H{_WIDTH}'/>{kinds}</svg>"
+    )
+    counts = {kind: sum(one == kind for _, one in drawn) for kind in colours}
+    words = ", ".join(f"{count} {kind} ({colours[kind]})" for kind, count in counts.items() if count)
+    more = f", {len(lines) - len(drawn)} more in the report" if len(lines) > len(drawn) else ""
+    address = "data:image/svg+xml," + quote(svg, safe="=':/,")
+    return f"![]({address})\n\n1 to {longest} faces, {least:g} to {most:.2g}: {words}{more}"
 
 
 def spread(numbers: Sequence[float]) -> str:

@@ -1,5 +1,6 @@
 """Completeness as an asset: verdicts with numbers, curves on the page, nothing changed."""
 
+import dataclasses
 import json
 import math
 import re
@@ -93,6 +94,15 @@ def test_the_page_has_one_figure_of_all_and_a_small_one_of_each(home: FakeHome) 
     assert titles == ["faceset_002", "A <b> & C"]
 
 
+def test_the_curves_stand_in_the_metadata_in_one_small_plot(home: FakeHome) -> None:
+    home.settings = dataclasses.replace(home.settings, pictures_in_ui=False)
+    _, metadata, _ = measure(home)
+    text = metadata["curves"]
+    assert len(text) < 1000
+    assert text.startswith("![](data:image/svg+xml,"), "a plot of numbers, and no picture of a face"
+    assert "1 would gain (blue), 1 too thin (red)" in text
+
+
 def test_a_second_materialization_says_the_same(home: FakeHome) -> None:
     first, _, _ = measure(home)
     second, _, _ = measure(home)
@@ -121,3 +131,4 @@ def test_an_empty_library_is_no_error(fake_home: FakeHome) -> None:
     assert table.is_empty()
     assert passed
     assert metadata["too_thin"] == 0
+    assert metadata["curves"] == "nothing to draw"
