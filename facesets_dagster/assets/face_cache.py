@@ -83,6 +83,7 @@ def face_cache(
             max_pixels=config.max_pixels,
             retry_failed=config.retry_failed,
             report=report,
+            say=context.log.info,
         )
     story.tell(
         f"{bucket}: {len(result.tables.faces)} faces; {result.opened} files opened, {result.decoded} photos decoded, "

@@ -99,6 +99,7 @@ def hand_sorted_facesets(
             max_pixels=config.max_pixels,
             retry_failed=config.retry_failed,
             report=report,
+            say=context.log.info,
         )
     story.tell(f"{counted(len(listing), 'photo')} of hand-sorted folders read")
     inputs = _inputs(config, home, embedder.thresholds(), context.run.run_id, embedder)

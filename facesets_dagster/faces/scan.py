@@ -17,7 +17,7 @@ import polars as pl
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
-from facesets_dagster.faces.changes import find_changes
+from facesets_dagster.faces.changes import Changes, find_changes
 from facesets_dagster.faces.pipeline import in_order
 from facesets_dagster.faces.read_file import FileReader
 from facesets_dagster.faces.read_photo import PhotoResult, face_rows
@@ -33,6 +33,12 @@ _RESERVE_BYTES = 200_000_000
 
 Report = Callable[[int, int, int, int], None]
 """Called after every file with (files done, files to do, faces found so far, files that failed so far)."""
+
+Say = Callable[[str], None]
+
+
+def _unheard(_: str) -> None:
+    """For callers to whom it does not matter that another run is waited for."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +78,23 @@ def scan_bucket(
     max_pixels: int,
     retry_failed: bool,
     report: Report,
+    say: Say = _unheard,
 ) -> ScanResult:
-    """Brings the cache of a bucket up to its listing. `embedder` is called only if a photo has to be read."""
+    """Brings the cache of a bucket up to its listing. `embedder` is called only if a photo has to be read.
+
+    One run at a time: of two that come at once the second waits, says so, and finds what the first has read.
+    """
     started = time.monotonic()
-    read = read_files(
-        listing, bucket, store, embedder,
-        dim=dim, workers=workers, max_pixels=max_pixels, retry_failed=retry_failed, report=report,
-    )  # fmt: skip
-    if not read.nothing_new or store.has_loose_files():
-        bring_up(store, listing, read.known)
-    store.note_folder(listing.digest())
-    if read.opened:
-        store.note_scan(ScanCounts(len(listing) - read.opened, read.opened, read.decoded, read.byte_copies))
+    with store.alone(say):
+        read = read_files(
+            listing, bucket, store, embedder,
+            dim=dim, workers=workers, max_pixels=max_pixels, retry_failed=retry_failed, report=report, say=say,
+        )  # fmt: skip
+        if not read.nothing_new or store.has_loose_files():
+            bring_up(store, listing, read.known)
+        store.note_folder(listing.digest())
+        if read.opened:
+            store.note_scan(ScanCounts(len(listing) - read.opened, read.opened, read.decoded, read.byte_copies))
     return ScanResult(store, read.opened, read.decoded, read.copied, time.monotonic() - started)
 
 
@@ -114,21 +125,28 @@ def read_files(
     max_pixels: int,
     retry_failed: bool,
     report: Report,
+    say: Say = _unheard,
 ) -> FilesRead:
     """Reads what is new of these files, which may be some of a bucket's only.
 
     It leaves the store as a scan that was ended half-way does: the next whole scan goes on from there.
     """
-    contents = store.columns("contents", "sha256", "status")
-    changes = find_changes(listing, store.columns("files"), contents, retry_failed=retry_failed)
-    changed = changes.to_open
-    if not changed:
-        return FilesRead(changes.known, changes.none, 0, 0, 0, 0)
-    check_disk_space(store.folder, len(changed) * _BYTES_PER_FACE * 2)
-    skip = set((contents.filter(pl.col("status").is_in(READ)) if retry_failed else contents)["sha256"])
-    reader = FileReader(listing, bucket, embedder, skip, store.contents_elsewhere(), max_pixels)
+    with store.alone(say):
+        contents = store.columns("contents", "sha256", "status")
+        changes = find_changes(listing, store.columns("files"), contents, retry_failed=retry_failed)
+        if not changes.to_open:
+            return FilesRead(changes.known, changes.none, 0, 0, 0, 0)
+        check_disk_space(store.folder, len(changes.to_open) * _BYTES_PER_FACE * 2)
+        skip = set((contents.filter(pl.col("status").is_in(READ)) if retry_failed else contents)["sha256"])
+        reader = FileReader(listing, bucket, embedder, skip, store.contents_elsewhere(), max_pixels)
+        return _read(reader, store, changes, dim=dim, workers=workers, report=report)
+
+
+def _read(
+    reader: FileReader, store: FaceStore, changes: Changes, *, dim: int, workers: int, report: Report
+) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
-    pending = _Pending()
+    pending, changed = _Pending(), changes.to_open
     with in_order(reader, changed, workers) as outcomes:
         try:
             for done, outcome in enumerate(outcomes, start=1):

@@ -7,15 +7,20 @@ A later row of the same key replaces an earlier one, parts come after the compac
 first, contents second, files last, each by rename: a content row proves that its faces are there. Reading takes
 compacted tables plus parts, so it does not matter where a run was cut off. After a scan a few small parts of faces and
 contents may stay; the file table is whole. Run-independent: the store knows nothing of run ids.
+
+Whoever writes holds the store (`alone`); readers need not, they read again what was taken into a table meanwhile.
 """
 
 import json
-from collections.abc import Iterable, Set
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.elsewhere import Elsewhere
@@ -25,8 +30,10 @@ from facesets_dagster.storage import remove_leftovers, write_json, write_parquet
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": "face_id", "contents": "sha256", "files": "path"}
 _MAX_PARTS = 16
+"""Beyond that they are made one part, which costs what is in them."""
 _MAX_SHARE_IN_PARTS = 0.1
-"""Of the rows; beyond either, the next scan writes the compacted tables again."""
+"""Of the rows; beyond that the next scan writes the compacted tables again."""
+_SAY_EVERY_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,28 @@ class FaceStore:
         self._schemas = {"faces": face_schema(dim), "contents": CONTENT_SCHEMA, "files": FILE_SCHEMA}
         self.folder = self._root / bucket / model_id
         self._parts = self.folder / "parts"
+        self._lock = FileLock(self.folder / ".lock")
+
+    @contextmanager
+    def alone(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Nobody else writes here as long as the block lasts; `say` is told if another run must be waited for.
+
+        The system releases the lock when its process dies. Whoever holds it may enter again with the same store.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        since, patience = time.monotonic(), 0.0
+        while True:
+            try:
+                self._lock.acquire(timeout=patience)
+                break
+            except Timeout:
+                waited = time.monotonic() - since
+                say(f"{self._bucket}: waiting for another run that reads this bucket's photos ({waited:.0f} s so far)")
+                patience = _SAY_EVERY_SECONDS
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def read(self) -> CacheTables:
         """Everything that is cached, empty tables for a new bucket."""
@@ -68,19 +97,19 @@ class FaceStore:
 
     def columns(self, kind: str, *names: str) -> pl.DataFrame:
         """The table `faces`, `contents` or `files`, or its key and these columns: most need no embedding."""
-        key, frames = _KEYS[kind], []
+        frames, key = list[pl.DataFrame](), _KEYS[kind]
         schema = {name: dtype for name, dtype in self._schemas[kind].items() if not names or name in (key, *names)}
-        for path in (self.folder / f"{kind}.parquet", *sorted(self._parts.glob(f"*.{kind}.parquet"))):
-            if path.exists():
-                try:
-                    frames.append(self._load(path, kind, set(schema)))
-                except LibraryCorrupt:
-                    if path.exists():
-                        raise
-                    return self.columns(kind, *names)  # A run that goes on beside this one compacted meanwhile.
-        if len(frames) > 1:
-            return pl.concat(frames).unique(key, keep="last").sort(key)
-        return frames[0] if frames else pl.DataFrame(schema=schema)
+        compacted = self.folder / f"{kind}.parquet"
+        before = _state(compacted)
+        for path in (compacted, *self._parts_of(kind)):
+            try:
+                frames.append(self._load(path, kind, set(schema)))
+            except FileNotFoundError:
+                if path != compacted:  # A run that goes on beside this one took the part into another file.
+                    return self.columns(kind, *names)
+        if _state(compacted) != before:
+            return self.columns(kind, *names)
+        return _latest(frames, key) if frames else pl.DataFrame(schema=schema)
 
     def append(self, tables: CacheTables) -> None:
         """Adds finished work as a new part, durable when this returns."""
@@ -95,18 +124,17 @@ class FaceStore:
             self._write(self._parts / f"{self._next_part()}.faces.parquet", faces)
         if self.has_loose_files() or not self.columns("files").equals(files):
             self._write(self.folder / "files.parquet", files)
-        for part in self._parts.glob("*.files.parquet"):
+        for part in self._parts_of("files"):
             part.unlink()
+        if len({path.name.split(".")[0] for path in self._parts.glob("*.parquet")}) > _MAX_PARTS:
+            self._join_parts()
 
     def is_scattered(self) -> bool:
         """Whether so much lies in parts that the compacted tables should be written again."""
-        parts = list(self._parts.glob("*.parquet"))
-        compacted = [path for path in (self.folder / f"{kind}.parquet" for kind in _KINDS) if path.exists()]
-        if len(compacted) < len(_KINDS) or len({path.name.split(".")[0] for path in parts}) > _MAX_PARTS:
-            return True
-        return any(
-            _rows(part for part in parts if part.name.endswith(path.name)) > _MAX_SHARE_IN_PARTS * _rows([path])
-            for path in compacted[:2]
+        compacted = {kind: self.folder / f"{kind}.parquet" for kind in _KINDS}
+        return not all(path.exists() for path in compacted.values()) or any(
+            _rows(self._parts_of(kind)) > _MAX_SHARE_IN_PARTS * _rows([compacted[kind]])
+            for kind in ("faces", "contents")
         )
 
     def has_loose_files(self) -> bool:
@@ -114,16 +142,18 @@ class FaceStore:
         return any(self._parts.glob("*.files.parquet"))
 
     def compact(self, tables: CacheTables) -> None:
-        """Replaces the compacted tables and drops the parts that they now hold; unchanged tables are not rewritten."""
+        """Replaces the compacted tables and drops the parts that they now hold; unchanged tables are not rewritten.
+
+        Cut off among the parts, oldest first, what stays of them has the newest rows that they had. Those may be older
+        than the table's, but then the file table is not written yet, and the next scan brings all up to it again.
+        """
         self._remove_leftovers()
-        parts = list(self._parts.glob("*.parquet"))
         for kind in _KINDS:
-            path = self.folder / f"{kind}.parquet"
-            frame = getattr(tables, kind)
+            path, parts, frame = self.folder / f"{kind}.parquet", self._parts_of(kind), getattr(tables, kind)
             if parts or not path.exists() or not self._load(path, kind, set(frame.columns)).equals(frame):
                 self._write(path, frame)
-        for part in parts:
-            part.unlink()
+            for part in parts:
+                part.unlink()
 
     def folder_digest(self) -> str | None:
         """State of the bucket folder that the tables were last brought up to; None before the first whole scan."""
@@ -160,7 +190,23 @@ class FaceStore:
     def _store_in(self, folder: Path) -> "FaceStore":
         store = copy(self)
         store._bucket, store.folder, store._parts = folder.parent.name, folder, folder / "parts"
+        store._lock = FileLock(folder / ".lock")
         return store
+
+    def _parts_of(self, kind: str) -> list[Path]:
+        """Oldest first."""
+        return sorted(self._parts.glob(f"*.{kind}.parquet"))
+
+    def _join_parts(self) -> None:
+        """One part of faces and contents instead of many. It is the last one: beside it the others mean nothing."""
+        number = self._next_part()
+        for kind in ("faces", "contents"):
+            parts = self._parts_of(kind)
+            if parts:
+                frames = [self._load(part, kind, set(self._schemas[kind])) for part in parts]
+                self._write(self._parts / f"{number}.{kind}.parquet", _latest(frames, _KEYS[kind]))
+            for part in parts:
+                part.unlink()
 
     def _next_part(self) -> str:
         return f"{1 + max((int(path.name.split('.')[0]) for path in self._parts.glob('*.parquet')), default=0):06d}"
@@ -170,11 +216,13 @@ class FaceStore:
         remove_leftovers(self.folder)
 
     def _load(self, path: Path, kind: str, names: Set[str]) -> pl.DataFrame:
-        """Columns in the order of the schema."""
+        """Columns in the order of the schema. Raises `FileNotFoundError` if there is no such file."""
         schema = self._schemas[kind]
         try:
             version, found = pl.read_parquet_metadata(path).get("schema_version"), pl.read_parquet_schema(path)
             frame = pl.read_parquet(path, columns=[name for name in schema if name in names and name in found])
+        except FileNotFoundError:
+            raise
         except (pl.exceptions.PolarsError, OSError) as error:
             raise LibraryCorrupt(
                 f"The cached table {path} cannot be read ({error}). Expected a Parquet file written by this platform. "
@@ -193,3 +241,17 @@ class FaceStore:
 
 def _rows(paths: Iterable[Path]) -> int:
     return sum(pl.scan_parquet(path).select(pl.len()).collect().item() for path in paths)
+
+
+def _latest(frames: Sequence[pl.DataFrame], key: str) -> pl.DataFrame:
+    """Of rows with the same key the last one, sorted by it."""
+    return frames[0] if len(frames) == 1 else pl.concat(frames).unique(key, keep="last").sort(key)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Changes when the file is replaced; None = absent."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns

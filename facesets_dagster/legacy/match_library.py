@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.faces.scan import Report, read_files, scan_bucket
+from facesets_dagster.faces.scan import Report, Say, read_files, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.legacy.cache_faces import CacheRow, CacheRows
 from facesets_dagster.legacy.cache_file import LegacyCache
@@ -53,9 +53,10 @@ class LibraryMatcher:
         store_of: Callable[[str], FaceStore],
         embedder: Callable[[], Embedder],
         report: Report,
+        say: Say,
     ) -> None:
         self._inputs, self._legacy_caches, self._store_of = inputs, caches, store_of
-        self._embedder, self._report = embedder, report
+        self._embedder, self._report, self._say = embedder, report, say
         aliases = {alias: path for cache in caches for alias, path in cache.aliases.items()}
         self._paths = SourcePaths(inputs.columns.path_prefixes, aliases)
         self._caches = Caches(store_of, list(inputs.folders))
@@ -130,23 +131,26 @@ class LibraryMatcher:
 
     def _keep(self, rows: CacheRows, taken: Sequence[CacheRow]) -> None:
         store = self._store_of(LEGACY)
-        known = set(store.read().faces["face_id"])
-        new = [row for row in taken if row.face_id not in known]
-        if new:
-            store.append(rows.tables(new, self._inputs.pack.dim, self._inputs.pack.model_id))
+        with store.alone(self._say):
+            known = set(store.columns("faces", "face_id")["face_id"])
+            new = [row for row in taken if row.face_id not in known]
+            if new:
+                store.append(rows.tables(new, self._inputs.pack.dim, self._inputs.pack.model_id))
 
     def _read(self, bucket: str, paths: list[str]) -> None:
         """Files of a bucket as a part of its cache; those of no bucket as the whole of `LEGACY`."""
-        inputs, store = self._inputs, self._store_of(bucket)
-        if bucket == LEGACY:
-            paths = sorted({*paths, *store.read().files["path"].to_list()})
-        if not paths:
-            return
-        folder = inputs.folders[bucket]
-        listing = BucketListing.of_files(folder, photo_files(folder, paths))
+        store = self._store_of(bucket)
+        with store.alone(self._say):
+            if bucket == LEGACY:
+                paths = sorted({*paths, *store.columns("files", "path")["path"].to_list()})
+            if paths:
+                self._read_into(store, bucket, paths)
+
+    def _read_into(self, store: FaceStore, bucket: str, paths: list[str]) -> None:
+        inputs, folder = self._inputs, self._inputs.folders[bucket]
         read = scan_bucket if bucket == LEGACY else read_files
         read(
-            listing,
+            BucketListing.of_files(folder, photo_files(folder, paths)),
             bucket,
             store,
             self._embedder,
@@ -155,6 +159,7 @@ class LibraryMatcher:
             max_pixels=inputs.max_pixels,
             retry_failed=False,
             report=self._report,
+            say=self._say,
         )
 
 

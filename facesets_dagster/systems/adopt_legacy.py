@@ -69,7 +69,7 @@ def adopt_legacy(
     require_free_names(library, libraries)
     caches = [read_cache(path, inputs.columns) for path in paths]
     say(f"{sum(len(found.facesets) for found in libraries)} legacy facesets, {sum(map(len, caches))} cached faces")
-    matched = LibraryMatcher(inputs, caches, store_of, embedder, report).match(libraries)
+    matched = LibraryMatcher(inputs, caches, store_of, embedder, report, say).match(libraries)
     with library_lock(library.folder, holder, say=say):
         settle(library.registry, library.folder, say)
         require_free_names(library, libraries)

@@ -15,18 +15,33 @@ from tests.fakes import write_person, write_photo
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Bucket:
+def bucket(tmp_path: Path, thirty_photos: Path) -> Bucket:
     """Thirty photos, scanned."""
     bucket = Bucket(tmp_path)
-    write_person(bucket.folder, 1, 30)
+    shutil.copytree(thirty_photos, bucket.folder, dirs_exist_ok=True)
     bucket.scan()
     return bucket
 
 
 def states(store: FaceStore) -> dict[str, tuple[int, int]]:
     """Path below the store -> inode and time of every file."""
-    files = [path for path in store.folder.rglob("*") if path.is_file()]
+    files = [path for path in store.folder.rglob("[!.]*") if path.is_file()]
     return {str(path.relative_to(store.folder)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+def scanned_at_once(bucket: Bucket, elsewhere: Path) -> CacheTables:
+    """What a first scan of the same photos makes."""
+    other = Bucket(elsewhere)
+    shutil.rmtree(other.folder)
+    shutil.copytree(bucket.folder, other.folder)
+    return other.scan().tables
+
+
+def is_as(found: CacheTables, expected: CacheTables) -> bool:
+    """Whether two caches say the same, apart from inodes and times."""
+    columns = ["path", "sha256", "status", "detail"]
+    same_files = found.files.select(columns).equals(expected.files.select(columns))
+    return same_files and found.faces.equals(expected.faces) and found.contents.equals(expected.contents)
 
 
 def test_a_photo_more_is_a_row_beside_the_faces_and_rewrites_none(bucket: Bucket) -> None:
@@ -50,14 +65,7 @@ def test_rows_beside_the_faces_read_as_if_all_had_been_scanned_at_once(bucket: B
     result = bucket.scan()
     assert result.decoded == 0
     assert not (states(bucket.store).keys() & {"parts/000001.files.parquet", "parts/000002.files.parquet"})
-    other = Bucket(tmp_path / "other")
-    shutil.rmtree(other.folder)
-    shutil.copytree(bucket.folder, other.folder)
-    expected = other.scan().tables
-    assert result.tables.faces.equals(expected.faces)
-    assert result.tables.contents.equals(expected.contents)
-    columns = ["path", "sha256", "status", "detail"]
-    assert result.tables.files.select(columns).equals(expected.files.select(columns))
+    assert is_as(result.tables, scanned_at_once(bucket, tmp_path / "other"))
 
 
 def test_many_rows_beside_the_faces_are_taken_into_the_table(bucket: Bucket) -> None:
@@ -67,6 +75,24 @@ def test_many_rows_beside_the_faces_are_taken_into_the_table(bucket: Bucket) -> 
     assert set(states(bucket.store)) >= {"faces.parquet", "contents.parquet", "files.parquet"}
     assert not [path for path in states(bucket.store) if path.startswith("parts/")]
     assert len(bucket.store.read().faces) == 34
+
+
+def test_many_small_additions_are_made_one_and_leave_the_table_as_it_lies(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facesets_dagster.faces.store._MAX_PARTS", 3)
+    before = states(bucket.store)
+    write_person(bucket.folder, 2, 1)
+    bucket.scan()
+    (bucket.folder / "p02_000.png").rename(bucket.folder / "moved.png")
+    bucket.scan()
+    assert len(states(bucket.store)) == len(before) + 5
+    write_person(bucket.folder, 3, 1)
+    bucket.scan()
+    after = states(bucket.store)
+    assert set(after) - set(before) == {"parts/000005.faces.parquet", "parts/000005.contents.parquet"}
+    assert after["faces.parquet"] == before["faces.parquet"]
+    assert is_as(bucket.store.read(), scanned_at_once(bucket, tmp_path / "other"))
 
 
 def test_a_face_that_lies_beside_the_table_is_known_to_other_buckets(bucket: Bucket, tmp_path: Path) -> None:

@@ -46,12 +46,12 @@ def test_a_second_scan_opens_nothing_and_writes_nothing(bucket: Bucket) -> None:
     write_person(bucket.folder, 1, 4)
     first = bucket.scan()
     assert (first.opened, first.decoded, len(first.tables.faces)) == (4, 4, 4)
-    before = {path: path.stat().st_mtime_ns for path in bucket.store.folder.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in bucket.store.folder.rglob("[!.]*") if path.is_file()}
     bucket.model.detect = None  # type: ignore[assignment, method-assign]
     second = bucket.scan()
     assert (second.opened, second.decoded) == (0, 0)
     assert second.tables.faces.equals(first.tables.faces)
-    assert {path: path.stat().st_mtime_ns for path in bucket.store.folder.rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in bucket.store.folder.rglob("[!.]*") if path.is_file()} == before
 
 
 def test_a_touched_a_renamed_and_a_copied_file_are_not_decoded_again(bucket: Bucket) -> None:
