@@ -80,21 +80,39 @@ def test_only_dagsters_own_databases_are_made_cheap_and_only_meanwhile(tmp_path:
         engine.dispose()
         return found
 
-    inside, beside = tmp_path / "dagster" / "index.db", tmp_path / "registry.db"
-    inside.parent.mkdir()
+    dagster = tmp_path / "dagster"
+    inside = [dagster / "history" / "runs" / "index.db", dagster / "schedules" / "schedules.db"]
+    beside = [tmp_path / "registry.db", dagster / "registry.db", dagster / "home" / "registry_fresh.db"]
+    for path in (*inside, *beside):
+        path.parent.mkdir(parents=True, exist_ok=True)
     full, normal = 2, 1
-    with cheap_event_log(tmp_path / "dagster"):
-        assert synchronous(inside) == normal
-        assert synchronous(beside) == full
-    assert synchronous(inside) == full
+    with cheap_event_log(dagster):
+        assert [synchronous(path) for path in inside] == [normal, normal]
+        assert [synchronous(path) for path in beside] == [full, full, full]
+    assert [synchronous(path) for path in inside] == [full, full]
+
+
+def test_the_log_of_a_new_database_is_kept_between_connections(tmp_path: Path) -> None:
+    import sqlalchemy as sa
+
+    database = tmp_path / "history" / "a run.db"
+    database.parent.mkdir()
+    with cheap_event_log(tmp_path):
+        for statement in ("PRAGMA journal_mode = WAL", "CREATE TABLE t (x)", "INSERT INTO t VALUES (1)"):
+            engine = sa.create_engine(f"sqlite:///{database}")
+            with engine.begin() as connection:
+                connection.execute(sa.text(statement))
+            engine.dispose()
+        assert database.with_name("a run.db-wal").stat().st_size > 0
+    assert [path.name for path in database.parent.iterdir()] == ["a run.db"]
 
 
 def test_the_database_of_a_run_is_whole_when_the_command_is_done(tmp_path: Path) -> None:
     import sqlalchemy as sa
 
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    with cheap_event_log(folder):
+    folder = tmp_path / "dagster" / "history"
+    folder.mkdir(parents=True)
+    with cheap_event_log(tmp_path / "dagster"):
         for number in range(10):
             engine = sa.create_engine(f"sqlite:///{folder / f'run {number}.db'}")
             with engine.begin() as connection:

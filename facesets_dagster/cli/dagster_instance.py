@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from facesets_dagster.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
+_DATABASES = ("history", "schedules")
+"""The folders of `DAGSTER_HOME` that hold them; the registry may lie beside these, and is left alone."""
 _HELD = 4
 """Databases held open at a time: those of all runs and of the index, and the one of the run under way."""
 
@@ -28,7 +30,7 @@ def instance_of(settings: Settings) -> Iterator["dg.DagsterInstance"]:
 
 @contextmanager
 def cheap_event_log(folder: Path) -> Iterator[None]:
-    """Dagster's SQLite databases below `folder` cost less in this process for as long as the block lasts.
+    """Dagster's SQLite databases in `folder`, its home, cost less in this process for as long as the block lasts.
 
     Dagster opens and closes a connection for each of the some 300 transactions of a run. Each commit waits for the
     disk, and each close, being the last one, copies the log into the database and waits again: for a bucket of ten
@@ -39,19 +41,22 @@ def cheap_event_log(folder: Path) -> Iterator[None]:
     import sqlalchemy as sa
 
     held: dict[str, sqlite3.Connection] = {}
+    folders = [folder.resolve() / name for name in _DATABASES]
 
     def on_connect(connection: Any, _: object) -> None:
         if not isinstance(connection, sqlite3.Connection):
             return
         path = connection.execute("PRAGMA database_list").fetchone()[2]
-        if not path or not Path(path).is_relative_to(folder.resolve()):
+        if not path or not any(Path(path).is_relative_to(one) for one in folders):
             return
         connection.execute("PRAGMA synchronous = NORMAL")
         if path not in held:
             held[path] = sqlite3.connect(path, check_same_thread=False)
-            held[path].execute("SELECT count(*) FROM sqlite_master").fetchone()  # from now on it uses the log
             if len(held) > _HELD:
                 held.pop(next(name for name in held if Path(name).stem not in ("index", "runs"))).close()
+        with suppress(sqlite3.OperationalError):  # somebody makes the database just now: the next time
+            # A database is new when it is met first, and has no log yet: only a look tells the held one that it has.
+            held[path].execute("SELECT count(*) FROM sqlite_master").fetchone()
 
     sa.event.listen(sa.engine.Engine, "connect", on_connect)
     try:
