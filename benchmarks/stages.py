@@ -44,7 +44,7 @@ STAGES = (
     ("flush", "faces.scan", "bring_up"),
     (WAITING, "faces.pipeline", "_Pipeline.take"),
     (WAITING, "faces.pipeline", "_Pipeline._next"),
-    ("coverage", "assets.osrc_uncovered", "cover"),
+    ("coverage", "library.bucket_coverage", "cover"),
     ("linkage", "assets.osrc_clusters", "discover"),
     ("curation", "library.gallery", "curate"),
     ("decode for crops", "faces.photo_loader", "decode_photo"),
@@ -64,6 +64,7 @@ STAGES = (
     ("report", "assets.swap_ready_facesets", "write_report"),
     ("report", "assets.swap_ready_facesets", "_sheets"),
     ("read the cache", "faces.store", "FaceStore.columns"),
+    ("read the cache", "faces.embedding_files", "EmbeddingFiles._read"),
     ("load the models", "resources.embedder", "EmbedderResource.embedder"),
 )
 """Stage, module of the package, function or method as that module knows it."""

@@ -10,12 +10,9 @@ from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, table_columns
-from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
-from facesets_dagster.identities.geometry import UnitRows
+from facesets_dagster.library.bucket_coverage import cover_bucket
 from facesets_dagster.library.centroids import identities_of, require_model
-from facesets_dagster.library.membership import bucket_faces, copies_of_members, judged_faces, members_of_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -64,13 +61,8 @@ def osrc_uncovered(
     distance = embedder.thresholds().cover_distance if config.cover_distance is None else config.cover_distance
     identities = identities_of(existing_centroids)
     require_model(identities, pack)
-    members = members_of_bucket(library, bucket)
-    faces = bucket_faces(home.face_store(bucket, pack.model_id, pack.dim), library, bucket)
-    faces = judged_faces(faces, members)
-    require_one_model(faces, pack.model_id, f"the face cache of {bucket}")
-    ids = faces["face_id"].to_list()
-    unit, copies = UnitRows(faces["embedding"].to_numpy()), copies_of_members(library, bucket)
-    coverage = cover(unit, ids, bucket, identities, members, copies)
+    store = home.face_store(bucket, pack.model_id, pack.dim)
+    ids, coverage = cover_bucket(library, store, bucket, identities, model_id=pack.model_id, dim=pack.dim)
     generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
     table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
     story.tell(

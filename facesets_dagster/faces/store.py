@@ -14,10 +14,11 @@ Whoever writes holds the store (`alone`); readers need not, they read again what
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -110,6 +111,27 @@ class FaceStore:
         if _state(compacted) != before:
             return self.columns(kind, *names)
         return _latest(frames, key) if frames else pl.DataFrame(schema=schema)
+
+    @contextmanager
+    def open_faces(self, *names: str) -> Iterator[tuple[pl.DataFrame, list[IO[bytes]]]]:
+        """The face table by face_id, its key and these columns plus `file` and `row`, and its files, held open.
+
+        `file`, `row`: where each face's row lies, whatever a run that goes on beside this one does with the paths.
+        """
+        with ExitStack() as stack:
+            files = self._opened("faces", stack)
+            wanted = {"face_id", *names}
+            frames = [
+                self._load(Path(file.name), "faces", wanted, file).with_columns(
+                    file=pl.lit(number, pl.UInt32), row=pl.int_range(pl.len(), dtype=pl.UInt32)
+                )
+                for number, file in enumerate(files)
+            ]
+            if not frames:
+                schema = {name: dtype for name, dtype in self._schemas["faces"].items() if name in wanted}
+                frames = [pl.DataFrame(schema={**schema, "file": pl.UInt32, "row": pl.UInt32})]
+            table = pl.concat(frames)
+            yield (table.unique("face_id", keep="last") if len(files) > 1 else table).sort("face_id"), files
 
     def append(self, tables: CacheTables) -> None:
         """Adds finished work as a new part, durable when this returns."""
@@ -215,12 +237,30 @@ class FaceStore:
         remove_leftovers(self._parts)
         remove_leftovers(self.folder)
 
-    def _load(self, path: Path, kind: str, names: Set[str]) -> pl.DataFrame:
-        """Columns in the order of the schema. Raises `FileNotFoundError` if there is no such file."""
+    def _opened(self, kind: str, stack: ExitStack) -> list[IO[bytes]]:
+        """The files of a table in that order, all of one moment."""
+        while True:
+            compacted, parts = self.folder / f"{kind}.parquet", self._parts_of(kind)
+            paths = [compacted, *parts] if compacted.exists() else parts
+            with ExitStack() as opened:
+                try:
+                    files: list[IO[bytes]] = [opened.enter_context(path.open("rb")) for path in paths]
+                except FileNotFoundError:  # A run that goes on beside this one compacted meanwhile.
+                    continue
+                stack.enter_context(opened.pop_all())
+                return files
+
+    def _load(self, path: Path, kind: str, names: Set[str], file: IO[bytes] | None = None) -> pl.DataFrame:
+        """Columns in the order of the schema; `file`: the same, held open.
+
+        Raises `FileNotFoundError` if there is no such file.
+        """
         schema = self._schemas[kind]
         try:
-            version, found = pl.read_parquet_metadata(path).get("schema_version"), pl.read_parquet_schema(path)
-            frame = pl.read_parquet(path, columns=[name for name in schema if name in names and name in found])
+            version = pl.read_parquet_metadata(_source(path, file)).get("schema_version")
+            found = pl.read_parquet_schema(_source(path, file))
+            columns = [name for name in schema if name in names and name in found]
+            frame = pl.read_parquet(_source(path, file), columns=columns)
         except FileNotFoundError:
             raise
         except (pl.exceptions.PolarsError, OSError) as error:
@@ -237,6 +277,14 @@ class FaceStore:
 
     def _write(self, path: Path, frame: pl.DataFrame) -> None:
         write_parquet(path, frame, {"schema_version": str(SCHEMA_VERSION), "model_id": self._model_id})
+
+
+def _source(path: Path, file: IO[bytes] | None) -> Path | IO[bytes]:
+    """What Polars reads, from its beginning."""
+    if file is None:
+        return path
+    file.seek(0)
+    return file
 
 
 def _rows(paths: Iterable[Path]) -> int:

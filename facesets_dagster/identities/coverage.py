@@ -18,6 +18,8 @@ from facesets_dagster.identities.identity import Identity
 
 _BLOCK_DISTANCES = 4_000_000
 """Distances that are held at once: 16 MB."""
+_BLOCK_FACES = 65_536
+"""Faces that are looked at at once, however few the identities: 134 MB of 512 numbers each."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def cover(
     copied = np.array([place.get(name or "", -1) for name in copy_of], np.int64)
     people = _People.of(known, bucket, unit.shape[1])
     found = _Nearest.nobody(len(unit))
-    step = max(1, _BLOCK_DISTANCES // max(len(known), 1))
+    step = min(max(1, _BLOCK_DISTANCES // max(len(known), 1)), _BLOCK_FACES)
     for top in range(0, len(unit) if known else 0, step):
         block = slice(top, top + step)
         found.put(block, people.nearest(unit[block], member_since[block], copied[block]))

@@ -25,7 +25,7 @@ class RowBlocks(Protocol):
 class UnitRows:
     """Embeddings (n, dim) as rows of length 1, made when they are looked at: no second copy of all."""
 
-    def __init__(self, embeddings: NDArray[np.floating]) -> None:
+    def __init__(self, embeddings: RowBlocks) -> None:
         self._embeddings, self.shape = embeddings, embeddings.shape
 
     def __len__(self) -> int:

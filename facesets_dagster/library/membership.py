@@ -1,6 +1,6 @@
 """A bucket's faces and who of them is a member; the rows of members wherever they come from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
@@ -55,16 +55,23 @@ def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFram
     Members whose photo was gone when the cache was made again come from their faceset's `members.parquet`, flagged
     `source_missing`: nothing is unpublished because a cache was deleted.
     """
-    faces = store.read().faces
-    members = members_of_bucket(library, bucket)
-    lost = set(members) - set(faces["face_id"])
-    if lost:
-        kept = library.member_rows(sorted({members[face_id] for face_id in lost}))
-        if kept is not None:
-            kept = kept.filter(pl.col("face_id").is_in(list(lost)) & (pl.col("bucket") == bucket))
-            kept = kept.with_columns(source_missing=pl.lit(True))
-            faces = pl.concat([faces, kept.select(faces.columns).unique("face_id")])
+    faces = store.columns("faces")
+    kept = lost_members(library, bucket, members_of_bucket(library, bucket), faces["face_id"])
+    if kept is not None:
+        faces = pl.concat([faces, kept.select(faces.columns)])
     return faces.sort("face_id")
+
+
+def lost_members(
+    library: Library, bucket: str, members: Mapping[str, str], cached: Iterable[str]
+) -> pl.DataFrame | None:
+    """Rows of members of a bucket (face_id -> identity) that are not among the cached faces; None without any."""
+    lost = members.keys() - set(cached)
+    kept = library.member_rows(sorted({members[face_id] for face_id in lost})) if lost else None
+    if kept is None:
+        return None
+    kept = kept.filter(pl.col("face_id").is_in(list(lost)) & (pl.col("bucket") == bucket)).unique("face_id")
+    return kept.with_columns(source_missing=pl.lit(True))
 
 
 def judged_faces(faces: pl.DataFrame, members: Mapping[str, str]) -> pl.DataFrame:

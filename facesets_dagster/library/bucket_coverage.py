@@ -1,0 +1,37 @@
+"""The coverage of a bucket as it lies on disk: ids and flags at once, embeddings a stretch at a time.
+
+The rules are those of `identities.coverage`; here is only where its arguments come from.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.faces.embedding_files import EmbeddingFiles
+from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.identities.coverage import Coverage, cover
+from facesets_dagster.identities.geometry import UnitRows
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import copies_of_members, judged_faces, lost_members, members_of_bucket
+
+
+def cover_bucket(
+    library: Library, store: FaceStore, bucket: str, identities: Sequence[Identity], *, model_id: str, dim: int
+) -> tuple[list[str], Coverage]:
+    """The faces of a bucket that a run decides on, by face_id, and who covers them."""
+    members = members_of_bucket(library, bucket)
+    with store.open_faces("source_missing", "model_id") as (table, files):
+        kept = lost_members(library, bucket, members, table["face_id"])
+        embeddings = np.empty((0, dim), np.float32)
+        if kept is not None:
+            places = kept.with_columns(file=pl.lit(len(files), pl.UInt32), row=pl.int_range(pl.len(), dtype=pl.UInt32))
+            table = pl.concat([table, places.select(table.columns)]).sort("face_id")
+            embeddings = kept["embedding"].to_numpy().reshape(-1, dim)
+        table = judged_faces(table, members)
+        require_one_model(table, model_id, f"the face cache of {bucket}")
+        ids, copies = table["face_id"].to_list(), copies_of_members(library, bucket)
+        unit = UnitRows(EmbeddingFiles(table, files, embeddings))
+        return ids, cover(unit, ids, bucket, identities, members, copies)
