@@ -6,7 +6,6 @@ Prints one line of JSON. Imports and compilation come before the clock starts; w
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -16,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clustering_peers import PEERS, NotInstalled
+from benchmarks.coverage_jobs import coverage, make_coverage
 from benchmarks.hard_faces import hard_faces, photo_pairs
+from benchmarks.peak_memory import peak_mb
 from benchmarks.product_clock import ProductClock, best_rate
 from facesets_dagster.identities import linkage
 from facesets_dagster.identities.clustering import average_linkage
-from facesets_dagster.identities.coverage import cover
-from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.linkage import average_merges, finders, graph, solving
 from facesets_dagster.identities.linkage.chain import Edges
 from facesets_dagster.identities.linkage.workers import cores
@@ -31,15 +30,6 @@ WARM = 2500
 """Enough faces for the compiled path."""
 
 Answer = dict[str, object]
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return int(status.split("VmHWM:")[1].split()[0]) / 2**10
 
 
 def timed(work: Callable[[], NDArray[np.int64]]) -> tuple[float, NDArray[np.int64]]:
@@ -99,48 +89,10 @@ def cannot_link(rows: str, repeats: int = 5) -> Answer:
     return {"free": float(np.median(free)), "bound": float(np.median(bound)), "pairs": len(pairs)}
 
 
-class _RowsOnDisk:
-    """Rows of a file, read block by block as `cover` asks for them."""
-
-    def __init__(self, path: str, dim: int) -> None:
-        self._file, self._width = Path(path).open("rb"), dim * 4  # noqa: SIM115  (as long as the process)
-        self.shape = (Path(path).stat().st_size // self._width, dim)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, block: slice) -> NDArray[np.float32]:
-        top, end, _ = block.indices(len(self))
-        self._file.seek(top * self._width)
-        return np.frombuffer(self._file.read((end - top) * self._width), np.float32).reshape(-1, self.shape[1])
-
-
-def _person(number: int, centroid: NDArray[np.float32]) -> Identity:
-    return Identity(
-        identity_id=number, name=f"faceset_{number:05d}", number=number, kind="discovered", parent=None,
-        bucket="there", label=None, live=True, founded=1, model_id=None, centroid=centroid,
-    )  # fmt: skip
-
-
-def coverage(rows: str, people: int, dim: int) -> Answer:
-    """Distances of faces, streamed from a raw file, to identities."""
-    faces = _RowsOnDisk(rows, dim)
-    centres = hard_faces(people, dim, seed=1)[0]
-    identities = [_person(number, centre) for number, centre in enumerate(centres)]
-    ids = [f"{number:016x}" for number in range(len(faces))]
-    start = time.perf_counter()
-    cover(faces, ids, "here", identities, {}, {})
-    return {"seconds": time.perf_counter() - start, "peak_mb": peak_mb()}
-
-
-def make_faces(rows: str, count: int, raw: bool = False, dim: int = 512) -> Answer:
+def make_faces(rows: str, count: int, dim: int = 512) -> Answer:
     """The hard set as a file."""
-    faces = hard_faces(count, dim)[0]
-    if raw:
-        faces.tofile(rows)
-    else:
-        np.save(f"{rows}.part.npy", faces)
-        Path(f"{rows}.part.npy").replace(rows)
+    np.save(f"{rows}.part.npy", hard_faces(count, dim)[0])
+    Path(f"{rows}.part.npy").replace(rows)
     return {"count": count}
 
 
@@ -218,7 +170,8 @@ class _EdgesCounted:
 
 
 JOBS: dict[str, Callable[..., Answer]] = {
-    job.__name__: job for job in (ours, first_call, peer, cannot_link, coverage, make_faces, million, part_of_it)
+    job.__name__: job
+    for job in (ours, first_call, peer, cannot_link, make_coverage, coverage, make_faces, million, part_of_it)
 }
 
 if __name__ == "__main__":
