@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from facesets_dagster.library import tables as t
-from facesets_dagster.library.commit import next_generation
-from facesets_dagster.library.registry import Registry
+from facesets_dagster.library.registry import Registry, next_generation
 from facesets_dagster.photos.bucket_key import LEGACY
 
 

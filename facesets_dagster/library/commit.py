@@ -12,7 +12,7 @@ from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.library import tables as t
 from facesets_dagster.library.moves import Move
-from facesets_dagster.library.registry import Registry
+from facesets_dagster.library.registry import Registry, next_generation
 from facesets_dagster.library.resolution import Group
 
 
@@ -90,15 +90,6 @@ def commit(registry: Registry, entry: Commit) -> None:
             connection.execute(sa.insert(t.pending_moves), rows)
         if entry.also is not None:
             entry.also(connection)
-
-
-def next_generation(connection: sa.Connection) -> int:
-    """The generation that this transaction makes."""
-    generation = 1 + int(
-        connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation").with_for_update()) or 0
-    )
-    connection.execute(sa.update(t.meta).where(t.meta.c.key == "generation").values(value=str(generation)))
-    return generation
 
 
 def _write_identity(

@@ -206,6 +206,12 @@ def is_live(connection: sa.Connection, name: str) -> bool:
     return bool(connection.scalar(sa.select(t.identities.c.live).where(t.identities.c.name == name)))
 
 
+def labels(connection: sa.Connection) -> dict[str, str | None]:
+    """Name -> its own label, as the transaction has it."""
+    rows = connection.execute(sa.select(t.identities.c.name, t.identities.c.label))
+    return {row.name: row.label for row in rows}
+
+
 def restore_row(connection: sa.Connection, name: str, **values: object) -> None:
     """The row of an identity as it was, and no tombstone."""
     connection.execute(sa.update(t.identities).where(t.identities.c.name == name).values(live=True, **values))

@@ -102,7 +102,7 @@ class Registry:
             )
 
     def generation(self) -> int:
-        """Counts publications; a snapshot with an older generation may be out of date."""
+        """Counts publications and labels; a snapshot with an older generation may be out of date."""
         with self.engine.connect() as connection:
             return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation")) or 0)
 
@@ -229,8 +229,17 @@ class Registry:
         """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""
         statement = sa.update(t.identities).where(t.identities.c.name == name, t.identities.c.live.is_(True))
         with self.engine.begin() as connection:
+            next_generation(connection)
             if connection.execute(statement.values(label=label)).rowcount != 1:
                 raise LibraryError(f"There is no live faceset {name!r}. `facesets status` lists those that exist.")
+
+
+def next_generation(connection: sa.Connection) -> int:
+    """The generation that this transaction makes; whoever makes another one waits until its end."""
+    this = t.meta.c.key == "generation"
+    following = sa.cast(sa.cast(t.meta.c.value, sa.Integer) + 1, sa.String)
+    connection.execute(sa.update(t.meta).where(this).values(value=following))
+    return int(connection.scalar(sa.select(t.meta.c.value).where(this)) or 0)
 
 
 def _engine(database_url: str) -> sa.Engine:

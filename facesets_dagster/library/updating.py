@@ -2,7 +2,7 @@
 
 The same road as `library.publishing`, without a bucket's funnel:
 
-    plan and render (no lock) -> lock -> settle -> plan again if the library moved on -> stage -> commit -> move
+    plan and render (no lock) -> lock -> settle -> plan again if library or labels moved on -> stage -> commit -> move
                               -> top-level manifest
 """
 

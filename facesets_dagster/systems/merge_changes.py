@@ -17,7 +17,7 @@ from facesets_dagster.library import merge_registry as r
 from facesets_dagster.library.archive import Archive, row_of_folder
 from facesets_dagster.library.funnel import canonical_json
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.top_manifest import entries_as_they_stand
+from facesets_dagster.library.top_manifest import KeptEntry, entries_as_they_stand
 
 Pairs = frozenset[tuple[str, str]]
 
@@ -116,10 +116,12 @@ class Changes:
 def statements(
     library: Library, changes: Changes, archive: Archive, *, run_id: str, model_id: str
 ) -> Callable[[sa.Connection], None]:
-    """What the transaction of the publication is told beside it."""
+    """What the transaction of the publication is told beside it.
+
+    Labels and the top-level manifest are what people write while a plan is made: they are read in the transaction.
+    """
     now, after = changes.now, changes.after
     records = _new_records(library, changes)
-    labels = _labels(changes)
     buckets = {run.bucket for run in library.registry.bucket_runs()}
 
     def also(connection: sa.Connection) -> None:
@@ -130,10 +132,11 @@ def statements(
             r.write_redirect(connection, name, keeper)
         for name in changes.vanished:
             r.write_vanished(connection, name)
+        entries = _entries_as_they_stand(library, now) if records else {}
         for record in records:
-            r.write_record(connection, record)
+            r.write_record(connection, _with_entry(record, entries.get(record.name)))
         r.write_archives(connection, archive.digests, archive.forget)
-        for name, (label, given) in labels.items():
+        for name, (label, given) in _labels(changes, r.labels(connection)).items():
             r.write_label(connection, name, label, given)
         for name, folder in archive.given_out.items():
             r.restore_row(connection, name, **row_of_folder(folder, name))
@@ -173,17 +176,13 @@ def _restore_unpublished(
 def _new_records(library: Library, changes: Changes) -> list[r.MergeRecord]:
     """Of those who take part in a merge for the first time, and of keepers who leave the manifest now."""
     now = changes.now
-    away = {name: record.entry for name, record in now.records.items() if record.entry and name in now.graves}
-    entries = entries_as_they_stand(library.folder, away) if changes.concerned else {}
     run_ids = r.run_ids(library.registry)
     found = []
     for identity in changes.concerned:
-        name, entry = identity.name, entries.get(identity.name)
+        name = identity.name
         known = now.records.get(name) if identity.family in now.household.named() else None
         if known is not None:
-            if name in changes.redirect and entry is not None:
-                first = known.entry.first if known.entry else entry.first
-                found.append(replace(known, entry=replace(entry, first=first)))
+            found += [known] if name in changes.redirect else []
             continue
         rows = now.household.members.get(name, {})
         is_blank = now.digests[name] is None
@@ -195,20 +194,32 @@ def _new_records(library: Library, changes: Changes) -> list[r.MergeRecord]:
                 unpublished=r.decisions_of(library.registry, rows) if is_blank else None,
                 members_digest=members_digest(rows) if is_blank else None,
                 centroid=identity.centroid.tobytes() if identity.centroid is not None else None,
-                entry=entry,
+                entry=None,
             )
         )
     return found
 
 
-def _labels(changes: Changes) -> dict[str, tuple[str | None, str | None]]:
-    """Name -> label, and the one that a merge gave it, of everybody whose label moves.
+def _entries_as_they_stand(library: Library, now: Standing) -> dict[str, KeptEntry]:
+    away = {name: record.entry for name, record in now.records.items() if record.entry and name in now.graves}
+    return entries_as_they_stand(library.folder, away)
+
+
+def _with_entry(record: r.MergeRecord, entry: KeptEntry | None) -> r.MergeRecord:
+    """`entry`: what the top-level manifest says of it; its text before the first merge stays on record."""
+    if entry is None:
+        return record
+    return replace(record, entry=replace(entry, first=record.entry.first) if record.entry else entry)
+
+
+def _labels(changes: Changes, stands: Mapping[str, str | None]) -> dict[str, tuple[str | None, str | None]]:
+    """Name -> label, and the one that a merge gave it, of everybody whose label moves. `stands`: the labels until now.
 
     A keeper without a label takes that of the first who was merged into it. It loses it with the last who brought it;
     a label that somebody gave by hand since then stays.
     """
     now, after = changes.now, changes.after
-    label = {name: identity.label for name, identity in now.identities.items() if not identity.is_era}
+    label = {name: stands[name] for name, identity in now.identities.items() if not identity.is_era}
     entering = {merge.keeper for merge in changes.new_merges}
     found: dict[str, tuple[str | None, str | None]] = {}
     for name in _from_the_outside_in(after, sorted(now.household.named() | after.named())):

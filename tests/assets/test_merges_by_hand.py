@@ -4,11 +4,14 @@ import dataclasses
 import itertools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from facesets_dagster.library import updating
 from facesets_dagster.photos.bucket_key import HAND_SORTED
 from tests.conftest import FakeHome
 from tests.eras import OLD, YOUNG, write_dated
@@ -33,6 +36,18 @@ from tests.merges import (
 
 def label_of(home: FakeHome, name: str) -> str | None:
     return next(identity.label for identity in home.library.registry.identities() if identity.name == name)
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, step: str, write: Callable[[], None]) -> None:
+    """Somebody writes just before the next publication comes to this step."""
+    real, waiting = getattr(updating, step), [write]
+
+    def after_that(*args: Any, **kwargs: Any) -> Any:
+        if waiting:
+            waiting.pop()()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(updating, step, after_that)
 
 
 def test_a_folder_whose_person_was_merged_goes_on_asserting_for_the_keeper(fake_home: FakeHome) -> None:
@@ -196,6 +211,44 @@ def test_a_label_that_was_given_by_hand_since_then_stays(fake_home: FakeHome) ->
     fake_home.library.registry.set_label(one, "Zoe")
     undo(fake_home, two)
     assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
+
+
+def test_a_label_that_is_given_while_the_merge_is_planned_is_asked_again(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = meet(fake_home, LEFT, RIGHT)
+    registry = fake_home.library.registry
+    registry.set_label(two, "Anna")
+    meanwhile(monkeypatch, "library_lock", lambda: registry.set_label(one, "Zoe"))
+    with pytest.raises(Exception, match="Two labels in one group: faceset_001 is 'Zoe', faceset_002 is 'Anna'"):
+        apply(fake_home, [one, two])
+    assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
+    assert live(fake_home) == [one, two]
+
+
+def test_what_people_write_until_the_very_commit_is_kept_by_merge_and_undo(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = meet(fake_home, LEFT, RIGHT)
+    registry, path = fake_home.library.registry, fake_home.settings.library_dir / "manifest.json"
+    registry.set_label(two, "Anna")
+    fake_home.materialize("top_manifest")
+
+    def write() -> None:
+        registry.set_label(one, "Zoe")
+        told = json.loads(path.read_text())
+        told["facesets"][1]["note"] = "from the attic"
+        path.write_text(json.dumps(told, indent=1))
+
+    meanwhile(monkeypatch, "commit", write)
+    apply(fake_home, [one, two])
+    assert label_of(fake_home, one) == "Zoe"
+    undo(fake_home, two)
+    assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
+    entries = {entry["name"]: entry for entry in manifest(fake_home)["facesets"]}
+    assert entries[two]["note"] == "from the attic"
+    assert entries[one]["label"] == "Zoe"
+    assert fake_home.flaws() == []
 
 
 def test_what_somebody_wrote_into_the_manifest_comes_back_word_for_word(fake_home: FakeHome) -> None:

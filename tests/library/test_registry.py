@@ -1,9 +1,13 @@
-"""The registry's tables: made once, whoever comes first."""
+"""The registry's tables: made once, whoever comes first. Its generation: counts whatever is written."""
 
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tests.conftest import FakeHome
+from tests.fakes import write_person
 
 _CREATE = """
 import sys, time
@@ -23,3 +27,13 @@ def test_four_processes_that_meet_a_fresh_registry_at_one_moment_make_one(tmp_pa
     for child in children:
         _, said = child.communicate(timeout=60)
         assert child.returncode == 0, said
+
+
+def test_labels_that_are_given_at_one_moment_raise_the_generation_one_by_one(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 6)
+    fake_home.run("a")
+    registry = fake_home.library.registry
+    before = registry.generation()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda label: registry.set_label("faceset_001", label), map(str, range(40))))
+    assert registry.generation() == before + 40
