@@ -84,8 +84,9 @@ class Archive:
 
 
 def versions_of(library_dir: Path, name: str) -> list[Path]:
-    """Archived folders of a name, oldest first."""
-    folders = [path.parent for path in (library_dir / MERGED / name).glob("*/manifest.json")]
+    """Archived folders of a name, oldest first. One whose manifest is not what its own name says is none."""
+    manifests = (library_dir / MERGED / name).glob("*/manifest.json")
+    folders = [path.parent for path in manifests if sha256_of(path)[:_DIGITS] == path.parent.name]
     return sorted(folders, key=lambda folder: (str(read_manifest(folder).get("created_at")), folder.name))
 
 

@@ -284,16 +284,32 @@ def test_faces_whose_photos_and_caches_are_gone_come_back_with_their_pictures(fa
     assert fake_home.flaws() == []
 
 
-def test_verify_tells_of_a_damaged_archive_and_undo_still_works(fake_home: FakeHome) -> None:
+def with_another_run(text: bytes) -> bytes:
+    return json.dumps({**json.loads(text), "run_id": "somebody's", "parameters": {}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("file", "damaged"),
+    [
+        ("faces/0001.png", lambda _: b"no picture"),
+        ("manifest.json", with_another_run),
+        ("manifest.json", lambda _: b"no manifest"),
+    ],
+)
+def test_verify_tells_of_a_damaged_archive_and_undo_still_works(
+    fake_home: FakeHome, file: str, damaged: Callable[[bytes], bytes]
+) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
     before = visible(fake_home)
     apply(fake_home, [one, two])
-    picture = next((fake_home.settings.library_dir / "_retired" / "_merged" / two).glob("*/faces/0001.png"))
-    picture.unlink()
-    picture.write_bytes(b"no picture")
+    path = next((fake_home.settings.library_dir / "_retired" / "_merged" / two).glob(f"*/{file}"))
+    before_that = path.read_bytes()
+    path.unlink()  # a hard link
+    path.write_bytes(damaged(before_that))
     assert [flaw.what for flaw in fake_home.flaws()] == [f"missing or changed since {two} was merged"]
     undo(fake_home, two)
     assert fake_home.flaws() == []
+    assert manifest(fake_home, two)["run_id"] != "somebody's"
     assert visible(fake_home).keys() == before.keys()
     assert visible(fake_home)[f"{two}/faces/0001.png"] == before[f"{two}/faces/0001.png"]
 
