@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from itertools import pairwise, product
 from pkgutil import iter_modules
 
 import dagster as dg
@@ -12,6 +13,7 @@ import facesets_dagster.assets
 from benchmarks.homes import RealHome
 from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
+from facesets_dagster.assets.publishers import PUBLISH_PEOPLE, PUBLISHERS
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.definitions import ASSETS, build_defs, defs
 from facesets_dagster.embedding.thresholds import ARCFACE
@@ -79,9 +81,45 @@ def test_edges_run_from_photos_to_the_manifest() -> None:
     assert parents("osrc_clusters") == {"osrc_uncovered", "extended_facesets"}
     assert parents("swap_ready_facesets") >= {"osrc_clusters"}
     assert parents("era_facesets") == {"swap_ready_facesets"}
-    assert parents("top_manifest") >= {"swap_ready_facesets", "era_facesets"}
+    assert parents("top_manifest") == {"swap_ready_facesets", "era_facesets", "applied_merges", "undone_merges"}
     assert parents("first_look") == {"face_cache"}
     assert parents("refined_library") == {"face_cache"}
+
+
+def test_whoever_reads_facesets_comes_after_everything_that_publishes_them() -> None:
+    graph = defs.get_repository_def().asset_graph
+    readers = ("face_landmarks", "consumer_exports", "consumer_simulation", "faceset_completeness")
+    for name in readers:
+        parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
+        assert parents - {"face_landmarks"} == {*PUBLISHERS}, name
+    parents = {key.to_user_string() for key in graph.get(dg.AssetKey("merge_proposals")).parent_keys}
+    assert parents == {*PUBLISH_PEOPLE}
+
+
+@pytest.mark.parametrize(
+    ("job", "steps"),
+    [
+        ("apply_merges", ["applied_merges", "top_manifest"]),
+        ("undo_merges", ["undone_merges", "top_manifest"]),
+        ("discover_identities", list(MAIN_CHAIN)),
+        ("full_pipeline", list(FULL_PIPELINE)),
+    ],
+)
+def test_a_job_runs_its_own_steps_and_the_manifest_last(job: str, steps: list[str]) -> None:
+    order = [node.name for node in defs.resolve_job_def(job).nodes_in_topological_order]
+    assert sorted(order) == sorted(steps)
+    assert order[-1] == "top_manifest"
+
+
+def test_the_diagram_of_the_docs_has_the_edges_of_the_graph() -> None:
+    graph = defs.get_repository_def().asset_graph
+    edges = {(parent, key) for key in graph.get_all_asset_keys() for parent in graph.get(key).parent_keys}
+    page = (REPOSITORY / "docs" / "architecture.md").read_text()
+    drawn = set()
+    for line in page.split("graph LR\n")[1].split("```")[0].splitlines():
+        stops = [[name.strip() for name in stop.split("&")] for stop in line.split("-->")]
+        drawn |= {edge for left, right in pairwise(stops) for edge in product(left, right)}
+    assert drawn == {(parent.to_user_string(), key.to_user_string()) for parent, key in edges}
 
 
 def test_the_whole_write_up_runs_every_step_between_photos_and_manifest() -> None:

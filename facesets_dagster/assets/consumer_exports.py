@@ -8,13 +8,12 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.era_facesets import era_facesets
 from facesets_dagster.assets.face_landmarks import face_landmarks
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.links import link
+from facesets_dagster.assets.publishers import PUBLISHERS
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.export.consumers.owned_folder import INDEX
@@ -61,7 +60,7 @@ class ConsumerExportsConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[swap_ready_facesets, era_facesets, face_landmarks],
+    deps=[*PUBLISHERS, face_landmarks],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"json", "png"},

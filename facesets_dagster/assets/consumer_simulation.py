@@ -7,17 +7,11 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.applied_merges import applied_merges
-from facesets_dagster.assets.era_facesets import era_facesets
-from facesets_dagster.assets.extended_facesets import extended_facesets
 from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.links import link
-from facesets_dagster.assets.refined_library import refined_library
+from facesets_dagster.assets.publishers import PUBLISHERS
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
-from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.look_store import LookStore
@@ -81,15 +75,7 @@ class ConsumerSimulationConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[
-        hand_sorted_facesets,
-        refined_library,
-        extended_facesets,
-        swap_ready_facesets,
-        era_facesets,
-        applied_merges,
-        undone_merges,
-    ],
+    deps=PUBLISHERS,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet"},

@@ -7,12 +7,11 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.era_facesets import era_facesets
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.links import link
+from facesets_dagster.assets.publishers import PUBLISHERS
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import table_columns, text_version
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import ExtraModel
@@ -63,7 +62,7 @@ class FaceLandmarksConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[swap_ready_facesets, era_facesets],
+    deps=PUBLISHERS,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet"},
