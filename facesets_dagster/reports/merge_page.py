@@ -7,6 +7,7 @@ import polars as pl
 from facesets_dagster.reports.contact_sheet import SheetRow
 from facesets_dagster.reports.system_page import Section
 from facesets_dagster.systems.propose_merges import STATES, Proposals
+from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 
 _COLUMNS = ("rank", "id", "facesets", "persons", "gain", "distance", "median of faces", "near share", "copies")
@@ -15,19 +16,21 @@ PROPOSED = "proposed"
 
 
 def side_by_side(table: pl.DataFrame, row_of: Callable[[str, str], SheetRow]) -> list[SheetRow]:
-    """A row of faces for each faceset of each row of the table; `row_of`: name and title -> the row."""
+    """A row of faces for each faceset of each row of the table. `row_of`: name, title -> the row; called in threads."""
     rows = []
     for entry in table.iter_rows(named=True):
         head = f"{entry['rank']}. " if entry["rank"] else f"{entry['state']}: "
         for name, label, kind in zip(entry["names"], entry["labels"], entry["kinds"], strict=True):
             stays = ", stays" if name == entry["keep"] else ""
             person = f" {label}" if label else ""
-            rows.append(row_of(name, f"{head}{name}{person} ({kind}{stays})"))
-    return rows
+            rows.append((name, f"{head}{name}{person} ({kind}{stays})"))
+    return in_threads(lambda row: row_of(*row), rows)
 
 
-def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapping[str, float]) -> list[Section]:
-    """`sheet`: of the proposals; `numbers`: the resolved run config."""
+def proposal_sections(
+    found: Proposals, sheet: Sequence[SheetRow], numbers: Mapping[str, float], shown: int
+) -> list[Section]:
+    """`sheet`: of the first `shown` proposals, in which every face is drawn; `numbers`: the resolved run config."""
     proposed = found.table.filter(pl.col("state") == PROPOSED)
     others = found.table.filter(pl.col("state") != PROPOSED)
     return [
@@ -37,10 +40,12 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
             f"lie within {numbers['merge_distance']} of each other and at least {numbers['min_near_share']:.0%} of the "
             f"pairs of faces within {numbers['member_distance']}, and no photo shows two of them. Most gain first: "
             "exported faces that come to stand with the largest faceset. Nothing is changed; the job apply_merges "
-            "merges the groups that it is told.",
+            "merges the groups that it is told."
+            + (f" Faces are shown of the first {shown} groups." if len(proposed) > shown else ""),
             _COLUMNS,
             _rows(proposed),
             sheet,
+            all_pictures=True,
         ),
         Section("Ready to paste", "Run config of apply_merges; take out what is wrong.", ("merges:",), _yaml(proposed)),
         Section(

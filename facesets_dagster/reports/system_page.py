@@ -4,14 +4,14 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
@@ -36,6 +36,8 @@ class Section:
     pictures: Sequence[SheetRow] = field(default=())
     figures: Sequence[Figure] = field(default=())
     """Plots, each with its words."""
+    all_pictures: bool = False
+    """Beyond `MAX_PICTURES` too: whoever made the section kept to a number of its own."""
 
 
 def write_system_page(
@@ -78,26 +80,29 @@ def not_published_sections(left_out: Mapping[str, Path]) -> list[Section]:
     ]
 
 
-def row_of_faceset(folder: Path, title: str) -> SheetRow:
-    """The best faces of a faceset in place, with rank and score."""
+def row_of_faceset(folder: Path, title: str, most: int = PER_ROW) -> SheetRow:
+    """The best faces of a faceset in place, at most so many, with rank and score."""
     manifest = read_manifest(folder)
     faces = manifest.get("faces", [])
     assert isinstance(faces, list)
     tiles = [
         Tile(jpeg, f"{face['rank']} · {face['rank_score']:.2f}")
-        for face in faces[:8]
+        for face in faces[:most]
         if (jpeg := of_file(folder / face["file"])) is not None
     ]
     return SheetRow(f"{title}: {counted(len(faces), 'face')}", tiles)
 
 
 def _within_budget(sections: Sequence[Section]) -> list[Section]:
-    """At most `MAX_PICTURES` on the page, so that it opens anywhere."""
+    """At most `MAX_PICTURES` on the page, so that it opens anywhere, but for sections with a bound of their own."""
     left, shown = MAX_PICTURES, []
     for section in sections:
+        if section.all_pictures:
+            shown.append(section)
+            continue
         rows = []
         for row in section.pictures:
             rows.append(SheetRow(row.title, list(row.tiles)[:left]))
             left -= len(rows[-1].tiles)
-        shown.append(Section(section.title, section.text, section.columns, section.rows, rows, section.figures))
+        shown.append(replace(section, pictures=rows))
     return shown
