@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.tables import metadata
 from tests.conftest import FakeHome
 from tests.fakes import write_looks
@@ -44,11 +45,27 @@ def undo(home: FakeHome, *names: str) -> dg.ExecuteInProcessResult:
     return home.materialize("undone_merges", undone_merges={"undo": list(names)})
 
 
+def run_job(home: FakeHome, job: str, **ops: dict[str, Any]) -> dg.ExecuteInProcessResult:
+    """A job over the whole library; keywords are run config per asset."""
+    defs = build_defs(home.settings, overrides={"embedder": home.embedder})
+    return defs.resolve_job_def(job).execute_in_process(
+        run_config={
+            "ops": {name: {"config": config} for name, config in ops.items()},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        instance=home.instance,
+    )
+
+
+def proposals(home: FakeHome, **config: Any) -> dg.ExecuteInProcessResult:
+    return home.materialize("merge_proposals", merge_proposals=config)
+
+
 def propose(home: FakeHome, **config: Any) -> list[dict[str, Any]]:
     """Rows of the table of proposals."""
     import polars as pl
 
-    home.materialize("merge_proposals", merge_proposals=config)
+    proposals(home, **config)
     return pl.read_parquet(home.settings.tables_dir / "merge_proposals" / "all.parquet").to_dicts()
 
 
