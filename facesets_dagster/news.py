@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from facesets_dagster.photos.listing import BucketListing
 
 MAX_REQUESTS_PER_TICK = 25
+_DAY = 86_400.0
+"""By so much the clock of a file server may be ahead."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Decision:
 
 
 def state_of(listing: BucketListing, now: float) -> BucketState:
-    """The state of a listed bucket; `now` in seconds since the epoch. A time in the future counts as now."""
-    return BucketState(listing.digest(), len(listing), max(now - listing.newest_mtime(), 0.0))
+    """The state of a listed bucket; `now` in seconds since the epoch. A time up to a day ahead counts as now."""
+    return BucketState(listing.digest(), len(listing), max(now - listing.newest_change(now + _DAY), 0.0))
 
 
 def decide(

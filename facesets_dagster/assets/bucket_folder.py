@@ -5,10 +5,13 @@ import warnings
 import dagster as dg
 
 from facesets_dagster.assets.shape import GROUP
+from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 
-warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*observable_source_asset")
+warnings.filterwarnings(
+    "ignore", category=dg.BetaWarning, message=".*(observable_source_asset|DataVersionsByPartition)"
+)
 
 
 @dg.observable_source_asset(
@@ -21,8 +24,16 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*observable
     ),
 )
 def bucket_folder(context: dg.OpExecutionContext, home: HomeResource) -> dg.DataVersionsByPartition:
-    """Digest of the state of every known bucket folder that is there."""
+    """Digest of the state of every known bucket folder that is there; one that cannot be read keeps its last."""
     known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
-    return dg.DataVersionsByPartition(
-        {bucket: home.listing(bucket).digest() for bucket in home.buckets() if bucket in known}
-    )
+    versions, unreadable = dict[str, str](), list[str]()
+    for bucket in (bucket for bucket in home.buckets() if bucket in known):
+        try:
+            versions[bucket] = home.listing(bucket).digest()
+        except BucketError as error:
+            unreadable.append(str(error))
+    if unreadable and not versions:
+        raise BucketError("\n".join(unreadable))
+    for text in unreadable:
+        context.log.error(text)
+    return dg.DataVersionsByPartition(versions)

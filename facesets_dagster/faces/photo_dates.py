@@ -17,6 +17,7 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.dates import PhotoDate, counter_shapes, date_photo
 from facesets_dagster.photos.exif import read_taken
+from facesets_dagster.photos.file_time import kept_time
 from facesets_dagster.photos.listing import unescape_path
 from facesets_dagster.storage import remove_leftovers, write_parquet
 
@@ -73,7 +74,7 @@ def _read_headers(files: pl.DataFrame, wanted: set[str], folder: Path, max_pixel
         try:
             with open(folder / unescape_path(path), "rb") as stream:
                 status = os.fstat(stream.fileno())
-                if (status.st_size, status.st_mtime_ns) == (size, mtime_ns):
+                if (status.st_size, kept_time(status.st_mtime_ns)) == (size, mtime_ns):
                     found[sha256] = read_taken(stream, max_pixels=max_pixels)
         except OSError:
             continue  # Gone or not readable now; another path may hold the same bytes, or a later run finds it.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.faces.read_photo import PhotoResult, SeenPhoto, look_at_photo, with_embeddings
+from facesets_dagster.photos.file_time import kept_time
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
 
 
@@ -73,7 +74,7 @@ class FileReader:
                 after = os.fstat(stream.fileno())
         except OSError as error:
             return OpenedFile(_file_row(file, None, "unreadable_file", error.strerror or str(error)))
-        if (after.st_size, after.st_mtime_ns) != (file.size, file.mtime_ns) or len(data) != file.size:
+        if (after.st_size, kept_time(after.st_mtime_ns)) != (file.size, file.mtime_ns) or len(data) != file.size:
             return OpenedFile(_file_row(file, None, "changing", "written to while it was read"))
         digest = new_sha256(data).hexdigest()
         row = _file_row(file, digest, "", "")

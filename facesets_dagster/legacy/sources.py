@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from facesets_dagster.photos.bucket_key import LEGACY
+from facesets_dagster.photos.file_time import kept_time
 from facesets_dagster.photos.listing import PhotoFile, escape_path
 
 
@@ -77,5 +78,5 @@ def photo_files(folder: Path, paths: Iterable[str]) -> tuple[PhotoFile, ...]:
             status = os.stat(folder / file.os_path)
         except OSError:
             continue  # gone since it was looked for
-        found.append(PhotoFile(path, status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns))
+        found.append(PhotoFile(path, status.st_size, kept_time(status.st_mtime_ns), status.st_ino, status.st_ctime_ns))
     return tuple(found)

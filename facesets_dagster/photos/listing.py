@@ -89,9 +89,13 @@ class BucketListing:
         text = self.table.select(line.str.join()).item() if len(self.table) else ""
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def newest_mtime(self) -> float:
-        """Newest modification or status change of any photo file or folder, seconds since the epoch."""
-        newest = self.table.select(pl.max_horizontal("mtime_ns", "ctime_ns").max()).item()
+    def newest_change(self, latest: float) -> float:
+        """Newest modification or status change of any photo file or folder, seconds since the epoch.
+
+        A file whose modification time is beyond `latest` was dated by hand or a wrong clock: its status change counts.
+        """
+        modified = pl.when(pl.col("mtime_ns") <= round(latest * 1e9)).then("mtime_ns")
+        newest = self.table.select(pl.max_horizontal(modified, "ctime_ns").max()).item()
         return max(self.folders_mtime_ns, newest or 0) / 1e9
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesets_dagster.errors import BucketError
+from facesets_dagster.photos.file_time import kept_time
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ def _read_folder(descriptor: int, prefix: str, rules: Rules, suffixes: dict[str,
             if suffixes[suffix] and stat.S_ISREG(status.st_mode):
                 add_path(path)
                 add_size(status.st_size)
-                add_mtime(status.st_mtime_ns)
+                try:
+                    add_mtime(status.st_mtime_ns)
+                except OverflowError:
+                    add_mtime(kept_time(status.st_mtime_ns))
                 add_ctime(status.st_ctime_ns)
                 add_inode(status.st_ino)
             else:

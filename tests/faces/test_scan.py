@@ -239,3 +239,11 @@ def test_faces_stand_in_the_table_as_they_stand_in_the_photo(bucket: Bucket) -> 
     assert faces["model_id"].unique().to_list() == [PACK.model_id]
     assert faces["frontality"].to_list() == pytest.approx([1.0, 1.0])
     assert faces["blur"].min() > 40
+
+
+def test_a_photo_of_an_impossible_date_is_read_once_like_any_other(bucket: Bucket) -> None:
+    write_person(bucket.folder, 1, 2)
+    os.utime(bucket.folder / "p01_000.png", ns=(0, 10**10 * 10**9))  # in 2286, beyond 64 bits of nanoseconds
+    assert bucket.scan().opened == 2
+    assert bucket.statuses() == {"p01_000.png": "faces", "p01_001.png": "faces"}
+    assert bucket.scan().opened == 0

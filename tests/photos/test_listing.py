@@ -1,6 +1,7 @@
 """Names as keys, listings, states of folders."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesets_dagster.errors import BucketError
+from facesets_dagster.news import state_of
 from facesets_dagster.photos.bucket_key import folder_name, partition_key
 from facesets_dagster.photos.listing import bucket_folder, escape_path, find_buckets, list_bucket, unescape_path
 
@@ -108,3 +110,13 @@ def test_two_roots_with_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BucketError, match="Two buckets are called 'same'"):
         find_buckets((tmp_path / "r1", tmp_path / "r2"))
     assert list(find_buckets((tmp_path / "r1",))) == ["other", "same"]
+
+
+@pytest.mark.parametrize("year", [1600, 2300])
+def test_a_file_of_an_impossible_date_is_listed_and_does_not_keep_its_bucket_waiting(tmp_path: Path, year: int) -> None:
+    make(tmp_path, "a.jpg", "b.jpg")
+    dated = (year - 1970) * 365 * 86_400 * 10**9
+    os.utime(tmp_path / "a.jpg", ns=(dated, dated))
+    listing = list_bucket(tmp_path)
+    assert [file.path for file in listing.files] == ["a.jpg", "b.jpg"]
+    assert state_of(listing, time.time() + 60).quiet_seconds >= 59
