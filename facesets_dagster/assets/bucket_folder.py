@@ -20,7 +20,8 @@ warnings.filterwarnings(
     group_name=GROUP,
     description=(
         "A source bucket: a folder of photos of mixed people, read-only to the platform. Its data version is a digest "
-        "of the paths, sizes and times of its photo files, so that `face_cache` is stale exactly when they changed."
+        "of the paths, sizes and times (last write, last change of status) of its photo files, so that `face_cache` is "
+        "stale exactly when they changed."
     ),
 )
 def bucket_folder(context: dg.OpExecutionContext, home: HomeResource) -> dg.DataVersionsByPartition:

@@ -84,8 +84,11 @@ class BucketListing:
         return files_of(self.table)
 
     def digest(self) -> str:
-        """Changes when any photo file is added, removed, renamed or rewritten."""
-        line = pl.format("{}\0{}\0{}\n", "path", "size", "mtime_ns")
+        """Changes when any photo file is added, removed, renamed, rewritten or made readable.
+
+        By the status change as well, which no program can set: what a scan would open is news.
+        """
+        line = pl.format("{}\0{}\0{}\0{}\n", "path", "size", "mtime_ns", "ctime_ns")
         text = self.table.select(line.str.join()).item() if len(self.table) else ""
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -1,6 +1,7 @@
 """Names as keys, listings, states of folders."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -98,6 +99,18 @@ def test_the_digest_moves_with_any_change(tmp_path: Path) -> None:
     digests.add(list_bucket(tmp_path).digest())
     assert len(digests) == 3
     assert list_bucket(tmp_path).digest() in digests
+
+
+def test_the_digest_moves_when_a_file_is_made_readable_or_replaced_by_one_of_the_same_time(tmp_path: Path) -> None:
+    make(tmp_path, "a.jpg")
+    digests = {list_bucket(tmp_path).digest()}
+    (tmp_path / "a.jpg").chmod(0o640)
+    digests.add(list_bucket(tmp_path).digest())
+    (tmp_path / "new").write_bytes(b"y")
+    shutil.copystat(tmp_path / "a.jpg", tmp_path / "new")
+    (tmp_path / "new").replace(tmp_path / "a.jpg")
+    digests.add(list_bucket(tmp_path).digest())
+    assert len(digests) == 3
 
 
 def test_an_absent_bucket_is_an_error(tmp_path: Path) -> None:
