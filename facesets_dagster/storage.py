@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 
@@ -20,10 +22,15 @@ _AT_FDCWD = -100
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replaces `path` atomically and durably."""
+    write_stream(path, lambda stream: stream.write(data))
+
+
+def write_stream(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Replaces `path` in the same way by what `write` puts into a file that can be sought in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(temporary, "wb") as stream:
-        stream.write(data)
+        write(stream)
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path)

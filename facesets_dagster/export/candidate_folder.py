@@ -6,7 +6,6 @@
 No run id and no date: the same candidates give the same bytes.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,12 +40,12 @@ def write_candidates(
     entries = []
     for number, face in enumerate(rendered.faces, start=1):
         row, file = face.row, f"faces/{number:04d}.png"
-        write_bytes(folder / file, face.png)
+        write_bytes(folder / file, face.picture.read())
         this = offered[str(row["face_id"])]
         entries.append(
             {
                 "file": file,
-                "sha256": hashlib.sha256(face.png).hexdigest(),
+                "sha256": face.picture.sha256,
                 "face_id": row["face_id"],
                 "source": {name: row[name] for name in ("bucket", "path", "sha256", "aliases")},
                 "bbox": row["bbox"],

@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import polars as pl
 
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.pictures import Picture
 from facesets_dagster.export.rendering import RenderedFace
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.storage import sha256_of, write_bytes, write_json, write_parquet, write_text
+from facesets_dagster.storage import sha256_of, write_bytes, write_json, write_parquet, write_stream, write_text
 from facesets_dagster.threads import in_threads
 
 SCHEMA_VERSION = 1
@@ -58,7 +60,7 @@ class FacesetContent:
         )
         hasher.update(repr(sorted(self.model.items())).encode())
         for face in self.faces:
-            hasher.update(hashlib.sha256(face.png).digest() + repr(_face_entry(face, 0, "", 0.0)).encode())
+            hasher.update(bytes.fromhex(face.picture.sha256) + repr(_face_entry(face, 0, "", 0.0)).encode())
         hasher.update(repr(sorted(self.excluded.items())).encode())
         hasher.update(repr(self.members.drop("embedding").rows()).encode())
         return hasher.hexdigest()
@@ -68,7 +70,7 @@ def write_faceset(
     folder: Path, name: str, content: FacesetContent, *, run_id: str, created_at: str, code_version: str
 ) -> str:
     """Writes the folder and returns the sha256 of its manifest."""
-    pictures = {f"{rank:04d}.png": face.png for rank, face in enumerate(content.faces, start=1)}
+    pictures = {f"{rank:04d}.png": face.picture for rank, face in enumerate(content.faces, start=1)}
     _write_pictures(folder, name, pictures, content.export.top_n)
     write_bytes(folder / f"{name}.npz", _vectors_file(content))
     write_parquet(folder / "members.parquet", content.members, {"schema_version": str(SCHEMA_VERSION)})
@@ -83,7 +85,7 @@ def write_faceset(
         "created_at": created_at,
         "model": dict(content.model),
         "parameters": dict(content.parameters),
-        "faces": _face_entries(content, pictures),
+        "faces": _face_entries(content),
         "excluded": [_excluded_entry(face_id, verdict) for face_id, verdict in sorted(content.excluded.items())],
         "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()},
         "content_digest": content.digest(),
@@ -92,27 +94,29 @@ def write_faceset(
     return sha256_of(folder / "manifest.json")
 
 
-def _write_pictures(folder: Path, name: str, pictures: Mapping[str, bytes], top_n: int) -> None:
+def _write_pictures(folder: Path, name: str, pictures: Mapping[str, Picture], top_n: int) -> None:
     """The archives and the pictures themselves, side by side; the archive of all takes longest and comes first."""
     top = dict(list(pictures.items())[:top_n])
-    files: dict[Path, Callable[[], bytes]] = {
+    files: dict[Path, Callable[[IO[bytes]], object]] = {
         folder / f"{name}.fsz": partial(flat_zip, pictures),
         folder / f"{name}_top.fsz": partial(flat_zip, top),
-        **{folder / "faces" / file: partial(bytes, png) for file, png in pictures.items()},
+        **{folder / "faces" / file: partial(_copy, picture) for file, picture in pictures.items()},
     }
-    in_threads(lambda path: write_bytes(path, files[path]()), list(files))
+    in_threads(lambda path: write_stream(path, files[path]), list(files))
 
 
-def flat_zip(pictures: Mapping[str, bytes]) -> bytes:
-    """A zip without folders, fixed times and order, stored uncompressed (PNGs do not shrink)."""
-    stream = io.BytesIO()
+def _copy(picture: Picture, stream: IO[bytes]) -> None:
+    stream.write(picture.read())
+
+
+def flat_zip(pictures: Mapping[str, Picture], stream: IO[bytes]) -> None:
+    """A zip without folders, fixed times and order, stored uncompressed (PNGs do not shrink), one picture at a time."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(pictures):
             entry = zipfile.ZipInfo(file, _ZIP_TIME)
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, pictures[file])
-    return stream.getvalue()
+            archive.writestr(entry, pictures[file].read())
 
 
 def _vectors_file(content: FacesetContent) -> bytes:
@@ -128,10 +132,10 @@ def _vectors_file(content: FacesetContent) -> bytes:
     return stream.getvalue()
 
 
-def _face_entries(content: FacesetContent, pictures: Mapping[str, bytes]) -> list[dict[str, object]]:
+def _face_entries(content: FacesetContent) -> list[dict[str, object]]:
     distances = cosine_distance(normalised(content.vectors()), content.centroid()[None])[:, 0]
     return [
-        _face_entry(face, rank, hashlib.sha256(pictures[f"{rank:04d}.png"]).hexdigest(), float(distance))
+        _face_entry(face, rank, face.picture.sha256, float(distance))
         for rank, (face, distance) in enumerate(zip(content.faces, distances, strict=True), start=1)
     ]
 

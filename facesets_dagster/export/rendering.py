@@ -16,6 +16,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.ahead import CropsAhead
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.face_crop import LoadPhoto, face_crop, lineage
+from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
 
@@ -26,7 +27,7 @@ class RenderedFace:
 
     row: dict[str, object]
     """Its row of the candidates (face table plus `rank_score`)."""
-    png: bytes
+    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,13 @@ def render(
     load_photo: LoadPhoto,
     neighbours: Mapping[str, NDArray[np.float32]],
     published: Mapping[str, Callable[[dict[str, object]], bytes | None]],
+    keep: Callable[[bytes], Picture],
 ) -> Rendered:
     """Renders candidates (best first).
 
     `neighbours`: face_id -> boxes (m, 4) of the photo's other faces. `published`: face_id -> a function that gives
     the PNG published earlier if its lineage equals the one asked for, so that nothing is rendered twice and a face
-    whose photo is gone keeps its picture.
+    whose photo is gone keeps its picture. `keep`: where PNGs go that are exported.
     """
     accepted: list[RenderedFace] = []
 
@@ -66,7 +68,9 @@ def render(
         outcome = crops(place)
         if isinstance(outcome, Verdict):
             return outcome
-        accepted.append(RenderedFace(candidates.row(place, named=True), outcome))
+        row = candidates.row(place, named=True)
+        row["embedding"] = np.array(row["embedding"], np.float32)  # as a list it takes eight times as much
+        accepted.append(RenderedFace(row, keep(outcome)))
         return None
 
     _, excluded = choose(candidates, parameters.near_duplicate_similarity, refused)

@@ -16,6 +16,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.curation import ExportParameters, curate
 from facesets_dagster.export.face_crop import LoadPhoto
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.export.pictures import PictureFile
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -47,12 +48,16 @@ class Gallery:
         folders: Mapping[str, Path],
         *,
         max_pixels: int,
+        scratch: Path,
         terms: Terms,
         model: Mapping[str, object],
         published: Mapping[str, Path],
         say: Callable[[str], None],
     ) -> None:
-        """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG."""
+        """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG.
+
+        `scratch`: a folder on the disk on which the pictures lie until they are written.
+        """
         self._rows = MemberRows(faces, find_rows)
         self._places = places
         self._embedder = embedder
@@ -62,6 +67,7 @@ class Gallery:
         self._model = model
         self._published = {face_id: _Published(path) for face_id, path in published.items()}
         self._say = say
+        self._pictures = PictureFile(scratch)
         self._curated: dict[tuple[tuple[tuple[str, str, str], ...], ExportParameters], _Curated] = {}
         self._look_at(faces)
 
@@ -112,6 +118,7 @@ class Gallery:
                 for row in curated.candidates.select("face_id", "sha256").to_dicts()
             },
             self._published,
+            self._pictures.keep,
         )
         excluded = {**curated.excluded, **rendered.excluded}
         self._say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")

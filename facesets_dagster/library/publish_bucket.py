@@ -99,6 +99,7 @@ def publish_bucket(
         embedder,
         {**inputs.folders, inputs.bucket: inputs.folder},
         max_pixels=inputs.max_pixels,
+        scratch=library.folder,
         terms=Terms("discovered", inputs.bucket, inputs.parameters_by_asset(), inputs.export),
         model=inputs.pack.recorded(),
         published=library.published_faces(own_names(library, inputs.bucket, retired=True)),

@@ -18,7 +18,7 @@ COLUMNS = ("folder", "person", "faces", "nearest", "farthest")
 def draw_candidates(offer: Offer, faceset: Path | None, faces: tuple[RenderedFace, ...]) -> bytes:
     """A JPEG: the faceset's best faces, then what is offered, each with its distance."""
     distances = {face.face_id: face.distance for face in offer.faces}
-    tiles = [Tile(face.png, f"{distances[str(face.row['face_id'])]:.3f}") for face in faces]
+    tiles = [Tile(face.picture.read(), f"{distances[str(face.row['face_id'])]:.3f}") for face in faces]
     rows = [row_of_faceset(faceset, offer.faceset or "")] if faceset is not None else []
     for start in range(0, len(tiles), PER_ROW):
         rows.append(SheetRow(f"{offer.folder}, {start + 1} and on", tiles[start : start + PER_ROW]))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.pictures import in_memory
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import face_schema, require_one_model
@@ -150,7 +151,7 @@ def _fill(
     for offer in offers.offers:
         order = pl.DataFrame({"face_id": [face.face_id for face in offer.faces]})
         rows = order.join(candidates, on="face_id", how="left", maintain_order="left")
-        rendered = render(rows, inputs.export, embedder, load_photo, _neighbours(rows, boxes), in_place)
+        rendered = render(rows, inputs.export, embedder, load_photo, _neighbours(rows, boxes), in_place, in_memory)
         if not rendered.faces:
             offers.left_out.update(rendered.excluded)
             continue

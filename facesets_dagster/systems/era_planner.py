@@ -176,6 +176,7 @@ class EraPlanner:
             self._embedder,
             inputs.folders,
             max_pixels=inputs.max_pixels,
+            scratch=self._library.folder,
             terms=Terms("thin_era", LIBRARY, {}, inputs.export),
             model=inputs.pack.recorded(),
             published=self._library.published_faces(names),

@@ -111,6 +111,7 @@ def extend_bucket(
             embedder,
             inputs.folders,
             max_pixels=inputs.max_pixels,
+            scratch=library.folder,
             terms=Terms("discovered", inputs.bucket, {}, inputs.export),
             model=inputs.pack.recorded(),
             published=library.published_faces(list(waiting)),

@@ -140,6 +140,7 @@ class MergePlanner:
             self._embedder,
             inputs.folders,
             max_pixels=inputs.max_pixels,
+            scratch=library.folder,
             terms=Terms("discovered", LIBRARY, {}, inputs.export),
             model=inputs.pack.recorded(),
             published={**pictures_of(library.folder, names), **library.published_faces(list(names))},

@@ -164,6 +164,7 @@ def _plan(
         embedder,
         inputs.folders,
         max_pixels=inputs.max_pixels,
+        scratch=library.folder,
         terms=terms,
         model=inputs.pack.recorded(),
         published=library.published_faces(list(known.live)),

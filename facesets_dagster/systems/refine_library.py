@@ -150,6 +150,7 @@ def _plan(
         embedder,
         inputs.folders,
         max_pixels=inputs.max_pixels,
+        scratch=library.folder,
         terms=terms,
         model=inputs.pack.recorded(),
         published={},

@@ -2,7 +2,9 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,11 @@ from hypothesis import strategies as st
 from facesets_dagster.export.crop import CropPlan, crop_plans, square_crop
 from facesets_dagster.export.curation import ExportParameters, curate
 from facesets_dagster.export.folder import flat_zip
+from facesets_dagster.export.pictures import PictureFile, in_memory
 from facesets_dagster.export.png import encode_png, read_lineage
 from facesets_dagster.export.ranking import RANK_WEIGHTS, rank_scores
+from facesets_dagster.storage import write_stream
+from facesets_dagster.threads import in_threads
 
 PARAMETERS = ExportParameters(100, 0.45, 0.95, 8, 512, 0.5)
 
@@ -128,9 +133,37 @@ def test_a_png_carries_its_lineage_and_its_bytes_depend_on_nothing_else(tmp_path
 
 
 def test_an_archive_is_flat_and_the_same_every_time() -> None:
-    pictures = {"0002.png": b"two", "0001.png": b"one"}
-    data = flat_zip(pictures)
-    assert data == flat_zip(dict(reversed(pictures.items())))
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    pictures = {"0002.png": in_memory(b"two"), "0001.png": in_memory(b"one")}
+    first, second = io.BytesIO(), io.BytesIO()
+    flat_zip(pictures, first)
+    flat_zip(dict(reversed(pictures.items())), second)
+    assert first.getvalue() == second.getvalue()
+    with zipfile.ZipFile(first) as archive:
         assert archive.namelist() == ["0001.png", "0002.png"]
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_pictures_on_disk_are_read_as_they_came_and_leave_no_file(tmp_path: Path) -> None:
+    kept = PictureFile(tmp_path / "library")
+    assert not (tmp_path / "library").exists()
+    pngs = [bytes([number]) * (100 + number) for number in range(40)]
+    pictures = [kept.keep(png) for png in pngs]
+    assert in_threads(lambda picture: picture.read(), pictures) == pngs
+    assert [picture.sha256 for picture in pictures] == [in_memory(png).sha256 for png in pngs]
+    assert not list((tmp_path / "library").iterdir())
+    del kept
+    assert pictures[7].read() == pngs[7]
+
+
+def test_writing_an_archive_holds_one_picture_at_a_time(tmp_path: Path) -> None:
+    size, count = 1_000_000, 60
+    kept = PictureFile(tmp_path)
+    pictures = {f"{number:04d}.png": kept.keep(bytes([number]) * size) for number in range(count)}
+    tracemalloc.start()
+    write_stream(tmp_path / "all.fsz", partial(flat_zip, pictures))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * size
+    with zipfile.ZipFile(tmp_path / "all.fsz") as archive:
+        assert archive.testzip() is None
+        assert archive.read("0059.png") == bytes([59]) * size
