@@ -1,47 +1,132 @@
 """Many small buckets: `facesets run` in one go against a process for each, as the sensor and a backfill run them.
 
-Ten photos a bucket, all different (the labelled portraits, encoded again with another quality). Dagster's share is what
-a run takes beside the seconds that `face_cache` and `swap_ready_facesets` name in their metadata.
+Ten photos a bucket, all different (the labelled portraits, encoded again with another quality). Dagster's share of a
+run is its time beside the `seconds` that its assets name in their metadata; in turns with the event log as
+`facesets run` writes it (`cheap_event_log`) and as Dagster writes it by itself.
 """
 
+import contextlib
 import io
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from PIL import Image
 
-from benchmarks.homes import SHARED, RealHome
+from benchmarks.homes import REPOSITORY, SHARED, RealHome
 from benchmarks.results_file import Row
 
 PHOTOS, SINGLE = 10, 5
+TURNS, PER_TURN = 3, 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds of a bucket's run in its process."""
+
+    wall: float
+    own: float
+    """What its assets name as theirs."""
+
+    @property
+    def outside(self) -> float:
+        """Dagster's share."""
+        return self.wall - self.own
 
 
 def measure_many_buckets(pack: str, models_root: Path, buckets: int) -> list[Row]:
-    """Seconds per bucket in one go, and one process per bucket for five of them."""
+    """In one go, one process per bucket for five of them, and Dagster's share with and without the cheap event log."""
     with tempfile.TemporaryDirectory() as scratch:
-        together = _home(Path(scratch) / "together", pack, models_root)
-        apart = _home(Path(scratch) / "apart", pack, models_root)
-        names = write_buckets(together.folder / "buckets", buckets)
-        for name in names[:SINGLE]:
-            shutil.copytree(together.folder / "buckets" / name, apart.folder / "buckets" / name)
-        started = time.perf_counter()
-        together.facesets("run")
-        in_one_go = (time.perf_counter() - started) / buckets
-        started = time.perf_counter()
-        for name in names[:SINGLE]:
-            apart.facesets("run", name)
-        one_by_one = (time.perf_counter() - started) / SINGLE
-        started = time.perf_counter()
-        together.facesets("run")
-        again = time.perf_counter() - started
+        homes = _Homes(Path(scratch), pack, models_root)
+        together = homes.with_buckets(write_buckets(Path(scratch) / "photos", buckets))
+        in_one_go, runs = _all_in(together)
+        again = _all_in(together)[0]
         together.facesets("verify")
+        some = homes.names[:SINGLE]
+        apart = homes.with_buckets(some)
+        singles = [(seconds, run) for name in some for seconds, (run,) in [_all_in(apart, name)]]
+        cheap, plain = homes.by_turns(min(PER_TURN, buckets))
+    one_by_one = median(seconds for seconds, _ in singles)
     return [
-        Row(f"{buckets} buckets of {PHOTOS} photos in one go", in_one_go, "s per bucket", "a process per bucket",
-            one_by_one, one_by_one / in_one_go, note="the models are opened once, against once for each bucket"),
+        Row(f"{buckets} buckets of {PHOTOS} photos in one go", in_one_go / buckets, "s per bucket",
+            "a process per bucket", one_by_one, one_by_one * buckets / in_one_go,
+            note="with Python's start; the models are opened once, against once for each bucket"),
+        Row("our own work in one go", median(run.own for run in runs), "s per bucket",
+            note="what the assets name as their seconds, what they write to Dagster's log included; median"),
+        Row("outside of our own work, in one go", median(cheap), "s per bucket", "Dagster's own event log",
+            median(plain), median(plain) / median(cheap),
+            note=f"{TURNS} turns of {min(PER_TURN, buckets)} buckets each way, first of a process left out; medians"),
+        Row("outside of our own work, a process per bucket", median(seconds - run.own for seconds, run in singles),
+            "s per bucket", note="Python's start and imports, and Dagster; median"),
+        *_growth(runs),
         Row("the same buckets again, nothing new", again, "s", note="in all; most of it is Python starting"),
     ]  # fmt: skip
+
+
+def _growth(runs: list[Run]) -> list[Row]:
+    """Whether the last buckets cost more than the first; the very first opens the models and is left out."""
+    tenth = max(2, len(runs) // 10)
+    first, last = runs[1 : 1 + tenth], runs[-tenth:]
+    rows = []
+    for name, kind in (("a bucket", "wall"), ("outside of our own work", "outside")):
+        before, after = (median(getattr(run, kind) for run in some) for some in (first, last))
+        rows.append(
+            Row(f"{name}, last tenth", after, "s per bucket", "first tenth", before, after / before,
+                note=f"medians of {tenth} buckets")
+        )  # fmt: skip
+    return rows
+
+
+class _Homes:
+    """Fresh homes with some of the same buckets."""
+
+    def __init__(self, scratch: Path, pack: str, models_root: Path) -> None:
+        self._scratch, self._pack, self._models_root = scratch, pack, models_root
+        self._made = 0
+        self.names: list[str] = []
+
+    def with_buckets(self, names: list[str]) -> RealHome:
+        """A home; the names of the first one are all there are."""
+        from facesets_dagster.home import init_home
+
+        self.names = self.names or names
+        self._made += 1
+        home = RealHome(self._scratch / f"home {self._made}", self._pack, self._models_root)
+        init_home(home.settings, say=lambda _: None, automation=False)
+        for name in names:
+            shutil.copytree(self._scratch / "photos" / name, home.folder / "buckets" / name)
+        return home
+
+    def by_turns(self, count: int) -> tuple[list[float], list[float]]:
+        """Dagster's share of each bucket, with the cheap event log and with Dagster's own."""
+        found: dict[str, list[float]] = {"cheap": [], "plain": []}
+        for turn in range(TURNS):
+            for kind in sorted(found, reverse=bool(turn % 2)):
+                _, runs = _all_in(self.with_buckets(self.names[:count]), kind=kind)
+                found[kind] += [run.outside for run in runs[1:] or runs]
+        return found["cheap"], found["plain"]
+
+
+def _all_in(home: RealHome, *names: str, kind: str = "cheap") -> tuple[float, list[Run]]:
+    """`facesets run NAMES` in a process of its own: its seconds, and the runs in it."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.many_buckets", kind, *names],
+        cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(f"the run failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return seconds, [Run(**run) for run in json.loads(done.stdout.splitlines()[-1])]
 
 
 def write_buckets(root: Path, buckets: int) -> list[str]:
@@ -66,7 +151,46 @@ def changed_photo(photo: Path, variant: int) -> bytes:
     return stream.getvalue()
 
 
-def _home(folder: Path, pack: str, models_root: Path) -> RealHome:
-    home = RealHome(folder, pack, models_root)
-    home.facesets("init")
-    return home
+@contextmanager
+def _timed_runs() -> Iterator[list[dict[str, float]]]:
+    """One entry per bucket: the seconds of its run, and those that its assets name."""
+    from facesets_dagster.cli import run as command
+
+    found: list[dict[str, float]] = []
+    work = command._run
+
+    def timed(*arguments: Any) -> command.BucketResult:
+        started = time.perf_counter()
+        result = work(*arguments)
+        wall = time.perf_counter() - started
+        own = sum(float(values.get("seconds", 0)) for values in result.metadata.values())
+        found.append({"wall": wall, "own": own})
+        return result
+
+    command._run = timed
+    try:
+        yield found
+    finally:
+        command._run = work
+
+
+def main(kind: str, names: list[str]) -> None:
+    """In the child: the runs, and their seconds as the last line."""
+    from rich.console import Console
+
+    from facesets_dagster.cli import dagster_instance
+    from facesets_dagster.cli.run import run_buckets
+    from facesets_dagster.settings import load_settings
+
+    if kind == "plain":
+        dagster_instance.cheap_event_log = lambda _: contextlib.nullcontext()
+    said = io.StringIO()
+    with _timed_runs() as found:
+        code = run_buckets(load_settings(), names, None, Console(file=said))
+    if code:
+        sys.exit(said.getvalue())
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
