@@ -1,17 +1,18 @@
 """A bucket that is known: what it costs to find that nothing changed, and to find the ten photos that are new.
 
 The peer is what no re-scan can do without: `scandir` and one `stat` for each file. The tree is made up (files of a few
-bytes), and so is the cache, with a face of 512 numbers for each photo. Peer and re-scan take turns.
+bytes), and so is the cache, with a face of 512 numbers for each photo. Peer and re-scan take turns, and so do two
+buckets where one shows that the other's time is linear.
 """
 
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.homes import SHARED
+from benchmarks.peak_memory import peak_mb
 from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import describe_pack, load_embedder
@@ -29,17 +31,45 @@ from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 
 ROUNDS, NEW, PER_FOLDER = 7, 10, 1000
+NEW_ROUNDS = 18
+"""More than the parts that the cache lets lie before it writes its tables again (16)."""
+LINEAR = 1.2
 
 
-def measure_rescan(pack: str, models_root: Path, files: int) -> list[Row]:
-    """Rows for a bucket of so many files."""
-    model = describe_pack(pack, models_root=models_root, det_size=640)
+@dataclass
+class KnownBucket:
+    """A made-up bucket, its cache, and the seconds that were measured in it, by what was done."""
+
+    folder: Path
+    store: FaceStore
+    files: int
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def measure(self, what: str, work: Callable[[], object]) -> None:
+        """Adds a measurement."""
+        self.seconds.setdefault(what, []).append(_seconds(work))
+
+    def median(self, what: str) -> float:
+        """Of what was measured."""
+        return median(self.seconds[what])
+
+
+def measure_rescan(pack: str, models_root: Path, files: int, beside: int = 0) -> list[Row]:
+    """Rows for a bucket of so many files; `beside`: a smaller one in the same run, to show that time is linear."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "made up"
-        make_tree(folder, files)
-        store = FaceStore(Path(scratch) / "cache", "made up", model.model_id, model.dim)
-        write_cache(store, list_bucket(folder), model.model_id, model.dim)
-        return [*_unchanged(folder, store, files), *_ten_more(folder, store, pack, models_root)]
+        buckets = [_made_up(Path(scratch), pack, models_root, count) for count in (files, beside) if count]
+        _measure_unchanged(buckets)
+        rows = [*_unchanged(buckets[0]), *(_linear(buckets[0], other) for other in buckets[1:])]
+        return [*rows, *_ten_more(buckets[0], pack, models_root)]
+
+
+def _made_up(scratch: Path, pack: str, models_root: Path, files: int) -> KnownBucket:
+    model = describe_pack(pack, models_root=models_root, det_size=640)
+    folder = scratch / f"{files}" / "made up"
+    make_tree(folder, files)
+    store = FaceStore(scratch / f"cache {files}", "made up", model.model_id, model.dim)
+    write_cache(store, list_bucket(folder), model.model_id, model.dim)
+    return KnownBucket(folder, store, files)
 
 
 def make_tree(folder: Path, files: int) -> None:
@@ -83,51 +113,81 @@ def write_cache(store: FaceStore, listing: BucketListing, model_id: str, dim: in
     store.note_folder(listing.digest())
 
 
-def _unchanged(folder: Path, store: FaceStore, files: int) -> list[Row]:
-    alone, listed, decided, scanned = [], [], [], []
-    for _ in range(ROUNDS + 1):  # the first warms up
-        alone.append(_seconds(lambda: _stat_alone(folder)))
-        listed.append(_seconds(lambda: list_bucket(folder).digest()))
-        decided.append(_seconds(lambda: _decide(folder, store)))
-        scanned.append(_seconds(lambda: _scan(folder, store, _no_model)))
-    peer = "scandir and stat alone"
-    own = [files / median(seconds[1:]) for seconds in (alone, listed, decided, scanned)]
-    ratios = [median(a / b for a, b in zip(alone[1:], other[1:], strict=True)) for other in (listed, decided, scanned)]
-    peak = _peak_mb(folder, store)
+def _measure_unchanged(buckets: list[KnownBucket]) -> None:
+    """By turns; the first round warms up."""
+    for number in range(ROUNDS + 1):
+        for bucket in buckets:
+            folder, store = bucket.folder, bucket.store
+            bucket.measure("alone", lambda folder=folder: _stat_alone(folder))  # type: ignore[misc]
+            bucket.measure("listed", lambda folder=folder: list_bucket(folder).digest())  # type: ignore[misc]
+            bucket.measure("decided", lambda folder=folder, store=store: _decide(folder, store))  # type: ignore[misc]
+            bucket.measure("scanned", lambda folder=folder, store=store: _scan(folder, store, _no_model))  # type: ignore[misc]
+            if not number:
+                bucket.seconds.clear()
+
+
+def _unchanged(bucket: KnownBucket) -> list[Row]:
+    files, alone = f"{bucket.files:,} files", bucket.files / bucket.median("alone")
+
+    def row(name: str, what: str, target: int, note: str = "") -> Row:
+        rate = bucket.files / bucket.median(what)
+        ratio = median(a / b for a, b in zip(bucket.seconds["alone"], bucket.seconds[what], strict=True))
+        goal = f">= {target:,} files/s" if target else ""
+        return Row(f"{files}, {name}", rate, "files/s", "scandir and stat alone", alone, ratio, target=goal,
+                   met=rate >= target if target else None, note=note)  # fmt: skip
+
     return [
-        Row(f"{files:,} files, listing and digest", own[1], "files/s", peer, own[0], ratios[0]),
-        Row(f"{files:,} files, listing and what is new", own[2], "files/s", peer, own[0], ratios[1],
-            target=">= 200,000 files/s", met=own[2] >= 200_000),
-        Row(f"{files:,} files, the whole scan", own[3], "files/s", peer, own[0], ratios[2],
-            target=">= 200,000 files/s", met=own[3] >= 200_000,
-            note="median of 7, warm; the ratio is the median of each round's"),
-        Row(f"{files:,} files, peak memory of the whole scan", peak, "MB", note="with all imports"),
-    ]  # fmt: skip
+        row("listing and digest", "listed", 0),
+        row("listing and what is new", "decided", 200_000),
+        row("the whole scan", "scanned", 200_000, f"median of {ROUNDS}, warm; the ratio is the median of each round's"),
+        Row(f"{files}, the whole scan", bucket.median("scanned"), "s", note=f"at worst {_worst(bucket):.3f}"),
+        Row(f"{files}, peak memory of the whole scan", _peak_mb(bucket), "MB", note="with all imports"),
+    ]
 
 
-def _ten_more(folder: Path, store: FaceStore, pack: str, models_root: Path) -> list[Row]:
-    """Ten photos added to the bucket, against the same ten in a bucket of their own."""
+def _worst(bucket: KnownBucket) -> float:
+    return max(bucket.seconds["scanned"])
+
+
+def _linear(bucket: KnownBucket, other: KnownBucket) -> Row:
+    """Time per file against that in a smaller bucket, round by round."""
+    rounds = zip(bucket.seconds["scanned"], other.seconds["scanned"], strict=True)
+    ratio = median((large / bucket.files) / (small / other.files) for large, small in rounds)
+    return Row(
+        f"{bucket.files:,} files, the whole scan", 1e6 * bucket.median("scanned") / bucket.files, "s per million files",
+        f"{other.files:,} files, by turns", 1e6 * other.median("scanned") / other.files, ratio,
+        target=f"ratio <= {LINEAR}", met=ratio <= LINEAR, note="1 is linear; the median of each round's ratio",
+    )  # fmt: skip
+
+
+def _ten_more(bucket: KnownBucket, pack: str, models_root: Path) -> list[Row]:
+    """Ten photos added to the bucket again and again, each against the same ten in a bucket of their own."""
     embedder = load_embedder(
         pack, models_root=models_root, providers=("CPUExecutionProvider",), det_size=640, threads=1, recogniser_batch=0
     )
     photos = sorted(path for path in (SHARED / "data" / "labelled").rglob("*") if path.is_file())
     alone, added, idle = [], [], []
-    for number in range(ROUNDS):
+    for number in range(NEW_ROUNDS):
         ten = photos[number * NEW : (number + 1) * NEW]
         with tempfile.TemporaryDirectory() as scratch:
             own = Path(scratch) / "bucket"
             _link(own, ten)
             other = FaceStore(Path(scratch) / "cache", "bucket", embedder.pack.model_id, embedder.pack.dim)
-            _link(folder / f"new {number}", ten)
-            added.append(_seconds(lambda: _scan(folder, store, lambda: embedder), opened=NEW))
+            _link(bucket.folder / f"new {number}", ten)
+            added.append(_seconds(lambda: _scan(bucket.folder, bucket.store, lambda: embedder), opened=NEW))
             alone.append(_seconds(lambda own=own, other=other: _scan(own, other, lambda: embedder), opened=NEW))  # type: ignore[misc]
-        idle.append(_seconds(lambda: _scan(folder, store, _no_model)))
+        idle.append(_seconds(lambda: _scan(bucket.folder, bucket.store, _no_model)))
     extra = [more - nothing for more, nothing in zip(added, idle, strict=True)]
-    ratio = median(a / b for a, b in zip(extra, alone, strict=True))
+    ratios = [a / b for a, b in zip(extra, alone, strict=True)]
+    ratio, worst, nothing = median(ratios), max(range(NEW_ROUNDS), key=extra.__getitem__), bucket.median("scanned")
     return [
         Row("ten photos more, beyond the unchanged bucket's time", median(extra), "s", "ten photos in a bucket alone",
             median(alone), ratio, target="ratio <= 2", met=ratio <= 2,
-            note="opens ten files and writes a part of ten rows and the table of files"),
+            note=f"median of {NEW_ROUNDS} tens, one after the other; opens ten files and writes a part of ten rows"),
+        Row("the same, the slowest ten", extra[worst], "s", "ten photos in a bucket alone", alone[worst],
+            ratios[worst], note=f"number {worst + 1}; at number 17 the tables are written again"),
+        Row("unchanged again between them, parts in the cache", median(idle), "s", "without parts", nothing,
+            median(idle) / nothing, note=f"at worst {max(idle):.3f}"),
     ]  # fmt: skip
 
 
@@ -174,11 +234,12 @@ def _seconds(work: Callable[[], object], opened: int | None = None) -> float:
     return seconds
 
 
-def _peak_mb(folder: Path, store: FaceStore) -> float:
+def _peak_mb(bucket: KnownBucket) -> float:
     """Of a process that does nothing else."""
-    root, bucket, model_id = store.folder.parents[2], store.folder.parent.name, store.folder.name
+    folder, store = bucket.folder, bucket.store
+    root, name, model_id = store.folder.parents[2], store.folder.parent.name, store.folder.name
     told = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rescan", str(folder), str(root), bucket, model_id],
+        [sys.executable, "-m", "benchmarks.rescan", str(folder), str(root), name, model_id],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return float(told.stdout)
@@ -186,4 +247,4 @@ def _peak_mb(folder: Path, store: FaceStore) -> float:
 
 if __name__ == "__main__":
     _scan(Path(sys.argv[1]), FaceStore(Path(sys.argv[2]), sys.argv[3], sys.argv[4], 512), _no_model)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_mb())

@@ -54,6 +54,7 @@ def _orders(pack: str, config: str = "") -> list[Row]:
 BENCHMARKS = {
     "sample": Benchmark(lambda: measure_sample(MODELS), shared=False),
     "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False),
+    "ui_load_10000": Benchmark(lambda: measure_ui_load(MODELS, buckets=10_000), shared=False, long=True),
     "thresholds_embedded": Benchmark(lambda: calibrate(SHARED / "data", REFERENCE, EMBEDDED, MODELS)),
     "thresholds_mbf128": Benchmark(
         lambda: calibrate(SHARED / "data", REFERENCE, str(SHARED / "models" / "mbf128"), MODELS)
@@ -72,7 +73,7 @@ BENCHMARKS = {
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
     "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False),
     "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),
-    "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000), long=True),
+    "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000, beside=100_000), long=True),
     "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 20)),
     "many_buckets_1000": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 1_000), long=True),
     "stages": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 1_000)),

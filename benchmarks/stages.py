@@ -51,7 +51,7 @@ STAGES = (
     ("crop", "export.rendering", "face_crop"),
     ("look at crops", "export.face_crop", "look_again"),
     ("png", "export.face_crop", "encode_png"),
-    ("png", "export.pictures", "PictureFile.keep"),
+    ("faceset's files", "export.pictures", "PictureFile.keep"),
     (WAITING, "export.ahead", "in_threads"),
     (WAITING, "export.folder", "in_threads"),
     (WAITING, "reports.thumbnails", "in_threads"),
