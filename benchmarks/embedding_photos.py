@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.homes import SHARED
 
@@ -44,10 +45,16 @@ def _enlarged(folder: Path, paths: Sequence[Path], megapixels: Sequence[float]) 
     """Two neighbours side by side, scaled to `megapixels`, with a camera's noise, as JPEG."""
     folder.mkdir(parents=True)
     for place, size in enumerate(megapixels):
-        pair = [cv2.resize(cv2.imread(str(paths[(place + step) % len(paths)])), (300, 400)) for step in (0, 1)]
-        height = round((size * 1e6 * 400 / 600) ** 0.5)
-        photo = cv2.resize(np.hstack(pair), (height * 3 // 2, height), interpolation=cv2.INTER_CUBIC)
-        noise = np.random.default_rng(place).normal(0, NOISE, photo.shape[:2]).astype(np.float32)
-        noisy = np.clip(photo + noise[..., None], 0, 255).astype(np.uint8)
-        cv2.imwrite(str(folder / f"{place:04d}.jpg"), noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        pair = [cv2.imread(str(paths[(place + step) % len(paths)])) for step in (0, 1)]
+        write_as_camera(folder / f"{place:04d}.jpg", pair, size, seed=place)
     return folder
+
+
+def write_as_camera(path: Path, pair: Sequence[NDArray[np.uint8]], megapixels: float, *, seed: int) -> None:
+    """Two portraits (BGR) side by side as a JPEG of that size with a camera's noise."""
+    height = round((megapixels * 1e6 * 400 / 600) ** 0.5)
+    both = np.hstack([cv2.resize(portrait, (300, 400)) for portrait in pair])
+    photo = cv2.resize(both, (height * 3 // 2, height), interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(seed).normal(0, NOISE, photo.shape[:2]).astype(np.float32)
+    noisy = np.clip(photo + noise[..., None], 0, 255).astype(np.uint8)
+    cv2.imwrite(str(path), noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
