@@ -1,7 +1,7 @@
 """The sensors: one notices bucket folders (lists them, asks `news.decide`, requests runs), two look after bad ends."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -9,9 +9,13 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.hooks import note_failure, run_hook
 from facesets_dagster.news import BucketState, Decision, decide, read_cursor, state_of, write_cursor
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
+
+BY_HAND = ("legacy_library", "hand_sorted_facesets", "existing_centroids")
+"""What is run of `full_pipeline` for the hand-sorted folders where there is no bucket."""
 
 
 def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.SensorDefinition:
@@ -23,34 +27,35 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
         description=(
             "Looks for bucket folders that are new or changed and have been quiet for "
-            f"{settle_seconds:g} seconds, makes partitions of them and runs {job}; at most 25 a tick."
+            f"{settle_seconds:g} seconds, makes partitions of them and runs {job}; at most 25 a tick. "
+            "With full_pipeline, news in the hand-sorted folders are news for every bucket."
         ),
     )
     def new_bucket_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
         # A root that cannot be listed raises: the tick shows the error, and nothing is taken for empty.
         folders = home.buckets()
-        states, unreadable = {}, []
-        for bucket in folders:
-            try:
-                states[bucket] = state_of(home.listing(bucket), time.time())
-            except BucketError as error:
-                unreadable.append(str(error))
-        done, asked = home.library().registry.folder_digests(), read_cursor(context.cursor)
+        by_hand = [HAND_SORTED] if job == "full_pipeline" and home.hand_sorted_root else []
+        states, unreadable = _states(home, [*folders, *by_hand])
+        registry, asked = home.library().registry, read_cursor(context.cursor)
         # What the command line did since the last request counts as much as the request itself.
-        seen = {**asked, **{bucket: digest for bucket, digest in done.items() if _is_now(states, bucket, digest)}}
-        decision = decide(states, seen, settle_seconds=settle_seconds)
-        if unreadable and not decision.run:
+        done = {key: digest for key, digest in registry.folder_digests().items() if _is_now(states, key, digest)}
+        hand_sorted = {key: states.pop(key) for key in by_hand if key in states}
+        news_by_hand = decide(hand_sorted, {**asked, **done}, settle_seconds=settle_seconds)
+        if news_by_hand.run:  # anybody of those folders may be in any bucket
+            for bucket in folders:
+                registry.note_folder(bucket, "")
+            asked, done = {HAND_SORTED: news_by_hand.seen[HAND_SORTED]}, {}
+        decision = decide(states, {**asked, **done}, settle_seconds=settle_seconds)
+        if unreadable and not decision.run and not news_by_hand.run:
             raise BucketError("\n".join(unreadable))
         for text in unreadable:
             context.log.error(text)
-        context.log.info(_story(decision, len(folders)))
+        context.log.info(_story(decision, news_by_hand, len(folders)))
         known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
         new = [bucket for bucket in decision.run if bucket not in known]
+        alone = bool(news_by_hand.run) and not folders
         return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(run_key=f"{bucket}:{states[bucket].digest}", partition_key=bucket)
-                for bucket in decision.run
-            ],
+            run_requests=_requests(decision, states, asked.get(HAND_SORTED), alone=alone),
             dynamic_partitions_requests=[SOURCE_BUCKET.build_add_request(new)] if new else [],
             cursor=write_cursor(decision.seen),
         )
@@ -102,14 +107,42 @@ def failure_in_words(event: dg.DagsterEvent) -> str:
     return described or (failure.error.to_string() if failure.error else "the step failed without a word")
 
 
+def _states(home: HomeResource, keys: Sequence[str]) -> tuple[dict[str, BucketState], list[str]]:
+    """What each looks like now, and why others cannot be listed."""
+    states, unreadable = dict[str, BucketState](), list[str]()
+    for key in keys:
+        try:
+            states[key] = state_of(home.listing(key), time.time())
+        except BucketError as error:
+            unreadable.append(str(error))
+    return states, unreadable
+
+
+def _requests(
+    decision: Decision, states: Mapping[str, BucketState], by_hand: str | None, *, alone: bool
+) -> list[dg.RunRequest]:
+    """Dagster starts a run key once, so it holds the state of the hand-sorted folders that was asked for last, if any.
+
+    `alone`: those folders have to be run without a bucket.
+    """
+    asked = "" if by_hand is None else f":{by_hand}"
+    requests = [dg.RunRequest(f"{key}:{states[key].digest}{asked}", partition_key=key) for key in decision.run]
+    if alone:
+        chosen = [dg.AssetKey(name) for name in BY_HAND]
+        requests.append(dg.RunRequest(f"{HAND_SORTED}{asked}", asset_selection=chosen))
+    return requests
+
+
 def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool:
     return bucket in states and states[bucket].digest == digest
 
 
-def _story(decision: Decision, folders: int) -> str:
+def _story(decision: Decision, by_hand: Decision, folders: int) -> str:
     parts = [f"{folders} bucket folders, {len(decision.run)} to run"]
-    if decision.unsettled:
-        parts.append(f"still changing: {', '.join(decision.unsettled[:10])}")
+    if by_hand.run:
+        parts.append("news in the hand-sorted folders, which are news for every bucket")
+    if unsettled := [*by_hand.unsettled, *decision.unsettled]:
+        parts.append(f"still changing: {', '.join(unsettled[:10])}")
     if decision.waiting:
         parts.append(f"{decision.waiting} more at the next tick")
     return "; ".join(parts)

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from rich.console import Console
 
 from facesets_dagster.cli import run as command
@@ -34,9 +35,12 @@ def run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(command, "build_defs", with_fakes)
     settings = dataclasses.replace(fake_home.settings, job="full_pipeline")
 
-    def facesets_run(*buckets: str, code: int = 0) -> str:
-        said = io.StringIO()
-        assert command.run_buckets(settings, list(buckets), None, Console(file=said, width=200)) == code, said
+    def facesets_run(*buckets: str, code: int = 0, config: dict[str, Any] | None = None) -> str:
+        said, path = io.StringIO(), None
+        if config is not None:
+            path = fake_home.settings.home / "run.yaml"
+            path.write_text(yaml.safe_dump(config))
+        assert command.run_buckets(settings, list(buckets), path, Console(file=said, width=200)) == code, said
         return said.getvalue()
 
     return facesets_run
@@ -52,6 +56,25 @@ def test_news_of_the_hand_sorted_folders_are_news_for_every_bucket(fake_home: Fa
     assert "faceset_002 founded by hand-sorted folders" in said
     assert "a: faceset_002 got more faces (3 joined)" in said
     assert "Nothing to do" in run()
+    assert fake_home.flaws() == []
+
+
+def test_hand_sorted_folders_without_any_bucket_are_published(fake_home: FakeHome, run: Run) -> None:
+    assert "There is no bucket" in run()
+    write_looks(fake_home.people / "Anna", 1, [-0.9, -0.4, 0.4, 0.9])
+    said = run()
+    assert "hand-sorted folders: faceset_001 founded by hand-sorted folders" in said
+    assert [(one.name, one.label) for one in fake_home.library.registry.identities()] == [("faceset_001", "Anna")]
+    assert fake_home.flaws() == []
+    once = fake_home.files()
+    assert "founded" not in run()
+    assert fake_home.files() == once
+    write_looks(fake_home.people / "Bo", 2, [-0.9, -0.4, 0.4, 0.9])
+    assert "faceset_002 founded by hand-sorted folders" in run(config={"ops": {
+        "hand_sorted_facesets": {"config": {"min_face_short_px": 90}}, "osrc_clusters": {"config": {"min_faces": 9}},
+    }})  # fmt: skip
+    write_person(fake_home.buckets / "b", 1, 6, first=8)
+    assert "faceset_001 got more faces" in run()
     assert fake_home.flaws() == []
 
 

@@ -52,8 +52,8 @@ def test_a_cursor_comes_back_as_it_went_and_a_broken_one_is_empty() -> None:
     assert read_cursor("no json") == read_cursor(None) == read_cursor("[1]") == {}
 
 
-def tick(home: FakeHome, cursor: str | None = None) -> dg.SensorResult:
-    sensor = build_new_bucket_sensor("discover_identities", settle_seconds=30, on=False)
+def tick(home: FakeHome, cursor: str | None = None, job: str = "discover_identities") -> dg.SensorResult:
+    sensor = build_new_bucket_sensor(job, settle_seconds=30, on=False)
     context = dg.build_sensor_context(
         instance=home.instance, cursor=cursor, resources={"home": HomeResource.of(home.settings)}
     )
@@ -105,6 +105,56 @@ def test_many_new_folders_are_taken_in_portions(fake_home: FakeHome, monkeypatch
     first = tick(fake_home)
     second = tick(fake_home, first.cursor)
     assert (len(first.run_requests or []), len(second.run_requests or [])) == (25, 5)
+
+
+def requested(result: dg.SensorResult) -> list[str | None]:
+    return [request.partition_key for request in result.run_requests or []]
+
+
+def test_settled_news_of_the_hand_sorted_folders_are_news_for_every_bucket(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(MAX_REQUESTS_PER_TICK + 2):
+        write_person(fake_home.buckets / f"b{number:02d}", 1, 1)
+    with monkeypatch.context() as later:
+        age(fake_home.buckets, 60, later)
+        first = tick(fake_home, job="full_pipeline")
+        second = tick(fake_home, first.cursor, job="full_pipeline")
+        before = tick(fake_home, second.cursor, job="full_pipeline")
+        assert requested(before) == []
+    write_person(fake_home.people / "Anna", 1, 6)
+    assert requested(tick(fake_home, before.cursor, job="full_pipeline")) == [], "it may still be copied"
+    age(fake_home.people, 60, monkeypatch)
+    assert requested(tick(fake_home, before.cursor)) == [], "the main chain alone leaves those folders out"
+    third = tick(fake_home, before.cursor, job="full_pipeline")
+    assert len(requested(third)) == MAX_REQUESTS_PER_TICK
+    fake_home.materialize("hand_sorted_facesets")
+    fourth = tick(fake_home, third.cursor, job="full_pipeline")
+    assert sorted(requested(third) + requested(fourth)) == sorted(requested(first) + requested(second))  # type: ignore[type-var]
+    assert requested(tick(fake_home, fourth.cursor, job="full_pipeline")) == []
+    keys = [one.run_key for result in (first, second, third, fourth) for one in result.run_requests or []]
+    assert len(set(keys)) == len(keys), "Dagster starts a key once"
+
+
+def test_hand_sorted_folders_without_a_bucket_are_run_alone(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age(fake_home.people, 60, monkeypatch)
+    assert requested(tick(fake_home, job="full_pipeline")) == [], "without a photo there is nothing to assert"
+    write_person(fake_home.people / "Anna", 1, 6)
+    result = tick(fake_home, job="full_pipeline")
+    (request,) = result.run_requests or []
+    assert request.partition_key is None
+    assert dg.AssetKey("hand_sorted_facesets") in (request.asset_selection or [])
+    assert tick(fake_home, result.cursor, job="full_pipeline").run_requests == []
+    fake_home.materialize("hand_sorted_facesets")
+    assert tick(fake_home, job="full_pipeline").run_requests == [], "the command line did it"
+
+
+def test_hand_sorted_folders_that_are_not_mounted_are_an_error(fake_home: FakeHome) -> None:
+    fake_home.people.rmdir()
+    with pytest.raises(BucketError, match="FACESETS_HAND_SORTED"):
+        tick(fake_home, job="full_pipeline")
 
 
 def test_a_root_that_cannot_be_listed_is_an_error_and_not_an_empty_root(fake_home: FakeHome) -> None:

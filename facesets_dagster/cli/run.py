@@ -18,10 +18,10 @@ from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.hooks import note_failure
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.photos.bucket_key import HAND_SORTED, folder_name, partition_key
+from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title, folder_name, partition_key
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
-from facesets_dagster.sensors import failure_in_words
+from facesets_dagster.sensors import BY_HAND, failure_in_words
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
@@ -69,15 +69,15 @@ def _with_news(settings: Settings, home: HomeResource, folders: dict[str, Path])
     """Buckets whose folder differs from what the library is up to; all of them where hand-sorted folders differ.
 
     Anybody of those folders may be in any bucket. All are marked as stale first, so that what a run does not get to,
-    because it is ended or fails, is done by the next one.
+    because it is ended or fails, is done by the next one. Where there is no bucket, `HAND_SORTED` stands for them.
     """
     registry = home.library().registry
     done = registry.folder_digests()
     by_hand = settings.job == "full_pipeline" and settings.hand_sorted_root is not None
-    if by_hand and folders and home.listing(HAND_SORTED).digest() != done.get(HAND_SORTED):
+    if by_hand and home.listing(HAND_SORTED).digest() != done.get(HAND_SORTED):
         for bucket in folders:
             registry.note_folder(bucket, "")
-        return list(folders)
+        return list(folders) or [HAND_SORTED]
     return [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
 
 
@@ -120,12 +120,16 @@ def _run(
     console: Console,
     job: dg.JobDefinition,
 ) -> BucketResult:
-    console.print(folder_name(bucket), style="bold", markup=False)
+    console.print(bucket_title(bucket), style="bold", markup=False)
+    by_hand = bucket == HAND_SORTED
+    if by_hand and "ops" in run_config:
+        run_config = {**run_config, "ops": {op: run_config["ops"][op] for op in BY_HAND if op in run_config["ops"]}}
     try:
         result = job.execute_in_process(
             run_config={**run_config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             instance=instance,
-            partition_key=bucket,
+            partition_key=None if by_hand else bucket,
+            asset_selection=[dg.AssetKey(name) for name in BY_HAND] if by_hand else None,
             raise_on_error=False,
         )
     except dg.DagsterInvalidConfigError as error:
@@ -157,7 +161,7 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
         console.print(text_table("Buckets", [_row(result) for result in results]))
         for result in results:
             for line in system_changes(result.metadata):
-                console.print(f"{folder_name(result.bucket)}: {line}", markup=False, soft_wrap=True)
+                console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
     from facesets_dagster.cli.status import library_table
 
     library = HomeResource.of(settings).library()
@@ -170,7 +174,7 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
     console.print("\n".join(f"{name:10}{path}" for name, path in places.items()), markup=False, soft_wrap=True)
     for result in results:
         if result.problem:
-            console.print(f"{folder_name(result.bucket)}: {result.problem}", style="red", markup=False)
+            console.print(f"{bucket_title(result.bucket)}: {result.problem}", style="red", markup=False)
 
 
 def _row(result: BucketResult) -> dict[str, object]:
@@ -182,7 +186,7 @@ def _row(result: BucketResult) -> dict[str, object]:
     if not result.success:
         note = "ended" if result.interrupted else "failed"
     return {
-        "bucket": folder_name(result.bucket),
+        "bucket": bucket_title(result.bucket),
         "photos": cache.get("files"),
         "faces": cache.get("faces"),
         "covered": coverage.get("covered"),
