@@ -74,7 +74,7 @@ BENCHMARKS = {
     "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False),
     "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),
     "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000, beside=100_000), long=True),
-    "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 20)),
+    "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 15)),
     "many_buckets_1000": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 1_000), long=True),
     "stages": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 1_000)),
     "stages_10000": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 10_000), long=True),
