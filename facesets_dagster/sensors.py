@@ -42,8 +42,7 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         hand_sorted = {key: states.pop(key) for key in by_hand if key in states}
         news_by_hand = decide(hand_sorted, {**asked, **done}, settle_seconds=settle_seconds)
         if news_by_hand.run:  # anybody of those folders may be in any bucket
-            for bucket in folders:
-                registry.note_folder(bucket, "")
+            registry.mark_stale(folders)
             asked, done = {HAND_SORTED: news_by_hand.seen[HAND_SORTED]}, {}
         decision = decide(states, {**asked, **done}, settle_seconds=settle_seconds)
         if unreadable and not decision.run and not news_by_hand.run:

@@ -75,8 +75,7 @@ def _with_news(settings: Settings, home: HomeResource, folders: dict[str, Path])
     done = registry.folder_digests()
     by_hand = settings.job == "full_pipeline" and settings.hand_sorted_root is not None
     if by_hand and home.listing(HAND_SORTED).digest() != done.get(HAND_SORTED):
-        for bucket in folders:
-            registry.note_folder(bucket, "")
+        registry.mark_stale(folders)
         return list(folders) or [HAND_SORTED]
     return [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
 

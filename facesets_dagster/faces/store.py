@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -35,6 +35,9 @@ _MAX_PARTS = 16
 _MAX_SHARE_IN_PARTS = 0.1
 """Of the rows; beyond that the next scan writes the compacted tables again."""
 _SAY_EVERY_SECONDS = 600.0
+
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -98,18 +101,9 @@ class FaceStore:
 
     def columns(self, kind: str, *names: str) -> pl.DataFrame:
         """The table `faces`, `contents` or `files`, or its key and these columns: most need no embedding."""
-        frames, key = list[pl.DataFrame](), _KEYS[kind]
+        key = _KEYS[kind]
         schema = {name: dtype for name, dtype in self._schemas[kind].items() if not names or name in (key, *names)}
-        compacted = self.folder / f"{kind}.parquet"
-        before = _state(compacted)
-        for path in (compacted, *self._parts_of(kind)):
-            try:
-                frames.append(self._load(path, kind, set(schema)))
-            except FileNotFoundError:
-                if path != compacted:  # A run that goes on beside this one took the part into another file.
-                    return self.columns(kind, *names)
-        if _state(compacted) != before:
-            return self.columns(kind, *names)
+        frames = self._of_one_moment(kind, lambda paths: [self._load(path, kind, set(schema)) for path in paths])
         return _latest(frames, key) if frames else pl.DataFrame(schema=schema)
 
     @contextmanager
@@ -119,7 +113,12 @@ class FaceStore:
         `file`, `row`: where each face's row lies, whatever a run that goes on beside this one does with the paths.
         """
         with ExitStack() as stack:
-            files = self._opened("faces", stack)
+
+            def opened(paths: list[Path]) -> list[IO[bytes]]:
+                stack.close()
+                return [stack.enter_context(path.open("rb")) for path in paths]
+
+            files = self._of_one_moment("faces", opened)
             wanted = {"face_id", *names}
             frames = [
                 self._load(Path(file.name), "faces", wanted, file).with_columns(
@@ -130,8 +129,7 @@ class FaceStore:
             if not frames:
                 schema = {name: dtype for name, dtype in self._schemas["faces"].items() if name in wanted}
                 frames = [pl.DataFrame(schema={**schema, "file": pl.UInt32, "row": pl.UInt32})]
-            table = pl.concat(frames)
-            yield (table.unique("face_id", keep="last") if len(files) > 1 else table).sort("face_id"), files
+            yield _latest(frames, "face_id").sort("face_id"), files
 
     def append(self, tables: CacheTables) -> None:
         """Adds finished work as a new part, durable when this returns."""
@@ -237,18 +235,17 @@ class FaceStore:
         remove_leftovers(self._parts)
         remove_leftovers(self.folder)
 
-    def _opened(self, kind: str, stack: ExitStack) -> list[IO[bytes]]:
-        """The files of a table in that order, all of one moment."""
+    def _of_one_moment(self, kind: str, read: Callable[[list[Path]], _Read]) -> _Read:
+        """What `read` makes of a table's files, later rows last; again if some were taken into a table meanwhile."""
+        compacted = self.folder / f"{kind}.parquet"
         while True:
-            compacted, parts = self.folder / f"{kind}.parquet", self._parts_of(kind)
-            paths = [compacted, *parts] if compacted.exists() else parts
-            with ExitStack() as opened:
-                try:
-                    files: list[IO[bytes]] = [opened.enter_context(path.open("rb")) for path in paths]
-                except FileNotFoundError:  # A run that goes on beside this one compacted meanwhile.
-                    continue
-                stack.enter_context(opened.pop_all())
-                return files
+            before = _state(compacted)
+            try:
+                found = read([*([compacted] if before else []), *self._parts_of(kind)])
+            except FileNotFoundError:
+                continue
+            if _state(compacted) == before:  # else a part may be another run's by now, of the same number
+                return found
 
     def _load(self, path: Path, kind: str, names: Set[str], file: IO[bytes] | None = None) -> pl.DataFrame:
         """Columns in the order of the schema; `file`: the same, held open.

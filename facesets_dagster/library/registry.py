@@ -5,7 +5,7 @@ Reading needs no lock.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,9 +221,19 @@ class Registry:
 
     def note_folder(self, bucket: str, digest: str) -> None:
         """Records that the library is up to this state of the bucket's folder."""
+        self._note_folders({bucket: digest})
+
+    def mark_stale(self, buckets: Iterable[str]) -> None:
+        """Records that the library is up to no state of these buckets' folders: each is to be run again."""
+        self._note_folders(dict.fromkeys(buckets, ""))
+
+    def _note_folders(self, digests: Mapping[str, str]) -> None:
+        rows = [{"bucket": bucket, "folder_digest": digest} for bucket, digest in digests.items()]
         with self.engine.begin() as connection:
-            insert = _insert(connection, t.bucket_folders).values(bucket=bucket, folder_digest=digest)
-            connection.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_={"folder_digest": digest}))
+            insert = _insert(connection, t.bucket_folders)
+            changed = {"folder_digest": insert.excluded.folder_digest}
+            if rows:
+                connection.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_=changed), rows)
 
     def set_label(self, name: str, label: str | None) -> None:
         """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""

@@ -96,16 +96,16 @@ def export_consumers(
             values = describe(published.facesets, tasks) if tasks else {}
         titles = titles_of(published.known)
         others = {identity.name for identity in published.known} - {faceset.name for faceset in published.facesets}
+        sources = _sources(published.facesets, titles, inputs.pack)
         exports = []
         for consumer in chosen:
             folder = inputs.exports_dir / consumer.name
             standing = set() if inputs.remove_others else held_in(folder) & others
-            facesets = published.facesets
+            mine = sources
             if consumer.shared_file and standing:
                 beside, standing = published_facesets(library, inputs.pack, sorted(standing)).facesets, set()
-                facesets = sorted([*facesets, *beside], key=lambda faceset: faceset.name)
-            sources = [_source(faceset, titles[faceset.name], inputs.pack) for faceset in facesets]
-            exports.append(_export(consumer, folder, sources, values, standing, say))
+                mine = {**sources, **_sources(beside, titles, inputs.pack)}
+            exports.append(_export(consumer, folder, [mine[name] for name in sorted(mine)], values, standing, say))
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
 
@@ -161,6 +161,12 @@ def titles_of(identities: Sequence[Identity]) -> dict[str, str]:
 def _one_line(label: str | None) -> str:
     words = " ".join((label or "").split())
     return "".join(char for char in words if char.isprintable()).strip()
+
+
+def _sources(
+    facesets: Sequence[PublishedFaceset], titles: Mapping[str, str], pack: ModelPack
+) -> dict[str, FacesetSource]:
+    return {faceset.name: _source(faceset, titles[faceset.name], pack) for faceset in facesets}
 
 
 def _source(faceset: PublishedFaceset, title: str, pack: ModelPack) -> FacesetSource:

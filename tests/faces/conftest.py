@@ -1,9 +1,11 @@
 """What tests of the scan share."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.faces.test_scan import Bucket
 from tests.fakes import write_person
 
 
@@ -13,3 +15,12 @@ def thirty_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("thirty")
     write_person(folder, 1, 30)
     return folder
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, thirty_photos: Path) -> Bucket:
+    """Thirty photos, scanned."""
+    bucket = Bucket(tmp_path)
+    shutil.copytree(thirty_photos, bucket.folder, dirs_exist_ok=True)
+    bucket.scan()
+    return bucket

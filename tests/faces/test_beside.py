@@ -21,15 +21,6 @@ from tests.faces.test_scan import Bucket
 from tests.fakes import PACK, write_person
 
 
-@pytest.fixture
-def bucket(tmp_path: Path, thirty_photos: Path) -> Bucket:
-    """Thirty photos, scanned."""
-    bucket = Bucket(tmp_path)
-    shutil.copytree(thirty_photos, bucket.folder, dirs_exist_ok=True)
-    bucket.scan()
-    return bucket
-
-
 def another_run(bucket: Bucket) -> Bucket:
     """The same bucket and cache, as another process has them."""
     other = Bucket.__new__(Bucket)
@@ -121,6 +112,30 @@ def test_a_reader_beside_a_compaction_gets_every_row(
 
     monkeypatch.setattr(FaceStore, "_load", load)
     assert len(another_run(bucket).store.columns("faces", "sha256")) == 31 + again
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_files_held_open_beside_a_compaction_have_every_row(
+    bucket: Bucket, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_person(bucket.folder, 2, 1)
+    bucket.scan()
+    usual = Path.open
+
+    def opened(path: Path, *arguments: Any) -> Any:
+        stream = usual(path, *arguments)
+        if path.name == "faces.parquet":  # the table is open, the part is not
+            monkeypatch.setattr(Path, "open", usual)
+            bucket.store.compact(bucket.store.read())
+            if again:  # a part of the same number, of a run that came next
+                write_person(bucket.folder, 3, 1)
+                bucket.scan()
+        return stream
+
+    monkeypatch.setattr(Path, "open", opened)
+    with another_run(bucket).store.open_faces("sha256") as (table, files):
+        assert len(table) == 31 + again
+        assert all(not file.closed for file in files)
 
 
 class Killed(BaseException):

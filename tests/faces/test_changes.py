@@ -14,15 +14,6 @@ from tests.faces.test_scan import Bucket
 from tests.fakes import write_person, write_photo
 
 
-@pytest.fixture
-def bucket(tmp_path: Path, thirty_photos: Path) -> Bucket:
-    """Thirty photos, scanned."""
-    bucket = Bucket(tmp_path)
-    shutil.copytree(thirty_photos, bucket.folder, dirs_exist_ok=True)
-    bucket.scan()
-    return bucket
-
-
 def states(store: FaceStore) -> dict[str, tuple[int, int]]:
     """Path below the store -> inode and time of every file."""
     files = [path for path in store.folder.rglob("[!.]*") if path.is_file()]
