@@ -32,7 +32,8 @@ from facesets_dagster.identities.linkage.bounds import bounding_rows
 from facesets_dagster.identities.linkage.codes import encode
 from facesets_dagster.identities.linkage.dense import FEW
 
-PATHS = ("int8", "int7", "float32")
+PATHS = (*(["int8"] if products.is_exact(64, 127) else []), "int7", "float32")
+"""8-bit codes only where the CPU has a product for them that does not overflow; elsewhere they are refused."""
 WAYS = ("dense", *PATHS)
 
 
@@ -301,6 +302,13 @@ def test_a_product_that_overflows_in_16_bits_is_noticed_and_7_bit_codes_do_not_o
     assert products.products_are_exact(products.integer_product, 64, 63)
     assert products.products_are_exact(in_parts, 64, 63)
     assert not products.products_are_exact(in_parts, 64, 127)
+
+
+@pytest.mark.parametrize("arithmetic", ["int8", "int7"])
+def test_codes_that_overflow_on_this_cpu_are_refused(arithmetic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finders, "is_exact", lambda dim, limit: False)
+    with pytest.raises(SettingsError, match=f"{arithmetic} codes overflow on this CPU.*`auto`"):
+        average_merges(people(0, 20, 16), 0.5, arithmetic=arithmetic)
 
 
 def test_a_gpu_that_onnx_runtime_does_not_get_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
+from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable, SettingsError
 from facesets_dagster.identities.linkage.bounds import bounding_rows
 from facesets_dagster.identities.linkage.codes import encode
 from facesets_dagster.identities.linkage.products import (
@@ -19,6 +19,7 @@ from facesets_dagster.identities.linkage.products import (
     has_cuda,
     integer_limit,
     integer_session,
+    is_exact,
     threshold_session,
 )
 
@@ -66,6 +67,7 @@ def choose_finder(unit: NDArray[np.float32], keep: float, arithmetic: str) -> Fi
     """The fastest finder for pairs of unit rows (n, dim) with a similarity >= `keep`; all find the same pairs.
 
     `arithmetic`: one of `ARITHMETICS`; `auto` takes a GPU if ONNX Runtime really gets one, else what is fastest here.
+    Codes whose products overflow on this CPU raise `SettingsError`.
     """
     if arithmetic == "cuda" or (arithmetic == "auto" and len(unit) > _SMALL and has_cuda()):
         try:
@@ -77,6 +79,11 @@ def choose_finder(unit: NDArray[np.float32], keep: float, arithmetic: str) -> Fi
         limit = integer_limit(unit.shape[1]) if len(unit) > _SMALL else None
     else:
         limit = {"int8": 127, "int7": 63}.get(arithmetic)
+        if limit is not None and not is_exact(unit.shape[1], limit):
+            raise SettingsError(
+                f"Products of {arithmetic} codes overflow on this CPU, and near pairs would be lost. Use `auto`, "
+                "`int7` or `float32`."
+            )
     return FloatFinder(unit, keep) if limit is None else CodeFinder(unit, keep, limit)
 
 

@@ -92,7 +92,7 @@ def integer_limit(dim: int) -> int | None:
     CPUs without 8-bit dot products add pairs of products in 16 bits, which overflow with 8-bit codes and do not with
     7-bit ones. So the product is compared with one that numpy makes of wide numbers, at the largest codes.
     """
-    exact = next((limit for limit in (127, 63) if products_are_exact(integer_product, dim, limit)), None)
+    exact = next((limit for limit in (127, 63) if is_exact(dim, limit)), None)
     if exact is None:
         return None
     codes, others = _trial(dim, exact)
@@ -100,6 +100,12 @@ def integer_limit(dim: int) -> int | None:
     zero = np.array(exact + 1, np.uint8)
     whole = _seconds(lambda: integer_session().run(None, {"codes": codes, "others": others, "zero": zero}))
     return exact if whole < _seconds(lambda: float_session().run(None, {"rows": rows, "others": columns})) else None
+
+
+@lru_cache(maxsize=8)
+def is_exact(dim: int, limit: int) -> bool:
+    """Whether this CPU multiplies rows of `dim` codes up to `limit` without an overflow."""
+    return products_are_exact(integer_product, dim, limit)
 
 
 def products_are_exact(
