@@ -25,7 +25,6 @@ SLOW = ("scikit-learn", "scipy", "HDBSCAN (scikit-learn)", "hdbscan")
 EXACT = ("scikit-learn", "scipy", "fastcluster")
 PEERS = (*EXACT, "HDBSCAN (scikit-learn)", "hdbscan", "DBSCAN", "Chinese whispers")
 PEOPLE = 10_000
-GPU = Row("graph on a GPU", None, "s", note="not measured here: needs ONNX Runtime with CUDA; the same edges by test")
 
 Answer = dict[str, float]
 
@@ -47,8 +46,12 @@ def measure_clustering(slow_peers: bool = True) -> list[Row]:
             peers = [peer for peer in PEERS if slow_peers or count == SMALL or peer not in SLOW]
             compared[count], shares = _by_turns(Path(folder), count, peers)
             rows += _against(count, compared[count], shares)
-        rows += [*_large(Path(folder), compared[MIDDLE]), *_cannot_link(Path(folder)), *_coverage(Path(folder), LARGE)]
-        return [*rows, GPU]
+        return [
+            *rows,
+            *_large(Path(folder), compared[MIDDLE]),
+            *_cannot_link(Path(folder)),
+            *_coverage(Path(folder), LARGE),
+        ]
 
 
 def _faces(folder: Path, count: int) -> str:

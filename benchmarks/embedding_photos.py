@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,22 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.homes import SHARED
+from facesets_dagster.threads import in_threads
 
-SMALL, MIXED, LARGE = 160, 24, 8
 QUALITY = 92
 NOISE = 4.0
 """Grey levels. Without it enlarged photos would be smooth and decode faster than those of a camera."""
 
 
-def photo_sets(folder: Path) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Counts:
+    """Photos of each set; groups are as many as there are."""
+
+    small: int = 160
+    mixed: int = 24
+    large: int = 8
+
+
+def photo_sets(folder: Path, counts: Counts = Counts()) -> dict[str, Path]:
     """Name of a set -> the folder with its photos."""
-    portraits = every(sorted((SHARED / "data" / "labelled").rglob("*.jpg")), SMALL)
+    portraits = every(sorted((SHARED / "data" / "labelled").rglob("*.jpg")), counts.small)
     groups = sorted((SHARED / "data" / "groups").rglob("*.jpg"))
-    sizes = np.geomspace(0.06, 24, MIXED).tolist()
+    sizes = np.geomspace(0.06, 24, counts.mixed).tolist()
     return {
         "small": _copied(folder / "small", portraits),
-        "mix of 0.06 to 24 MP": _enlarged(folder / "mixed", every(portraits, MIXED), sizes),
-        "12 MP and more": _enlarged(folder / "large", every(portraits, LARGE), np.linspace(12, 24, LARGE).tolist()),
+        "mix of 0.06 to 24 MP": _enlarged(folder / "mixed", every(portraits, counts.mixed), sizes),
+        "12 MP and more": _enlarged(
+            folder / "large", every(portraits, counts.large), np.linspace(12, 24, counts.large).tolist()
+        ),
         "groups": _copied(folder / "groups", groups),
     }
 
@@ -44,9 +56,12 @@ def _copied(folder: Path, paths: Sequence[Path]) -> Path:
 def _enlarged(folder: Path, paths: Sequence[Path], megapixels: Sequence[float]) -> Path:
     """Two neighbours side by side, scaled to `megapixels`, with a camera's noise, as JPEG."""
     folder.mkdir(parents=True)
-    for place, size in enumerate(megapixels):
+
+    def write(place: int) -> None:
         pair = [cv2.imread(str(paths[(place + step) % len(paths)])) for step in (0, 1)]
-        write_as_camera(folder / f"{place:04d}.jpg", pair, size, seed=place)
+        write_as_camera(folder / f"{place:04d}.jpg", pair, megapixels[place], seed=place)
+
+    in_threads(write, range(len(megapixels)))
     return folder
 
 

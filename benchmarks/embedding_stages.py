@@ -38,7 +38,7 @@ def shares(name: str, files: Sequence[Path], embedder: Embedder) -> list[Row]:
 
 def _stages(path: Path, embedder: Embedder) -> dict[str, float]:
     """Seconds by stage."""
-    detector = embedder._detector  # type: ignore[attr-defined]
+    detector = embedder._detector.session  # type: ignore[attr-defined]
     blob = {detector.get_inputs()[0].name: np.zeros((1, 3, 640, 640), np.float32)}
 
     def read() -> tuple[bytes, str]:

@@ -4,15 +4,18 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
+from benchmarks.gpu import gpu_name
+
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("dagster", "insightface", "numpy", "onnxruntime", "polars", "scikit-learn")
+PACKAGES = ("dagster", "insightface", "numpy", "onnxruntime", "onnxruntime-gpu", "polars", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,28 @@ def write_results(name: str, rows: Sequence[Row]) -> Path:
             "cpu": _cpu(),
             "cores": os.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-            "gpu": None,
+            "gpu": gpu_name(),
         },
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": _versions(),
         "rows": [asdict(row) for row in rows],
     }
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    heading = f"# {name}\n\n{result['date']}, {_cpu()}, {os.cpu_count()} cores\n\n"
+    gpu = f", {gpu_name()}" if gpu_name() else ""
+    heading = f"# {name}\n\n{result['date']}, {_cpu()}, {os.cpu_count()} cores{gpu}\n\n"
     path.with_suffix(".md").write_text(f"{heading}{table(rows)}\n", encoding="utf-8")
     print(table(rows))
     return path
+
+
+def _versions() -> dict[str, str]:
+    """Of what is installed: there is one ONNX Runtime or the other."""
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from benchmarks.calibrate_thresholds import calibrate
 from benchmarks.clustering import measure_clustering, measure_million
+from benchmarks.clustering_gpu import measure_clustering_gpu
 from benchmarks.consolidation import measure_consolidation
 from benchmarks.consumers import measure_consumers
 from benchmarks.curation import measure_curation
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
+from benchmarks.embedding_gpu import measure_embedding_gpu
 from benchmarks.homes import REPOSITORY, SHARED
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
@@ -63,6 +65,7 @@ BENCHMARKS = {
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS)),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
     "embedding": Benchmark(lambda: measure_embedding(REFERENCE, MODELS)),
+    "embedding_gpu": Benchmark(lambda: measure_embedding_gpu(REFERENCE, MODELS)),
     "duplicates": Benchmark(lambda: measure_duplicates(REFERENCE)),
     "systems_buffalo_sc": Benchmark(lambda: measure_systems(REFERENCE, MODELS)),
     "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),
@@ -70,6 +73,7 @@ BENCHMARKS = {
     "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS)),
     "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS)),
     "clustering": Benchmark(measure_clustering, shared=False),
+    "clustering_gpu": Benchmark(measure_clustering_gpu, shared=False),
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
     "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False),
     "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),

@@ -5,8 +5,9 @@ made of them does not depend on who was first.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -23,3 +24,16 @@ def in_threads(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list
         return list(pool.map(work, pieces))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """OpenCV stays in the thread that calls it: its own threads only get in the way where all cores have work."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

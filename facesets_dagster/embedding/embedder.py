@@ -32,7 +32,7 @@ class ModelPack:
     recogniser: str
     """File name of the recogniser."""
     precision: str = FP32
-    """In which the models compute: one of `precision.PRECISIONS`."""
+    """In which the recogniser computes: one of `precision.PRECISIONS`."""
 
     def recorded(self) -> dict[str, object]:
         """What the manifests of facesets say of the model."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.precision import FP16, FP32, LEAST_COSINE, halve
 from facesets_dagster.embedding.rewrite import rewrite
-from facesets_dagster.embedding.sessions import open_session
+from facesets_dagster.embedding.sessions import is_nvidia, open_session
 from facesets_dagster.errors import ModelPackInvalid
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ TOLERANCE = 1e-4
 _CPU = "CPUExecutionProvider"
 _LOG = logging.getLogger(__name__)
 
+Pairs = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""The same output of two models."""
+
 
 @dataclass(frozen=True)
 class SessionOptions:
@@ -34,6 +37,11 @@ class SessionOptions:
     providers: tuple[str, ...]
     threads: int
     precision: str = FP32
+
+    @property
+    def on_gpu(self) -> bool:
+        """On one of NVIDIA."""
+        return is_nvidia(self.providers[0])
 
     def open(self, model: Path | bytes) -> "ort.InferenceSession":
         """A session, in the precision that the model has."""
@@ -92,8 +100,12 @@ def largest_difference(
     first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]
 ) -> float:
     """Over all outputs, as a share of each one's largest value; infinite where shapes differ or a number is none."""
+    return _difference(_outputs(first, second, sample))
+
+
+def _difference(pairs: Pairs) -> float:
     worst = 0.0
-    for one, other in _outputs(first, second, sample):
+    for one, other in pairs:
         if one.shape != other.shape or not np.isfinite(other).all():
             return float("inf")
         worst = max(worst, float(np.abs(one - other).max(initial=0)) / max(float(np.abs(one).max(initial=0)), 1e-12))
@@ -102,8 +114,21 @@ def largest_difference(
 
 def least_cosine(first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]) -> float:
     """Over all outputs, each taken as one vector; -1 where shapes differ or a number is none."""
+    return _cosine(_outputs(first, second, sample))
+
+
+def strays(pairs: Pairs, precision: str) -> str:
+    """How outputs stray from the file's own in fp32, for a message; empty if no more than `precision` may."""
+    if precision == FP16:
+        cosine = _cosine(pairs)
+        return "" if cosine >= LEAST_COSINE else f"has a cosine of {cosine:.4f}, at least {LEAST_COSINE} is accepted"
+    difference = _difference(pairs)
+    return "" if difference <= TOLERANCE else f"differs by {difference:.2g}, at most {TOLERANCE} is accepted"
+
+
+def _cosine(pairs: Pairs) -> float:
     least = 1.0
-    for one, other in _outputs(first, second, sample):
+    for one, other in pairs:
         if one.shape != other.shape or not np.isfinite(other).all():
             return -1.0
         a, b = one.ravel().astype(np.float64), other.ravel().astype(np.float64)
@@ -111,9 +136,7 @@ def least_cosine(first: "ort.InferenceSession", second: "ort.InferenceSession", 
     return least
 
 
-def _outputs(
-    first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]
-) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def _outputs(first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]) -> Pairs:
     names = [output.name for output in first.get_outputs()]
     feed = {first.get_inputs()[0].name: sample}
     return list(zip(first.run(names, feed), second.run(names, feed), strict=True))

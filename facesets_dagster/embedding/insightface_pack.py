@@ -1,15 +1,16 @@
 """insightface packs: SCRFD finds faces, ArcFace embeds them; boxes and vectors are those of insightface's classes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.alignment import SIDE, align
-from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
+from facesets_dagster.embedding.alignment import align
 from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
-from facesets_dagster.embedding.faster import SessionOptions, open_fast_session, sample_picture
+from facesets_dagster.embedding.faster import SessionOptions
+from facesets_dagster.embedding.models import Scaling, open_detector, open_recogniser
 from facesets_dagster.embedding.packs import PackFiles
 from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, decode_outputs, fitted_size
 from facesets_dagster.errors import ModelPackInvalid
@@ -26,20 +27,17 @@ class InsightfaceEmbedder(Embedder):
     ) -> None:
         self._pack = pack
         self._batch = batch
-        options = SessionOptions(providers, threads, pack.precision)
-        side = pack.det_size
-        self._input = DetectorInput(side, mean=MEAN, std=STD, rgb=True)
-        sample = self._input.of(sample_picture(side), (side, side))
-        self._detector = open_fast_session(files.detector, sample, options)
-        self._outputs = [output.name for output in self._detector.get_outputs()]
-        if len(self._outputs) not in HEADS:
+        exact = SessionOptions(providers, threads)
+        chosen = replace(exact, precision=pack.precision)
+        self._detector = open_detector(files.detector, pack.det_size, Scaling(MEAN, STD, rgb=True), exact)
+        outputs = len(self._detector.session.get_outputs())
+        if outputs not in HEADS:
             raise ModelPackInvalid(
-                f"{files.detector} has {len(self._outputs)} outputs, expected 9 or 15: it finds no landmarks, and no "
+                f"{files.detector} has {outputs} outputs, expected 9 or 15: it finds no landmarks, and no "
                 "face can be aligned without them. Use a detector with landmarks (`det_*.onnx` of an insightface pack)."
             )
-        self._mean, self._std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
-        sample = faces_blob([sample_picture(SIDE)], mean=self._mean, std=self._std)
-        self._recogniser = open_fast_session(files.recogniser, sample, options)
+        mean, std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
+        self._recogniser = open_recogniser(files.recogniser, Scaling(mean, std, rgb=True), chosen, batch)
 
     @property
     def pack(self) -> ModelPack:
@@ -47,7 +45,7 @@ class InsightfaceEmbedder(Embedder):
 
     @property
     def providers(self) -> tuple[str, ...]:
-        return tuple(self._detector.get_providers())
+        return tuple(self._detector.session.get_providers())
 
     @property
     def batch(self) -> int:
@@ -57,17 +55,15 @@ class InsightfaceEmbedder(Embedder):
         """SCRFD at `det_size`."""
         side = self._pack.det_size
         size = fitted_size(image.shape[0], image.shape[1], side)
-        blob = self._input.of(image, size)
-        outputs = self._detector.run(self._outputs, {self._detector.get_inputs()[0].name: blob})
+        outputs = self._detector.outputs(image, size)
         return decode_outputs(outputs, HEADS[len(outputs)], side, size[0] / image.shape[0])
 
     def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-        return [align(image, points) for points in kps]
+        return align(image, kps)
 
     def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """ArcFace on aligned faces."""
-        blob = faces_blob(faces, mean=self._mean, std=self._std)
-        return np.asarray(self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: blob})[0], np.float32)
+        return self._recogniser.vectors(faces)
 
 
 def arcface_scaling(model: onnx.ModelProto) -> tuple[float, float]:

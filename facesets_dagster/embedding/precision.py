@@ -1,4 +1,5 @@
-"""Models in half precision: for GPUs, where it is faster and takes half the memory. Not quite exact, so off by default.
+"""Recognisers in half precision: for GPUs, where it is faster and takes half the memory. Not quite exact, so off by
+default. Detectors stay in fp32: landmarks that move a little change an embedding more than arithmetic does.
 
 The conversion is ONNX Runtime's own; inputs and outputs stay float32. Nothing heavy is imported until a model is
 converted.
@@ -20,4 +21,7 @@ def halve(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """The model with weights and arithmetic in fp16; the one given may be changed."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    return convert_float_to_float16(model, keep_io_types=True)  # type: ignore[no-any-return]
+    halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True)
+    for place, node in enumerate(halved.graph.node):
+        node.name = f"{node.op_type}_{place}"  # the converter gives some name twice, which a session may refuse
+    return halved

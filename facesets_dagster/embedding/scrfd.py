@@ -47,15 +47,20 @@ def decode_outputs(outputs: Sequence[NDArray[np.float32]], heads: Heads, side: i
     levels = len(heads.strides)
     boxes, points, scores = [], [], []
     for level, stride in enumerate(heads.strides):
-        score, box, kps = (outputs[level + part * levels].reshape(-1, width) for part, width in enumerate((1, 4, 10)))
-        found = np.flatnonzero(score[:, 0] >= DET_THRESH)
+        score = outputs[level].reshape(-1)
+        found = np.flatnonzero(score >= DET_THRESH)
+        if not len(found):
+            continue
+        box, kps = (outputs[level + part * levels].reshape(-1, width) for part, width in ((1, 4), (2, 10)))
         cells = found // heads.anchors
         columns = side // stride
         centre = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32) * stride
         reach = box[found] * stride
         boxes.append(np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], axis=1))
         points.append(centre[:, None] + (kps[found] * stride).reshape(-1, 5, 2))
-        scores.append(score[found, 0])
+        scores.append(score[found])
+    if not scores:
+        return Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     bbox, kps = (np.asarray(np.concatenate(parts) / scale, np.float32)[order] for parts in (boxes, points))
     kept = _suppressed(bbox)

@@ -8,6 +8,14 @@ from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
 if TYPE_CHECKING:
     import onnxruntime as ort
 
+_CUDA = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+"""The same kernels in every run, whatever else the GPU does, and fp32 that is fp32."""
+
+
+def is_nvidia(provider: str) -> bool:
+    """Whether a provider runs on a GPU of NVIDIA."""
+    return provider.startswith(("CUDA", "Tensorrt"))
+
 
 def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: int) -> "ort.InferenceSession":
     """A session whose first provider is the first of `providers`.
@@ -19,7 +27,7 @@ def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: in
     available = ort.get_available_providers()
     if providers[0] not in available:
         raise ProviderUnavailable(_advice(providers[0], f"the installed onnxruntime offers {', '.join(available)}"))
-    if providers[0].startswith(("CUDA", "Tensorrt")) and hasattr(ort, "preload_dlls"):
+    if is_nvidia(providers[0]) and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -27,7 +35,7 @@ def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: in
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = model if isinstance(model, bytes) else str(model)
-    wanted = [name for name in providers if name in available]
+    wanted = [(name, _CUDA if name.startswith("CUDA") else {}) for name in providers if name in available]
     try:
         session = ort.InferenceSession(source, sess_options=options, providers=wanted)
     except Exception as error:  # ONNX Runtime has no common base class for what a bad file or driver raises

@@ -25,6 +25,7 @@ from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ
 from facesets_dagster.faces.settling import bring_up
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
 from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.threads import one_opencv_thread
 
 FLUSH_FILES = 50
 FLUSH_SECONDS = 10.0
@@ -147,7 +148,7 @@ def _read(
 ) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
     pending, changed = _Pending(), changes.to_open
-    with in_order(reader, changed, workers) as outcomes:
+    with one_opencv_thread(), in_order(reader, changed, workers) as outcomes:
         try:
             for done, outcome in enumerate(outcomes, start=1):
                 pending.files.append(outcome.file)

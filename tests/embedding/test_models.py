@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from skimage.transform import SimilarityTransform
 
 from facesets_dagster.embedding import load
-from facesets_dagster.embedding.alignment import TEMPLATE, align, similarity_transform
+from facesets_dagster.embedding.alignment import TEMPLATE, align, similarity_transforms
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.fold import fold_block_quantised
 from facesets_dagster.embedding.letterbox import fitted_size, non_maximum_suppression
@@ -239,7 +239,7 @@ def test_blocks_are_dequantised_by_their_own_scale_and_zero_point() -> None:
 
 
 def test_the_template_itself_needs_no_transform() -> None:
-    assert np.abs(similarity_transform(TEMPLATE) - np.array([[1, 0, 0], [0, 1, 0]])).max() < 1e-9
+    assert np.abs(similarity_transforms(TEMPLATE[None])[0] - np.array([[1, 0, 0], [0, 1, 0]])).max() < 1e-9
 
 
 @given(
@@ -254,12 +254,14 @@ def test_alignment_equals_that_of_scikit_image(
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     kps = scale * (TEMPLATE + np.random.default_rng(noise).normal(0, 3, (5, 2))) @ turn.T + shift
     expected = SimilarityTransform.from_estimate(kps, TEMPLATE).params[:2]
-    assert np.abs(similarity_transform(kps) - expected).max() < 1e-6 * max(scale, 1)
+    other, one = similarity_transforms(np.stack([TEMPLATE * 2, kps]))
+    assert np.abs(one - expected).max() < 1e-6 * max(scale, 1)
+    assert np.allclose(other[:, :2], np.eye(2) / 2)
 
 
 def test_an_aligned_face_is_black_beyond_the_photo() -> None:
     image = np.full((50, 50, 3), 200, np.uint8)
-    aligned = align(image, TEMPLATE + 60)
+    (aligned,) = align(image, TEMPLATE[None] + 60)
     assert aligned.shape == (112, 112, 3)
     assert aligned[0, 0].tolist() == [0, 0, 0]
 

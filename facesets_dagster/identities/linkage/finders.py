@@ -13,7 +13,6 @@ from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable, Setti
 from facesets_dagster.identities.linkage.bounds import bounding_rows
 from facesets_dagster.identities.linkage.codes import encode
 from facesets_dagster.identities.linkage.products import (
-    CPU,
     CUDA,
     float_session,
     has_cuda,
@@ -32,8 +31,6 @@ _TILE, _GPU_TILE = 1024, 8192
 """Rows of a tile. On the CPU the codes and the product of two nearly fit a second-level cache."""
 _FLOAT_ROUNDING = 1e-4
 """How far a float32 product of unit rows may be from the true one, whatever the order of its sums."""
-_TF32_ROUNDING = 2e-3
-"""The same on a GPU that rounds to 10 bits before it multiplies: 2 x 2^-11, and room."""
 _SMALL = 4096
 """So few rows take less time than finding out which arithmetic is the faster."""
 
@@ -184,7 +181,7 @@ class FusedFinder:
 
     def __init__(self, unit: NDArray[np.float32], keep: float, provider: str, tile: int) -> None:
         self.unit, self.tile = unit, tile
-        self.least = np.array(keep - (_FLOAT_ROUNDING if provider == CPU else _TF32_ROUNDING), np.float32)
+        self.least = np.array(keep - _FLOAT_ROUNDING, np.float32)
         self.session = threshold_session(provider)
 
     def open(self) -> TileFinder:

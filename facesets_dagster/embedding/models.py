@@ -1,0 +1,213 @@
+"""A pack's detector and recogniser, opened as suits where they run.
+
+What belongs here: the choice between float32 blobs, one photo at a time, each from its own thread (CPU and whatever
+else), and batches of pictures as bytes (NVIDIA GPUs). What the outputs mean is the packs' business.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.embedding.alignment import SIDE
+from facesets_dagster.embedding.blobs import DetectorInput, faces_blob
+from facesets_dagster.embedding.faster import SessionOptions, open_fast_session, sample_picture, strays
+from facesets_dagster.embedding.gathered import Gathered
+from facesets_dagster.embedding.pictures_in import PICTURES, take_pictures
+from facesets_dagster.embedding.precision import FP16, halve
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+DETECTOR_BATCH = 8
+"""Photos that a GPU's detector takes at once."""
+_LOG = logging.getLogger(__name__)
+
+Outputs = list[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How a model wants its input: `(pixel - mean) / std`, planes in the order R, G, B or B, G, R."""
+
+    mean: float
+    std: float
+    rgb: bool
+
+
+class Detector(Protocol):
+    """Called from several threads."""
+
+    @property
+    def session(self) -> "ort.InferenceSession":
+        """What runs."""
+        ...
+
+    def outputs(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Outputs:
+        """What the model gives for a photo (h, w, 3), BGR, scaled to `size` (height, width) in its square."""
+        ...
+
+
+class Recogniser(Protocol):
+    """Called from several threads."""
+
+    @property
+    def session(self) -> "ort.InferenceSession":
+        """What runs."""
+        ...
+
+    def vectors(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Raw embeddings (n, dim) of aligned faces (112, 112, 3), BGR."""
+        ...
+
+
+def open_detector(model: Path, side: int, scaling: Scaling, options: SessionOptions) -> Detector:
+    """A detector with a square of `side` px."""
+    blobs = DetectorInput(side, mean=scaling.mean, std=scaling.std, rgb=scaling.rgb)
+
+    def blob(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return blobs.of(picture, (side, side)).copy()
+
+    samples = _samples(side)
+    if options.on_gpu:
+        pictures = _open_pictures(
+            model, samples, [blob(sample) for sample in samples], scaling, options, DETECTOR_BATCH
+        )
+        if pictures is not None:
+            return _PictureDetector(pictures, side)
+    return _BlobDetector(open_fast_session(model, blob(samples[0]), options), blobs)
+
+
+def open_recogniser(model: Path, scaling: Scaling, options: SessionOptions, batch: int) -> Recogniser:
+    """A recogniser of aligned faces, up to `batch` at once."""
+    samples = _samples(SIDE)
+    blobs = [faces_blob([sample], mean=scaling.mean, std=scaling.std) for sample in samples]
+    if options.on_gpu:
+        pictures = _open_pictures(model, samples, blobs, scaling, options, batch)
+        if pictures is not None:
+            return _PictureRecogniser(pictures)
+    return _BlobRecogniser(open_fast_session(model, blobs[0], options), scaling)
+
+
+def _samples(side: int) -> list[NDArray[np.uint8]]:
+    """Two pictures (side, side, 3) that differ, so that a model that mixes them up is found out."""
+    picture = sample_picture(side)
+    return [picture, np.ascontiguousarray(picture[::-1, ::-1])]
+
+
+@dataclass(frozen=True)
+class _BlobDetector:
+    session: "ort.InferenceSession"
+    input: DetectorInput
+
+    def outputs(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Outputs:
+        blob = self.input.of(image, size)
+        return list(self.session.run(None, {self.session.get_inputs()[0].name: blob}))
+
+
+@dataclass(frozen=True)
+class _BlobRecogniser:
+    session: "ort.InferenceSession"
+    scaling: Scaling
+
+    def vectors(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        blob = faces_blob(faces, mean=self.scaling.mean, std=self.scaling.std)
+        return np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: blob})[0], np.float32)
+
+
+class PictureModel:
+    """A model that takes up to `batch` pictures (side, side, 3), BGR, as bytes; one call at a time."""
+
+    def __init__(self, session: "ort.InferenceSession") -> None:
+        self.session = session
+        self._pictures = np.zeros(session.get_inputs()[0].shape, np.uint8)
+        self._alone = threading.Lock()
+
+    @property
+    def batch(self) -> int:
+        """Pictures that fit into a call."""
+        return len(self._pictures)
+
+    def run(self, pictures: Sequence[NDArray[np.uint8]]) -> Outputs:
+        """Outputs, each (n, ...), of n <= `batch` pictures."""
+        with self._alone:
+            for place, picture in enumerate(pictures):
+                self._pictures[place] = picture
+            outputs = self.session.run(None, {PICTURES: self._pictures})
+        return [output[: len(pictures)] for output in outputs]
+
+
+def _open_pictures(
+    model: Path,
+    samples: Sequence[NDArray[np.uint8]],
+    blobs: Sequence[NDArray[np.float32]],
+    scaling: Scaling,
+    options: SessionOptions,
+    batch: int,
+) -> PictureModel | None:
+    """None, and a line in the log, where a graph is such that pictures cannot be told apart in its outputs."""
+    import onnx
+
+    original = options.open(model)
+    changed = onnx.load(str(model))
+    if options.precision == FP16:
+        changed = halve(changed)
+    try:
+        take_pictures(
+            changed, batch=max(batch, len(samples)), side=len(samples[0]),
+            mean=scaling.mean, std=scaling.std, rgb=scaling.rgb,
+        )  # fmt: skip
+        pictures = PictureModel(options.open(changed.SerializeToString(deterministic=True)))
+        found = pictures.run(samples)
+    except Exception as error:  # What an unforeseen graph brings about in ONNX and its runtime has no common base class
+        _LOG.warning("%s takes photos one by one, which is slower: %s", model, str(error)[:200])
+        return None
+    for place, blob in enumerate(blobs):
+        wanted = original.run(None, {original.get_inputs()[0].name: blob})
+        alike = [
+            (one, other[place].reshape(one.shape) if other[place].size == one.size else other[place])
+            for one, other in zip(wanted, found, strict=True)
+        ]
+        refusal = strays(alike, options.precision)
+        if refusal:
+            _LOG.warning("%s takes photos one by one, which is slower: in a batch it %s", model, refusal)
+            return None
+    return pictures
+
+
+class _PictureDetector:
+    def __init__(self, model: PictureModel, side: int) -> None:
+        self.session = model.session
+        self._side = side
+        self._each: Gathered[NDArray[np.uint8], Outputs] = Gathered(
+            lambda pictures: _each(model.run(pictures), len(pictures)), model.batch
+        )
+
+    def outputs(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Outputs:
+        import cv2
+
+        height, width = size
+        picture = np.zeros((self._side, self._side, 3), np.uint8)
+        picture[:height, :width] = cv2.resize(image, (width, height))
+        return self._each(picture)
+
+
+class _PictureRecogniser:
+    def __init__(self, model: PictureModel) -> None:
+        self.session = model.session
+        self._model = model
+
+    def vectors(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        batch = self._model.batch
+        parts = [self._model.run(faces[start : start + batch])[0] for start in range(0, len(faces), batch)]
+        return np.concatenate(parts)
+
+
+def _each(outputs: Outputs, count: int) -> list[Outputs]:
+    """Those of each picture, with a first dimension of 1."""
+    return [[output[place : place + 1] for output in outputs] for place in range(count)]
