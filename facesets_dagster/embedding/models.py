@@ -5,6 +5,7 @@ else), and batches of pictures as bytes (NVIDIA GPUs). What the outputs mean is 
 """
 
 import logging
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def open_recogniser(model: Path, scaling: Scaling, options: SessionOptions, batc
 def _samples(side: int) -> list[NDArray[np.uint8]]:
     """Two pictures (side, side, 3) that differ, so that a model that mixes them up is found out."""
     picture = sample_picture(side)
-    return [picture, np.ascontiguousarray(picture[::-1, ::-1])]
+    return [picture, np.ascontiguousarray(picture[::-1, ::-1] // 2)]
 
 
 @dataclass(frozen=True)
@@ -121,24 +122,25 @@ class _BlobRecogniser:
 
 
 class PictureModel:
-    """A model that takes up to `batch` pictures (side, side, 3), BGR, as bytes; one call at a time."""
+    """A model that takes up to `batch` pictures (side, side, 3), BGR, contiguous, as bytes; one call at a time.
 
-    def __init__(self, session: "ort.InferenceSession") -> None:
-        self.session = session
-        self._pictures = np.zeros(session.get_inputs()[0].shape, np.uint8)
+    Pictures are made up to the next power of two, because a GPU looks for its kernels anew at every other number.
+    """
+
+    def __init__(self, session: "ort.InferenceSession", batch: int) -> None:
+        self.session, self.batch = session, batch
+        self._shape = tuple(session.get_inputs()[0].shape[1:])
+        self._black = bytes(math.prod(self._shape))
         self._alone = threading.Lock()
-
-    @property
-    def batch(self) -> int:
-        """Pictures that fit into a call."""
-        return len(self._pictures)
 
     def run(self, pictures: Sequence[NDArray[np.uint8]]) -> Outputs:
         """Outputs, each (n, ...), of n <= `batch` pictures."""
+        size = min(1 << (len(pictures) - 1).bit_length(), self.batch)
+        # One copy in one go: copying picture by picture lets go of the interpreter, and waits for it, each time.
+        joined = b"".join([*(picture.data for picture in pictures), *[self._black] * (size - len(pictures))])
         with self._alone:
-            for place, picture in enumerate(pictures):
-                self._pictures[place] = picture
-            outputs = self.session.run(None, {PICTURES: self._pictures})
+            feed = {PICTURES: np.frombuffer(joined, np.uint8).reshape(size, *self._shape)}
+            outputs = self.session.run(None, feed)
         return [output[: len(pictures)] for output in outputs]
 
 
@@ -158,11 +160,9 @@ def _open_pictures(
     if options.precision == FP16:
         changed = halve(changed)
     try:
-        take_pictures(
-            changed, batch=max(batch, len(samples)), side=len(samples[0]),
-            mean=scaling.mean, std=scaling.std, rgb=scaling.rgb,
-        )  # fmt: skip
-        pictures = PictureModel(options.open(changed.SerializeToString(deterministic=True)))
+        take_pictures(changed, side=len(samples[0]), mean=scaling.mean, std=scaling.std, rgb=scaling.rgb)
+        session = options.open(changed.SerializeToString(deterministic=True))
+        pictures = PictureModel(session, max(batch, len(samples)))
         found = pictures.run(samples)
     except Exception as error:  # What an unforeseen graph brings about in ONNX and its runtime has no common base class
         _LOG.warning("%s takes photos one by one, which is slower: %s", model, str(error)[:200])
@@ -193,7 +193,7 @@ class _PictureDetector:
 
         height, width = size
         picture = np.zeros((self._side, self._side, 3), np.uint8)
-        picture[:height, :width] = cv2.resize(image, (width, height))
+        cv2.resize(image, (width, height), dst=picture[:height, :width])
         return self._each(picture)
 
 

@@ -1,8 +1,6 @@
 """Face models that take several pictures as bytes, for accelerators. Pure: ONNX graph in, ONNX graph out.
 
-A byte a sample is a quarter of what a float32 tensor sends to the device, and scaling there costs nothing. The number
-of pictures is fixed: the same kernels run whatever the company, so a face's numbers do not depend on it, and nothing
-is tuned anew for another number.
+A byte a sample is a quarter of what a float32 tensor sends to the device, and scaling there costs nothing.
 
 Detectors of insightface are written for one picture: their outputs go through `Transpose (2, 3, 0, 1)` and
 `Reshape (-1, k)`, which would mix the rows of several. Here they keep the pictures apart.
@@ -16,10 +14,10 @@ if TYPE_CHECKING:
     import onnx
 
 PICTURES = "pictures"
-"""The input: (batch, side, side, 3) uint8, BGR."""
+"""The input: (n, side, side, 3) uint8, BGR."""
 
 
-def take_pictures(model: "onnx.ModelProto", *, batch: int, side: int, mean: float, std: float, rgb: bool) -> None:
+def take_pictures(model: "onnx.ModelProto", *, side: int, mean: float, std: float, rgb: bool) -> None:
     """Changes the graph in place; outputs get the picture as first dimension, the rest in the order that it had.
 
     `mean`, `std`, `rgb`: how the model wants its float32 planes.
@@ -29,7 +27,7 @@ def take_pictures(model: "onnx.ModelProto", *, batch: int, side: int, mean: floa
     (planes,) = [value for value in graph.input if value.name not in weights]
     _keep_pictures_apart(graph)
     _scale_inside(graph, planes.name, mean=mean, std=std, rgb=rgb)
-    _declare(graph, weights, (batch, side, side, 3))
+    _declare(graph, weights, ("n", side, side, 3))
 
 
 def _keep_pictures_apart(graph: "onnx.GraphProto") -> None:
@@ -74,7 +72,7 @@ def _scale_inside(graph: "onnx.GraphProto", planes: str, *, mean: float, std: fl
     graph.node.extend([*first, *nodes])
 
 
-def _declare(graph: "onnx.GraphProto", weights: set[str], shape: tuple[int, ...]) -> None:
+def _declare(graph: "onnx.GraphProto", weights: set[str], shape: tuple[str | int, ...]) -> None:
     """The new input; shapes of outputs and of what is between are left to ONNX Runtime."""
     from onnx import TensorProto, helper
 
