@@ -10,7 +10,7 @@ from benchmarks.results_file import Row
 from facesets_dagster.identities.linkage import average_merges
 
 THRESHOLD = 0.55
-COUNTS = (20_000, 100_000, 200_000)
+COUNTS = (20_000, 100_000)
 
 
 def measure_clustering_gpu() -> list[Row]:

@@ -14,7 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.embedding import CORES, CPU, Timing, face_analysis, naive_loop, scan, timed
 from benchmarks.embedding_accuracy import compare
@@ -24,10 +29,9 @@ from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.precision import FP16, FP32
-from facesets_dagster.resources.embedder import workers_for
 
 GPU = ("CUDAExecutionProvider", "CPUExecutionProvider")
-ROUNDS = 3
+ROUNDS = 2
 COUNTS = Counts(small=1498, mixed=64, large=32)
 TARGET, BUSY = 15, 0.8
 
@@ -49,14 +53,26 @@ def measure_embedding_gpu(pack: str, models_root: Path) -> list[Row]:
         app = face_analysis(pack, providers=GPU)
         for name, folder in sets.items():
             rows += _measure_set(name, folder, ours(FP32), ours(FP16), app)
-    peer = face_analysis(pack, providers=CPU)
+    peer = Remembering(face_analysis(pack, providers=CPU))
     return [*rows, *compare(ours(FP32), peer), *compare(ours(FP16), peer, FP16)]
+
+
+class Remembering:
+    """The peer, which looks at a photo once."""
+
+    def __init__(self, app: Any) -> None:
+        self._app, self._seen = app, {}  # type: ignore[var-annotated]
+
+    def get(self, image: NDArray[np.uint8]) -> Any:
+        key = sha256(image.tobytes()).digest()
+        if key not in self._seen:
+            self._seen[key] = self._app.get(image)
+        return self._seen[key]
 
 
 def _measure_set(name: str, folder: Path, embedder: Embedder, half: Embedder, app: object) -> list[Row]:
     files = sorted(folder.iterdir())
-    workers = workers_for(embedder.providers)
-    scan(folder, embedder, workers)  # kernels are loaded at their first use
+    scan(folder, embedder, CORES)  # kernels are loaded at their first use
     naive_loop(files[:2], app)
     theirs: list[Timing] = []
     ours: list[Timing] = []
@@ -65,15 +81,15 @@ def _measure_set(name: str, folder: Path, embedder: Embedder, half: Embedder, ap
     for _ in range(ROUNDS):
         theirs.append(timed(lambda: naive_loop(files, app)))
         with gpu_busy() as busy:
-            ours.append(timed(lambda: scan(folder, embedder, workers)))
+            ours.append(timed(lambda: scan(folder, embedder, CORES)))
         shares.append(busy.share)
-        halves.append(timed(lambda: scan(folder, half, workers)))
+        halves.append(timed(lambda: scan(folder, half, CORES)))
     ratio = statistics.median(one.seconds / other.seconds for one, other in zip(theirs, ours, strict=True))
     fp16 = statistics.median(one.seconds / other.seconds for one, other in zip(theirs, halves, strict=True))
     rate, peer_rate = (len(files) / statistics.median(one.seconds for one in times) for times in (ours, theirs))
     share = statistics.median(shares)
     used = statistics.median(timing.cores_used for timing in ours)
-    note = f"{len(files)} photos, {CORES} cores, {workers} workers, median of {ROUNDS} interleaved rounds"
+    note = f"{len(files)} photos, {CORES} cores, mean of {ROUNDS} interleaved rounds"
     return [
         Row(f"{name}: photos a second on a GPU", rate, "1/s", "FaceAnalysis on the same GPU", peer_rate, ratio,
             f">= {TARGET}", ratio >= TARGET, note),

@@ -25,7 +25,7 @@ from facesets_dagster.embedding.precision import FP16, halve
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-DETECTOR_BATCH = 8
+DETECTOR_BATCH = 4
 """Photos that a GPU's detector takes at once."""
 _LOG = logging.getLogger(__name__)
 
@@ -124,23 +124,23 @@ class _BlobRecogniser:
 class PictureModel:
     """A model that takes up to `batch` pictures (side, side, 3), BGR, contiguous, as bytes; one call at a time.
 
-    Pictures are made up to the next power of two, because a GPU looks for its kernels anew at every other number.
+    Two sessions: of one picture, and of `batch`, to which fewer are made up with black ones.
     """
 
-    def __init__(self, session: "ort.InferenceSession", batch: int) -> None:
-        self.session, self.batch = session, batch
-        self._shape = tuple(session.get_inputs()[0].shape[1:])
+    def __init__(self, single: "ort.InferenceSession", several: "ort.InferenceSession") -> None:
+        self.session, self._single = several, single
+        self.batch, *shape = several.get_inputs()[0].shape
+        self._shape = tuple(shape)
         self._black = bytes(math.prod(self._shape))
         self._alone = threading.Lock()
 
     def run(self, pictures: Sequence[NDArray[np.uint8]]) -> Outputs:
         """Outputs, each (n, ...), of n <= `batch` pictures."""
-        size = min(1 << (len(pictures) - 1).bit_length(), self.batch)
+        session, count = (self._single, 1) if len(pictures) == 1 else (self.session, self.batch)
         # One copy in one go: copying picture by picture lets go of the interpreter, and waits for it, each time.
-        joined = b"".join([*(picture.data for picture in pictures), *[self._black] * (size - len(pictures))])
+        joined = b"".join([*(picture.data for picture in pictures), *[self._black] * (count - len(pictures))])
         with self._alone:
-            feed = {PICTURES: np.frombuffer(joined, np.uint8).reshape(size, *self._shape)}
-            outputs = self.session.run(None, feed)
+            outputs = session.run(None, {PICTURES: np.frombuffer(joined, np.uint8).reshape(count, *self._shape)})
         return [output[: len(pictures)] for output in outputs]
 
 
@@ -153,25 +153,31 @@ def _open_pictures(
     batch: int,
 ) -> PictureModel | None:
     """None, and a line in the log, where a graph is such that pictures cannot be told apart in its outputs."""
-    import onnx
+
+    def opened(count: int) -> "ort.InferenceSession":
+        import onnx
+
+        changed = onnx.load(str(model))
+        if options.precision == FP16:
+            changed = halve(changed)
+        take_pictures(
+            changed, count=count, side=len(samples[0]), mean=scaling.mean, std=scaling.std, rgb=scaling.rgb
+        )  # fmt: skip
+        return options.open(changed.SerializeToString(deterministic=True))
 
     original = options.open(model)
-    changed = onnx.load(str(model))
-    if options.precision == FP16:
-        changed = halve(changed)
     try:
-        take_pictures(changed, side=len(samples[0]), mean=scaling.mean, std=scaling.std, rgb=scaling.rgb)
-        session = options.open(changed.SerializeToString(deterministic=True))
-        pictures = PictureModel(session, max(batch, len(samples)))
-        found = pictures.run(samples)
+        pictures = PictureModel(opened(1), opened(max(batch, len(samples))))
+        several, single = pictures.run(samples), pictures.run(samples[:1])
     except Exception as error:  # What an unforeseen graph brings about in ONNX and its runtime has no common base class
         _LOG.warning("%s takes photos one by one, which is slower: %s", model, str(error)[:200])
         return None
-    for place, blob in enumerate(blobs):
+    found = [*_each(several, len(samples)), single]
+    for outputs, blob in zip(found, [*blobs, blobs[0]], strict=True):
         wanted = original.run(None, {original.get_inputs()[0].name: blob})
         alike = [
-            (one, other[place].reshape(one.shape) if other[place].size == one.size else other[place])
-            for one, other in zip(wanted, found, strict=True)
+            (one, other.reshape(one.shape) if other.size == one.size else other)
+            for one, other in zip(wanted, outputs, strict=True)
         ]
         refusal = strays(alike, options.precision)
         if refusal:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import onnx
 
 PICTURES = "pictures"
-"""The input: (n, side, side, 3) uint8, BGR."""
+"""The input: (count, side, side, 3) uint8, BGR."""
 
 
-def take_pictures(model: "onnx.ModelProto", *, side: int, mean: float, std: float, rgb: bool) -> None:
+def take_pictures(model: "onnx.ModelProto", *, count: int, side: int, mean: float, std: float, rgb: bool) -> None:
     """Changes the graph in place; outputs get the picture as first dimension, the rest in the order that it had.
+
+    `count`: pictures; a fixed number, because ONNX Runtime plans every convolution anew when it changes.
 
     `mean`, `std`, `rgb`: how the model wants its float32 planes.
     """
@@ -27,7 +29,7 @@ def take_pictures(model: "onnx.ModelProto", *, side: int, mean: float, std: floa
     (planes,) = [value for value in graph.input if value.name not in weights]
     _keep_pictures_apart(graph)
     _scale_inside(graph, planes.name, mean=mean, std=std, rgb=rgb)
-    _declare(graph, weights, ("n", side, side, 3))
+    _declare(graph, weights, (count, side, side, 3))
 
 
 def _keep_pictures_apart(graph: "onnx.GraphProto") -> None:
@@ -72,7 +74,7 @@ def _scale_inside(graph: "onnx.GraphProto", planes: str, *, mean: float, std: fl
     graph.node.extend([*first, *nodes])
 
 
-def _declare(graph: "onnx.GraphProto", weights: set[str], shape: tuple[str | int, ...]) -> None:
+def _declare(graph: "onnx.GraphProto", weights: set[str], shape: tuple[int, ...]) -> None:
     """The new input; shapes of outputs and of what is between are left to ONNX Runtime."""
     from onnx import TensorProto, helper
 

@@ -1,7 +1,6 @@
 """The face models as a resource: configuration now, sessions when the first photo needs them, once per process."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -11,18 +10,9 @@ from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models, open_enricher
 from facesets_dagster.embedding.packs import pack_folder
 from facesets_dagster.embedding.precision import FP32
-from facesets_dagster.embedding.sessions import is_nvidia
 from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
 from facesets_dagster.home import recorded_pack, recorded_precision
 from facesets_dagster.settings import Settings, provider_names
-
-GPU_WORKERS = 2
-"""Threads a core where a GPU has the models: half of them wait for it."""
-
-
-def workers_for(providers: Sequence[str]) -> int:
-    """Threads for photos and faces where nothing is chosen."""
-    return (os.cpu_count() or 1) * (GPU_WORKERS if is_nvidia(providers[0]) else 1)
 
 
 class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -45,12 +35,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         pattern="^(fp32|fp16)$",
         description="fp32 or fp16; fp16 is for GPUs, not quite exact, and part of model_id. FACESETS_PRECISION.",
     )
-    workers: int = Field(
-        default=0,
-        ge=0,
-        le=256,
-        description="Threads for photos and faces; 0 = one per CPU core, two with a GPU.",
-    )
+    workers: int = Field(default=0, ge=0, le=256, description="Threads for photos and faces; 0 = one per CPU core.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
     recogniser_batch: int = Field(
         default=0, ge=0, le=1024, description="Faces per call of the recogniser, of several photos; 0 = 1 on a CPU, 32."
@@ -106,7 +91,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def worker_count(self) -> int:
         """Threads that work on photos and faces."""
-        return self.workers or workers_for(self._provider_names())
+        return self.workers or os.cpu_count() or 1
 
     def _provider_names(self) -> tuple[str, ...]:
         import onnxruntime
