@@ -16,6 +16,8 @@ from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.plots import spread
 from facesets_dagster.wording import counted
 
+_MARGINS = (0.12, 0.2, 0.85, 0.67)
+"""Room for a title, a line below, and five digits at the left."""
 _GREY, _BLUE, _RED, _GREEN = "#888888", "#6b8afd", "#e5484d", "#16a34a"
 
 
@@ -31,8 +33,9 @@ def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresh
     """Distribution of `values` (n,), n > 0, with named thresholds as lines; the last percent is drawn at the border."""
     marks = list(thresholds.values())
     low, high = min([float(values.min()), *marks]), max([float(np.quantile(values, 0.99)), *marks])
-    figure, axes = _canvas(title, f"{unit}, {counted(len(values), 'face')}")
-    axes.hist(values.clip(low, high), bins=24, color=_BLUE)
+    figure, axes = _canvas(title, f"{unit}, {counted(len(values), 'face')}", _MARGINS)
+    axes.stairs(*np.histogram(values.clip(low, high), bins=24), fill=True, color=_BLUE)
+    axes.set_ylim(bottom=0)
     for name, mark in thresholds.items():
         axes.axvline(mark, color=_RED, linewidth=1.2)
         axes.annotate(f"{name} {mark:g}", (mark, 0.97), xycoords=("data", "axes fraction"), color=_RED, fontsize=8,
@@ -43,7 +46,7 @@ def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresh
 
 def sizes_figure(sizes: Sequence[int], min_faces: int) -> Figure:
     """Cluster sizes, largest first, at most 60; the line is what it takes to found an identity."""
-    figure, axes = _canvas("Raw clusters, largest first", "cluster")
+    figure, axes = _canvas("Raw clusters, largest first", "cluster", _MARGINS)
     axes.bar(range(1, len(sizes[:60]) + 1), sizes[:60], color=_BLUE)
     axes.axhline(min_faces, color=_RED, linewidth=1.2)
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -111,11 +114,14 @@ def learning_figure(
     return Figure(_address(figure), f"{title}: {told}; tolerance {tolerance:g}")
 
 
-def _canvas(title: str, label: str) -> tuple[Any, Any]:
+def _canvas(title: str, label: str, margins: tuple[float, float, float, float] | None = None) -> tuple[Any, Any]:
+    """`margins`: left, bottom, width, height of the axes in the figure; without, matplotlib finds out by drawing all
+    twice.
+    """
     from matplotlib.figure import Figure as Canvas
 
-    figure = Canvas(figsize=(4.2, 2.4), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Canvas(figsize=(4.2, 2.4), layout=None if margins else "constrained")
+    axes = figure.add_axes(margins) if margins else figure.add_subplot()
     axes.set_title(title, fontsize=10, color=_GREY)
     axes.set_xlabel(label, fontsize=8, color=_GREY)
     axes.tick_params(colors=_GREY, labelsize=8)
