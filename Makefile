@@ -17,8 +17,8 @@ demo: setup ## sample buckets through the whole platform, with the embedded mode
 	@export FACESETS_MODEL_PACK=embedded; home=$$($(INIT) --automation | sed -n 's/^home: //p'); \
 		[ -n "$$home" ] && .venv/bin/facesets sample "$$home/buckets" && .venv/bin/facesets run
 
-test: setup ## the fast tests
-	@$(PYTHON) -m pytest -m "not slow"
+test: setup ## the fast tests, a process for each core
+	@$(PYTHON) -m pytest -n logical --dist loadfile -m "not slow"
 
 test-slow: setup ## the long tests
 	@$(PYTHON) -m pytest -m slow

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.calibrate_thresholds import calibrate
-from benchmarks.clustering import measure_clustering, measure_million
+from benchmarks.clustering import measure_clustering, measure_hdbscan, measure_million
 from benchmarks.clustering_gpu import measure_clustering_gpu
 from benchmarks.consolidation import measure_consolidation
 from benchmarks.consumers import measure_consumers
@@ -71,9 +71,10 @@ BENCHMARKS = {
     "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),
     "consumers": Benchmark(lambda: measure_consumers(REFERENCE, MODELS)),
     "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS)),
-    "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS)),
+    "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS), long=True),
     "clustering": Benchmark(measure_clustering, shared=False),
     "clustering_gpu": Benchmark(measure_clustering_gpu, shared=False),
+    "clustering_hdbscan": Benchmark(measure_hdbscan, shared=False, long=True),
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
     "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False),
     "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),
