@@ -4,6 +4,7 @@ No session is opened and no weight is kept. Detector and recogniser are chosen i
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from facesets_dagster.errors import ModelPackInvalid
@@ -33,6 +34,13 @@ class ModelShape:
 
 def shape_of(path: Path) -> ModelShape:
     """The shape of a model file. Raises `ModelPackInvalid` for what is no ONNX file."""
+    status = path.stat()
+    return _shape_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _shape_of(path: Path, size: int, mtime_ns: int) -> ModelShape:
+    """Kept while the file is as it was: reading it takes longer than detecting a face."""
     import onnx
 
     try:

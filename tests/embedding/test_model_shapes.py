@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 from facesets_dagster.embedding.landmarks import ExtraModel, open_enricher
-from facesets_dagster.embedding.model_shapes import extra_models
+from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.embedding.packs import list_packs
 from facesets_dagster.errors import ModelPackInvalid
 from facesets_dagster.storage import sha256_of
@@ -41,3 +42,17 @@ def test_a_broken_model_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"no ONNX")
     with pytest.raises(ModelPackInvalid, match=r"genderage\.onnx"):
         open_enricher(ExtraModel("genderage", path, sha256_of(path)), providers=("CPUExecutionProvider",), threads=1)
+
+
+def test_a_model_is_read_once_while_it_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "det.onnx"
+    path.write_bytes(DETECTOR)
+    read: list[str] = []
+    real = onnx.load
+    monkeypatch.setattr(onnx, "load", lambda *args, **kinds: read.append(args[0]) or real(*args, **kinds))
+    before = shape_of(path)
+    assert shape_of(path) == before
+    assert len(read) == 1
+    path.write_bytes(RECOGNISER)
+    assert shape_of(path) != before
+    assert len(read) == 2
