@@ -519,3 +519,28 @@ def test_the_deciding_product_is_summed_in_one_written_order() -> None:
         ends = np.zeros(1, np.int32), np.ones(1, np.int32)
         assert kernels.keep_near(np.stack([a, b]), 0, 0, *ends, np.float32(-1e9), values) == 1
         assert values[0] == lanes[0]
+
+
+def test_a_graph_that_lacks_pairs_is_an_error_and_not_an_endless_loop() -> None:
+    """What a CPU that overflows once brought about."""
+    said = set()
+    for seed in range(40):
+        numbers = np.random.default_rng(seed)
+        unit = numbers.normal(size=(12, 16)) + numbers.normal(size=16)
+        unit = (unit / np.linalg.norm(unit, axis=1, keepdims=True)).astype(np.float32)
+        similarity = unit @ unit.T
+        rows, columns = np.nonzero(np.triu(similarity >= 0.4, 1))
+        kept = numbers.random(len(rows)) > 0.3
+        edges = (
+            rows[kept].astype(np.int32),
+            columns[kept].astype(np.int32),
+            similarity[rows, columns][kept].astype(np.float32),
+        )
+        try:
+            chain.merge_by_chain(
+                unit.copy(), np.ones(12, np.int64), lambda edges=edges: iter([edges]), np.zeros((0, 2), np.int32),
+                distance_threshold=0.6, slack=1e-6, report=lambda *_: None,
+            )  # fmt: skip
+        except RuntimeError as error:
+            said.add(str(error).partition(": ")[2][:43])
+    assert said == {"near pairs are missing from the graph. This"}

@@ -63,6 +63,7 @@ def merge_by_chain(
     sums, spare = np.empty((slots, dim), np.float64), np.empty(slots, np.int32)
     chain, pairs, heights = np.empty(count + 1, np.int64), np.empty((count, 2), np.int32), np.empty(count, np.float64)
     made_at_compaction = -1
+    advanced, idle = (0, 0), 0
     while True:
         why = kernels.run_chain(
             _VISITS, cut, keep, state, start, length, index, value, root, stamp, home, sizes, slot, sums, spare, mean,
@@ -72,6 +73,13 @@ def merge_by_chain(
         report(min(int(state[kernels.SEED]), count), count)
         if why == kernels.FINISHED:
             return pairs[:made], heights[:made]
+        before, advanced = advanced, (made, int(state[kernels.SEED]))
+        idle = idle + 1 if why == kernels.RUNNING and advanced == before else 0
+        if idle * _VISITS > 2 * count + _VISITS:  # a chain has no cluster twice
+            raise RuntimeError(
+                f"The chain of nearest neighbours of {count} rows goes in circles after {made} joins: near pairs are "
+                "missing from the graph. This is a fault of the program; please report it with the release."
+            )
         if why == kernels.FULL:
             living = np.flatnonzero((root == np.arange(2 * count)) & (length > 0))
             living = living[np.argsort(start[living], kind="stable")]
