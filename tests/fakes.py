@@ -53,7 +53,7 @@ def draw_photo(faces: Sequence[FakeFace], *, seed: int = 0, width: int = 640, he
 def png_bytes(image: NDArray[np.uint8]) -> bytes:
     """The photo as a PNG file."""
     stream = io.BytesIO()
-    Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).save(stream, format="PNG", compress_level=1)
+    Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).save(stream, format="PNG")
     return stream.getvalue()
 
 
