@@ -21,12 +21,12 @@ from benchmarks.results_file import Row
 
 SMALL, MIDDLE, LARGE, MILLION = 5_000, 20_000, 100_000, 1_000_000
 ROUNDS = 3
-SLOW = ("scikit-learn", "scipy", "HDBSCAN (scikit-learn)", "hdbscan")
-"""Peers that run once with 20,000 faces."""
 SLOWEST = ("HDBSCAN (scikit-learn)", "hdbscan")
 """Peers that run with 20,000 faces by name only: `clustering_hdbscan`."""
+SLOW = ("scikit-learn", "scipy", *SLOWEST)
+"""Peers that run once with 20,000 faces."""
 EXACT = ("scikit-learn", "scipy", "fastcluster")
-PEERS = (*EXACT, "HDBSCAN (scikit-learn)", "hdbscan", "DBSCAN", "Chinese whispers")
+PEERS = (*EXACT, *SLOWEST, "DBSCAN", "Chinese whispers")
 PEOPLE = 10_000
 
 Answer = dict[str, float]

@@ -8,6 +8,7 @@ from benchmarks.gpu import gpu_name
 from benchmarks.hard_faces import hard_faces
 from benchmarks.results_file import Row
 from facesets_dagster.identities.linkage import average_merges
+from facesets_dagster.identities.linkage.products import integer_limit
 
 THRESHOLD = 0.55
 COUNTS = (20_000, 100_000)
@@ -26,9 +27,9 @@ def measure_clustering_gpu() -> list[Row]:
 def _row(count: int) -> Row:
     faces = hard_faces(count)[0]
     taken, labels = {}, {}
-    for arithmetic in ("cuda", "auto on the CPU"):
+    for arithmetic in ("cuda", _cpu(faces.shape[1])):
         started = time.perf_counter()
-        merges = average_merges(faces, THRESHOLD, arithmetic="cuda" if arithmetic == "cuda" else _cpu(faces))
+        merges = average_merges(faces, THRESHOLD, arithmetic=arithmetic)
         labels[arithmetic] = merges.labels_at(THRESHOLD)
         taken[arithmetic] = time.perf_counter() - started
     ours, theirs = taken.values()
@@ -39,9 +40,6 @@ def _row(count: int) -> Row:
     )  # fmt: skip
 
 
-def _cpu(faces: object) -> str:
+def _cpu(dim: int) -> str:
     """What `auto` would take without a GPU."""
-    from facesets_dagster.identities.linkage.products import integer_limit
-
-    limit = integer_limit(np.shape(faces)[1])
-    return {127: "int8", 63: "int7", None: "float32"}[limit]
+    return {127: "int8", 63: "int7", None: "float32"}[integer_limit(dim)]

@@ -113,8 +113,8 @@ class Busy:
 
 @contextmanager
 def gpu_busy(every: float = 0.1) -> Iterator[Busy]:
-    """Asks the driver all the while; the first answer, which tells of the time before, is left out."""
-    busy, done = Busy(), threading.Event()
+    """Asks the driver all the while; the first two answers, which tell of the time before, are left out."""
+    busy = Busy()
     command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", f"-lms={every * 1000:.0f}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(2 * every)
@@ -122,19 +122,15 @@ def gpu_busy(every: float = 0.1) -> Iterator[Busy]:
     def listen() -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            if done.is_set():
-                return
             with suppress(ValueError):
                 busy.samples.append(float(line.split()[0]) / 100)
 
     listener = threading.Thread(target=listen)
     listener.start()
-    started = len(busy.samples)
     try:
         yield busy
     finally:
-        done.set()
         process.kill()
         listener.join()
         process.wait()
-        busy.samples = busy.samples[started + 2 :] or busy.samples
+        busy.samples = busy.samples[2:] or busy.samples

@@ -35,6 +35,7 @@ class Row:
 
 def write_results(name: str, rows: Sequence[Row]) -> Path:
     """Writes `benchmarks/results/<name>.json` and `.md`, and prints the table."""
+    gpu = gpu_name()
     result = {
         "schema_version": 1,
         "name": name,
@@ -43,7 +44,7 @@ def write_results(name: str, rows: Sequence[Row]) -> Path:
             "cpu": _cpu(),
             "cores": os.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-            "gpu": gpu_name(),
+            "gpu": gpu,
         },
         "versions": _versions(),
         "rows": [asdict(row) for row in rows],
@@ -51,8 +52,7 @@ def write_results(name: str, rows: Sequence[Row]) -> Path:
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    gpu = f", {gpu_name()}" if gpu_name() else ""
-    heading = f"# {name}\n\n{result['date']}, {_cpu()}, {os.cpu_count()} cores{gpu}\n\n"
+    heading = f"# {name}\n\n{result['date']}, {_cpu()}, {os.cpu_count()} cores{f', {gpu}' if gpu else ''}\n\n"
     path.with_suffix(".md").write_text(f"{heading}{table(rows)}\n", encoding="utf-8")
     print(table(rows))
     return path

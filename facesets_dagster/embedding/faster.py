@@ -71,13 +71,10 @@ def _rewritten(
     data = graph.SerializeToString(deterministic=True)
     del graph
     rewritten = options.open(data)
-    difference = largest_difference(original, rewritten, sample)
-    if difference <= TOLERANCE:
+    refusal = strays(_outputs(original, rewritten, sample), FP32)
+    if not refusal:
         return rewritten
-    _LOG.warning(
-        "%s is used as it is, which is slower: its rewritten graph differs by %.2g, at most %.2g is accepted",
-        model, difference, TOLERANCE,
-    )  # fmt: skip
+    _LOG.warning("%s is used as it is, which is slower: its rewritten graph %s", model, refusal)
     return original
 
 
@@ -87,12 +84,9 @@ def _halved(
     import onnx
 
     half = options.open(halve(onnx.load(str(model))).SerializeToString(deterministic=True))
-    cosine = least_cosine(original, half, sample)
-    if not cosine >= LEAST_COSINE:
-        raise ModelPackInvalid(
-            f"{model} in fp16 strays from fp32: a cosine of {cosine:.4f}, at least {LEAST_COSINE} is accepted. Use "
-            "FACESETS_PRECISION=fp32 for it."
-        )
+    refusal = strays(_outputs(original, half, sample), FP16)
+    if refusal:
+        raise ModelPackInvalid(f"{model} in fp16 strays from fp32: it {refusal}. Use FACESETS_PRECISION=fp32 for it.")
     return half
 
 
@@ -112,11 +106,6 @@ def _difference(pairs: Pairs) -> float:
     return worst
 
 
-def least_cosine(first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]) -> float:
-    """Over all outputs, each taken as one vector; -1 where shapes differ or a number is none."""
-    return _cosine(_outputs(first, second, sample))
-
-
 def strays(pairs: Pairs, precision: str) -> str:
     """How outputs stray from the file's own in fp32, for a message; empty if no more than `precision` may."""
     if precision == FP16:
@@ -127,6 +116,7 @@ def strays(pairs: Pairs, precision: str) -> str:
 
 
 def _cosine(pairs: Pairs) -> float:
+    """The least over all outputs, each taken as one vector; -1 where shapes differ or a number is none."""
     least = 1.0
     for one, other in pairs:
         if one.shape != other.shape or not np.isfinite(other).all():

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facesets_dagster.embedding.rewrite import refill
+
 if TYPE_CHECKING:
     import onnx
 
@@ -69,9 +71,7 @@ def _scale_inside(graph: "onnx.GraphProto", planes: str, *, mean: float, std: fl
         helper.make_node("Sub", ["pictures_float", "pictures_mean"], ["pictures_centred"]),
         helper.make_node("Mul", ["pictures_centred", "pictures_scale"], [planes]),
     ]
-    nodes = [type(node).FromString(node.SerializeToString()) for node in graph.node]
-    del graph.node[:]
-    graph.node.extend([*first, *nodes])
+    refill(graph.node, [*first, *graph.node])
 
 
 def _declare(graph: "onnx.GraphProto", weights: set[str], shape: tuple[int, ...]) -> None:
@@ -81,7 +81,6 @@ def _declare(graph: "onnx.GraphProto", weights: set[str], shape: tuple[int, ...]
     listed = [value for value in graph.input if value.name in weights]
     pictures = helper.make_tensor_value_info(PICTURES, TensorProto.UINT8, shape)
     outputs = [helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None) for value in graph.output]
-    for field, values in ((graph.input, [pictures, *listed]), (graph.output, outputs), (graph.value_info, [])):
-        kept = [type(value).FromString(value.SerializeToString()) for value in values]
-        del field[:]
-        field.extend(kept)
+    refill(graph.input, [pictures, *listed])
+    refill(graph.output, outputs)
+    del graph.value_info[:]

@@ -6,8 +6,8 @@ stays in that layout. And a detector's heads run several convolutions with few o
 convolution the input is read once.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def _replace_prelu(graph: "onnx.GraphProto", weights: Weights) -> int:
             continue
         nodes.extend(_rectified(graph, node, slope.astype(np.float32)))
         replaced += 1
-    _set_nodes(graph, nodes)
+    refill(graph.node, nodes)
     return replaced
 
 
@@ -76,7 +76,7 @@ def _merge_convolutions(model: "onnx.ModelProto", weights: Weights) -> int:
             nodes.extend(_merged(graph, [graph.node[other] for other in merged[place]], weights, version))
         elif place not in gone:
             nodes.append(node)
-    _set_nodes(graph, nodes)
+    refill(graph.node, nodes)
     return len(gone)
 
 
@@ -120,7 +120,8 @@ def _add_weight(graph: "onnx.GraphProto", name: str, values: NDArray[np.generic]
     graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
 
 
-def _set_nodes(graph: "onnx.GraphProto", nodes: list["onnx.NodeProto"]) -> None:
-    kept = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
+def refill(field: Any, messages: Sequence[Any]) -> None:
+    """Makes a repeated field of a graph hold these messages, some of which may be its own."""
+    kept = [type(message).FromString(message.SerializeToString()) for message in messages]
+    del field[:]
+    field.extend(kept)
