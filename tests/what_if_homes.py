@@ -108,6 +108,20 @@ def merged_bucket(home: FakeHome) -> None:
     assert len(own_members(home)) == len(own) - 2
 
 
+def split_bucket(home: FakeHome) -> None:
+    """A person whose looks are two clusters for narrower numbers; the larger one has no face that can be exported."""
+    bucket = home.buckets / "a"
+    write_looks(bucket, 1, [-0.7, -0.6, -0.5])
+    for number, variant in enumerate([0.2, 0.3, 0.4, 0.5]):
+        write_photo(bucket / f"small_{number}.png", [FakeFace(1, variant, size=95)], seed=number)
+    home.run("a", swap_ready_facesets={"min_face_short_px": 100}, osrc_clusters={"min_faces": 3})
+
+
+SPLIT: dict[str, float] = {
+    "min_faces": 3, "cluster_distance": 0.1, "rematch_distance": 0.0, "export_min_face_short_px": 100.0,
+}  # fmt: skip
+
+
 def questions(home: FakeHome, *points: dict[str, float], **more: Any) -> WhatIf:
     inputs = WhatIfInputs(
         bucket="a", default=default_numbers(ARCFACE), base=more.get("base", {}), sweeps=more.get("sweeps", {}),

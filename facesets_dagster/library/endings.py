@@ -23,7 +23,7 @@ class Ending:
     """A group and what an export of it holds."""
 
     name: str | None
-    """None for a cluster without one exportable face: it founds nothing."""
+    """None for a group without one exportable face that is nobody's."""
     group: Group
     here: AbstractSet[str]
     """Its members through the bucket that is published."""

@@ -99,7 +99,7 @@ class Publisher:
             identity = group.identity
             own_terms = standing_terms(self._dir, identity, gallery.terms)
             content = gallery.content(group.members, identity.name if identity else None, own_terms)
-            if identity is not None and identity.live and not content.faces:
+            if identity is not None and not content.faces:
                 standing |= faces_in_place(self._dir, name, identity.kind)
             move = stage(self._dir, staging, name, identity, content, stamp, outcome)
             if move is not None:
@@ -107,7 +107,10 @@ class Publisher:
             published.append(
                 PublishedIdentity(name, own_number, group, content, move.manifest_sha256 if move else None)
             )
-        empty = [(None, group, gallery.content(group.members, None)) for group in resolution.empty]
+        empty = [
+            (None, group, gallery.content(group.members, group.identity.name if group.identity else None))
+            for group in resolution.empty
+        ]
         endings = [
             Ending(name, group, _faces_of(content, request.proposal.bucket), content.excluded)
             for name, group, content in [*((entry.name, entry.group, entry.content) for entry in published), *empty]

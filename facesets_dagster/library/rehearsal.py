@@ -121,10 +121,7 @@ class Rehearsal:
         revived = []
         for name, group in zip(names, resolution.groups, strict=True):
             sketch = self._of_group(group, export)
-            back = group.identity is not None and not group.identity.live
-            if back and not sketch.exported:
-                continue  # nothing to export: it stays retired
-            revived += [name] if back else []
+            revived += [name] if group.identity is not None and not group.identity.live else []
             exported = sketch.exported or self._stands(group.identity)
             people[name] = Person(frozenset(group.members), sketch.here, exported, sketch.impossible_pairs)
         founded = [name for name, group in zip(names, resolution.groups, strict=True) if group.identity is None]
@@ -149,7 +146,7 @@ class Rehearsal:
         endings = []
         for name, group in [*zip(names, resolution.groups, strict=True), *((None, one) for one in resolution.empty)]:
             sketch = self._of_group(group, export)
-            if group.identity is not None and group.identity.live and not sketch.exported:
+            if name is not None and not sketch.exported:
                 standing |= self._stands(group.identity)
             endings.append(Ending(name, group, sketch.here, sketch.excluded))
         return terminal_verdicts(proposal, resolution, endings, standing)

@@ -53,7 +53,7 @@ class Resolution:
     groups: list[Group] = field(default_factory=list)
     """Identities that exist first (by number), then new ones in the order of their numbers."""
     empty: list[Group] = field(default_factory=list)
-    """Clusters without one exportable face: they found nothing."""
+    """Groups without one exportable face: they found nothing, bring nobody back, and nobody whom faces left stays."""
     overrides: dict[str, Verdict] = field(default_factory=dict)
     """Verdicts that differ from the proposal's."""
     vanished: list[Identity] = field(default_factory=list)
@@ -96,7 +96,36 @@ def resolve(
     }
     matched = _matches(proposal, own, members, elsewhere)
     _keep_own(proposal, own, members, elsewhere, matched, result)
+    live = _live(proposal, identities, members, build, result)
     family_of = {identity.name: identity.family for identity in identities}
+    for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
+        _found_or_cover(proposal, proposal.clusters[label], live, family_of, build, result)
+    return result
+
+
+def _live(
+    proposal: Proposal,
+    identities: Sequence[Identity],
+    members: Mapping[str, Mapping[str, str]],
+    build: Build,
+    result: Resolution,
+) -> dict[str, NDArray[np.float32]]:
+    """Centroids that new clusters are held against; puts groups aside of which nothing can be exported.
+
+    A live identity that kept its members stays as it is published; one that lost some vanishes, for what is published
+    shows faces that may be others' by now.
+    """
+    curated = {}
+    for group in [*result.groups]:
+        identity = group.identity
+        assert identity is not None
+        middle = build(group.members, identity.name)
+        if middle is not None:
+            curated[identity.name] = middle
+        elif not identity.live or members.get(identity.name, {}).keys() - group.members.keys():
+            result.groups.remove(group)
+            result.empty.append(group)
+            result.vanished += [identity] if identity.live else []
     kept = {group.identity.name for group in result.groups if group.identity}
     live = {
         identity.name: identity.centroid
@@ -105,14 +134,7 @@ def resolve(
         and stands_for_somebody(identity)
         and (identity.bucket != proposal.bucket or identity.name in kept)
     }
-    for group in result.groups:
-        assert group.identity is not None
-        curated = build(group.members, group.identity.name)
-        if curated is not None:
-            live[group.identity.name] = curated
-    for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
-        _found_or_cover(proposal, proposal.clusters[label], live, family_of, build, result)
-    return result
+    return {**live, **curated}
 
 
 def _matches(

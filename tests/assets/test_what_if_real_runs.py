@@ -12,6 +12,7 @@ from facesets_dagster.systems.what_if_table import table_of
 from tests.conftest import FakeHome
 from tests.what_if_homes import (
     POINTS,
+    SPLIT,
     bucket_with_news,
     copied,
     fill,
@@ -23,6 +24,7 @@ from tests.what_if_homes import (
     published_bucket,
     questions,
     run_config,
+    split_bucket,
 )
 
 
@@ -99,3 +101,25 @@ def test_retired_identities_come_back_and_export_numbers_count(fake_home: FakeHo
                  swap_ready_facesets={"min_face_short_px": 90, "top_n": 3})  # fmt: skip
         row = table_of(found).row(-1, named=True)
         assert_equal_to_a_real_run(home, answer, row, {})
+
+
+def test_a_faceset_vanishes_if_its_group_shows_nobody_and_its_pictures_are_others(
+    fake_home: FakeHome, tmp_path: Path
+) -> None:
+    """Once it kept its pictures, which others' faces were by then; a retired one shows nobody and stays retired."""
+    split_bucket(fake_home)
+    before = own_members(fake_home)
+    assert list(before) == ["faceset_001"]
+    vanished = questions(fake_home, SPLIT).answers[-1]
+    assert (vanished.result.vanished, list(vanished.result.people)) == (["faceset_001"], ["faceset_002"])
+    fake_home.run("a", **run_config(SPLIT))
+    assert vanished.result.funnel.equals(fake_home.library.registry.decisions("a"))
+    assert {name: set(person.members) for name, person in vanished.result.people.items()} == own_members(fake_home)
+    assert fake_home.flaws() == []
+    again = {**SPLIT, "cluster_distance": 0.12}
+    found = questions(fake_home, again)
+    with copied(fake_home, tmp_path) as home:
+        home.run("a", **run_config(again))
+        row = table_of(found).row(-1, named=True)
+        assert_equal_to_a_real_run(home, found.answers[-1], row, own_members(fake_home))
+        assert home.flaws() == []

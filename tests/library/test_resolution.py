@@ -120,3 +120,33 @@ def test_a_retired_identity_of_another_bucket_does_not_come_back_here() -> None:
     members = {"faceset_020": dict.fromkeys(faces("a", 4), "founded")}
     result = outcome(propose({0: (faces("a", 4), 0)}), [identity(20, 0, live=False, bucket="there")], members)
     assert [group.identity for group in result.groups] == [None]
+
+
+def found_again_empty(*left: str, live: bool = True):
+    """`faceset_020` is found again in a cluster of which nothing can be exported; `left`: members that go elsewhere."""
+    tiny = faces("tiny", 4)
+    proposal = propose({0: (tiny, 0), 1: (faces("a", 3), 0)}, mode="rebuild")
+    members = {"faceset_020": dict.fromkeys([*sorted(tiny), *left], "founded")}
+    return outcome(proposal, [identity(20, 0, live=live)], members)
+
+
+def test_a_published_faceset_of_which_nothing_can_be_exported_stays_while_its_members_do() -> None:
+    result = found_again_empty()
+    assert [group.identity and group.identity.name for group in result.groups] == ["faceset_020"]
+    assert (result.vanished, result.empty) == ([], [])
+    assert result.overrides["a0"].identity == "faceset_020"
+
+
+def test_one_whose_members_went_elsewhere_vanishes_and_covers_nobody() -> None:
+    result = found_again_empty("a0")
+    assert [set(group.members) for group in result.groups] == [faces("a", 3)]
+    assert result.groups[0].identity is None
+    assert [gone.name for gone in result.vanished] == ["faceset_020"]
+    assert [set(group.members) for group in result.empty] == [faces("tiny", 4)]
+
+
+def test_a_retired_one_of_which_nothing_can_be_exported_stays_retired() -> None:
+    result = found_again_empty("a0", live=False)
+    assert [group.identity for group in result.groups] == [None]
+    assert result.vanished == []
+    assert [set(group.members) for group in result.empty] == [faces("tiny", 4)]
