@@ -46,6 +46,8 @@ class Benchmark:
     shared: bool = True
     """Needs the labelled photos beside the repository."""
     long: bool = False
+    embedded: bool = False
+    """Needs the embedded pack, which is pulled before."""
 
 
 def _orders(pack: str, config: str = "") -> list[Row]:
@@ -54,15 +56,15 @@ def _orders(pack: str, config: str = "") -> list[Row]:
 
 
 BENCHMARKS = {
-    "sample": Benchmark(lambda: measure_sample(MODELS), shared=False),
-    "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False),
-    "ui_load_10000": Benchmark(lambda: measure_ui_load(MODELS, buckets=10_000), shared=False, long=True),
-    "thresholds_embedded": Benchmark(lambda: calibrate(SHARED / "data", REFERENCE, EMBEDDED, MODELS)),
+    "sample": Benchmark(lambda: measure_sample(MODELS), shared=False, embedded=True),
+    "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False, embedded=True),
+    "ui_load_10000": Benchmark(lambda: measure_ui_load(MODELS, buckets=10_000), shared=False, long=True, embedded=True),
+    "thresholds_embedded": Benchmark(lambda: calibrate(SHARED / "data", REFERENCE, EMBEDDED, MODELS), embedded=True),
     "thresholds_mbf128": Benchmark(
         lambda: calibrate(SHARED / "data", REFERENCE, str(SHARED / "models" / "mbf128"), MODELS)
     ),
     "curation_buffalo_sc": Benchmark(lambda: measure_curation(REFERENCE, MODELS)),
-    "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS)),
+    "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS), embedded=True),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
     "embedding": Benchmark(lambda: measure_embedding(REFERENCE, MODELS)),
     "embedding_gpu": Benchmark(lambda: measure_embedding_gpu(REFERENCE, MODELS)),
@@ -70,13 +72,13 @@ BENCHMARKS = {
     "systems_buffalo_sc": Benchmark(lambda: measure_systems(REFERENCE, MODELS)),
     "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),
     "consumers": Benchmark(lambda: measure_consumers(REFERENCE, MODELS)),
-    "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS)),
+    "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS), embedded=True),
     "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS), long=True),
     "clustering": Benchmark(measure_clustering, shared=False),
     "clustering_gpu": Benchmark(measure_clustering_gpu, shared=False),
     "clustering_hdbscan": Benchmark(measure_hdbscan, shared=False, long=True),
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
-    "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False),
+    "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False, embedded=True),
     "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),
     "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000, beside=100_000), long=True),
     "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 15)),
@@ -94,12 +96,13 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"There is no benchmark {unknown[0]!r}. Known: {', '.join(BENCHMARKS)}.", file=sys.stderr)
         return 1
-    pull_pack(EMBEDDED, MODELS, print)
     for name in arguments or [name for name, benchmark in BENCHMARKS.items() if not benchmark.long]:
         print(f"\n## {name}\n")
         if BENCHMARKS[name].shared and not SHARED.is_dir():
             print(f"not measured: the labelled photos and packs are not at {SHARED}; FACESETS_SHARED says where")
             continue
+        if BENCHMARKS[name].embedded:
+            pull_pack(EMBEDDED, MODELS, print)
         print(f"\n{write_results(name, BENCHMARKS[name].measure())}")
     return 0
 

@@ -7,13 +7,11 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.extended_facesets import extended_facesets
 from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.links import link
+from facesets_dagster.assets.publishers import PUBLISH_PEOPLE
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.photos.bucket_key import LIBRARY
@@ -53,7 +51,7 @@ class LibraryDuplicatesConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[hand_sorted_facesets, extended_facesets, swap_ready_facesets],
+    deps=PUBLISH_PEOPLE,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet"},

@@ -135,7 +135,9 @@ class FaceStore:
         """Adds finished work as a new part, durable when this returns."""
         number = self._next_part()
         for kind in _KINDS:
-            self._write(self._parts / f"{number}.{kind}.parquet", getattr(tables, kind))
+            frame: pl.DataFrame = getattr(tables, kind)
+            once = frame.unique(_KEYS[kind], keep="last", maintain_order=True)
+            self._write(self._parts / f"{number}.{kind}.parquet", once)
 
     def amend(self, faces: pl.DataFrame | None, files: pl.DataFrame) -> None:
         """Replaces these rows of the face table and the whole file table; the rest stays as it lies."""
@@ -289,8 +291,15 @@ def _rows(paths: Iterable[Path]) -> int:
 
 
 def _latest(frames: Sequence[pl.DataFrame], key: str) -> pl.DataFrame:
-    """Of rows with the same key the last one, sorted by it."""
-    return frames[0] if len(frames) == 1 else pl.concat(frames).unique(key, keep="last").sort(key)
+    """Of rows with the same key the last one, sorted by it; no frame has a key twice.
+
+    The first is by far the largest as a rule: of it only the rows that came again are looked for.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    newer = pl.concat(frames[1:]).unique(key, keep="last")
+    older = frames[0].join(newer.select(key), on=key, how="anti", maintain_order="left")
+    return pl.concat([older, newer]).sort(key)
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -88,9 +88,11 @@ class BucketListing:
 
         By the status change as well, which no program can set: what a scan would open is news.
         """
-        line = pl.format("{}\0{}\0{}\0{}\n", "path", "size", "mtime_ns", "ctime_ns")
-        text = self.table.select(line.str.join()).item() if len(self.table) else ""
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        paths = self.table["path"].str.join("\0").item() if len(self.table) else ""
+        state = hashlib.sha256(paths.encode())
+        for column in ("size", "mtime_ns", "ctime_ns"):
+            state.update(self.table[column].to_numpy().astype("<i8").tobytes())
+        return state.hexdigest()[:32]
 
     def newest_change(self, latest: float) -> float:
         """Newest modification or status change of any photo file or folder, seconds since the epoch.
@@ -201,21 +203,23 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
     """
     rules = Rules(_IGNORED_NAMES, _passed_over(ignore), lambda ending: is_photo_name(f"_{ending}"))
     tree = read_tree(folder, rules)
-    foreign = sorted(ForeignFile(escape_path(path), _why_foreign(status)) for path, status in tree.others)
+    foreign = sorted(ForeignFile(escape_path(path), _why_foreign(mode)) for path, mode in tree.others)
     return BucketListing(folder, _table(tree), tree.passed_over, tuple(foreign), tree.folders_mtime_ns)
 
 
 def _table(tree: Tree) -> pl.DataFrame:
-    columns = (tree.sizes, tree.mtimes_ns, tree.ctimes_ns, tree.inodes)
-    numbers = [np.frombuffer(column, np.dtype(column.typecode)) for column in columns]
-    paths = [escape_path(path) for path in tree.paths]
-    return pl.DataFrame([paths, *numbers], schema=LISTING_SCHEMA).sort("path")
+    paths, text = tree.paths, "".join(tree.paths)
+    if not text.isascii() or "\\" in text:
+        paths = [escape_path(path) for path in paths]
+    sizes, mtimes_ns, ctimes_ns, inodes = np.concatenate([np.empty((0, 4), np.int64), *tree.states]).T.copy()
+    columns = (paths, sizes, mtimes_ns, ctimes_ns, inodes.view(np.uint64))
+    return pl.DataFrame(columns, schema=LISTING_SCHEMA).sort("path")
 
 
-def _why_foreign(status: os.stat_result | None) -> str:
-    if status is None:
+def _why_foreign(mode: int) -> str:
+    if not mode:
         return "leads to no file"
-    return "its name has no photo format's suffix" if stat.S_ISREG(status.st_mode) else "not a regular file"
+    return "its name has no photo format's suffix" if stat.S_ISREG(mode) else "not a regular file"
 
 
 def _passed_over(globs: tuple[str, ...]) -> Callable[[str, str], bool] | None:

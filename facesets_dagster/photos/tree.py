@@ -9,10 +9,18 @@ import stat
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, compress
+from operator import attrgetter
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.photos.file_time import kept_time
+
+_KIND = stat.S_IFMT(0xFFFF)
+_STATE = attrgetter("st_mode", "st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 
 
 @dataclass(frozen=True)
@@ -30,16 +38,14 @@ class Rules:
 
 @dataclass
 class Tree:
-    """What was found; the columns have one value for each regular file with a wanted suffix, in no order."""
+    """What was found, in no order."""
 
     paths: list[str] = field(default_factory=list)
-    """Relative, with `/`, as the file system spells them."""
-    sizes: "array[int]" = field(default_factory=lambda: array("q"))
-    mtimes_ns: "array[int]" = field(default_factory=lambda: array("q"))
-    ctimes_ns: "array[int]" = field(default_factory=lambda: array("q"))
-    inodes: "array[int]" = field(default_factory=lambda: array("Q"))
-    others: list[tuple[str, os.stat_result | None]] = field(default_factory=list)
-    """Path and status of what is neither wanted nor passed over; None = leads to no file."""
+    """Of each regular file with a wanted suffix: relative, with `/`, as the file system spells it."""
+    states: list[NDArray[np.int64]] = field(default_factory=list)
+    """Of the same files, stretch by stretch, (n, 4): size, mtime_ns, ctime_ns, inode modulo 2**64."""
+    others: list[tuple[str, int]] = field(default_factory=list)
+    """Path and mode of what is neither wanted nor passed over; 0 = leads to no file."""
     passed_over: int = 0
     folders_mtime_ns: int = 0
     """Newest change of a folder."""
@@ -73,42 +79,50 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
 def _read_folder(descriptor: int, prefix: str, rules: Rules, suffixes: dict[str, bool], tree: Tree) -> list[str]:
     """Adds the entries of one folder; gives the prefixes of the folders in it.
 
-    Every file goes through this loop: what can be done once a folder or once a suffix is not done here.
+    Every file goes through here, so what is done for each is done in whole columns.
     """
-    hidden_names, is_passed_over = rules.hidden_names, rules.is_passed_over
-    add_path, add_size, add_inode = tree.paths.append, tree.sizes.append, tree.inodes.append
-    add_mtime, add_ctime = tree.mtimes_ns.append, tree.ctimes_ns.append
-    folders = []
     with os.scandir(descriptor) as entries:
-        for entry in entries:
-            name = entry.name
-            if name[0] == "." or name in hidden_names:
-                tree.passed_over += 1
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(f"{prefix}{name}/")
-                continue
-            path = prefix + name
-            if is_passed_over is not None and is_passed_over(name, path):
-                tree.passed_over += 1
-                continue
-            try:
-                status = entry.stat()
-            except OSError:  # A dangling link, or a file that went away since the folder was read: not a photo now.
-                tree.others.append((path, None))
-                continue
-            suffix = name[max(name.rfind("."), 0) :]  # without a dot the whole name, which is no suffix
-            if suffix not in suffixes:
-                suffixes[suffix] = rules.is_wanted(suffix)
-            if suffixes[suffix] and stat.S_ISREG(status.st_mode):
-                add_path(path)
-                add_size(status.st_size)
-                try:
-                    add_mtime(status.st_mtime_ns)
-                except OverflowError:
-                    add_mtime(kept_time(status.st_mtime_ns))
-                add_ctime(status.st_ctime_ns)
-                add_inode(status.st_ino)
-            else:
-                tree.others.append((path, status))
+        listed = list(entries)
+    hidden, is_passed_over = rules.hidden_names, rules.is_passed_over
+    files = [entry for entry in listed if (name := entry.name)[0] != "." and name not in hidden]
+    folders = [f"{prefix}{entry.name}/" for entry in files if entry.is_dir(follow_symlinks=False)]
+    if folders:
+        files = [entry for entry in files if not entry.is_dir(follow_symlinks=False)]
+    if is_passed_over is not None:
+        files = [entry for entry in files if not is_passed_over(entry.name, prefix + entry.name)]
+    tree.passed_over += len(listed) - len(folders) - len(files)
+    names, states = [entry.name for entry in files], _states(files)
+    for suffix in {_suffix(name) for name in names} - suffixes.keys():
+        suffixes[suffix] = rules.is_wanted(suffix)
+    usable = states[:, 0] & _KIND == stat.S_IFREG
+    if not all(suffixes.values()):
+        usable &= np.fromiter((suffixes[_suffix(name)] for name in names), bool, len(names))
+    if not usable.all():
+        tree.others += [(prefix + names[place], int(states[place, 0])) for place in np.flatnonzero(~usable)]
+        names, states = list(compress(names, usable)), states[usable]
+    tree.paths += [prefix + name for name in names]
+    tree.states.append(states[:, 1:])
     return folders
+
+
+def _states(files: "list[os.DirEntry[str]]") -> NDArray[np.int64]:
+    """(n, 5): mode, size, both times, inode (modulo 2**64) of each file; no mode where a link leads to nothing."""
+    try:
+        numbers = array("q", chain.from_iterable(map(_STATE, map(os.DirEntry.stat, files))))
+    except (OSError, OverflowError):
+        numbers = array("q", chain.from_iterable(map(_odd_state, files)))
+    return np.frombuffer(numbers, np.int64).reshape(-1, 5)
+
+
+def _odd_state(entry: "os.DirEntry[str]") -> tuple[int, int, int, int, int]:
+    """The same of one file, whatever its numbers are."""
+    try:
+        mode, size, mtime_ns, ctime_ns, inode = _STATE(entry.stat())
+    except OSError:  # A dangling link, or a file that went away since the folder was read: not a photo now.
+        return 0, 0, 0, 0, 0
+    return mode, size, kept_time(mtime_ns), kept_time(ctime_ns), inode - (inode >> 63 << 64)
+
+
+def _suffix(name: str) -> str:
+    """From the last dot on; of a name without one its last letter, which is no photo's suffix."""
+    return name[name.rfind(".") :]

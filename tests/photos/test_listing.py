@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.news import state_of
+from facesets_dagster.photos import tree
 from facesets_dagster.photos.bucket_key import folder_name, partition_key
 from facesets_dagster.photos.listing import bucket_folder, escape_path, find_buckets, list_bucket, unescape_path
 
@@ -133,3 +134,29 @@ def test_a_file_of_an_impossible_date_is_listed_and_does_not_keep_its_bucket_wai
     listing = list_bucket(tmp_path)
     assert [file.path for file in listing.files] == ["a.jpg", "b.jpg"]
     assert state_of(listing, time.time() + 60).quiet_seconds >= 59
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_sizes_times_and_inodes_are_those_of_the_file_system(tmp_path: Path, odd: bool) -> None:
+    """`odd`: a dangling link, for which a folder is read file by file."""
+    make(tmp_path, "a.jpg", "sub/b.PNG", "sub/c.txt", "sub/none")
+    os.utime(tmp_path / "a.jpg", ns=(-5, -5))
+    if odd:
+        (tmp_path / "sub" / "gone.jpg").symlink_to("nowhere")
+    listing = list_bucket(tmp_path)
+    assert [file.path for file in listing.files] == ["a.jpg", "sub/b.PNG"]
+    for file in listing.files:
+        status = (tmp_path / file.path).stat()
+        told = (file.size, file.mtime_ns, file.ctime_ns, file.inode)
+        assert told == (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    reasons = {file.path: file.reason for file in listing.foreign}
+    assert reasons.pop("sub/gone.jpg", None) == ("leads to no file" if odd else None)
+    assert set(reasons) == {"sub/c.txt", "sub/none"}
+
+
+def test_an_inode_of_64_bits_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network and union file systems make inodes of hashes."""
+    make(tmp_path, "a.jpg")
+    plain = tree._STATE
+    monkeypatch.setattr(tree, "_STATE", lambda status: (*plain(status)[:4], 2**64 - 5))
+    assert [file.inode for file in list_bucket(tmp_path).files] == [2**64 - 5]
