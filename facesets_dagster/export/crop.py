@@ -43,13 +43,13 @@ def square_crop(
     """
     import cv2
 
-    left, top, side = square_around(bbox, plan.padding)
-    square = _cut(image, left, top, side, plan.border)
-    if plan.paint_neighbours and len(neighbours):
-        offset = np.array([left, top, left, top], np.float32)
-        square = _painted(square, bbox - offset, neighbours - offset)
+    square = left, top, side = square_around(bbox, plan.padding)
     interpolation = cv2.INTER_AREA if side > crop_px else cv2.INTER_CUBIC
-    return np.ascontiguousarray(cv2.resize(square, (crop_px, crop_px), interpolation=interpolation), np.uint8)
+    cut = _cut(image, left, top, side, plan.border)
+    crop = np.ascontiguousarray(cv2.resize(cut, (crop_px, crop_px), interpolation=interpolation), np.uint8)
+    if plan.paint_neighbours and len(neighbours):
+        _paint(crop, into_crop(bbox, square, crop_px), into_crop(neighbours, square, crop_px))
+    return crop
 
 
 def square_around(bbox: NDArray[np.float32], padding: float) -> tuple[int, int, int]:
@@ -90,23 +90,19 @@ def _fitted(pads: tuple[int, int, int, int], height: int, width: int, side: int)
     return top, side - height - top, left, side - width - left if side - width - left >= 0 else right
 
 
-def _painted(
-    square: NDArray[np.uint8], face: NDArray[np.float32], neighbours: NDArray[np.float32]
-) -> NDArray[np.uint8]:
+def _paint(crop: NDArray[np.uint8], face: NDArray[np.float32], neighbours: NDArray[np.float32]) -> None:
     """Smooths the neighbours' boxes (grown by a fifth) until no features are left; the face's own box stays."""
     import cv2
 
-    side = square.shape[0]
-    mask = np.zeros(square.shape[:2], np.uint8)
+    mask = np.zeros(crop.shape[:2], np.uint8)
     for x1, y1, x2, y2 in neighbours:
         grow_x, grow_y = 0.2 * (x2 - x1), 0.2 * (y2 - y1)
         _fill(mask, (x1 - grow_x, y1 - grow_y, x2 + grow_x, y2 + grow_y), 255)
     _fill(mask, tuple(face.tolist()), 0)
-    if not mask.any():
-        return square
-    coarse = cv2.resize(square, (8, 8), interpolation=cv2.INTER_AREA)
-    smooth = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.where(mask[..., None] > 0, smooth, square).astype(np.uint8)
+    if mask.any():
+        coarse = cv2.resize(crop, (8, 8), interpolation=cv2.INTER_AREA)
+        smooth = cv2.resize(coarse, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        cv2.copyTo(smooth, mask, crop)
 
 
 def _fill(mask: NDArray[np.uint8], box: tuple[float, ...], value: int) -> None:

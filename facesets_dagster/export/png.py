@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 LINEAGE_KEY = "facesets"
-_COMPRESSION = 6
+_COMPRESSION = 4
+"""Of zlib: half the time of 6, its usual one, for files that are 0 to 3 % larger."""
 
 
 def encode_png(image: NDArray[np.uint8], lineage: dict[str, object]) -> bytes:

@@ -18,10 +18,10 @@ def file_table(
     `known`: rows that are still true; `cached`: rows on record, of which those of files that were just read are true;
     `contents`: `sha256`, `status` and `detail` of what was read.
     """
-    rows = pl.concat([known, cached]).unique("path", keep="last", maintain_order=True)
-    listed = listing.table.join(rows.drop(_STATE[1:]), on="path", how="inner")
+    rows = pl.concat([cached, known.join(cached.select("path"), on="path", how="anti")])
+    listed = listing.table.join(rows.drop(_STATE[1:]), on="path", how="inner", maintain_order="left")
     statuses = contents.select("sha256", found_status="status", found_detail="detail")
-    listed = listed.join(statuses, on="sha256", how="left").with_columns(
+    listed = listed.join(statuses, on="sha256", how="left", maintain_order="left").with_columns(
         status=pl.coalesce("found_status", "status"), detail=pl.coalesce("found_detail", "detail")
     )
     passed_over = [{"path": file.path, "status": "foreign", "detail": file.reason} for file in listing.foreign]
