@@ -69,22 +69,24 @@ def face_cache(
     bucket = context.partition_key
     pack = embedder.pack()
     story = Story(context, bucket=folder_name(bucket), model_pack=pack.name)
-    listing = home.listing(bucket, tuple(config.ignore))
-    observe_folder(context, listing.digest())
-    story.tell(f"{bucket}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
-    with progress.photos(context.log.info, bucket) as report:
-        result = scan_bucket(
-            listing,
-            bucket,
-            home.face_store(bucket, pack.model_id, pack.dim),
-            embedder.embedder,
-            dim=pack.dim,
-            workers=embedder.worker_count(),
-            max_pixels=config.max_pixels,
-            retry_failed=config.retry_failed,
-            report=report,
-            say=context.log.info,
-        )
+    store = home.face_store(bucket, pack.model_id, pack.dim)
+    with store.alone(context.log.info):  # by a listing from before a wait, what came meanwhile would be gone
+        listing = home.listing(bucket, tuple(config.ignore))
+        observe_folder(context, listing.digest())
+        story.tell(f"{bucket}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
+        with progress.photos(context.log.info, bucket) as report:
+            result = scan_bucket(
+                listing,
+                bucket,
+                store,
+                embedder.embedder,
+                dim=pack.dim,
+                workers=embedder.worker_count(),
+                max_pixels=config.max_pixels,
+                retry_failed=config.retry_failed,
+                report=report,
+                say=context.log.info,
+            )
     story.tell(
         f"{bucket}: {len(result.tables.faces)} faces; {result.opened} files opened, {result.decoded} photos decoded, "
         f"{result.copied} known from other buckets"

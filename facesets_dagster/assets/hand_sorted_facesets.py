@@ -86,13 +86,14 @@ def hand_sorted_facesets(
     story, pack, library = Story(context), embedder.pack(), home.library()
     if not home.hand_sorted_root:
         return _nothing("FACESETS_HAND_SORTED is not set: there are no hand-sorted folders.")
-    listing = home.listing(HAND_SORTED)
     store_of = home.store_of(pack)
-    with progress.photos(context.log.info, HAND_SORTED) as report:
+    store = store_of(HAND_SORTED)
+    with store.alone(context.log.info), progress.photos(context.log.info, HAND_SORTED) as report:
+        listing = home.listing(HAND_SORTED)
         scan_bucket(
             listing,
             HAND_SORTED,
-            store_of(HAND_SORTED),
+            store,
             embedder.embedder,
             dim=pack.dim,
             workers=embedder.worker_count(),

@@ -2,6 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Event, Thread
 from typing import Any
 
 import dagster as dg
@@ -9,9 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.library.verification import verify_library
+from facesets_dagster.resources.home import HomeResource
 from tests.conftest import FakeHome
-from tests.fakes import FakeFace, write_person, write_photo
+from tests.fakes import PACK, FakeFace, write_person, write_photo
 
 
 def exported(home: FakeHome) -> dict[str, int]:
@@ -206,3 +211,30 @@ def test_the_manifest_names_the_numbers_of_each_asset(fake_home: FakeHome) -> No
     )
     exports = parameters["swap_ready_facesets"]
     assert (exports["outlier_distance"], exports["min_face_short_px"], exports["top_n"]) == (0.45, 100, 3)
+
+
+def test_a_run_that_waited_for_another_lists_the_bucket_afterwards(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came while it waited would else be taken for gone."""
+    write_person(fake_home.buckets / "a", 1, 3)
+    held, asked, alone = Event(), Event(), FaceStore.alone
+    other = HomeResource.of(fake_home.settings).store_of(PACK)("a")
+
+    def hold() -> None:
+        with alone(other, print):
+            held.set()
+            assert asked.wait(60)
+            write_person(fake_home.buckets / "a", 1, 1, first=3)
+
+    def told(store: FaceStore, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        asked.set()
+        return alone(store, say)
+
+    monkeypatch.setattr(FaceStore, "alone", told)
+    thread = Thread(target=hold)
+    thread.start()
+    assert held.wait(60)
+    result = fake_home.materialize("face_cache", bucket="a")
+    thread.join()
+    assert metadata(result, "face_cache")["files"] == 4
