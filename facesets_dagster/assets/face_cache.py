@@ -9,10 +9,11 @@ from pydantic import Field
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.links import link
+from facesets_dagster.assets.scanning import list_and_scan
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
-from facesets_dagster.faces.scan import ScanResult, scan_bucket
+from facesets_dagster.faces.scan import ScanResult
 from facesets_dagster.faces.schema import FACE_COLUMNS, failed_photos
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET
@@ -69,24 +70,14 @@ def face_cache(
     bucket = context.partition_key
     pack = embedder.pack()
     story = Story(context, bucket=folder_name(bucket), model_pack=pack.name)
-    store = home.face_store(bucket, pack.model_id, pack.dim)
-    with store.alone(context.log.info):  # by a listing from before a wait, what came meanwhile would be gone
-        listing = home.listing(bucket, tuple(config.ignore))
+
+    def listed(listing: BucketListing) -> None:
         observe_folder(context, listing.digest())
         story.tell(f"{bucket}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
-        with progress.photos(context.log.info, bucket) as report:
-            result = scan_bucket(
-                listing,
-                bucket,
-                store,
-                embedder.embedder,
-                dim=pack.dim,
-                workers=embedder.worker_count(),
-                max_pixels=config.max_pixels,
-                retry_failed=config.retry_failed,
-                report=report,
-                say=context.log.info,
-            )
+
+    listing, result = list_and_scan(
+        context, bucket, config, home, embedder, progress, ignore=tuple(config.ignore), listed=listed
+    )
     story.tell(
         f"{bucket}: {len(result.tables.faces)} faces; {result.opened} files opened, {result.decoded} photos decoded, "
         f"{result.copied} known from other buckets"

@@ -9,13 +9,13 @@ from facesets_dagster import __version__
 from facesets_dagster.assets.failures import teaching
 from facesets_dagster.assets.legacy_library import legacy_library
 from facesets_dagster.assets.links import link, markdown_link
+from facesets_dagster.assets.scanning import list_and_scan
 from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.assets.untouched import untouched_result, untouched_spec
 from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
-from facesets_dagster.faces.scan import scan_bucket
 from facesets_dagster.library.centroids import centroid_table
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import HAND_SORTED
@@ -86,25 +86,10 @@ def hand_sorted_facesets(
     story, pack, library = Story(context), embedder.pack(), home.library()
     if not home.hand_sorted_root:
         return _nothing("FACESETS_HAND_SORTED is not set: there are no hand-sorted folders.")
-    store_of = home.store_of(pack)
-    store = store_of(HAND_SORTED)
-    with store.alone(context.log.info), progress.photos(context.log.info, HAND_SORTED) as report:
-        listing = home.listing(HAND_SORTED)
-        scan_bucket(
-            listing,
-            HAND_SORTED,
-            store,
-            embedder.embedder,
-            dim=pack.dim,
-            workers=embedder.worker_count(),
-            max_pixels=config.max_pixels,
-            retry_failed=config.retry_failed,
-            report=report,
-            say=context.log.info,
-        )
+    listing, _ = list_and_scan(context, HAND_SORTED, config, home, embedder, progress)
     story.tell(f"{counted(len(listing), 'photo')} of hand-sorted folders read")
     inputs = _inputs(config, home, embedder.thresholds(), context.run.run_id, embedder)
-    result = publish_people(inputs, library, store_of, embedder.embedder, say=context.log.info)
+    result = publish_people(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
     story.tell(f"{counted(len(result.names), 'person', 'people')} from {counted(len(result.people.people), 'folder')}")
     known = {person.folder for person in result.people.people}
     empty = [folder for folder in folders_by_hand(listing.folder) if folder not in known]
