@@ -98,7 +98,7 @@ class Publisher:
         for group, (name, own_number) in zip(resolution.groups, names_of(resolution.groups, number), strict=True):
             identity = group.identity
             own_terms = standing_terms(self._dir, identity, gallery.terms)
-            content = gallery.content(group.members, identity.name if identity else None, own_terms)
+            content = gallery.content(group.members, group.name, own_terms)
             if identity is not None and not content.faces:
                 standing |= faces_in_place(self._dir, name, identity.kind)
             move = stage(self._dir, staging, name, identity, content, stamp, outcome)
@@ -107,10 +107,7 @@ class Publisher:
             published.append(
                 PublishedIdentity(name, own_number, group, content, move.manifest_sha256 if move else None)
             )
-        empty = [
-            (None, group, gallery.content(group.members, group.identity.name if group.identity else None))
-            for group in resolution.empty
-        ]
+        empty = [(None, group, gallery.content(group.members, group.name)) for group in resolution.empty]
         endings = [
             Ending(name, group, _faces_of(content, request.proposal.bucket), content.excluded)
             for name, group, content in [*((entry.name, entry.group, entry.content) for entry in published), *empty]

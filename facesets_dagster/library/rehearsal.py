@@ -157,7 +157,7 @@ class Rehearsal:
         return frozenset(face_id for face_id, verdict in ended.items() if verdict.state == "exported")
 
     def _of_group(self, group: Group, export: ExportParameters) -> _Sketch:
-        return self._sketch(group.members, group.identity.name if group.identity else None, export)
+        return self._sketch(group.members, group.name, export)
 
     def _sketch(self, members: Mapping[str, str], name: str | None, export: ExportParameters) -> _Sketch:
         key = (frozenset(members), name, export)

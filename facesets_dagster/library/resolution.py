@@ -27,6 +27,11 @@ class Group:
     identity: Identity | None
     """The identity that keeps its name; None for a new one."""
 
+    @property
+    def name(self) -> str | None:
+        """The identity's."""
+        return self.identity.name if self.identity else None
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -116,16 +121,18 @@ def _live(
     shows faces that may be others' by now.
     """
     curated = {}
-    for group in [*result.groups]:
+    own, result.groups = result.groups, []
+    for group in own:
         identity = group.identity
         assert identity is not None
         middle = build(group.members, identity.name)
         if middle is not None:
             curated[identity.name] = middle
         elif not identity.live or members.get(identity.name, {}).keys() - group.members.keys():
-            result.groups.remove(group)
             result.empty.append(group)
             result.vanished += [identity] if identity.live else []
+            continue
+        result.groups.append(group)
     kept = {group.identity.name for group in result.groups if group.identity}
     live = {
         identity.name: identity.centroid

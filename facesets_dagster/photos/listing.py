@@ -111,10 +111,15 @@ def files_of(table: pl.DataFrame) -> tuple[PhotoFile, ...]:
 
 def escape_path(path: str) -> str:
     r"""A file-system path as valid Unicode: surrogate-escaped bytes become `\xNN`, a backslash is doubled."""
-    if path.isascii() and "\\" not in path:
+    if _is_plain(path):
         return path
     escaped = path.replace("\\", "\\\\")
     return "".join(f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else char for char in escaped)
+
+
+def _is_plain(text: str) -> bool:
+    """Nothing in it has to be escaped."""
+    return text.isascii() and "\\" not in text
 
 
 def unescape_path(text: str) -> str:
@@ -208,9 +213,7 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
 
 
 def _table(tree: Tree) -> pl.DataFrame:
-    paths, text = tree.paths, "".join(tree.paths)
-    if not text.isascii() or "\\" in text:
-        paths = [escape_path(path) for path in paths]
+    paths = tree.paths if _is_plain("".join(tree.paths)) else [escape_path(path) for path in tree.paths]
     sizes, mtimes_ns, ctimes_ns, inodes = np.concatenate([np.empty((0, 4), np.int64), *tree.states]).T.copy()
     columns = (paths, sizes, mtimes_ns, ctimes_ns, inodes.view(np.uint64))
     return pl.DataFrame(columns, schema=LISTING_SCHEMA).sort("path")

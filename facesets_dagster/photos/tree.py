@@ -92,10 +92,11 @@ def _read_folder(descriptor: int, prefix: str, rules: Rules, suffixes: dict[str,
         files = [entry for entry in files if not is_passed_over(entry.name, prefix + entry.name)]
     tree.passed_over += len(listed) - len(folders) - len(files)
     names, states = [entry.name for entry in files], _states(files)
-    for suffix in {_suffix(name) for name in names} - suffixes.keys():
+    endings = {_suffix(name) for name in names}
+    for suffix in endings - suffixes.keys():
         suffixes[suffix] = rules.is_wanted(suffix)
     usable = states[:, 0] & _KIND == stat.S_IFREG
-    if not all(suffixes.values()):
+    if not all(suffixes[suffix] for suffix in endings):
         usable &= np.fromiter((suffixes[_suffix(name)] for name in names), bool, len(names))
     if not usable.all():
         tree.others += [(prefix + names[place], int(states[place, 0])) for place in np.flatnonzero(~usable)]
