@@ -5,10 +5,10 @@ import time
 import numpy as np
 
 from benchmarks.gpu import gpu_name
-from benchmarks.hard_faces import hard_faces
 from benchmarks.results_file import Row
-from facesets_dagster.identities.linkage import average_merges
-from facesets_dagster.identities.linkage.products import integer_limit
+from facesets_dagster.linkage import average_merges
+from facesets_dagster.linkage.products import integer_limit
+from testing.hard_faces import hard_faces
 
 THRESHOLD = 0.55
 COUNTS = (20_000, 100_000)

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from benchmarks.clustering_peers import PEERS, NotInstalled
 from benchmarks.coverage_jobs import coverage, make_coverage
-from benchmarks.hard_faces import hard_faces, photo_pairs
 from benchmarks.peak_memory import peak_mb
 from benchmarks.product_clock import ProductClock, best_rate
-from facesets_dagster.identities import linkage
+from facesets_dagster import linkage
 from facesets_dagster.identities.clustering import average_linkage
-from facesets_dagster.identities.linkage import average_merges, finders, graph, solving
-from facesets_dagster.identities.linkage.chain import Edges
-from facesets_dagster.identities.linkage.workers import cores
+from facesets_dagster.linkage import average_merges, finders, graph, solving
+from facesets_dagster.linkage.chain import Edges
+from facesets_dagster.linkage.workers import cores
+from testing.hard_faces import hard_faces, photo_pairs
 
 THRESHOLD = 0.55
 WARM = 2500

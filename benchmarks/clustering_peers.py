@@ -66,7 +66,7 @@ def chinese_whispers() -> Clustering:
     """Labels that most of the neighbours have, twenty rounds, on our own sparse graph."""
     import numba
 
-    from facesets_dagster.identities.linkage import finders, graph
+    from facesets_dagster.linkage import finders, graph
 
     @numba.njit(nogil=True)
     def whisper(order: Labels, start: Labels, index: Labels, weight: Rows, labels: Labels) -> None:

@@ -22,7 +22,6 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
-from benchmarks.homes import REPOSITORY, SHARED, RealHome, link_photos
 from benchmarks.labels import labelled_faces, read_labels
 from benchmarks.made_up_library import CHAIN, DUPLICATES, FACESETS, MadeUpLibrary
 from benchmarks.results_file import Row
@@ -33,6 +32,7 @@ from facesets_dagster.identities.consolidation import groups_of_one, near_identi
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.pairs import components
 from facesets_dagster.library.verification import verify_library
+from testing.homes import REPOSITORY, SHARED, RealHome, link_photos
 
 HALVES = ("first half", "second half")
 OTHERS = "others"

@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.homes import REPOSITORY, SHARED, RealHome, files_below, link_photos
 from benchmarks.results_file import Row
-from tests.consumer_readers import read_rope, read_safetensors, read_visomaster
-from tests.landmark_models import write_models
+from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
+from testing.homes import REPOSITORY, SHARED, RealHome, files_below, link_photos
+from testing.landmark_models import write_models
 
 BUCKET = "all"
 SMALL_PORTRAITS = """\

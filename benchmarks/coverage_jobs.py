@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from benchmarks.hard_faces import hard_faces
 from benchmarks.peak_memory import peak_mb
-from facesets_dagster.assets.versions import frame_version
+from facesets_dagster.analysis.osrc_uncovered import cover_bucket
+from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.identities.coverage_table import coverage_table
-from facesets_dagster.library import tables as t
-from facesets_dagster.library.bucket_coverage import cover_bucket
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.registry import Registry
+from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.registry import Registry
+from testing.hard_faces import hard_faces
 
 BUCKET, MODEL = "here", "made up"
 FIFTH = 5

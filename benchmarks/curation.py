@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.homes import SHARED, RealHome, files_below, link_photos
 from benchmarks.labels import labelled_faces, pair_scores, read_labels
 from benchmarks.results_file import Row
-from facesets_dagster.library.funnel import count_states
+from facesets_dagster.publishing.funnel import count_states
+from testing.homes import SHARED, RealHome, files_below, link_photos
 
 BUCKET = "all"
 TARGET = ">= 0.99"

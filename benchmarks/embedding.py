@@ -29,7 +29,7 @@ from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.precision import FP16
-from facesets_dagster.faces.scan import scan_bucket
+from facesets_dagster.faces.face_cache import scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.listing import list_bucket

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.homes import SHARED
 from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.photos.decode import decode_photo
+from testing.homes import SHARED
 
 MIN_IOU = 0.5
 PARTS = ("labelled", "eras", "groups", "duplicates")

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.homes import SHARED
 from facesets_dagster.threads import in_threads
+from testing.homes import SHARED
 
 QUALITY = 92
 NOISE = 4.0

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks.homes import REPOSITORY, RealHome
 from benchmarks.results_file import Row
+from testing.homes import REPOSITORY, RealHome
 
 ROUNDS = 7
 _TIMED = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"

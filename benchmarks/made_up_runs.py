@@ -11,19 +11,19 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from benchmarks.homes import RealHome
 from facesets_dagster import __version__
-from facesets_dagster.assets.shape import CODE_VERSION
+from facesets_dagster.analysis.what_if.points import EXPORT, Numbers
+from facesets_dagster.assets._shape import CODE_VERSION
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.crop import crop_plans
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.face_crop import lineage
 from facesets_dagster.export.png import encode_png
-from facesets_dagster.library.publish_bucket import PublishInputs, publish_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, publish_bucket
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.what_if_points import EXPORT, Numbers
+from testing.homes import RealHome
 
 _TABLES = ("existing_centroids", "osrc_uncovered", "osrc_clusters")
 

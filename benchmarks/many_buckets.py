@@ -22,8 +22,8 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.homes import REPOSITORY, SHARED, RealHome
 from benchmarks.results_file import Row
+from testing.homes import REPOSITORY, SHARED, RealHome
 
 PHOTOS, SINGLE = 10, 3
 TURNS, PER_TURN = 3, 3

@@ -19,16 +19,16 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from benchmarks.homes import SHARED
 from benchmarks.peak_memory import peak_mb
 from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import describe_pack, load_embedder
 from facesets_dagster.faces.changes import find_changes
-from facesets_dagster.faces.scan import ScanResult, scan_bucket
+from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
+from testing.homes import SHARED
 
 ROUNDS, NEW, PER_FOLDER = 7, 10, 1000
 NEW_ROUNDS = 18

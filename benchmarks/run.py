@@ -20,7 +20,6 @@ from benchmarks.curation import measure_curation
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
-from benchmarks.homes import REPOSITORY, SHARED
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
 from benchmarks.rescan import measure_rescan
@@ -33,6 +32,7 @@ from benchmarks.three_buckets import LENIENT, measure_orders
 from benchmarks.ui_load import measure_ui_load
 from benchmarks.what_if import measure_what_if
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
+from testing.homes import REPOSITORY, SHARED
 
 MODELS = REPOSITORY / ".venv" / "share" / "facesets-models"
 REFERENCE = str(SHARED / "models" / "buffalo_sc")

@@ -16,8 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.homes import SHARED, RealHome, files_below, link_photos
 from benchmarks.results_file import Row
+from facesets_dagster.analysis.consumer_simulation import SimulationInputs, simulate_facesets
+from facesets_dagster.analysis.simulation_verdicts import Judged, judge
 from facesets_dagster.assets.consumer_simulation import ConsumerSimulationConfig
 from facesets_dagster.embedding.packs import EMBEDDED
 from facesets_dagster.embedding.thresholds import thresholds_for
@@ -25,8 +26,7 @@ from facesets_dagster.export.look_store import LookStore
 from facesets_dagster.identities.completeness import expected_movement, noise_of
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.resources.embedder import EmbedderResource
-from facesets_dagster.systems.simulate_facesets import SimulationInputs, simulate_facesets
-from facesets_dagster.systems.simulated import Judged, judge
+from testing.homes import SHARED, RealHome, files_below, link_photos
 
 BUCKET, ERAS = "all", "eras"
 SMALL_PORTRAITS = """\

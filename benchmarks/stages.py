@@ -26,11 +26,11 @@ from typing import Any
 import cv2
 
 from benchmarks.embedding_photos import write_as_camera
-from benchmarks.homes import REPOSITORY, SHARED, RealHome
 from benchmarks.many_buckets import changed_photo
 from benchmarks.results_file import Row
 from facesets_dagster.sample.augment import look_of, vary
 from facesets_dagster.threads import in_threads
+from testing.homes import REPOSITORY, SHARED, RealHome
 
 BUCKET = "many"
 WAITING = "waits"

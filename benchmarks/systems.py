@@ -10,10 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.homes import SHARED, RealHome, link_photos
 from benchmarks.labels import labelled_faces, read_labels, read_periods
 from benchmarks.results_file import Row
 from facesets_dagster.library.numbering import read_manifest
+from testing.homes import SHARED, RealHome, link_photos
 
 PEOPLE = 20
 STEPS = ("first", "second", "third", "fourth")

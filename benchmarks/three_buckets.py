@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.homes import SHARED, RealHome, link_photos
 from benchmarks.labels import labelled_faces, read_labels
 from benchmarks.results_file import Row
+from testing.homes import SHARED, RealHome, link_photos
 
 BUCKETS = ("east", "north", "west")
 MIN_PHOTOS = 12

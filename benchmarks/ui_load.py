@@ -17,19 +17,19 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from benchmarks.dev_server import dev_server
-from benchmarks.homes import RealHome
 from benchmarks.results_file import Row
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.embedding.packs import EMBEDDED
-from facesets_dagster.library import tables as t
-from facesets_dagster.library.funnel import STATES
-from facesets_dagster.library.registry import DECISION_SCHEMA
+from facesets_dagster.files.writing import sha256_of, write_json, write_text
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing.funnel import STATES
+from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.registry import DECISION_SCHEMA
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
 from facesets_dagster.reports.index import RunLine, add_run
-from facesets_dagster.storage import sha256_of, write_json, write_text
+from testing.dev_server import dev_server
+from testing.homes import RealHome
 
 PER_BUCKET = ("face_cache", "osrc_uncovered", "osrc_clusters", "swap_ready_facesets")
 UNPARTITIONED = ("existing_centroids", "top_manifest")
@@ -115,7 +115,7 @@ def _pages(address: str) -> dict[str, float]:
     """Seconds until a page shows what it is for, in a browser; the second visit counts."""
     from playwright.sync_api import sync_playwright
 
-    from scripts.screenshots import browser_path
+    from testing.browser import browser_path
 
     wanted = {
         "lineage graph": ("/asset-groups/", "top_manifest"),

@@ -20,12 +20,15 @@ from typing import TypeVar
 import polars as pl
 import yaml
 
-from benchmarks.homes import SHARED, RealHome, files_below, link_photos
 from benchmarks.made_up_faces import make_up, write_cache
 from benchmarks.made_up_runs import publish_made_up, run_config
 from benchmarks.results_file import Row
 from facesets_dagster import __version__
-from facesets_dagster.assets.shape import CODE_VERSION
+from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of
+from facesets_dagster.analysis.what_if.bucket import WhatIfInputs
+from facesets_dagster.analysis.what_if.points import POINT, Numbers
+from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
+from facesets_dagster.assets._shape import CODE_VERSION
 from facesets_dagster.assets.what_if import WhatIfConfig, default_numbers
 from facesets_dagster.embedding.thresholds import thresholds_for
 from facesets_dagster.faces.store import FaceStore
@@ -33,12 +36,9 @@ from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import coverage_table
 from facesets_dagster.identities.discovery import discover
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.library.centroids import centroid_table, identities_of
 from facesets_dagster.library.membership import bucket_faces, members_of_bucket
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.what_if import WhatIf, ask
-from facesets_dagster.systems.what_if_bucket import WhatIfInputs
-from facesets_dagster.systems.what_if_points import POINT, Numbers
+from testing.homes import SHARED, RealHome, files_below, link_photos
 
 T = TypeVar("T")
 

@@ -28,14 +28,20 @@ from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
+from facesets_dagster.automation.jobs import (
+    apply_merges,
+    build_housekeeping,
+    discover_identities,
+    full_pipeline,
+    undo_merges,
+)
+from facesets_dagster.automation.schedules import build_nightly_housekeeping, build_nightly_rescan
+from facesets_dagster.automation.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.home import recorded_automation
-from facesets_dagster.jobs import apply_merges, build_housekeeping, discover_identities, full_pipeline, undo_merges
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.resources.tables import TableIOManager
-from facesets_dagster.schedules import build_nightly_housekeeping, build_nightly_rescan
-from facesets_dagster.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.settings import Settings, load_settings
 
 ASSETS = (

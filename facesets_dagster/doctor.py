@@ -137,7 +137,7 @@ def _providers(settings: Settings) -> Finding:
     """Opens real sessions: only they know where they run."""
     import onnxruntime
 
-    from facesets_dagster.embedding.sessions import open_session
+    from facesets_dagster.onnx_sessions import open_session
 
     wanted = provider_names(settings.providers, onnxruntime.get_available_providers())
     files = find_pack(recorded_pack(settings), settings.models_root)

@@ -17,8 +17,8 @@ from filelock import FileLock
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.files.writing import remove_leftovers, write_json, write_text
 from facesets_dagster.settings import Settings, library_names
-from facesets_dagster.storage import remove_leftovers, write_json, write_text
 
 SCHEMA_VERSION = 1
 _DAGSTER_YAML = """\

@@ -11,25 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.dev_server import dev_server
-from benchmarks.homes import REPOSITORY, RealHome
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 from facesets_dagster.sample.buckets import jpeg_bytes, write_sample
 from facesets_dagster.sample.people import photo_of, portraits
+from testing.browser import LOCATION, browser_path, open_sheet
+from testing.dev_server import dev_server
+from testing.homes import REPOSITORY, RealHome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PICTURES = REPOSITORY / "docs" / "pictures"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-LOCATION = "__repository__@facesets_dagster.definitions:defs"
-"""How the UI's addresses name the code location."""
 _PUBLIC_DOMAIN = ("eileen_collins", "barack_obama", "joe_biden")
-
-
-def browser_path() -> str | None:
-    """Chromium of the system, if there is one."""
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
 def write_portraits(bucket: Path, cache: Path) -> None:
@@ -88,12 +81,6 @@ def take(page: "Page", address: str, home: RealHome) -> None:
 def show_markdown(page: "Page") -> None:
     """Opens what is behind a click."""
     page.get_by_text("[Show Markdown]").first.click()
-
-
-def open_sheet(page: "Page") -> None:
-    """The contact sheet of the partition."""
-    row = page.locator("tr", has_text="contact_sheet").filter(has_not_text="not_exported")
-    row.get_by_text("[Show Markdown]").first.click()
 
 
 def main() -> None:

@@ -1,120 +1,16 @@
 """Shared fixtures: a home with the fake face model, the embedded pack, the shared data."""
 
-import dataclasses
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import pytest
 
-from facesets_dagster.definitions import build_defs
-from facesets_dagster.library.library import Library
-from facesets_dagster.library.verification import Flaw, verify_library
-from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.resources.embedder import EmbedderResource
-from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.settings import Settings, load_settings
-from tests.fakes import FakeEmbedderResource
+from testing.fake_home import FakeHome, fake_home_in
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"  # ephemeral instances have no dagster.yaml to say so
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-
-
-@dataclasses.dataclass
-class FakeHome:
-    """A home in a temporary folder, run in process with the fake model."""
-
-    settings: Settings
-    instance: dg.DagsterInstance
-    embedder: EmbedderResource = dataclasses.field(default_factory=FakeEmbedderResource)
-
-    @property
-    def buckets(self) -> Path:
-        return self.settings.bucket_roots[0]
-
-    @property
-    def people(self) -> Path:
-        """The root of the hand-sorted folders."""
-        assert self.settings.hand_sorted_root is not None
-        return self.settings.hand_sorted_root
-
-    @property
-    def library(self) -> Library:
-        return HomeResource.of(self.settings).library()
-
-    def run(
-        self,
-        bucket: str,
-        *,
-        job: str = "discover_identities",
-        raise_on_error: bool = True,
-        **ops: dict[str, Any],
-    ) -> dg.ExecuteInProcessResult:
-        """A job on a bucket; keywords are run config per asset."""
-        self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
-        defs = build_defs(self.settings, overrides={"embedder": self.embedder})
-        return defs.resolve_job_def(job).execute_in_process(
-            run_config={
-                "ops": {name: {"config": config} for name, config in ops.items()},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            instance=self.instance,
-            partition_key=bucket,
-            raise_on_error=raise_on_error,
-        )
-
-    def materialize(
-        self, *assets: str, bucket: str | None = None, raise_on_error: bool = True, **ops: dict[str, Any]
-    ) -> dg.ExecuteInProcessResult:
-        """Just these assets, as a click on them in the lineage graph does."""
-        if bucket is not None:
-            self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
-        job = dg.define_asset_job("chosen", selection=list(assets), executor_def=dg.in_process_executor)
-        defs = build_defs(self.settings, overrides={"embedder": self.embedder})
-        repository = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).get_repository_def()
-        return repository.get_job("chosen").execute_in_process(
-            run_config={
-                "ops": {name: {"config": config} for name, config in ops.items()},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            instance=self.instance,
-            partition_key=bucket,
-            raise_on_error=raise_on_error,
-        )
-
-    def flaws(self) -> list[Flaw]:
-        """What `facesets verify` would list."""
-        return verify_library(self.library)
-
-    def files(self) -> dict[str, bytes]:
-        """Every file of the library."""
-        root = self.settings.library_dir
-        return {
-            str(path.relative_to(root)): path.read_bytes()
-            for path in sorted(root.rglob("*"))
-            if path.is_file() and not path.name.startswith(".lock")
-        }
-
-
-@contextmanager
-def fake_home_in(tmp_path: Path) -> Iterator[FakeHome]:
-    """A home below `tmp_path`, with a root for hand-sorted folders."""
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
-        settings = load_settings(
-            {
-                "FACESETS_HOME": str(tmp_path / "home"),
-                "FACESETS_MODELS": str(tmp_path),
-                "FACESETS_HAND_SORTED": str(tmp_path / "people"),
-            },
-            tmp_path,
-        )
-        settings.bucket_roots[0].mkdir(parents=True)
-        (tmp_path / "people").mkdir()
-        yield FakeHome(settings, instance)
 
 
 @pytest.fixture

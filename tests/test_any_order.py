@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from facesets_dagster.automation.sensors import failure_in_words
 from facesets_dagster.definitions import ASSETS
-from facesets_dagster.sensors import failure_in_words
-from tests.conftest import FakeHome, fake_home_in
-from tests.fakes import FakeFace, write_looks, write_photo
-from tests.legacy.generator import Shape, write_legacy
+from testing.fake_home import FakeHome, fake_home_in
+from testing.fakes import FakeFace, write_looks, write_photo
+from testing.legacy_generator import Shape, write_legacy
 
 BUCKETS = ("a", "b [2]")
 PEOPLE = range(1, 7)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.dev_server import dev_server
-from benchmarks.homes import RealHome
 from facesets_dagster.sample.buckets import write_sample
-from scripts.screenshots import LOCATION, browser_path, open_sheet
+from testing.browser import LOCATION, browser_path, open_sheet
+from testing.dev_server import dev_server
+from testing.homes import RealHome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

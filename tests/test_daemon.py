@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.dev_server import ask, dev_server
-from benchmarks.homes import RealHome
 from facesets_dagster.sample.buckets import write_sample
+from testing.dev_server import ask, dev_server
+from testing.homes import RealHome
 
 
 def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float = 180) -> None:

@@ -10,15 +10,15 @@ import dagster as dg
 import pytest
 
 import facesets_dagster.assets
-from benchmarks.homes import RealHome
+from facesets_dagster.assets._publishers import PUBLISH_PEOPLE, PUBLISHERS
 from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
-from facesets_dagster.assets.publishers import PUBLISH_PEOPLE, PUBLISHERS
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
+from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
 from facesets_dagster.definitions import ASSETS, build_defs, defs
 from facesets_dagster.embedding.thresholds import ARCFACE
-from facesets_dagster.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
 from facesets_dagster.settings import JOBS, load_settings
+from testing.homes import RealHome
 from tests.conftest import REPOSITORY
 
 SYSTEMS = {

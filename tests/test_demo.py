@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.homes import RealHome
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.sample.buckets import MARKER, write_sample
+from testing.homes import RealHome
 from tests.conftest import REPOSITORY
 
 

@@ -13,9 +13,11 @@ from facesets_dagster.export import folder, look_store
 from facesets_dagster.export.consumers import owned_folder
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.faces import landmark_store, schema
-from facesets_dagster.library import tables, top_manifest
-from tests.conftest import REPOSITORY, FakeHome
-from tests.fakes import PACK, write_person
+from facesets_dagster.library import top_manifest
+from facesets_dagster.registry import tables
+from testing.fake_home import FakeHome
+from testing.fakes import PACK, write_person
+from tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "file-formats.md").read_text()
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.homes import RealHome
 from facesets_dagster.doctor import Finding, run_doctor
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.home import init_home, recorded_automation, recorded_precision
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
+from testing.homes import RealHome
 
 
 def settings_of(folder: Path, models_root: Path, **more: str) -> Settings:
@@ -203,7 +203,7 @@ def test_a_run_that_wants_a_gpu_fails_with_the_reason_instead_of_crawling(
 ) -> None:
     import onnxruntime
 
-    from tests.fakes import FakeFace, write_photo
+    from testing.fakes import FakeFace, write_photo
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")

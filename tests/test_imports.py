@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.homes import RealHome
+from testing.homes import RealHome
 from tests.conftest import REPOSITORY
 
 HEAVY = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.homes import REPOSITORY
+from testing.homes import REPOSITORY
 
 UV = REPOSITORY / ".venv" / "bin" / "uv"
 

@@ -12,13 +12,13 @@ import onnxruntime
 import pytest
 from rich.console import Console
 
-from benchmarks.homes import RealHome
 from facesets_dagster.cli.dagster_instance import cheap_event_log, instance_of
 from facesets_dagster.cli.run import run_buckets
 from facesets_dagster.embedding import load
 from facesets_dagster.home import init_home
 from facesets_dagster.sample.buckets import write_sample
 from facesets_dagster.settings import Settings
+from testing.homes import RealHome
 
 BUCKETS = ("a", "b", "c", "d")
 

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
+from facesets_dagster.analysis.explanation import explain_contents
 from facesets_dagster.cli import label as label_module
 from facesets_dagster.cli.explain import show
 from facesets_dagster.cli.label import label_faceset
 from facesets_dagster.cli.status import print_status
-from facesets_dagster.library.explanation import explain_contents
-from facesets_dagster.library.merge_registry import redirects
+from facesets_dagster.registry.merges import redirects
 from facesets_dagster.resources.home import HomeResource
-from tests.conftest import FakeHome
-from tests.fakes import PACK, write_looks
-from tests.merges import LEFT, MIDDLE, RIGHT, apply, manifest, meet
+from testing.fake_home import FakeHome
+from testing.fakes import PACK, write_looks
+from testing.merges import LEFT, MIDDLE, RIGHT, apply, manifest, meet
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from rich.console import Console
 from facesets_dagster.cli import run as command
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.settings import Settings
-from tests.conftest import FakeHome
-from tests.fakes import FakeEmbedderResource, write_looks, write_person
+from testing.fake_home import FakeHome
+from testing.fakes import FakeEmbedderResource, write_looks, write_person
 
 Run = Callable[..., str]
 

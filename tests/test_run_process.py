@@ -7,10 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from facesets_dagster.automation.sensors import dead_run_sensor
 from facesets_dagster.resources.run_process import PROCESS_TAG, end_dead_runs, this_process
-from facesets_dagster.sensors import dead_run_sensor
-from tests.conftest import FakeHome
-from tests.fakes import write_person
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
 
 
 def started_run(instance: dg.DagsterInstance, process: str) -> str:

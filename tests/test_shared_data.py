@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from benchmarks.curation import measure_curation
-from benchmarks.homes import RealHome
 from benchmarks.systems import measure_systems
 from benchmarks.three_buckets import BUCKETS, LibraryOutcome, cached_home, run_at_once, run_in_order
-from tests.odd_formats import UNUSED_IN_A_BUCKET
+from testing.homes import RealHome
+from testing.odd_formats import UNUSED_IN_A_BUCKET
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

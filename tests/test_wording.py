@@ -3,8 +3,8 @@
 import re
 
 from facesets_dagster.wording import counted
-from tests.conftest import FakeHome
-from tests.fakes import write_looks
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks
 
 _ONE_OF_MANY = re.compile(
     r"\b1 (buckets|clusters|eras|faces|facesets|files|folders|groups|identities|members|people|photos|runs)\b"

@@ -8,16 +8,17 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig, swap_ready_facesets
-from facesets_dagster.assets.untouched import untouched_result, untouched_spec
-from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.candidates import CandidateParameters
 from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.publishing.candidate_faces import CANDIDATES, CandidateInputs, Candidates, publish_candidates
 from facesets_dagster.reports.candidate_sheet import (
     COLUMNS,
     candidate_sections,
@@ -29,7 +30,6 @@ from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.candidates import CANDIDATES, CandidateInputs, Candidates, publish_candidates
 from facesets_dagster.wording import counted
 
 

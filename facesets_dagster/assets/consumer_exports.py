@@ -8,32 +8,32 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.face_landmarks import face_landmarks
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.publishers import PUBLISHERS
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import text_version
-from facesets_dagster.embedding.landmarks import Values
-from facesets_dagster.export.consumers.owned_folder import INDEX
-from facesets_dagster.faces.landmark_store import LandmarkStore
-from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.reports.contact_sheet import sheet_markdown
-from facesets_dagster.reports.export_page import export_sections, export_sheet, export_table
-from facesets_dagster.reports.system_page import write_system_page
-from facesets_dagster.resources.embedder import EmbedderResource
-from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.enrich_faces import enrich_faces
-from facesets_dagster.systems.export_consumers import (
+from facesets_dagster.analysis.consumer_exports import (
     Describe,
     ExportInputs,
     Exports,
     export_consumers,
     other_recogniser,
 )
-from facesets_dagster.systems.published_facesets import PublishedFaceset, faces_of
+from facesets_dagster.analysis.face_landmarks import enrich_faces
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._publishers import PUBLISHERS
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import text_version
+from facesets_dagster.assets.face_landmarks import face_landmarks
+from facesets_dagster.embedding.landmarks import Values
+from facesets_dagster.export.consumers.owned_folder import INDEX
+from facesets_dagster.faces.landmark_store import LandmarkStore
+from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.library.faceset_manifest import PublishedFaceset, faces_of
+from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.reports.contact_sheet import sheet_markdown
+from facesets_dagster.reports.export_page import export_sections, export_sheet, export_table
+from facesets_dagster.reports.system_page import write_system_page
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 

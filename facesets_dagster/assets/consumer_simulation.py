@@ -7,12 +7,14 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.publishers import PUBLISHERS
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.analysis.consumer_simulation import SimulationInputs, simulate_facesets
+from facesets_dagster.analysis.simulation_verdicts import Judged, Limits, judge, simulation_table
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._publishers import PUBLISHERS
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.look_store import LookStore
 from facesets_dagster.photos.bucket_key import LIBRARY
@@ -22,8 +24,6 @@ from facesets_dagster.reports.simulation_page import failing_sheet, simulation_s
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.simulate_facesets import SimulationInputs, simulate_facesets
-from facesets_dagster.systems.simulated import Judged, Limits, judge, simulation_table
 from facesets_dagster.wording import counted
 
 COLUMNS = {

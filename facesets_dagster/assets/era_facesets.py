@@ -10,25 +10,25 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
-from facesets_dagster.assets.era_checks import CHECK_SPECS, check_results, members_of_eras
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._era_checks import CHECK_SPECS, check_results, members_of_eras
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig, swap_ready_facesets
-from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.eras import EraNumbers
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.staging import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.publishing.era_facesets import EraResult, publish_eras
+from facesets_dagster.publishing.eras.planner import EraInputs
+from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.era_report import ERA_COLUMNS, dated_by, era_rows, pictures, sections, years_picture
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.era_planner import EraInputs
-from facesets_dagster.systems.publish_eras import EraResult, publish_eras
 
 
 class EraFacesetsConfig(dg.Config):

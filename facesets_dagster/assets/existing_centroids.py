@@ -4,12 +4,12 @@ import dagster as dg
 import polars as pl
 from dagster import AssetExecutionContext
 
-from facesets_dagster.assets.failures import teaching
+from facesets_dagster.analysis.existing_centroids import CENTROID_COLUMNS, centroid_table
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, table_columns
-from facesets_dagster.library.centroids import CENTROID_COLUMNS, centroid_table
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted

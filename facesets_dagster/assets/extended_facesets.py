@@ -8,32 +8,32 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.assets.existing_centroids import existing_centroids
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
-from facesets_dagster.assets.untouched import untouched_result, untouched_spec
-from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.staging import place_of
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.reports.contact_sheet import SheetRow, Tile
-from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
-from facesets_dagster.reports.thumbnails import of_faces
-from facesets_dagster.resources.embedder import EmbedderResource
-from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.extend_bucket import (
+from facesets_dagster.publishing.extended_facesets import (
     EXTENSION_COLUMNS,
     EXTENSION_SCHEMA,
     ExtendInputs,
     ExtendResult,
     extend_bucket,
 )
+from facesets_dagster.publishing.staging import place_of
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
+from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 

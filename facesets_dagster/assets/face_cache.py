@@ -6,14 +6,14 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._scanning import list_and_scan
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, observe_folder, table_columns
 from facesets_dagster.assets.bucket_folder import bucket_folder
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.scanning import list_and_scan
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, observe_folder, table_columns
-from facesets_dagster.faces.scan import ScanResult
+from facesets_dagster.faces.face_cache import ScanResult
 from facesets_dagster.faces.schema import FACE_COLUMNS, failed_photos
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.partitions import SOURCE_BUCKET

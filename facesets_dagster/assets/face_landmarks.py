@@ -7,16 +7,18 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.publishers import PUBLISHERS
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import table_columns, text_version
+from facesets_dagster.analysis.face_landmarks import Enriched, enrich_faces, wanted_models
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._publishers import PUBLISHERS
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import table_columns, text_version
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import ExtraModel
 from facesets_dagster.faces.landmark_store import LandmarkStore
 from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.library.faceset_manifest import Published, faces_of, published_facesets
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
@@ -26,8 +28,6 @@ from facesets_dagster.reports.landmark_page import landmark_sections, landmark_s
 from facesets_dagster.reports.system_page import not_published_sections, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.enrich_faces import Enriched, enrich_faces, wanted_models
-from facesets_dagster.systems.published_facesets import Published, faces_of, published_facesets
 from facesets_dagster.wording import counted
 
 COLUMNS = {

@@ -5,12 +5,13 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.publishers import PUBLISHERS
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.analysis.faceset_completeness import completeness_table, measure_completeness
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._publishers import PUBLISHERS
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.identities.completeness import CompletenessRules
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.completeness_page import completeness_markdown, completeness_sections, curves_markdown
@@ -18,7 +19,6 @@ from facesets_dagster.reports.plots import histogram
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.measure_completeness import completeness_table, measure_completeness
 from facesets_dagster.wording import counted
 
 COLUMNS = {

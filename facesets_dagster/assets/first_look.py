@@ -7,12 +7,12 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.assets.face_cache import face_cache
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import failed_photos

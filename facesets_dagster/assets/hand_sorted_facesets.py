@@ -6,25 +6,25 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
-from facesets_dagster.assets.failures import teaching
+from facesets_dagster.analysis.existing_centroids import centroid_table
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._scanning import list_and_scan
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.legacy_library import legacy_library
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.scanning import list_and_scan
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
-from facesets_dagster.assets.untouched import untouched_result, untouched_spec
-from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
-from facesets_dagster.library.centroids import centroid_table
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.photos.listing import folders_by_hand
+from facesets_dagster.publishing.hand_sorted_facesets import PeopleInputs, PeopleResult, publish_people
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
-from facesets_dagster.systems.publish_people import PeopleInputs, PeopleResult, publish_people
 from facesets_dagster.wording import counted
 
 

@@ -7,17 +7,18 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import text_version
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.legacy.column_map import load_map
 from facesets_dagster.legacy.inputs import LegacyInputs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.photos.bucket_key import LEGACY
+from facesets_dagster.publishing.legacy_library import LegacyResult, adopt_legacy
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
 from facesets_dagster.reports.legacy_page import (
     cache_in_words,
@@ -32,7 +33,6 @@ from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
-from facesets_dagster.systems.adopt_legacy import LegacyResult, adopt_legacy
 
 _CHECKS = {
     "numbers_respected": "Every legacy faceset stands here under its own name and number, and numbers go on past them.",

@@ -7,12 +7,14 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.publishers import PUBLISH_PEOPLE
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.analysis.holdings import Holdings, holdings_of
+from facesets_dagster.analysis.library_duplicates import DUPLICATE_COLUMNS, Duplicates, find_duplicates
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._publishers import PUBLISH_PEOPLE
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import sheet_markdown
@@ -21,8 +23,6 @@ from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.duplicates import DUPLICATE_COLUMNS, Duplicates, find_duplicates
-from facesets_dagster.systems.holdings import Holdings, holdings_of
 
 SHOWN_PAIRS = 250
 

@@ -9,12 +9,13 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.publishers import PUBLISH_PEOPLE
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.versions import frame_version, table_columns
+from facesets_dagster.analysis.merge_proposals import PROPOSAL_COLUMNS, propose_merges
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._publishers import PUBLISH_PEOPLE
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.consolidation import ConsolidationNumbers
@@ -27,7 +28,6 @@ from facesets_dagster.reports.system_page import row_of_faceset, write_system_pa
 from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.propose_merges import PROPOSAL_COLUMNS, propose_merges
 from facesets_dagster.wording import counted
 
 SHOWN = 300

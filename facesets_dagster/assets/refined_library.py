@@ -8,23 +8,23 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.face_cache import face_cache
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
-from facesets_dagster.assets.untouched import untouched_result, untouched_spec
-from facesets_dagster.assets.versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.refining import RefineParameters
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import LIBRARY, REFINED, bucket_title
+from facesets_dagster.publishing.refined_library import RefineInputs, RefineResult, refine_library
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.refine_library import RefineInputs, RefineResult, refine_library
 from facesets_dagster.wording import counted
 
 

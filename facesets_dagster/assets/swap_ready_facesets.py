@@ -12,18 +12,19 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster import __version__
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.swap_ready_checks import CHECK_SPECS, check_results
-from facesets_dagster.assets.versions import frame_version
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._swap_ready_checks import CHECK_SPECS, check_results
+from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.publication import Outcome
-from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing.extended_facesets import waiting_faces
+from facesets_dagster.publishing.outcome import Outcome
+from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.funnel import funnel_picture, funnel_table
 from facesets_dagster.reports.index import RunLine, add_run
@@ -31,7 +32,6 @@ from facesets_dagster.reports.page import write_report
 from facesets_dagster.reports.run_report import RunReport, gather, sheet_of_facesets, sheet_of_reasons
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.extend_bucket import waiting_faces
 from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 

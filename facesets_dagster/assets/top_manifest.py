@@ -6,15 +6,15 @@ from pathlib import Path
 import dagster as dg
 from dagster import AssetExecutionContext
 
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.applied_merges import applied_merges
 from facesets_dagster.assets.era_facesets import era_facesets
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link, markdown_link
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.undone_merges import undone_merges
-from facesets_dagster.assets.versions import text_version
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted

@@ -6,21 +6,21 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._run import merge_inputs
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.applied_merges import applied_merges
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
-from facesets_dagster.assets.merge_inputs import merge_inputs
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
-from facesets_dagster.assets.untouched import untouched_result, untouched_spec
-from facesets_dagster.assets.versions import text_version
-from facesets_dagster.library.merge_registry import redirects
 from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.publishing.undone_merges import UndoResult, undo_merges
+from facesets_dagster.registry.merges import redirects
 from facesets_dagster.reports.merge_page import told_sections
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.undo_merges import UndoResult, undo_merges
 
 
 class UndoneMergesConfig(dg.Config):

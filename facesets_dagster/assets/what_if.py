@@ -8,18 +8,23 @@ from dagster import AssetExecutionContext
 from pydantic import Field, ValidationInfo, field_validator
 
 from facesets_dagster import __version__
+from facesets_dagster.analysis.what_if.bucket import WhatIfInputs
+from facesets_dagster.analysis.what_if.points import SWEPT, Numbers, default_sweep
+from facesets_dagster.analysis.what_if.table import WHAT_IF_COLUMNS, table_of
+from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
+from facesets_dagster.analysis.what_if.words import sentences
+from facesets_dagster.assets._asset import teaching
+from facesets_dagster.assets._links import link
+from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
+from facesets_dagster.assets._story import Story
+from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.assets.face_cache import face_cache
-from facesets_dagster.assets.failures import teaching
-from facesets_dagster.assets.links import link
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
-from facesets_dagster.assets.shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets.story import Story
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig, swap_ready_facesets
-from facesets_dagster.assets.versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.library.funnel import count_states
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing.funnel import count_states
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
 from facesets_dagster.reports.system_page import write_system_page
 from facesets_dagster.reports.thumbnails import of_faces
@@ -32,11 +37,6 @@ from facesets_dagster.reports.what_if_page import (
 )
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.systems.what_if import WhatIf, ask
-from facesets_dagster.systems.what_if_bucket import WhatIfInputs
-from facesets_dagster.systems.what_if_points import SWEPT, Numbers, default_sweep
-from facesets_dagster.systems.what_if_table import WHAT_IF_COLUMNS, table_of
-from facesets_dagster.systems.what_if_words import sentences
 
 
 class WhatIfNumbers(dg.Config):

@@ -7,10 +7,8 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 
-from facesets_dagster.cli.tables import print_json, text_table
-from facesets_dagster.errors import BucketError, LibraryError
-from facesets_dagster.library.centroids import centroid_table, identities_of
-from facesets_dagster.library.explanation import (
+from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of
+from facesets_dagster.analysis.explanation import (
     FaceExplanation,
     PhotoExplanation,
     contents_of,
@@ -18,15 +16,17 @@ from facesets_dagster.library.explanation import (
     explain_unread,
     is_face_id,
 )
+from facesets_dagster.cli.tables import print_json, text_table
+from facesets_dagster.errors import BucketError, LibraryError
+from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.merge_registry import redirects
-from facesets_dagster.library.staging import place_of
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import escape_path
+from facesets_dagster.publishing.staging import place_of
+from facesets_dagster.registry.merges import redirects
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
-from facesets_dagster.storage import sha256_of
 
 _RANKED = {
     "": "rank",

@@ -5,7 +5,7 @@ import dagster as dg
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError
-from facesets_dagster.library.merge_registry import redirects
+from facesets_dagster.registry.merges import redirects
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 

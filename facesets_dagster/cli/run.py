@@ -11,17 +11,17 @@ import dagster as dg
 import yaml
 from rich.console import Console
 
+from facesets_dagster.automation.hooks import note_failure
+from facesets_dagster.automation.sensors import BY_HAND, failure_in_words
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import system_changes
 from facesets_dagster.cli.tables import text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
-from facesets_dagster.hooks import note_failure
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title, folder_name, partition_key
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
-from facesets_dagster.sensors import BY_HAND, failure_in_words
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 

@@ -8,7 +8,9 @@ import polars as pl
 from pydantic import ValidationError
 from rich.console import Console
 
+from facesets_dagster.analysis.what_if.words import base_in_words
 from facesets_dagster.assets.what_if import WhatIfNumbers
+from facesets_dagster.automation.sensors import failure_in_words
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run import bucket_key
 from facesets_dagster.cli.tables import text_table
@@ -18,9 +20,7 @@ from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.tables import TableIOManager
-from facesets_dagster.sensors import failure_in_words
 from facesets_dagster.settings import Settings
-from facesets_dagster.systems.what_if_words import base_in_words
 
 _SHOWN = ("identities", "founded", "vanished", "members", "exported", "impossible_pairs")
 

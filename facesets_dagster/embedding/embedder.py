@@ -1,8 +1,8 @@
 """The one narrow interface between the platform and a pair of face models.
 
-Who implements it: `insightface_pack`, `embedded_pack`, and the fake embedder of the tests. Who uses it: `faces.scan`
-(detect and embed photos) and `export.crops` (look at a crop as its consumer will). Nothing here imports a model
-library.
+Who implements it: `insightface_pack`, `embedded_pack`, and the fake embedder of the tests. Who uses it:
+`faces.face_cache` (detect and embed photos) and `export.crops` (look at a crop as its consumer will). Nothing here
+imports a model library.
 """
 
 from collections.abc import Sequence

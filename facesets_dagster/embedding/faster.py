@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.precision import FP16, FP32, LEAST_COSINE, halve
 from facesets_dagster.embedding.rewrite import rewrite
-from facesets_dagster.embedding.sessions import is_nvidia, open_session
 from facesets_dagster.errors import ModelPackInvalid
+from facesets_dagster.onnx_sessions import is_nvidia, open_session
 
 if TYPE_CHECKING:
     import onnxruntime as ort

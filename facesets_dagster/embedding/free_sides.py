@@ -7,7 +7,7 @@ bits. A graph that really depends on its size is refused by ONNX Runtime when it
 from pathlib import Path
 
 from facesets_dagster.embedding.model_shapes import shape_of
-from facesets_dagster.storage import write_bytes
+from facesets_dagster.files.writing import write_bytes
 
 
 def needs_free_sides(detector: Path, det_size: int) -> bool:

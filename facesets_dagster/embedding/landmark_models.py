@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.landmarks import VALUES, ExtraModel, Values
 from facesets_dagster.embedding.model_shapes import GENDER_AGE
-from facesets_dagster.embedding.sessions import open_session
 from facesets_dagster.errors import ModelPackInvalid
+from facesets_dagster.onnx_sessions import open_session
 
 if TYPE_CHECKING:
     from insightface.model_zoo.attribute import Attribute

@@ -1,8 +1,8 @@
 """The narrow interface to the models that tell more of a face than box and embedding: landmarks, pose, gender, age.
 
-Who implements it: `landmark_models`, and whoever stands in for it in tests. Who uses it: `systems.enrich_faces`. Not a
-part of `Embedder`: few packs have such models, and nothing but an export asks for their values. Nothing here imports a
-model library.
+Who implements it: `landmark_models`, and whoever stands in for it in tests. Who uses it: `analysis.face_landmarks`.
+Not a part of `Embedder`: few packs have such models, and nothing but an export asks for their values. Nothing here
+imports a model library.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.model_shapes import GENDER_AGE, LANDMARK_2D, LANDMARK_3D, extra_models
-from facesets_dagster.storage import sha256_of
+from facesets_dagster.files.writing import sha256_of
 
 Values = Mapping[str, NDArray[np.generic]]
 """What a model tells of one face, by insightface's names; shapes as in `VALUES`."""

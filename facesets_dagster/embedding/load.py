@@ -10,7 +10,7 @@ from pathlib import Path
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.packs import EMBEDDED, PackFiles, find_pack
 from facesets_dagster.embedding.precision import FP32
-from facesets_dagster.storage import sha256_of
+from facesets_dagster.files.writing import sha256_of
 
 BATCH_CPU, BATCH_GPU = 1, 32
 """Faces per call of the recogniser where nothing is chosen: a larger batch is slower on a CPU."""

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.errors import ModelPackInvalid, ModelPackMissing
-from facesets_dagster.storage import sha256_of, write_bytes, write_json
+from facesets_dagster.files.writing import sha256_of, write_bytes, write_json
 
 EMBEDDED = "embedded"
 INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")

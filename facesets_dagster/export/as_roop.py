@@ -5,7 +5,7 @@ roop-unleashed (4.x: `faceswap_tab.py`, `face_util.py`, `FaceSet.py`) extracts t
 "Use default Det-Size" off) for the faces of each, appends *all* of them, and replaces the first face's embedding by the
 mean of all raw ones. A picture that it cannot read, or without a face, is left out in silence.
 
-Knows nothing of the library: `systems.simulate_facesets` compares what is seen here with it.
+Knows nothing of the library: `analysis.consumer_simulation` compares what is seen here with it.
 """
 
 import hashlib

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import Rendered
+from facesets_dagster.files.writing import sha256_of, write_bytes, write_json
 from facesets_dagster.identities.candidates import Offer
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.storage import sha256_of, write_bytes, write_json
 
 SCHEMA_VERSION = 1
 _COLUMNS = ("det_score", "face_short", "blur", "frontality", "symmetry")

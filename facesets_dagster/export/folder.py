@@ -19,10 +19,10 @@ import polars as pl
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.export.rendering import RenderedFace
+from facesets_dagster.files.writing import sha256_of, write_bytes, write_json, write_parquet, write_stream, write_text
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.storage import sha256_of, write_bytes, write_json, write_parquet, write_stream, write_text
 from facesets_dagster.threads import in_threads
 
 SCHEMA_VERSION = 1

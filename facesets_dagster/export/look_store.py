@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from facesets_dagster.export.as_roop import SeenArchive, SeenPicture
-from facesets_dagster.storage import remove_leftovers, write_parquet
+from facesets_dagster.files.writing import remove_leftovers, write_parquet
 
 SCHEMA_VERSION = "1"
 

@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import PhotoError
+from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.photos.perceptual_hash import HASH_VERSION, face_hashes
-from facesets_dagster.storage import remove_leftovers, write_parquet
 
 HASH_SCHEMA = pl.Schema({"face_id": pl.String, "face": pl.UInt64, "head": pl.UInt64})
 _KEEP_EVERY = 1000

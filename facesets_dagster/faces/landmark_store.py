@@ -14,7 +14,7 @@ import polars as pl
 from filelock import FileLock
 
 from facesets_dagster.embedding.landmarks import VALUES, ExtraModel, Values
-from facesets_dagster.storage import remove_leftovers, write_parquet
+from facesets_dagster.files.writing import remove_leftovers, write_parquet
 
 SCHEMA_VERSION = "1"
 _TYPES: dict[type[np.generic], type[pl.DataType]] = {np.float32: pl.Float32, np.int64: pl.Int64}

@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.dates import PhotoDate, counter_shapes, date_photo
 from facesets_dagster.photos.exif import read_taken
 from facesets_dagster.photos.file_time import kept_time
 from facesets_dagster.photos.listing import unescape_path
-from facesets_dagster.storage import remove_leftovers, write_parquet
 
 SCHEMA_VERSION = "1"
 TAKEN_SCHEMA = pl.Schema({"sha256": pl.String, "taken": pl.String})

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.elsewhere import Elsewhere
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema
-from facesets_dagster.storage import remove_leftovers, write_json, write_parquet, write_text
+from facesets_dagster.files.writing import remove_leftovers, write_json, write_parquet, write_text
 
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": "face_id", "contents": "sha256", "files": "path"}

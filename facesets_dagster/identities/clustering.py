@@ -1,7 +1,7 @@
 """Average linkage on cosine distance, cut at a threshold.
 
 The partition is that of scikit-learn's `AgglomerativeClustering(metric="cosine", linkage="average",
-distance_threshold=...)`, made by `identities.linkage` without its matrix. Labels are made canonical, so that the same
+distance_threshold=...)`, made by `linkage` without its matrix. Labels are made canonical, so that the same
 faces get the same labels in any order.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.identities.linkage import Progress, average_merges, by_size
+from facesets_dagster.linkage import Progress, average_merges, by_size
 
 __all__ = ["Progress", "average_linkage", "by_size", "require_at_most"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.coverage import Coverage
 from facesets_dagster.identities.coverage_table import coverage_table
 from facesets_dagster.identities.discovery import DiscoveryParameters, SortedOut, judge, sort_out
-from facesets_dagster.identities.linkage import average_merges
+from facesets_dagster.linkage import average_merges
 
 
 class ClusterSweep:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.faces.scan import Report, Say, read_files, scan_bucket
+from facesets_dagster.faces.face_cache import Report, Say, read_files, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.legacy.cache_faces import CacheRow, CacheRows
 from facesets_dagster.legacy.cache_file import LegacyCache

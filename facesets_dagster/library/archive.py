@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.files.writing import link_folder, sha256_of
 from facesets_dagster.library.moves import RETIRED
 from facesets_dagster.library.numbering import read_manifest
-from facesets_dagster.storage import link_folder, sha256_of
 
 MERGED = Path(RETIRED, "_merged")
 _DIGITS = 16

@@ -11,12 +11,12 @@ import polars as pl
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.merge_registry import merge_records
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets, read_manifest
-from facesets_dagster.library.registry import Adopted, Registry
-from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
+from facesets_dagster.publishing.staging import place_of
+from facesets_dagster.registry.merges import merge_records
+from facesets_dagster.registry.registry import Adopted, Registry
 
 Say = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryLocked
-from facesets_dagster.storage import remove_leftovers, write_json
+from facesets_dagster.files.writing import remove_leftovers, write_json
 
 _SAY_EVERY_SECONDS = 30
 

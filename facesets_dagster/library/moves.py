@@ -14,9 +14,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from facesets_dagster.errors import LibraryCorrupt
-from facesets_dagster.library.registry import Registry
-from facesets_dagster.library.tables import pending_moves
-from facesets_dagster.storage import exchange_folders, sha256_of, sync_folder
+from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_folder
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.tables import pending_moves
 
 STAGING = ".staging"
 RETIRED = "_retired"

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from facesets_dagster.file_states import file_states
+from facesets_dagster.files.states import file_states
 
 
 def faceset_signatures(library_dir: Path) -> dict[str, str]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.numbering import read_manifest
-from facesets_dagster.storage import write_text
 
 SCHEMA_VERSION = 1
 _LISTS = ("facesets", "thin_eras", "tombstones")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import damaged_files, place_in_archive
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.merge_registry import archived_digests, merges_in_force
 from facesets_dagster.library.numbering import number_of, read_manifest
-from facesets_dagster.library.staging import place_of
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.photos.bucket_key import LEGACY
-from facesets_dagster.storage import sha256_of
+from facesets_dagster.publishing.staging import place_of
+from facesets_dagster.registry.merges import archived_digests, merges_in_force
 
 
 @dataclass(frozen=True)

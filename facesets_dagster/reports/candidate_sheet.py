@@ -6,10 +6,10 @@ from pathlib import Path
 from facesets_dagster.export.candidate_folder import WrittenFolder
 from facesets_dagster.export.rendering import RenderedFace
 from facesets_dagster.identities.candidates import Offer
+from facesets_dagster.publishing.candidate_faces import CANDIDATES, Candidates
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile, sheet_jpeg
 from facesets_dagster.reports.system_page import Section, row_of_faceset
 from facesets_dagster.reports.thumbnails import of_file
-from facesets_dagster.systems.candidates import CANDIDATES, Candidates
 from facesets_dagster.wording import counted
 
 COLUMNS = ("folder", "person", "faces", "nearest", "farthest")

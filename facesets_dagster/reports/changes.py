@@ -1,6 +1,6 @@
 """What a run changed, in words."""
 
-from facesets_dagster.library.publication import Outcome
+from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.wording import counted
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
+from facesets_dagster.analysis.faceset_completeness import Measured, MeasuredLibrary
 from facesets_dagster.identities.completeness import CompletenessRules, Estimate, expected_movement, whole
 from facesets_dagster.reports.figures import Figure, learning_figure
 from facesets_dagster.reports.plots import learning_curves
 from facesets_dagster.reports.system_page import Section, not_published_sections
-from facesets_dagster.systems.measure_completeness import Measured, MeasuredLibrary
 from facesets_dagster.wording import counted
 
 FACESET_COLUMNS = ("faceset", "label", "faces", "expected_movement", "more_photos", "verdict", "why")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from facesets_dagster.analysis.library_duplicates import Duplicates
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.systems.duplicates import Duplicates
 from facesets_dagster.wording import counted
 
 _COPIES = ("set", "similarity", "bits", "bucket", "photo", "best copy", "facesets")

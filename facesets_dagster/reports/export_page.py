@@ -1,9 +1,9 @@
 """The page of `consumer_exports`: who got what, what is in the way, who is not fed and why."""
 
+from facesets_dagster.analysis.consumer_exports import Exports
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
-from facesets_dagster.systems.export_consumers import Exports
 from facesets_dagster.wording import counted
 
 _COLUMNS = ("consumer", "facesets", "files", "written", "removed", "in the way", "left out", "others that stay")

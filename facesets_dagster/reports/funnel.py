@@ -9,7 +9,7 @@ from urllib.parse import quote
 import polars as pl
 
 from facesets_dagster.faces.schema import READ, failed_photos
-from facesets_dagster.library.funnel import count_states
+from facesets_dagster.publishing.funnel import count_states
 
 _MEANING = {
     "covered": "an identity of another bucket has them",

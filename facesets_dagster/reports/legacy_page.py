@@ -8,10 +8,10 @@ import polars as pl
 
 from facesets_dagster.legacy.matching import Fate, count_reasons
 from facesets_dagster.photos.listing import escape_path
+from facesets_dagster.publishing.legacy_library import LegacyResult
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
 from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
-from facesets_dagster.systems.adopt_legacy import LegacyResult
 
 MAX_FACESETS = 60
 """Facesets with pictures; eras have none, they are copies."""

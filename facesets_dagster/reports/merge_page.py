@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from facesets_dagster.analysis.merge_proposals import STATES, Proposals
 from facesets_dagster.reports.contact_sheet import SheetRow
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.systems.propose_merges import STATES, Proposals
 from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from facesets_dagster.faces.schema import failed_photos
+from facesets_dagster.files.writing import write_text
 from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.funnel import colour_of, meaning_of
 from facesets_dagster.reports.run_report import RunReport
-from facesets_dagster.storage import write_text
 from facesets_dagster.wording import counted
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.analysis.explanation import PhotoExplanation, explain_contents
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.store import CacheTables, ScanCounts
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.explanation import PhotoExplanation, explain_contents
-from facesets_dagster.library.publish_bucket import PublishInputs, PublishResult
+from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
 from facesets_dagster.reports.changes import changes_in_words
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure

@@ -5,13 +5,13 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from facesets_dagster.analysis.consumer_simulation import SeenFaceset, Simulation, archive_path
+from facesets_dagster.analysis.simulation_verdicts import FailingPicture, Judged, Limits, failing_pictures
 from facesets_dagster.export.as_roop import SeenPicture
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import THUMBNAIL_PX
-from facesets_dagster.systems.simulate_facesets import SeenFaceset, Simulation, archive_path
-from facesets_dagster.systems.simulated import FailingPicture, Judged, Limits, failing_pictures
 from facesets_dagster.wording import counted
 
 _PER_FACESET = 8

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
@@ -17,7 +18,6 @@ from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.page import template
 from facesets_dagster.reports.thumbnails import of_file
-from facesets_dagster.storage import write_text
 from facesets_dagster.wording import counted
 
 MAX_ROWS = 500

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.storage import write_bytes
+from facesets_dagster.files.writing import write_bytes
 from facesets_dagster.threads import in_threads
 
 THUMBNAIL_PX = 128

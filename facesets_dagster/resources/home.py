@@ -10,7 +10,6 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.registry import Registry
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
 from facesets_dagster.photos.listing import (
     BucketListing,
@@ -19,6 +18,7 @@ from facesets_dagster.photos.listing import (
     hand_sorted_folder,
     list_bucket,
 )
+from facesets_dagster.registry.registry import Registry
 from facesets_dagster.resources.run_process import note_process
 from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
 

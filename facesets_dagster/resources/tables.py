@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from facesets_dagster.storage import remove_leftovers, write_parquet
+from facesets_dagster.files.writing import remove_leftovers, write_parquet
 
 
 class TableIOManager(dg.ConfigurableIOManager):  # type: ignore[misc]

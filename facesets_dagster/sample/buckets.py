@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.files.writing import write_bytes, write_json
 from facesets_dagster.sample.people import GROUP_PHOTO_PEOPLE, Portrait, group_photo, photo_of, portraits
 from facesets_dagster.sample.sources import NO_FACE, package_file, read_picture
-from facesets_dagster.storage import write_bytes, write_json
 
 MARKER = ".facesets-sample.json"
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.storage import write_bytes
+from facesets_dagster.files.writing import write_bytes
 
 _SDIST = "face_recognition-1.3.0.tar.gz"
 _SDIST_SHA256 = "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec"

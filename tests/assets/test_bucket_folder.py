@@ -7,7 +7,7 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 from facesets_dagster.resources.home import HomeResource
-from tests.conftest import FakeHome
+from testing.fake_home import FakeHome
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # as the module itself does
 

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.systems import candidates
-from tests.conftest import FakeHome
-from tests.fakes import FakeFace, write_looks, write_photo
+from facesets_dagster.publishing import candidate_faces as candidates
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_looks, write_photo
 from tests.web.test_files import get
 
 KNOWN = [-1.0, -0.95, -0.9, -0.5, -0.45, -0.4]
@@ -75,7 +75,7 @@ def test_faces_beyond_cover_distance_are_offered_and_strangers_of_promise_are_ne
 
 def test_crops_are_made_like_exports_and_the_manifest_names_them(filled: FakeHome) -> None:
     from facesets_dagster.export.png import read_lineage
-    from facesets_dagster.storage import sha256_of
+    from facesets_dagster.files.writing import sha256_of
 
     offer(filled)
     found = manifest(filled, "new_001")

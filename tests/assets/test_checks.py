@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from facesets_dagster.library import publishing
 from facesets_dagster.library.moves import settle
-from tests.conftest import FakeHome
-from tests.fakes import write_person
+from facesets_dagster.publishing import bucket_publisher as publishing
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> set[str]:

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from filelock import FileLock, Timeout
 
+from facesets_dagster.library.faceset_manifest import Published, published_facesets
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.systems.published_facesets import Published, published_facesets
-from tests import eras
-from tests.conftest import FakeHome
-from tests.consumer_readers import read_rope, read_safetensors, read_visomaster
-from tests.fakes import write_person
-from tests.landmark_models import Resource512, expected, write_models
+from testing import eras
+from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+from testing.landmark_models import Resource512, expected, write_models
 
 _FACEFUSIONS_OWN_CODE = """
 import glob, hashlib, json, sys
@@ -328,7 +328,7 @@ def test_a_damaged_library_is_not_exported(home: FakeHome) -> None:
 @pytest.mark.parametrize(
     ("asset", "module"),
     [
-        ("consumer_exports", "facesets_dagster.systems.export_consumers"),
+        ("consumer_exports", "facesets_dagster.analysis.consumer_exports"),
         ("face_landmarks", "facesets_dagster.assets.face_landmarks"),
     ],
 )

@@ -10,14 +10,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from facesets_dagster.analysis.simulation_verdicts import SIMULATION_SCHEMA, Limits
 from facesets_dagster.assets.consumer_simulation import COLUMNS, ConsumerSimulationConfig
 from facesets_dagster.embedding.thresholds import ARCFACE, SFACE
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.systems.simulated import SIMULATION_SCHEMA, Limits
-from tests.conftest import FakeHome
-from tests.eras import FIRST, SECOND, meet, split
-from tests.fakes import PACK, FakeFace, draw_photo, png_bytes, write_looks, write_person, write_photo
-from tests.sharp_eyes import SharpResource
+from testing.eras import FIRST, SECOND, meet, split
+from testing.fake_home import FakeHome
+from testing.fakes import PACK, FakeFace, draw_photo, png_bytes, write_looks, write_person, write_photo
+from testing.sharp_eyes import SharpResource
 
 BOTH = png_bytes(draw_photo([FakeFace(1, 0.0, x=20), FakeFace(2, 0.0, x=300)]))
 

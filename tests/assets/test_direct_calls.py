@@ -4,14 +4,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from facesets_dagster.analysis.existing_centroids import centroid_table
 from facesets_dagster.assets.face_cache import FaceCacheConfig, face_cache
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig, osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import OsrcUncoveredConfig, osrc_uncovered
-from facesets_dagster.library.centroids import centroid_table
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
-from tests.conftest import FakeHome
-from tests.fakes import FakeEmbedderResource, write_person, write_photo
+from testing.fake_home import FakeHome
+from testing.fakes import FakeEmbedderResource, write_person, write_photo
 
 
 def uncovered_table(home: FakeHome, bucket: str, config: OsrcUncoveredConfig | None = None) -> pl.DataFrame:

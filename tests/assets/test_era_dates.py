@@ -7,9 +7,9 @@ import pytest
 
 from facesets_dagster.faces import photo_dates
 from facesets_dagster.photos.bucket_key import LIBRARY
-from tests.conftest import FakeHome
-from tests.eras import OLD, SECOND, checks, meet, metadata, names, split, write_dated, write_exif
-from tests.fakes import write_looks, write_person
+from testing.eras import OLD, SECOND, checks, meet, metadata, names, split, write_dated, write_exif
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks, write_person
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from facesets_dagster.library.tables import eras
 from facesets_dagster.photos.bucket_key import LIBRARY
-from tests.conftest import FakeHome
-from tests.eras import (
+from facesets_dagster.registry.tables import eras
+from testing.eras import (
     FIRST,
     OLD,
     SECOND,
@@ -24,6 +23,7 @@ from tests.eras import (
     without_eras,
     write_dated,
 )
+from testing.fake_home import FakeHome
 
 
 @pytest.fixture

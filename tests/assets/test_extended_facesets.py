@@ -4,8 +4,8 @@ import json
 
 import polars as pl
 
-from tests.conftest import FakeHome
-from tests.fakes import FakeFace, write_looks, write_person, write_photo
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_looks, write_person, write_photo
 
 
 def members(home: FakeHome, name: str) -> set[tuple[str, str]]:

@@ -13,9 +13,9 @@ import pytest
 from facesets_dagster.embedding import landmarks
 from facesets_dagster.faces.landmark_store import LandmarkStore, landmark_schema
 from facesets_dagster.photos.bucket_key import LIBRARY
-from tests.conftest import FakeHome
-from tests.fakes import write_person
-from tests.landmark_models import PACK_512, YAW, Resource512, expected, write_models
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+from testing.landmark_models import PACK_512, YAW, Resource512, expected, write_models
 
 
 @pytest.fixture

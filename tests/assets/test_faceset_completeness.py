@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesets_dagster.analysis.faceset_completeness import COMPLETENESS_SCHEMA
 from facesets_dagster.assets.faceset_completeness import COLUMNS, FacesetCompletenessConfig
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.systems.measure_completeness import COMPLETENESS_SCHEMA
-from tests.conftest import FakeHome
-from tests.eras import FIRST, meet, split
-from tests.fakes import write_looks
+from testing.eras import FIRST, meet, split
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks
 
 
 @pytest.fixture

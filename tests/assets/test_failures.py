@@ -9,12 +9,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from benchmarks.homes import RealHome
-from facesets_dagster.assets import failures, swap_ready_facesets
-from facesets_dagster.library.publish_bucket import publish_bucket
+from facesets_dagster.assets import _asset as failures
+from facesets_dagster.assets import swap_ready_facesets
+from facesets_dagster.publishing.swap_ready_facesets import publish_bucket
 from facesets_dagster.sample.buckets import write_sample
-from tests.conftest import FakeHome
-from tests.fakes import write_person
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+from testing.homes import RealHome
 
 
 def test_a_disk_that_was_busy_is_tried_again(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:

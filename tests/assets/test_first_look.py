@@ -5,8 +5,8 @@ import pytest
 
 from facesets_dagster.definitions import defs
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
-from tests.conftest import FakeHome
-from tests.fakes import FakeFace, write_person, write_photo
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_person, write_photo
 
 
 def fill(home: FakeHome) -> None:

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from facesets_dagster.photos.bucket_key import HAND_SORTED
-from tests.conftest import FakeHome
-from tests.fakes import FakeFace, write_person, write_photo
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_person, write_photo
 
 
 def entry(home: FakeHome, name: str) -> dict:

@@ -15,9 +15,9 @@ import pytest
 from facesets_dagster.cli.explain import show
 from facesets_dagster.cli.status import print_status
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
-from tests.conftest import FakeHome
-from tests.fakes import write_looks, write_person
-from tests.legacy.generator import REFERENCE, Legacy, Shape, records_of, write_cache, write_legacy
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks, write_person
+from testing.legacy_generator import REFERENCE, Legacy, Shape, records_of, write_cache, write_legacy
 
 WIDE = (-0.9, -0.45, 0.0, 0.45, 0.9)
 """Looks that are no near-duplicates of each other."""

@@ -8,8 +8,8 @@ import polars as pl
 from PIL import Image
 
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LIBRARY
-from tests.conftest import FakeHome
-from tests.fakes import FakeFace, write_person, write_photo
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_person, write_photo
 
 
 def smaller(source: Path, target: Path, scale: float = 0.6, **options: object) -> None:

@@ -15,8 +15,8 @@ import pytest
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.resources.home import HomeResource
-from tests.conftest import FakeHome
-from tests.fakes import PACK, FakeFace, write_person, write_photo
+from testing.fake_home import FakeHome
+from testing.fakes import PACK, FakeFace, write_person, write_photo
 
 
 def exported(home: FakeHome) -> dict[str, int]:

@@ -13,9 +13,9 @@ import yaml
 from facesets_dagster.assets import merge_proposals
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports import system_page
-from tests.conftest import FakeHome, fake_home_in
-from tests.fakes import write_looks
-from tests.merges import LEFT, RIGHT, STRICT, live, manifest, meet, proposals, propose, run_job
+from testing.fake_home import FakeHome, fake_home_in
+from testing.fakes import write_looks
+from testing.merges import LEFT, RIGHT, STRICT, live, manifest, meet, proposals, propose, run_job
 
 MANY = ([-1.0, -0.5, 0.0, 0.5], [-0.75, -0.25, 0.25, 0.75])
 CHAIN = ([-1.0, -0.5, 0.0], [-0.52, -0.02, 0.48], [0.02, 0.52, 1.0])

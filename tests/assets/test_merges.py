@@ -5,9 +5,9 @@ import itertools
 import polars as pl
 import pytest
 
-from tests.conftest import FakeHome
-from tests.fakes import write_looks
-from tests.merges import LEFT, MIDDLE, RIGHT, STRICT, apply, graves, live, manifest, meet, rows, undo, visible
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks
+from testing.merges import LEFT, MIDDLE, RIGHT, STRICT, apply, graves, live, manifest, meet, rows, undo, visible
 
 
 def test_merging_two_gives_the_keeper_everybody_and_leaves_a_redirect(fake_home: FakeHome) -> None:

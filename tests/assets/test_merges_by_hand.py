@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from facesets_dagster.library import updating
 from facesets_dagster.photos.bucket_key import HAND_SORTED
-from tests.conftest import FakeHome
-from tests.eras import OLD, YOUNG, write_dated
-from tests.fakes import write_looks
-from tests.legacy.generator import Shape, write_legacy
-from tests.merges import (
+from facesets_dagster.publishing import publisher as updating
+from testing.eras import OLD, YOUNG, write_dated
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks
+from testing.legacy_generator import Shape, write_legacy
+from testing.merges import (
     LEFT,
     MIDDLE,
     RIGHT,

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from tests.conftest import FakeHome
-from tests.eras import YOUNG, write_dated
-from tests.fakes import FakeFace, write_looks, write_person, write_photo
-from tests.merges import LEFT, MIDDLE, RIGHT, STRICT, apply, live, meet, propose, sort_by_hand, undo
+from testing.eras import YOUNG, write_dated
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_looks, write_person, write_photo
+from testing.merges import LEFT, MIDDLE, RIGHT, STRICT, apply, live, meet, propose, sort_by_hand, undo
 
 
 def refused(home: FakeHome, words: str, *groups: list[str], **config: object) -> None:

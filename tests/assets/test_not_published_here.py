@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 
 from facesets_dagster.photos.bucket_key import LIBRARY
-from tests import eras
-from tests.conftest import FakeHome
-from tests.fakes import write_person
-from tests.landmark_models import Resource512, write_models
-from tests.legacy.generator import Shape, write_legacy
+from testing import eras
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+from testing.landmark_models import Resource512, write_models
+from testing.legacy_generator import Shape, write_legacy
 
 ASSETS = ("consumer_exports", "consumer_simulation", "faceset_completeness", "face_landmarks")
 

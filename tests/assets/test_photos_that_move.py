@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from tests.conftest import FakeHome
-from tests.eras import OLD, YOUNG, write_dated
-from tests.fakes import FakeFace, write_looks, write_person, write_photo
+from testing.eras import OLD, YOUNG, write_dated
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_looks, write_person, write_photo
 
 LOOKS = [-0.6, -0.15, 0.3]
 FEW: dict[str, Any] = {"osrc_clusters": {"min_faces": 3}}

@@ -6,8 +6,8 @@ import json
 import polars as pl
 import pytest
 
-from tests.conftest import FakeHome
-from tests.fakes import write_person
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
 
 CONFIG = {"min_faces": 3}
 

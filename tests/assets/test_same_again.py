@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from facesets_dagster.file_states import State, file_states
-from tests.conftest import FakeHome, fake_home_in
-from tests.fakes import write_person
+from facesets_dagster.files.states import State, file_states
+from testing.fake_home import FakeHome, fake_home_in
+from testing.fakes import write_person
 
 
 def states(home: FakeHome) -> dict[str, State]:

@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from facesets_dagster.analysis.what_if.table import table_of
 from facesets_dagster.assets.what_if import WhatIfConfig
-from facesets_dagster.library.funnel import count_states
+from facesets_dagster.publishing.funnel import count_states
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
-from facesets_dagster.systems.what_if_table import table_of
-from tests.conftest import FakeHome
-from tests.fakes import write_looks, write_person, write_photo
-from tests.what_if_homes import (
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks, write_person, write_photo
+from testing.what_if_homes import (
     POINTS,
     BlindResource,
     fill,

@@ -6,11 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from facesets_dagster.library.funnel import count_states
-from facesets_dagster.systems.what_if import Answer
-from facesets_dagster.systems.what_if_table import table_of
-from tests.conftest import FakeHome
-from tests.what_if_homes import (
+from facesets_dagster.analysis.what_if.table import table_of
+from facesets_dagster.analysis.what_if.what_if import Answer
+from facesets_dagster.publishing.funnel import count_states
+from testing.fake_home import FakeHome
+from testing.what_if_homes import (
     POINTS,
     SPLIT,
     bucket_with_news,

@@ -14,10 +14,10 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from facesets_dagster import storage
+from facesets_dagster.files import writing as storage
 from facesets_dagster.library import moves
 from facesets_dagster.settings import load_settings
-from tests.conftest import FakeHome
+from testing.fake_home import FakeHome
 
 home, job, bucket, fatal = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 made = 0

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.registry import Registry
 from facesets_dagster.library.verification import verify_library
+from facesets_dagster.registry.registry import Registry
+from testing.fakes import write_looks, write_person
 from tests.conftest import REPOSITORY
 from tests.crash.snapshots import snapshot
-from tests.fakes import write_looks, write_person
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from facesets_dagster.library import moves
-from tests.conftest import FakeHome
-from tests.eras import FIRST, SECOND, meet, names, split, write_dated
+from testing.eras import FIRST, SECOND, meet, names, split, write_dated
+from testing.fake_home import FakeHome
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.homes import RealHome
 from facesets_dagster.sample.buckets import write_sample
+from testing.homes import RealHome
 from tests.crash.snapshots import snapshot
 
 

@@ -8,8 +8,8 @@ import pytest
 from facesets_dagster.embedding.free_sides import needs_free_sides, write_free_sides
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.packs import EMBEDDED, find_pack
-from facesets_dagster.embedding.sessions import open_session
-from tests.fakes import FakeFace, draw_photo
+from facesets_dagster.onnx_sessions import open_session
+from testing.fakes import FakeFace, draw_photo
 
 CPU = ("CPUExecutionProvider",)
 

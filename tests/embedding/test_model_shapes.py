@@ -9,9 +9,9 @@ from facesets_dagster.embedding.landmarks import ExtraModel, open_enricher
 from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.embedding.packs import list_packs
 from facesets_dagster.errors import ModelPackInvalid
-from facesets_dagster.storage import sha256_of
+from facesets_dagster.files.writing import sha256_of
+from testing.landmark_models import write_models
 from tests.embedding.test_packs import DETECTOR, RECOGNISER
-from tests.landmark_models import write_models
 
 
 def test_landmark_models_are_told_by_their_shapes_whatever_their_names(tmp_path: Path) -> None:

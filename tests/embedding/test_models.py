@@ -20,9 +20,9 @@ from facesets_dagster.embedding.alignment import TEMPLATE, align, similarity_tra
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.fold import fold_block_quantised
 from facesets_dagster.embedding.letterbox import fitted_size, non_maximum_suppression
-from facesets_dagster.embedding.sessions import open_session
 from facesets_dagster.embedding.yunet import decode_outputs
 from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
+from facesets_dagster.onnx_sessions import open_session
 
 CPU = ("CPUExecutionProvider",)
 

@@ -17,8 +17,8 @@ from facesets_dagster.embedding.faster import SessionOptions, largest_difference
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.rewrite import rewrite
 from facesets_dagster.embedding.scrfd import fitted_size
-from facesets_dagster.embedding.sessions import open_session
 from facesets_dagster.errors import ModelPackInvalid
+from facesets_dagster.onnx_sessions import open_session
 
 CPU = ("CPUExecutionProvider",)
 RNG = np.random.default_rng(3)

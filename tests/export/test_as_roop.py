@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facesets_dagster.export.as_roop import SeenArchive, SeenPicture, look_at_archive
-from tests.fakes import PACK, FakeEmbedder, FakeFace, draw_photo, png_bytes
+from testing.fakes import PACK, FakeEmbedder, FakeFace, draw_photo, png_bytes
 
 ONE = png_bytes(draw_photo([FakeFace(1, 0.0)]))
 OTHER = png_bytes(draw_photo([FakeFace(1, 0.8)], seed=1))

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from facesets_dagster.export.consumers import CONSUMERS
 from facesets_dagster.export.consumers.consumer import ExportFile, FacesetSource, Picture, unique_titles
-from tests.consumer_readers import read_rope, read_safetensors, read_visomaster
+from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
 
 RNG = np.random.default_rng(7)
 

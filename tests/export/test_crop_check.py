@@ -13,8 +13,8 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.face_crop import face_crop
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.identities.gates import Verdict
-from tests.fakes import PACK, FakeFace, draw_photo
-from tests.sharp_eyes import SharpAt320
+from testing.fakes import PACK, FakeFace, draw_photo
+from testing.sharp_eyes import SharpAt320
 
 PARAMETERS = ExportParameters(100, 0.45, 0.95, 8, 512, 0.5)
 FACE = FakeFace(1, 0.0, x=200, y=150)

@@ -19,7 +19,7 @@ from facesets_dagster.export.folder import flat_zip
 from facesets_dagster.export.pictures import PictureFile, in_memory
 from facesets_dagster.export.png import encode_png, read_lineage
 from facesets_dagster.export.ranking import RANK_WEIGHTS, rank_scores
-from facesets_dagster.storage import write_stream
+from facesets_dagster.files.writing import write_stream
 from facesets_dagster.threads import in_threads
 
 PARAMETERS = ExportParameters(100, 0.45, 0.95, 8, 512, 0.5)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faces.test_scan import Bucket
-from tests.fakes import write_person
+from testing.fakes import write_person
+from tests.faces.test_face_cache import Bucket
 
 
 @pytest.fixture(scope="session")

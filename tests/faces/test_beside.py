@@ -16,9 +16,9 @@ from facesets_dagster.faces import settling
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.faces.tables import whole_tables
 from facesets_dagster.photos.listing import list_bucket
+from testing.fakes import PACK, write_person
 from tests.faces.test_changes import is_as, scanned_at_once
-from tests.faces.test_scan import Bucket
-from tests.fakes import PACK, write_person
+from tests.faces.test_face_cache import Bucket
 
 
 def another_run(bucket: Bucket) -> Bucket:
@@ -167,7 +167,7 @@ def scan_killed_at(bucket: Bucket, step: int) -> bool:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Path, "glob", lambda folder, pattern: sorted(listed(folder, pattern), reverse=True))
         patched.setattr(Path, "unlink", countdown.before(Path.unlink))
-        patched.setattr("facesets_dagster.storage.os.replace", countdown.before(os.replace))
+        patched.setattr("facesets_dagster.files.writing.os.replace", countdown.before(os.replace))
         try:
             bucket.scan()
         except Killed:

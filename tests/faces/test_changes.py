@@ -10,8 +10,8 @@ import pytest
 from facesets_dagster.faces.changes import find_changes
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
-from tests.faces.test_scan import Bucket
-from tests.fakes import write_person, write_photo
+from testing.fakes import write_person, write_photo
+from tests.faces.test_face_cache import Bucket
 
 
 def states(store: FaceStore) -> dict[str, tuple[int, int]]:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.faces import pipeline
+from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
 from facesets_dagster.faces.pipeline import in_order
-from facesets_dagster.faces.scan import ScanResult, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.listing import list_bucket
-from tests.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
+from testing.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesets_dagster.file_states import changed_files, file_states
+from facesets_dagster.files.states import changed_files, file_states
 from facesets_dagster.legacy.boxes import iou, match_boxes
 from facesets_dagster.legacy.claims import Claim, settle_claims
 from facesets_dagster.legacy.sources import BucketFolders, Place, SourcePaths

@@ -11,7 +11,7 @@ from psd_tools import PSDImage
 
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.photos.decode import decode_photo, is_photo_name
-from tests.odd_formats import REFUSED, TRUNCATED
+from testing.odd_formats import REFUSED, TRUNCATED
 
 LIMIT = 1_000_000
 RED, GREEN, BLUE, GREY = (220, 30, 40), (30, 200, 50), (40, 50, 210), (128, 128, 128)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facesets_dagster.automation.news import state_of
 from facesets_dagster.errors import BucketError
-from facesets_dagster.news import state_of
 from facesets_dagster.photos import tree
 from facesets_dagster.photos.bucket_key import folder_name, partition_key
 from facesets_dagster.photos.listing import bucket_folder, escape_path, find_buckets, list_bucket, unescape_path

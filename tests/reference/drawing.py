@@ -16,7 +16,7 @@ from PIL import Image
 
 from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
 from facesets_dagster.sample.buckets import psd_bytes
-from tests.fakes import FakeEmbedderResource, copy_at
+from testing.fakes import FakeEmbedderResource, copy_at
 from tests.reference.cast import Cast, Face, Photo
 
 PACK = ModelPack("drawn", "d4a3d4a3d4a3d4a3", 640, 512, "none", "none")

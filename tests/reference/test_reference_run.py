@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FakeHome
+from testing.fake_home import FakeHome
 from tests.reference.cast import (
     KNOWN,
     TOO_SMALL_TO_EXPORT,
@@ -47,7 +47,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    from tests.conftest import fake_home_in
+    from testing.fake_home import fake_home_in
 
     plan = cast()
     with fake_home_in(tmp_path_factory.mktemp("reference")) as home:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scripts.screenshots import browser_path
-from tests.conftest import FakeHome
-from tests.fakes import write_looks
+from testing.browser import browser_path
+from testing.fake_home import FakeHome
+from testing.fakes import write_looks
 
 WIDTH = 400
 _TOO_WIDE = """[...document.querySelectorAll('body *')]

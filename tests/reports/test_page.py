@@ -9,8 +9,8 @@ from PIL import Image
 
 from facesets_dagster.reports import run_report
 from facesets_dagster.reports.index import write_index
-from tests.conftest import FakeHome
-from tests.fakes import write_person
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
 
 
 def pages(home: FakeHome, bucket: str) -> list[str]:

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesets_dagster.library.funnel import STATES
+from facesets_dagster.publishing.funnel import STATES
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES, SheetRow, Tile, sheet_markdown
 from facesets_dagster.reports.funnel import Funnel, funnel_picture, funnel_table
-from tests.conftest import FakeHome
-from tests.fakes import write_person
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
 
 
 def noise(side: int = 128) -> bytes:

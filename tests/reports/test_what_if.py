@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from facesets_dagster.reports.figures import curves_figure
 from facesets_dagster.reports.plots import curves
 from facesets_dagster.reports.what_if_page import newcomers
-from tests.systems.test_what_if import answer, what_if
+from tests.analysis.test_what_if import answer, what_if
 
 counts = st.integers(0, 100_000)
 rows_of_counts = st.tuples(st.integers(0, 200), counts, counts, counts)

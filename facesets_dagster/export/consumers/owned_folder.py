@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.consumers.consumer import ExportFile
-from facesets_dagster.storage import remove_leftovers, sha256_of, sync_folder, write_bytes, write_json
+from facesets_dagster.files.writing import remove_leftovers, sha256_of, sync_folder, write_bytes, write_json
 
 INDEX = ".facesets.json"
 SCHEMA_VERSION = 1

@@ -1,0 +1,209 @@
+"""Face sets in the formats of other programs: the domain call behind `consumer_exports`. The library is only read.
+
+choose consumers -> lock -> settle -> read the facesets -> release
+                 -> ask for what their best faces still lack
+                 -> lock -> settle -> read again if the library moved on -> bring the folders up
+
+Where facesets are named, files of other live ones stay as they are; only a file that they share is made anew with them.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.embedding.landmarks import Values
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
+from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, Picture, unique_titles
+from facesets_dagster.export.consumers.owned_folder import FolderOutcome, bring_up, held_in
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import PublishedFaceset, published_facesets
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.moves import settle
+
+SWAPPERS_RECOGNISER = "w600k_r50.onnx"
+"""ArcFace of `buffalo_l` and `buffalo_m`, whose embeddings Inswapper was trained with."""
+_OTHER_LOSSES = ("adaface", "cosface", "curricularface", "elasticface", "facenet", "magface", "sphereface")
+
+Describe = Callable[[Sequence[PublishedFaceset], Sequence[str]], Mapping[str, Values]]
+"""Facesets and tasks -> what those models tell of the best face of each; one whose photo cannot be read is missing."""
+
+
+@dataclass(frozen=True)
+class ExportInputs:
+    """What the asset hands over."""
+
+    consumers: Sequence[str] | None
+    """None = everything that the pack can feed."""
+    facesets: Sequence[str]
+    """Empty = all live ones."""
+    remove_others: bool
+    """Where facesets are named: files of the others go."""
+    pack: ModelPack
+    tasks: Sequence[str]
+    """What the pack's further models can tell."""
+    exports_dir: Path
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ConsumerExport:
+    """What became of one consumer's folder."""
+
+    consumer: Consumer
+    folder: Path
+    facesets: list[str]
+    """Brought up now, as far as its files were free to write."""
+    standing: list[str]
+    """Live ones that nobody named, and whose files stay as they are."""
+    left_out: dict[str, str]
+    """Faceset -> why it is not."""
+    outcome: FolderOutcome
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What came of it."""
+
+    exports: list[ConsumerExport]
+    refused: dict[str, str]
+    """Consumer -> why it is not fed, of those that nobody named."""
+    facesets: list[PublishedFaceset]
+    not_published_here: dict[str, Path]
+    """As in `Published`."""
+    titles: dict[str, str]
+
+
+def export_consumers(
+    inputs: ExportInputs, library: Library, describe: Describe, *, say: Callable[[str], None]
+) -> Exports:
+    """Brings the folders of the chosen consumers up to the library. Raises `SettingsError` for what cannot be fed."""
+    chosen, refused = choose_consumers(inputs)
+    tasks = sorted({task for consumer in chosen for task in consumer.tasks})
+    holder = f"run {inputs.run_id}"
+    with library_lock(library.folder, holder, say=say):
+        settle(library.registry, library.folder, say)
+        generation = library.registry.generation()
+        published = published_facesets(library, inputs.pack, inputs.facesets)
+    values = describe(published.facesets, tasks) if tasks else {}
+    with library_lock(library.folder, holder, say=say):
+        settle(library.registry, library.folder, say)
+        if library.registry.generation() != generation:
+            published = published_facesets(library, inputs.pack, inputs.facesets)
+            values = describe(published.facesets, tasks) if tasks else {}
+        titles = titles_of(published.known)
+        others = {identity.name for identity in published.known} - {faceset.name for faceset in published.facesets}
+        sources = _sources(published.facesets, titles, inputs.pack)
+        exports = []
+        for consumer in chosen:
+            folder = inputs.exports_dir / consumer.name
+            standing = set() if inputs.remove_others else held_in(folder) & others
+            mine = sources
+            if consumer.shared_file and standing:
+                beside, standing = published_facesets(library, inputs.pack, sorted(standing)).facesets, set()
+                mine = {**sources, **_sources(beside, titles, inputs.pack)}
+            exports.append(_export(consumer, folder, [mine[name] for name in sorted(mine)], values, standing, say))
+    return Exports(exports, refused, published.facesets, published.not_published_here, titles)
+
+
+def choose_consumers(inputs: ExportInputs) -> tuple[list[Consumer], dict[str, str]]:
+    """The consumers of this run, and why others are not fed; one that was named and cannot be fed is an error."""
+    reasons = {name: reason for name, consumer in CONSUMERS.items() if (reason := refusal(consumer, inputs))}
+    if inputs.consumers is None:
+        return [consumer for name, consumer in CONSUMERS.items() if name not in reasons], reasons
+    for name in inputs.consumers:
+        if name not in CONSUMERS:
+            why = f": {LEFT_OUT[name]}" if name in LEFT_OUT else ""
+            raise SettingsError(f"There is no export for {name!r}{why}. Expected some of: {', '.join(CONSUMERS)}.")
+        if name in reasons:
+            raise SettingsError(f"{name} cannot be fed: {reasons[name]}. Leave it out of `consumers`.")
+    return [consumer for name, consumer in CONSUMERS.items() if name in inputs.consumers], {}
+
+
+def refusal(consumer: Consumer, inputs: ExportInputs) -> str | None:
+    """Why the pack cannot feed a consumer; None if it can."""
+    pack, dim = inputs.pack, consumer.embedding_dim
+    if dim is not None and pack.dim != dim:
+        return (
+            f"it takes {dim}-d ArcFace embeddings, and the pack {pack.name} of this home makes {pack.dim}-d ones. A "
+            "new FACESETS_HOME with buffalo_l makes them"
+        )
+    if dim is not None and any(word in pack.recogniser.lower() for word in _OTHER_LOSSES):
+        return f"it takes ArcFace embeddings, and {pack.recogniser} of the pack {pack.name} is no ArcFace model"
+    missing = [task for task in consumer.tasks if task not in inputs.tasks]
+    if missing:
+        return (
+            f"its files hold {', '.join(missing)}, and the pack {pack.name} has no model for that. buffalo_l, "
+            "buffalo_m, buffalo_s and antelopev2 have"
+        )
+    return None
+
+
+def other_recogniser(consumers: Sequence[Consumer], pack: ModelPack) -> str | None:
+    """What to know where embeddings go to a swapper that was trained with another recogniser's."""
+    if pack.recogniser == SWAPPERS_RECOGNISER or all(consumer.embedding_dim is None for consumer in consumers):
+        return None
+    return (
+        f"The embeddings are those of {pack.recogniser}. Inswapper, which these programs swap with, was trained with "
+        f"{SWAPPERS_RECOGNISER} (buffalo_l, buffalo_m): another model's embeddings are read, and show somebody else. "
+        "The .fsz files and exports/facefusion/ hold pictures and do not depend on it."
+    )
+
+
+def titles_of(identities: Sequence[Identity]) -> dict[str, str]:
+    """Faceset -> its label on one line, or its name; the name stands behind a label that several have."""
+    return unique_titles({identity.name: _one_line(identity.label) or identity.name for identity in identities})
+
+
+def _one_line(label: str | None) -> str:
+    words = " ".join((label or "").split())
+    return "".join(char for char in words if char.isprintable()).strip()
+
+
+def _sources(
+    facesets: Sequence[PublishedFaceset], titles: Mapping[str, str], pack: ModelPack
+) -> dict[str, FacesetSource]:
+    return {faceset.name: _source(faceset, titles[faceset.name], pack) for faceset in facesets}
+
+
+def _source(faceset: PublishedFaceset, title: str, pack: ModelPack) -> FacesetSource:
+    best = faceset.faces[0]
+    return FacesetSource(
+        name=faceset.name,
+        title=title,
+        manifest_sha256=faceset.manifest_sha256,
+        model_id=pack.model_id,
+        face_ids=tuple(face.face_id for face in faceset.faces),
+        pictures=tuple(Picture(face.sha256, partial(faceset.picture, face)) for face in faceset.faces),
+        bbox=best.bbox,
+        kps=best.kps,
+        det_score=best.det_score,
+        embedding=faceset.embedding(),
+    )
+
+
+def _export(
+    consumer: Consumer,
+    folder: Path,
+    sources: Sequence[FacesetSource],
+    values: Mapping[str, Values],
+    standing: Collection[str],
+    say: Callable[[str], None],
+) -> ConsumerExport:
+    left_out: dict[str, str] = {}
+    if consumer.tasks:
+        left_out = {
+            source.name: "the photo of its best face cannot be read now"
+            for source in sources
+            if source.name not in values
+        }
+        sources = [replace(source, values=values[source.name]) for source in sources if source.name in values]
+    provenance = {
+        source.name: {"manifest_sha256": source.manifest_sha256, "model_id": source.model_id} for source in sources
+    }
+    outcome = bring_up(folder, consumer.files(sources), provenance, standing={*left_out, *standing})
+    say(f"{folder}: {len(outcome.written)} written, {len(outcome.removed)} removed, {len(outcome.kept)} as they were")
+    return ConsumerExport(consumer, folder, [source.name for source in sources], sorted(standing), left_out, outcome)

@@ -1,0 +1,194 @@
+"""A bucket and the library as a what-if finds them, read once, and rehearsals of runs over them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of, require_model
+from facesets_dagster.analysis.what_if.points import Numbers
+from facesets_dagster.analysis.what_if.rehearsal import Rehearsal, Rehearsed, Standing
+from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.identities.coverage import cover
+from facesets_dagster.identities.discovery import mode_of
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.sweep import ClusterSweep
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import (
+    StoreOf,
+    copies_of_members,
+    joined_elsewhere,
+    judged_faces,
+    members_of_bucket,
+    merged_members,
+    rows_of_members,
+)
+from facesets_dagster.library.numbering import next_number
+from facesets_dagster.publishing.bucket_publisher import verdicts_in_place
+from facesets_dagster.publishing.funnel import inputs_digest
+from facesets_dagster.publishing.member_rows import MemberRows
+from facesets_dagster.publishing.staging import place_of
+from facesets_dagster.publishing.swap_ready_facesets import proposal_of, units_of
+from facesets_dagster.registry.merges import redirects
+from facesets_dagster.registry.registry import BucketRun
+
+UNCHANGED = "unchanged"
+"""Mode of a run with the inputs of the last one."""
+
+
+@dataclass(frozen=True)
+class WhatIfInputs:
+    """What the asset hands over."""
+
+    bucket: str
+    default: Numbers
+    """For a bucket without a run."""
+    base: Mapping[str, float]
+    """Numbers of the base point that are not those of the last run."""
+    sweeps: Mapping[str, Sequence[float]]
+    """Parameter -> values."""
+    points: Sequence[Mapping[str, float]]
+    pack: ModelPack
+    code_version: str
+
+
+class KnownBucket:
+    """The bucket and the library as they are, and rehearsals over them."""
+
+    def __init__(self, inputs: WhatIfInputs, library: Library, store_of: StoreOf, faces: pl.DataFrame) -> None:
+        self._inputs, self._library = inputs, library
+        self.generation = library.registry.generation()
+        members = members_of_bucket(library, inputs.bucket)
+        self.rows = judged_faces(faces, members)
+        self.decisions = library.registry.decisions(inputs.bucket)
+        self.standing = _standing(inputs.bucket, library, self.decisions)
+        self._run = library.registry.bucket_run(inputs.bucket)
+        self.last = self._last_numbers()
+        table, _ = centroid_table(library, inputs.pack, inputs.default.cover_distance)
+        identities = identities_of(table)
+        require_model(identities, inputs.pack)
+        ids, copies = self.rows["face_id"].to_list(), copies_of_members(library, inputs.bucket)
+        unit = normalised(self.rows["embedding"].to_numpy()) if ids else np.zeros((0, inputs.pack.dim), np.float32)
+        self._coverage = cover(unit, ids, inputs.bucket, identities, members, copies)
+        self._photo_of = dict(self.rows.select("face_id", "sha256").iter_rows())
+        self._unit = units_of(self.rows)
+        self._rehearsal = Rehearsal(
+            self.standing, MemberRows(faces, lambda wanted: rows_of_members(library, store_of, wanted))
+        )
+
+    def prepare(self, largest_cluster_distance: float) -> None:
+        """Before the first rehearsal: how far the linkage has to go."""
+        self._sweep = ClusterSweep(
+            self.rows,
+            self._coverage,
+            own={identity.name for identity in self.standing.own()},
+            pinned=merged_members(self._library, self._inputs.bucket),
+            generation=self.generation,
+            model_id=self._inputs.pack.model_id,
+            largest_cluster_distance=largest_cluster_distance,
+        )
+
+    def mode(self, numbers: Numbers) -> str:
+        """What a run with these numbers would do with the identities that are there."""
+        if self._run is None:
+            return mode_of(None, numbers.identity_parameters())
+        mode = mode_of(self._run.identity_parameters, numbers.identity_parameters())
+        if mode == "grow" and self._run.inputs_digest == self._digest(numbers) and self._all_in_place():
+            return UNCHANGED
+        return mode
+
+    def rehearse(self, numbers: Numbers, mode: str) -> Rehearsed:
+        """A run with these numbers."""
+        if mode == UNCHANGED:
+            return self._rehearsal.as_it_stands(self.decisions)
+        clusters = self._sweep.clusters_at(numbers.cover_distance, numbers.discovery, mode)
+        proposal = proposal_of(
+            self._inputs.bucket,
+            clusters,
+            min_faces=numbers.discovery.min_faces,
+            rematch_distance=numbers.discovery.rematch_distance,
+            photo_of=self._photo_of,
+            unit=self._unit,
+        )
+        coverage = self._sweep.coverage_at(numbers.cover_distance)
+        return self._rehearsal.publish(proposal, coverage, self.rows, numbers.cover_distance, numbers.export)
+
+    def rendered(self) -> frozenset[str]:
+        """Faces that a run has exported or refused."""
+        decided = self.decisions.filter(pl.col("state") == "exported")["face_id"]
+        return frozenset({*decided, *self.standing.refused})
+
+    def _last_numbers(self) -> Numbers:
+        """Those of the last run; of the default what no run says."""
+        default = self._inputs.default
+        if self._run is None:
+            return default
+        found = {name: value for name, value in self._run.identity_parameters.items() if name in default.flat()}
+        numbers = default.with_values({name: value for name, value in found.items() if isinstance(value, int | float)})
+        exports = [*self._exports_in_place(self._run), default.export]
+        candidates = [replace(numbers, export=export) for export in exports]
+        same = (one for one in candidates if self._digest(one) == self._run.inputs_digest)
+        return next(same, candidates[0])
+
+    def _exports_in_place(self, run: BucketRun) -> list[ExportParameters]:
+        """Numbers of exports that the bucket's facesets record, those of the last run first."""
+        found: list[tuple[bool, ExportParameters]] = []
+        for identity in self.standing.own():
+            folder = self._library.folder / place_of(identity.name, identity.kind)
+            manifest = self._library.faceset_manifest(folder)
+            recorded = manifest.get("parameters", {}).get("swap_ready_facesets")
+            if recorded:
+                found.append((manifest.get("run_id") != run.run_id, ExportParameters(**recorded)))
+        return list(dict.fromkeys(export for _, export in sorted(found, key=lambda pair: pair[0])))
+
+    def _digest(self, numbers: Numbers) -> str:
+        head = [self._inputs.code_version, self._inputs.pack.model_id, numbers.identity_parameters()]
+        return inputs_digest(self.rows, [*head, asdict(numbers.export)])
+
+    def _all_in_place(self) -> bool:
+        folder = self._library.folder
+        return all((folder / identity.name / "manifest.json").exists() for identity in self.standing.own())
+
+
+def _standing(bucket: str, library: Library, decisions: pl.DataFrame) -> Standing:
+    registry, folder = library.registry, library.folder
+    memberships = registry.memberships()
+    places: dict[str, dict[str, str]] = {}
+    for name, place, face_id in memberships.select("name", "bucket", "face_id").iter_rows():
+        places.setdefault(name, {})[face_id] = place
+    identities = registry.identities()
+    own = {i.name for i in identities if i.bucket == bucket and not i.is_era}
+    others = memberships.filter(pl.col("name").is_in(list(own)) & (pl.col("bucket") != bucket))["bucket"].unique()
+    funnels = [registry.decisions(other) for other in sorted(others)]
+
+    @cache
+    def in_place(name: str, kind: str) -> Mapping[str, Verdict]:
+        return verdicts_in_place(folder / place_of(name, kind), name)
+
+    def ended(identity: Identity) -> Mapping[str, Verdict]:
+        return in_place(identity.name, identity.kind)
+
+    return Standing(
+        bucket=bucket,
+        identities=identities,
+        merged=set(redirects(registry)),
+        members=registry.members(),
+        elsewhere=joined_elsewhere(memberships, bucket),
+        memberships=memberships.filter(pl.col("bucket") == bucket),
+        places=places,
+        next_number=next_number(registry.used_numbers(), (folder, *library.legacy_roots)),
+        refused={face_id: verdict for frame in [*funnels, decisions] for face_id, verdict in _refused(frame)},
+        in_place=ended,
+    )
+
+
+def _refused(decisions: pl.DataFrame) -> list[tuple[str, Verdict]]:
+    """Faces whose crop failed, and how."""
+    rows = decisions.filter(pl.col("state").str.starts_with("crop_failed:"))
+    found = rows.select("face_id", "state", "value", "threshold").iter_rows()
+    return [(face_id, Verdict(state, value, threshold)) for face_id, state, value, threshold in found]

@@ -1,0 +1,79 @@
+"""Checks of `era_facesets`: declared here, judged where the numbers are in hand."""
+
+import dagster as dg
+
+from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.library.library import Library
+from facesets_dagster.publishing.era_facesets import EraResult
+from facesets_dagster.reports.era_report import dated_by
+
+CHECK_SPECS = [
+    dg.AssetCheckSpec(
+        "parent_untouched",
+        asset="era_facesets",
+        blocking=True,
+        description="No identity differs by one byte because it was split.",
+    ),
+    dg.AssetCheckSpec(
+        "one_era_per_face",
+        asset="era_facesets",
+        blocking=True,
+        description="Every member is in at most one era of its identity, and every face of an era is a member.",
+    ),
+    dg.AssetCheckSpec(
+        "dates_known", asset="era_facesets", description="Most photos of these identities say when they were taken."
+    ),
+    untouched_spec("era_facesets"),
+]
+
+
+def members_of_eras(library: Library) -> dict[str, dict[str, str]]:
+    """Members of every live era."""
+    return library.registry.members([era.name for era in library.registry.identities() if era.live and era.is_era])
+
+
+def check_results(result: EraResult, library: Library, min_dated_share: float) -> list[dg.AssetCheckResult]:
+    """Results of `CHECK_SPECS`."""
+    eras = {era.name: era.family for era in library.registry.identities() if era.live and era.is_era}
+    people = set(eras.values())
+    touched = result.update.outcome.touched_undeclared
+    split = {family.parent.name for family in result.families}
+    seeded_here = {era.name for family in result.families for era in family.eras}
+    members, places = library.registry.members(sorted(people)), dict[tuple[str, str], list[str]]()
+    strangers = []
+    for name, faces in members_of_eras(library).items():
+        for face_id in faces:
+            places.setdefault((eras[name], face_id), []).append(name)
+            if name in seeded_here and face_id not in members.get(eras[name], {}):
+                strangers.append(f"{face_id} in {name}")
+    # Adopted legacy eras are as their library made them.
+    twice = [
+        f"{face_id} in {', '.join(names)}"
+        for (_, face_id), names in sorted(places.items())
+        if len(names) > 1 and seeded_here & set(names)
+    ]
+    sources = dated_by(result)
+    photos = sum(sources.values())
+    share = 1 - sources["undated"] / photos if photos else 1.0
+    return [
+        dg.AssetCheckResult(
+            check_name="parent_untouched",
+            passed=not split & set(touched),
+            metadata={"touched": sorted(split & set(touched))},
+        ),
+        dg.AssetCheckResult(
+            check_name="one_era_per_face",
+            passed=not twice and not strangers,
+            metadata={"in_two_eras": twice[:100], "no_members": strangers[:100]},
+        ),
+        dg.AssetCheckResult(
+            check_name="dates_known",
+            passed=share >= min_dated_share,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "dated_share": round(share, 4),
+                "what_to_do": "Put the year into the EXIF, the file name or the folder name of undated photos.",
+            },
+        ),
+        untouched_result(set(touched) - split),
+    ]

@@ -1,0 +1,55 @@
+"""Photos of a bucket, or of the hand-sorted folders, brought into the cache by the asset that is materialized."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dagster import AssetExecutionContext
+
+from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
+from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.progress import ProgressResource
+
+
+class ReadingConfig(Protocol):
+    """What run config says of reading photos."""
+
+    max_pixels: int
+    retry_failed: bool
+
+
+def list_and_scan(
+    context: AssetExecutionContext,
+    bucket: str,
+    config: ReadingConfig,
+    home: HomeResource,
+    embedder: EmbedderResource,
+    progress: ProgressResource,
+    *,
+    ignore: tuple[str, ...] = (),
+    listed: Callable[[BucketListing], None] = lambda _: None,
+) -> tuple[BucketListing, ScanResult]:
+    """What lies there and what was done with it; `listed` is told before anything is read.
+
+    Listed while no other run scans the same photos: by a listing from before a wait, what came meanwhile would be gone.
+    """
+    pack = embedder.pack()
+    store = home.face_store(bucket, pack.model_id, pack.dim)
+    with store.alone(context.log.info):
+        listing = home.listing(bucket, ignore)
+        listed(listing)
+        with progress.photos(context.log.info, bucket) as report:
+            result = scan_bucket(
+                listing,
+                bucket,
+                store,
+                embedder.embedder,
+                dim=pack.dim,
+                workers=embedder.worker_count(),
+                max_pixels=config.max_pixels,
+                retry_failed=config.retry_failed,
+                report=report,
+                say=context.log.info,
+            )
+    return listing, result

@@ -1,0 +1,1 @@
+"""What starts runs: jobs, sensors, schedules, and the pure decisions behind them."""

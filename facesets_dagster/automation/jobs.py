@@ -1,0 +1,141 @@
+"""The jobs: the main chain for one bucket, in one process, so that the model is loaded once; and housekeeping."""
+
+import time
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.settings import Settings
+
+MAIN_CHAIN = (
+    "face_cache",
+    "existing_centroids",
+    "osrc_uncovered",
+    "osrc_clusters",
+    "swap_ready_facesets",
+    "top_manifest",
+)
+
+discover_identities = dg.define_asset_job(
+    name="discover_identities",
+    selection=list(MAIN_CHAIN),
+    description=(
+        "The main chain for one bucket: faces are read, known people set aside, the rest clustered, published as "
+        "numbered face sets and entered into the manifest."
+    ),
+    executor_def=dg.in_process_executor,
+)
+
+
+FULL_PIPELINE = (
+    "face_cache",
+    "legacy_library",
+    "hand_sorted_facesets",
+    "existing_centroids",
+    "osrc_uncovered",
+    "extended_facesets",
+    "osrc_clusters",
+    "swap_ready_facesets",
+    "era_facesets",
+    "candidate_faces",
+    "top_manifest",
+)
+
+full_pipeline = dg.define_asset_job(
+    name="full_pipeline",
+    selection=list(FULL_PIPELINE),
+    description=(
+        "The whole write-up for one bucket, in the order of the graph: legacy and hand-sorted people, known people get "
+        "their new faces, new people are discovered, eras are split, everything is entered into the manifest."
+    ),
+    executor_def=dg.in_process_executor,
+)
+
+
+apply_merges = dg.define_asset_job(
+    name="apply_merges",
+    selection=["applied_merges", "top_manifest"],
+    description=(
+        "Merges the groups of facesets that the run config of applied_merges names, after a look at merge_proposals; "
+        "undo_merges takes it back."
+    ),
+    executor_def=dg.in_process_executor,
+)
+
+undo_merges = dg.define_asset_job(
+    name="undo_merges",
+    selection=["undone_merges", "top_manifest"],
+    description="Takes back the merges whose names stand in the run config of undone_merges, in any order.",
+    executor_def=dg.in_process_executor,
+)
+
+
+BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
+"""What brings a bucket up, by the names of `settings.JOBS`."""
+
+
+class HousekeepingConfig(dg.Config):
+    """After how many days what is thrown away; 0 keeps for ever. The defaults are the settings of the home."""
+
+    keep_retired_days: float = Field(ge=0, le=36_500, description="Retired facesets; names and numbers stay taken.")
+    keep_reports_days: float = Field(ge=0, le=36_500, description="Reports of runs; their lines in the index stay.")
+    keep_runs_days: float = Field(
+        ge=0, le=36_500, description="Dagster's runs and their events, if a later run of the same bucket succeeded."
+    )
+
+
+@dg.op(description="Removes retired facesets, reports and superseded runs of Dagster that are old enough.")
+def remove_what_is_old(context: dg.OpExecutionContext, config: HousekeepingConfig, home: HomeResource) -> None:
+    """Says how much went."""
+    retired = remove_old_retired(home.library(), config.keep_retired_days, f"run {context.run_id}")
+    reports = remove_old_reports(Path(home.reports_dir), config.keep_reports_days)
+    runs = remove_old_runs(context.instance, config.keep_runs_days)
+    context.log.info(
+        f"removed: {len(retired)} retired facesets {retired[:20]}, {reports} files of reports, {runs} runs"
+    )
+
+
+def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
+    """Deletes finished runs of the buckets' jobs that are older than `days` and superseded by a later success.
+
+    The last success of each bucket stays, so that every asset keeps its latest materialization.
+    """
+    if days <= 0:
+        return 0
+    removed, newer = 0, set[str]()
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    records = [
+        record
+        for name in BUCKET_JOBS
+        for record in instance.get_run_records(dg.RunsFilter(job_name=name, statuses=finished))
+    ]
+    for record in sorted(records, key=lambda record: record.create_timestamp, reverse=True):
+        run, bucket = record.dagster_run, record.dagster_run.tags.get("dagster/partition", "")
+        if bucket in newer and time.time() - record.create_timestamp.timestamp() > days * DAY:
+            instance.delete_run(run.run_id)
+            removed += 1
+        if run.status == dg.DagsterRunStatus.SUCCESS:
+            newer.add(bucket)
+    return removed
+
+
+def build_housekeeping(settings: Settings) -> dg.JobDefinition:
+    """The job, with the settings of the home as defaults that the launchpad shows."""
+    days = {
+        "keep_retired_days": settings.keep_retired_days,
+        "keep_reports_days": settings.keep_reports_days,
+        "keep_runs_days": settings.keep_runs_days,
+    }
+
+    @dg.job(
+        description="Throws away what is older than the FACESETS_KEEP_* settings say; nothing that is live.",
+        config=dg.RunConfig(ops={"remove_what_is_old": HousekeepingConfig(**days)}),
+        executor_def=dg.in_process_executor,
+    )
+    def housekeeping() -> None:
+        remove_what_is_old()
+
+    return housekeeping

@@ -1,0 +1,108 @@
+"""All merges of average linkage up to a distance: rows made canonical, the graph, the chain, rows as they were."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.linkage.canonical import CanonicalRows, canonical_rows
+from facesets_dagster.linkage.chain import merge_by_chain
+from facesets_dagster.linkage.dense import FEW, merge_densely
+from facesets_dagster.linkage.finders import choose_finder
+from facesets_dagster.linkage.graph import EdgesInMemory, EdgeStore, find_edges
+from facesets_dagster.linkage.merges import Merges
+from facesets_dagster.linkage.scratch import edges_on_disk
+
+Progress = Callable[[str, int, int], None]
+"""Called with `pairs` or `merges`, how much is done, and how much there is."""
+
+_SLACK = 1e-6
+"""Similarity below the threshold at which pairs still count, so that no rounding loses one."""
+_VERSION = 1
+"""Of what lies in a scratch folder."""
+_SPILL_ROWS = 50_000
+"""Fewer rows are done before a restart would pay."""
+
+
+def average_merges(
+    embeddings: NDArray[np.floating],
+    distance_threshold: float,
+    *,
+    cannot_link: NDArray[np.integer] | None = None,
+    progress: Progress | None = None,
+    scratch: Path | None = None,
+    arithmetic: str = "auto",
+) -> Merges:
+    """The merges of average linkage on cosine distance whose average distance is at most `distance_threshold`.
+
+    Rows (n, dim) of any length; a zero row is at distance 1 of everybody. They do not depend on the order of the rows
+    nor on the CPU. `cannot_link` (m, 2): rows that are never in one cluster, nor are clusters that hold them; ties
+    between equal rows that have such pairs go by their order. `scratch`: a folder for the edges of more than 50,000
+    rows, whence an interrupted call with the same rows and threshold goes on. `arithmetic`: `dense` or one of
+    `finders.ARITHMETICS`; `auto` takes `dense` for few rows.
+    """
+    few = arithmetic == "dense" or (arithmetic == "auto" and len(embeddings) <= FEW)
+    rows, forbidden = _rows(np.asarray(embeddings), distance_threshold, cannot_link, few)
+    say = progress or (lambda phase, done, total: None)
+    if not len(rows.first):
+        return Merges(0, distance_threshold, np.empty((0, 2), np.int64), np.empty(0))
+    if few:
+        found = merge_densely(rows.unit, rows.weight, forbidden, distance_threshold=distance_threshold)
+        return _merges(rows, *found, distance_threshold)
+    keep = 1.0 - distance_threshold - _SLACK
+    finder = choose_finder(rows.unit, keep, arithmetic)
+    digest = f"{rows.digest}_{distance_threshold!r}_{finder.tile}_v{_VERSION}"
+    with _store(scratch if len(embeddings) > _SPILL_ROWS else None, digest) as store:
+        find_edges(rows.unit, keep, finder, store, lambda done, total: say("pairs", done, total))
+        del finder
+        pairs, heights = merge_by_chain(
+            rows.unit,
+            rows.weight,
+            store.edges,
+            forbidden.astype(np.int32),
+            distance_threshold=distance_threshold,
+            slack=_SLACK,
+            report=lambda done, total: say("merges", done, total),
+        )
+    return _merges(rows, pairs, heights, distance_threshold)
+
+
+@contextmanager
+def _store(scratch: Path | None, digest: str) -> Iterator[EdgeStore]:
+    if scratch is None:
+        yield EdgesInMemory()
+        return
+    with edges_on_disk(scratch, digest) as store:
+        yield store
+
+
+def _rows(
+    embeddings: NDArray[np.floating], distance_threshold: float, cannot_link: NDArray[np.integer] | None, few: bool
+) -> tuple[CanonicalRows, NDArray[np.int64]]:
+    """The rows to solve for, and the pairs (f, 2) of them that must not be joined."""
+    if embeddings.ndim != 2 or not 0 <= distance_threshold <= 2:
+        raise SettingsError(
+            f"Linkage was given an array of shape {embeddings.shape} and a distance of {distance_threshold}; it takes "
+            "one row per face and a cosine distance from 0 to 2."
+        )
+    given = np.asarray(np.empty((0, 2)) if cannot_link is None else cannot_link, np.int64).reshape(-1, 2)
+    given = given[given[:, 0] != given[:, 1]]
+    apart = np.zeros(len(embeddings), bool)
+    apart[given] = True
+    rows = canonical_rows(embeddings, apart, few=few)
+    return rows, np.unique(np.sort(rows.place[given], axis=1), axis=0)
+
+
+def _merges(
+    rows: CanonicalRows, pairs: NDArray[np.int32], heights: NDArray[np.float64], distance_threshold: float
+) -> Merges:
+    """Merges of the caller's rows, copies of a row first, and none that lies above the threshold by rounding."""
+    copies = np.flatnonzero(rows.first[rows.place] != np.arange(len(rows.place)))
+    near = heights <= distance_threshold
+    made = np.concatenate([np.stack([rows.first[rows.place[copies]], copies], axis=1), rows.first[pairs[near]]])
+    high = np.concatenate([np.zeros(len(copies)), heights[near]])
+    order = np.argsort(high, kind="stable")  # a cluster's own merges stay before those that it goes into
+    return Merges(len(rows.place), distance_threshold, made[order], high[order])

@@ -1,0 +1,1 @@
+"""Adopting facesets that the legacy scripts made."""

@@ -1,0 +1,223 @@
+"""`_candidates/` in the library, replaced as a whole by each run: the domain call behind `candidate_faces`.
+
+    choose and render into `.candidates/` (no lock) -> lock -> settle -> choose again if the library moved on
+                              -> swap with `_candidates/`, or throw it away where it holds the same
+
+Not `.staging/`: whoever takes the lock next clears that, and rendering does not hold the lock. Two runs of this call
+take turns by a lock of their own. A run that dies leaves the old folder or the new one, and `.candidates/`, which the
+next run clears.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from facesets_dagster.analysis.existing_centroids import require_model
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.pictures import in_memory
+from facesets_dagster.export.rendering import RenderedFace, render
+from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.faces.schema import face_schema, require_one_model
+from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_folder
+from facesets_dagster.identities.candidates import CandidateParameters, Offer, Offers, offer_candidates
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.membership import StoreOf, bucket_faces
+from facesets_dagster.library.moves import settle
+from facesets_dagster.library.signatures import faceset_signatures
+from facesets_dagster.publishing.staging import place_of
+
+CANDIDATES = "_candidates"
+_WORK, _ASIDE, _TURN = ".candidates", ".candidates.old", ".lock.candidates"
+
+DrawSheet = Callable[[Offer, Path | None, tuple[RenderedFace, ...]], bytes]
+"""A folder, that of its faceset, its pictures -> contact sheet, JPEG."""
+
+
+@dataclass(frozen=True)
+class CandidateInputs:
+    """What the asset hands over."""
+
+    parameters: CandidateParameters
+    export: ExportParameters
+    """How crops are made."""
+    pack: ModelPack
+    folders: Mapping[str, Path]
+    max_pixels: int
+    run_id: str
+    code_version: str
+
+    def provenance(self) -> dict[str, object]:
+        """What every manifest says of how it was made."""
+        return {"code_version": self.code_version, "model": self.pack.recorded(), "parameters": self.numbers()}
+
+    def numbers(self) -> dict[str, dict[str, object]]:
+        """As in run config; of the export's numbers those that a crop depends on."""
+        crops = ("near_duplicate_similarity", "crop_px", "crop_padding")
+        export = {name: value for name, value in asdict(self.export).items() if name in crops}
+        return {"candidate_faces": asdict(self.parameters), "swap_ready_facesets": export}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What came of it."""
+
+    offers: Offers
+    written: list[WrittenFolder]
+    considered: int
+    """Faces that ended `small_cluster` in the funnel of a bucket and are nobody's members."""
+    changed: bool
+    touched: list[str]
+    """Facesets that differ from before; must be empty."""
+
+
+def publish_candidates(
+    inputs: CandidateInputs,
+    library: Library,
+    store_of: StoreOf,
+    embedder: Callable[[], Embedder],
+    draw: DrawSheet,
+    *,
+    say: Callable[[str], None],
+) -> Candidates:
+    """Brings `_candidates/` up to what the funnels, caches and identities say now."""
+    library.folder.mkdir(parents=True, exist_ok=True)
+    holder = f"run {inputs.run_id}"
+    with FileLock(library.folder / _TURN):
+        _clear_up(library.folder)
+        library.settle(holder, say)
+        generation = library.registry.generation()
+        faces = small_cluster_faces(library, store_of, inputs.pack)
+        offers, written = _fill(inputs, library, faces, embedder, draw)
+        with library_lock(library.folder, holder, say=say):
+            settle(library.registry, library.folder, say)
+            if library.registry.generation() != generation:
+                _clear_up(library.folder)
+                faces = small_cluster_faces(library, store_of, inputs.pack)
+                offers, written = _fill(inputs, library, faces, embedder, draw)
+            before = faceset_signatures(library.folder)
+            changed = _put_in_place(library.folder)
+            after = faceset_signatures(library.folder)
+    touched = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    say(f"{sum(len(folder.faces) for folder in written)} candidates in {len(written)} folders")
+    return Candidates(offers, written, int(faces["is_candidate"].sum()), changed, touched)
+
+
+def small_cluster_faces(library: Library, store_of: StoreOf, pack: ModelPack) -> pl.DataFrame:
+    """The face table's rows of photos with a candidate; `is_candidate` tells those from the other faces of the photos.
+
+    A candidate ended `small_cluster` in a bucket's funnel and is a member of no live identity. A face that several
+    buckets have comes from the first one.
+    """
+    live = {identity.name for identity in library.registry.identities() if identity.live}
+    members = library.registry.memberships().filter(pl.col("name").is_in(list(live)))["face_id"]
+    frames = [pl.DataFrame(schema={**face_schema(pack.dim), "is_candidate": pl.Boolean()})]
+    for run in library.registry.bucket_runs():
+        small = library.registry.decisions(run.bucket).filter(pl.col("state") == "small_cluster")["face_id"]
+        wanted = sorted(set(small) - set(members))
+        if wanted:
+            faces = bucket_faces(store_of(run.bucket), library, run.bucket)
+            faces = faces.with_columns(is_candidate=pl.col("face_id").is_in(wanted))
+            photos = faces.filter("is_candidate")["sha256"].unique()
+            frames.append(faces.filter(pl.col("sha256").is_in(photos.implode())))
+    found = pl.concat(frames)
+    require_one_model(found, pack.model_id, "the face cache")
+    found = found.sort("face_id", "is_candidate", descending=[False, True], maintain_order=True)
+    return found.unique("face_id", keep="first", maintain_order=True)
+
+
+def _fill(
+    inputs: CandidateInputs, library: Library, faces: pl.DataFrame, embedder: Callable[[], Embedder], draw: DrawSheet
+) -> tuple[Offers, list[WrittenFolder]]:
+    """Writes all folders below `.candidates/`; pictures that are in place are taken over, not made again."""
+    identities = [identity for identity in library.registry.identities() if identity.live]
+    require_model(identities, inputs.pack)
+    candidates = faces.filter("is_candidate").drop("is_candidate")
+    offers = offer_candidates(candidates, identities, _photos_of(library), inputs.parameters)
+    load_photo = photo_loader(inputs.folders, faces, inputs.max_pixels)
+    in_place = pictures_in_place(library.folder / CANDIDATES)
+    boxes = _boxes_by_photo(faces)
+    kinds = {identity.name: identity.kind for identity in identities}
+    written = []
+    for offer in offers.offers:
+        order = pl.DataFrame({"face_id": [face.face_id for face in offer.faces]})
+        rows = order.join(candidates, on="face_id", how="left", maintain_order="left")
+        rendered = render(rows, inputs.export, embedder, load_photo, _neighbours(rows, boxes), in_place, in_memory)
+        if not rendered.faces:
+            offers.left_out.update(rendered.excluded)
+            continue
+        place = library.folder / place_of(offer.faceset, kinds[offer.faceset]) if offer.faceset else None
+        sheet = draw(offer, place, rendered.faces)
+        folder = library.folder / _WORK / offer.folder
+        written.append(write_candidates(folder, offer, rendered, inputs.provenance(), sheet))
+    return offers, written
+
+
+def _photos_of(library: Library) -> dict[str, set[str]]:
+    """Family -> photos of its members, each by the part of its digest that a face_id has."""
+    family = {identity.name: identity.family for identity in library.registry.identities() if identity.live}
+    found: dict[str, set[str]] = {}
+    for name, face_id in library.registry.memberships().select("name", "face_id").iter_rows():
+        if name in family:
+            found.setdefault(family[name], set()).add(face_id.split("-")[0])
+    return found
+
+
+def _boxes_by_photo(faces: pl.DataFrame) -> dict[str, list[tuple[str, list[float]]]]:
+    boxes: dict[str, list[tuple[str, list[float]]]] = {}
+    for sha256, face_id, bbox in faces.select("sha256", "face_id", "bbox").iter_rows():
+        boxes.setdefault(sha256, []).append((face_id, bbox))
+    return boxes
+
+
+def _neighbours(
+    rows: pl.DataFrame, boxes: Mapping[str, Sequence[tuple[str, list[float]]]]
+) -> dict[str, NDArray[np.float32]]:
+    """face_id -> boxes (m, 4) of the other faces of its photo."""
+    return {
+        face_id: np.array([box for other, box in boxes[sha256] if other != face_id], np.float32).reshape(-1, 4)
+        for face_id, sha256 in rows.select("face_id", "sha256").iter_rows()
+    }
+
+
+def _put_in_place(library_dir: Path) -> bool:
+    """Swaps `.candidates/` and `_candidates/`; False if they hold the same. The caller holds the library's lock."""
+    work, final = library_dir / _WORK, library_dir / CANDIDATES
+    wanted = _digests(work)
+    if _digests(final) == wanted:
+        shutil.rmtree(work, ignore_errors=True)
+        return False
+    if not wanted:
+        os.rename(final, work)  # nobody is offered any more
+    elif not final.exists():
+        os.rename(work, final)
+    elif not exchange_folders(work, final):
+        os.rename(final, library_dir / _ASIDE)
+        os.rename(work, final)
+    sync_folder(library_dir)
+    _clear_up(library_dir)
+    return True
+
+
+def _clear_up(library_dir: Path) -> None:
+    """Removes what a run left that died; a folder that it had put aside goes back where no other took its place."""
+    aside = library_dir / _ASIDE
+    if aside.exists() and not (library_dir / CANDIDATES).exists():
+        os.rename(aside, library_dir / CANDIDATES)
+    for folder in (library_dir / _WORK, aside):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Relative path -> sha256 of every file below a folder, {} where there is none."""
+    return {str(path.relative_to(folder)): sha256_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}

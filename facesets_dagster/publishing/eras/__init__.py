@@ -1,0 +1,1 @@
+"""Planning which faces of a person belong to which era."""

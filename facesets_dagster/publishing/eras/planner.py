@@ -1,0 +1,230 @@
+"""The eras of the library as they should stand, out of registry, caches and dates: the plan behind `publish_eras`."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.analysis.existing_centroids import require_model
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.photo_dates import date_contents
+from facesets_dagster.faces.schema import face_schema, require_one_model
+from facesets_dagster.identities.eras import DatedFaces, EraNumbers
+from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.photos.dates import PhotoDate
+from facesets_dagster.publishing.eras.families import Family, PlannedEra, StandingEra, plan_family
+from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.staging import place_of
+
+ALL = "*"
+"""In `split`: every identity that is not an era."""
+_ASSET = "era_facesets"
+_EXPORT = "swap_ready_facesets"
+
+
+@dataclass(frozen=True)
+class EraInputs:
+    """What the asset hands over."""
+
+    split: tuple[str, ...]
+    """Identities that are split now; `ALL` means every one. Others only get later photos slotted into their eras."""
+    numbers: EraNumbers
+    export: ExportParameters
+    """For parents that have no manifest to say theirs."""
+    pack: ModelPack
+    folders: Mapping[str, Path]
+    """Bucket -> where its photos lie."""
+    cache_dir: Path
+    max_pixels: int
+    today: date
+    run_id: str
+    code_version: str
+
+
+class EraPlanner:
+    """Makes the plan, again if the library moved on, and keeps what the report wants to know of the last one."""
+
+    def __init__(
+        self,
+        inputs: EraInputs,
+        library: Library,
+        store_of: StoreOf,
+        embedder: Callable[[], Embedder],
+        say: Callable[[str], None],
+    ) -> None:
+        self._inputs, self._library, self._store_of = inputs, library, store_of
+        self._embedder, self._say = embedder, say
+        self._gallery: Gallery | None = None
+        self.families: list[Family] = []
+        """Identities that have eras or are split now, by name."""
+        self.orphans: list[str] = []
+        """Live eras whose parent is out of use."""
+        self.rows = pl.DataFrame()
+        """Face table of the families' members, and of the other faces of their photos."""
+        self.dates: dict[str, PhotoDate] = {}
+        """Content digest -> date."""
+
+    def plan(self) -> Plan:
+        """From the library as it is now."""
+        registry = self._library.registry
+        identities = registry.identities()
+        parents = {identity.name: identity for identity in identities if identity.live and not identity.is_era}
+        chosen = self._chosen(parents)
+        standing, adopted = self._eras(identities, chosen)
+        concerned = sorted((chosen | standing.keys()) & parents.keys())
+        require_model([identity for identity in identities if identity.live], self._inputs.pack)
+        members = {name: set(faces) - adopted for name, faces in registry.members(concerned).items()}
+        self._load(
+            {
+                face: bucket
+                for name in concerned
+                for face, bucket in places_of(self._library, name).items()
+                if face in members.get(name, set())
+            }
+        )
+        names = [*concerned, *(era.identity.name for name in concerned for era in standing.get(name, []))]
+        self._gallery = gallery = self._gallery or self._made_gallery(names)
+        taken = {identity.name for identity in identities}
+        self.families = [
+            self._family(
+                parents[name], members.get(name, set()), standing.get(name, []), taken, name in chosen, gallery
+            )
+            for name in concerned
+        ]
+        orphans = [era.identity for parent in sorted(standing.keys() - parents.keys()) for era in standing[parent]]
+        orphans = [identity for identity in orphans if identity.live]
+        self.orphans = sorted(identity.name for identity in orphans)
+        emptied = [identity for family in self.families for identity in family.emptied]
+        wanted = [self._wanted(family.parent, era) for family in self.families for era in family.eras]
+        return Plan(wanted, gallery, retire=sorted([*orphans, *emptied], key=lambda identity: identity.name))
+
+    def _chosen(self, parents: Mapping[str, Identity]) -> set[str]:
+        """Raises `SettingsError` for a name that cannot be split."""
+        wanted = set(self._inputs.split)
+        unknown = sorted(wanted - parents.keys() - {ALL})
+        if unknown:
+            raise SettingsError(
+                f"`split` of era_facesets names {', '.join(unknown)}, expected live identities that are no eras, or "
+                f"`{ALL}` for all of them. `facesets status` lists those that exist. Nothing was changed."
+            )
+        return set(parents) if ALL in wanted else wanted
+
+    def _eras(
+        self, identities: list[Identity], chosen: AbstractSet[str]
+    ) -> tuple[dict[str, list[StandingEra]], set[str]]:
+        """Parent -> eras that were seeded here, and the members of live eras that came from elsewhere.
+
+        Eras that went out of use because parent or faces were gone count; merged or forgotten ones do not.
+        """
+        registry = self._library.registry
+        anchors, eras = registry.anchors(), [identity for identity in identities if identity.is_era]
+        members = registry.members([era.name for era in eras])
+        gone = {tombstone.name for tombstone in registry.tombstones() if tombstone.reason != "vanished"}
+        found: dict[str, list[StandingEra]] = {}
+        adopted: set[str] = set()
+        for era in eras:
+            if era.name in anchors and era.name not in gone:
+                numbers = self._inputs.numbers if era.family in chosen else self._recorded(era)
+                standing = StandingEra(era, anchors[era.name], numbers, members.get(era.name, {}))
+                found.setdefault(era.family, []).append(standing)
+            elif era.live:
+                adopted |= members.get(era.name, {}).keys()
+        return found, adopted
+
+    def _recorded(self, era: Identity) -> EraNumbers:
+        """What the era was made with, by its manifest; the run's numbers where there is none any more."""
+        place = place_of(era.name, era.kind) if era.live else f"_retired/{era.name}"
+        recorded = _parameters(self._library.folder / place).get(_ASSET, {})
+        names = {field.name for field in fields(EraNumbers)}
+        return EraNumbers(**{key: recorded[key] for key in names}) if names <= recorded.keys() else self._inputs.numbers
+
+    def _load(self, face_ids: Mapping[str, str]) -> None:
+        """Rows and dates of these members."""
+        inputs = self._inputs
+        found = rows_of_members(self._library, self._store_of, face_ids) if face_ids else None
+        self.rows = pl.DataFrame(schema=face_schema(inputs.pack.dim)) if found is None else found
+        require_one_model(self.rows, inputs.pack.model_id, "the members of an identity")
+        self.dates = date_contents(
+            self.rows.filter(pl.col("face_id").is_in(list(face_ids))),
+            self._store_of,
+            inputs.folders,
+            inputs.cache_dir,
+            max_pixels=inputs.max_pixels,
+            today=inputs.today,
+            say=self._say,
+        )
+
+    def _made_gallery(self, names: list[str]) -> Gallery:
+        """One for all plans of this publication: a crop is made once. `names`: whose pictures are taken over."""
+        inputs = self._inputs
+        return Gallery(
+            self.rows,
+            lambda wanted: rows_of_members(self._library, self._store_of, wanted),
+            lambda name: places_of(self._library, name),
+            self._embedder,
+            inputs.folders,
+            max_pixels=inputs.max_pixels,
+            scratch=self._library.folder,
+            terms=Terms("thin_era", LIBRARY, {}, inputs.export),
+            model=inputs.pack.recorded(),
+            published=self._library.published_faces(names),
+            say=self._say,
+        )
+
+    def _family(
+        self,
+        parent: Identity,
+        members: set[str],
+        standing: list[StandingEra],
+        taken: set[str],
+        split: bool,
+        gallery: Gallery,
+    ) -> Family:
+        rows = self.rows.filter(pl.col("face_id").is_in(list(members))).sort("face_id")
+        years = [self.dates[sha256].year for sha256 in rows["sha256"]]
+        faces = DatedFaces(
+            tuple(rows["face_id"]),
+            normalised(rows["embedding"].to_numpy().reshape(len(rows), -1)),
+            np.array([np.nan if year is None else year for year in years], np.float64),
+        )
+        terms = Terms("thin_era", LIBRARY, {}, self._export_of(parent))
+        return plan_family(
+            parent,
+            faces,
+            members - set(faces.face_ids),
+            standing,
+            taken,
+            lambda found: len(gallery.content(found, parent.name, terms).faces),
+            split=self._inputs.numbers if split else None,
+        )
+
+    def _export_of(self, parent: Identity) -> ExportParameters:
+        """An era is exported with its parent's numbers."""
+        export = _parameters(self._library.folder / parent.name).get(_EXPORT)
+        return ExportParameters(**export) if export else self._inputs.export
+
+    def _wanted(self, parent: Identity, era: PlannedEra) -> Wanted:
+        export, anchor = self._export_of(parent), era.anchor
+        span = {"year": anchor.year, "first_year": anchor.first_year, "last_year": anchor.last_year}
+        parameters = {_ASSET: {**asdict(era.numbers), **span}, _EXPORT: asdict(export)}
+        terms = Terms(era.kind, parent.bucket or LIBRARY, parameters, export)
+        # No label of its own: the registry gives an era its parent's.
+        return Wanted(era.members, terms, era.identity, era.name, parent.number, parent.name, None, anchor)
+
+
+def _parameters(folder: Path) -> dict:
+    """The numbers per asset that a faceset's manifest records; {} without any."""
+    found = read_manifest(folder).get("parameters")
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,171 @@
+"""Covered faces of a bucket become members of the identities that cover them: the call behind `extended_facesets`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, bucket_faces, people_of_faces, places_of, rows_of_members
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.publishing.bucket_publisher import now_in_seconds
+from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.outcome import Outcome
+from facesets_dagster.publishing.publisher import Plan, Wanted, update_library
+from facesets_dagster.publishing.staging import RunStamp, place_of, terms_in_place
+from facesets_dagster.registry.merges import redirects
+
+EXTENSION_SCHEMA = pl.Schema(
+    {
+        "identity": pl.String,
+        "kind": pl.String,
+        "label": pl.String,
+        "joined": pl.Int64,
+        "members": pl.Int64,
+        "exported_before": pl.Int64,
+        "exported": pl.Int64,
+        "run_id": pl.String,
+    }
+)
+
+EXTENSION_COLUMNS = {
+    "identity": "faceset that grew",
+    "kind": "auto, hand_sorted or discovered",
+    "label": "the person's name",
+    "joined": "faces of this bucket that joined in this run",
+    "members": "members after it, curated or not",
+    "exported_before": "faces exported before; null for a legacy faceset that had no folder here",
+    "exported": "faces exported after it, ranked anew",
+    "run_id": "the run",
+}
+
+
+@dataclass(frozen=True)
+class ExtendInputs:
+    """What the asset hands over."""
+
+    bucket: str
+    coverage: pl.DataFrame
+    route_distance: float
+    export: ExportParameters
+    """For identities that have no manifest to say theirs."""
+    pack: ModelPack
+    folders: Mapping[str, Path]
+    max_pixels: int
+    run_id: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class ExtendResult:
+    """What came of it."""
+
+    outcome: Outcome
+    table: pl.DataFrame
+    """Rows of `EXTENSION_SCHEMA`."""
+    joined: dict[str, pl.DataFrame]
+    """Identity -> rows of the face table of those who joined."""
+
+
+def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: float) -> dict[str, list[str]]:
+    """Identity -> covered faces within reach that are nobody's members yet.
+
+    A face whose bytes are somebody's member already, through another bucket, adds nothing and stays `covered`.
+    """
+    near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
+    taken, merged = people_of_faces(library), redirects(library.registry)
+    waiting: dict[str, list[str]] = {}
+    for name, face_id in near.select("covered_by", "face_id").sort("covered_by", "face_id").iter_rows():
+        if face_id not in taken:
+            waiting.setdefault(merged.get(name, name), []).append(face_id)
+    return waiting
+
+
+def extend_bucket(
+    inputs: ExtendInputs,
+    library: Library,
+    store_of: StoreOf,
+    embedder: Callable[[], Embedder],
+    *,
+    say: Callable[[str], None],
+) -> ExtendResult:
+    """Adds what waits, ranks and publishes the identities concerned anew, and says what changed for each."""
+    faces = bucket_faces(store_of(inputs.bucket), library, inputs.bucket)
+    known: dict[str, dict[str, str]] = {}
+    before: dict[str, int | None] = {}
+
+    def make_plan() -> Plan:
+        waiting = waiting_faces(library, inputs.coverage, inputs.route_distance)
+        live = {identity.name: identity for identity in library.registry.identities() if identity.live}
+        members = library.registry.members(list(waiting))
+        known.update(members)
+        before.update({name: _exported(library, live[name]) for name in waiting if name in live})
+        gallery = Gallery(
+            faces,
+            lambda wanted: rows_of_members(library, store_of, wanted),
+            lambda name: places_of(library, name),
+            embedder,
+            inputs.folders,
+            max_pixels=inputs.max_pixels,
+            scratch=library.folder,
+            terms=Terms("discovered", inputs.bucket, {}, inputs.export),
+            model=inputs.pack.recorded(),
+            published=library.published_faces(list(waiting)),
+            say=say,
+        )
+        wanted = [
+            Wanted(
+                {**members.get(name, {}), **dict.fromkeys(joining, "extended")},
+                _terms(library, live[name], inputs),
+                live[name],
+            )
+            for name, joining in waiting.items()
+            if name in live
+        ]
+        return Plan(wanted, gallery)
+
+    stamp = RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds())
+    update = update_library(
+        library,
+        make_plan,
+        stamp,
+        allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
+        say=say,
+    )
+    joined = {
+        wanted.identity.name: wanted.members.keys() - known.get(wanted.identity.name, {}).keys()
+        for wanted in update.plan.wanted
+        if wanted.identity is not None
+    }
+    rows = [
+        {
+            "identity": wanted.identity.name,
+            "kind": wanted.identity.kind,
+            "label": wanted.identity.label,
+            "joined": len(joined[wanted.identity.name]),
+            "members": len(wanted.members),
+            "exported_before": before.get(wanted.identity.name),
+            "exported": _exported(library, wanted.identity),
+            "run_id": inputs.run_id,
+        }
+        for wanted in update.plan.wanted
+        if wanted.identity is not None
+    ]
+    who = {name: faces.filter(pl.col("face_id").is_in(list(face_ids))) for name, face_ids in sorted(joined.items())}
+    return ExtendResult(update.outcome, pl.DataFrame(rows, schema=EXTENSION_SCHEMA), who)
+
+
+def _terms(library: Library, identity: Identity, inputs: ExtendInputs) -> Terms:
+    """An identity keeps the numbers that it was exported with."""
+    terms = terms_in_place(library.folder, identity, inputs.export)
+    extended = {"extended_facesets": {"route_distance": inputs.route_distance}}
+    return replace(terms, bucket=identity.bucket or inputs.bucket, parameters={**terms.parameters, **extended})
+
+
+def _exported(library: Library, identity: Identity) -> int | None:
+    faces = read_manifest(library.folder / place_of(identity.name, identity.kind)).get("faces")
+    return len(faces) if isinstance(faces, list) else None

@@ -1,0 +1,173 @@
+"""What the exports of a bucket's identities would hold: curated and rendered once, remembered by membership.
+
+Members may come from any bucket. Lives for one publication. The resolution asks for centroids, the publication for
+contents; both outside and under the lock, so that a crop is made once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.embedding.embedder import Embedder
+from facesets_dagster.export.curation import ExportParameters, curate
+from facesets_dagster.export.face_crop import LoadPhoto
+from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.export.pictures import PictureFile
+from facesets_dagster.export.png import read_lineage
+from facesets_dagster.export.rendering import RenderedFace, render
+from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a faceset is made under."""
+
+    kind: str
+    bucket: str
+    """The bucket that founded it, or what stands for one (`photos.bucket_key`)."""
+    parameters: Mapping[str, Mapping[str, object]]
+    """Resolved numbers per asset, as in run config."""
+    export: ExportParameters
+
+
+class Gallery:
+    """Contents of facesets by membership."""
+
+    def __init__(
+        self,
+        faces: pl.DataFrame,
+        find_rows: FindRows,
+        places: Places,
+        embedder: Callable[[], Embedder],
+        folders: Mapping[str, Path],
+        *,
+        max_pixels: int,
+        scratch: Path,
+        terms: Terms,
+        model: Mapping[str, object],
+        published: Mapping[str, Path],
+        say: Callable[[str], None],
+    ) -> None:
+        """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG.
+
+        `scratch`: a folder on the disk on which the pictures lie until they are written.
+        """
+        self._rows = MemberRows(faces, find_rows)
+        self._places = places
+        self._embedder = embedder
+        self._folders = folders
+        self._max_pixels = max_pixels
+        self.terms = terms
+        self._model = model
+        self._published = {face_id: _Published(path) for face_id, path in published.items()}
+        self._say = say
+        self._pictures = PictureFile(scratch)
+        self._curated: dict[tuple[tuple[tuple[str, str, str], ...], ExportParameters], _Curated] = {}
+        self._look_at(faces)
+
+    def content(self, members: Mapping[str, str], name: str | None, terms: Terms | None = None) -> FacesetContent:
+        """What the faceset of these members (face_id -> how it joined) holds.
+
+        `name`: the identity whose members they are or whose copies; None for a new one, whose faces are those at hand.
+        """
+        terms = terms or self.terms
+        places = self._places(name) if name is not None else {}
+        key = (tuple((face, how, places.get(face, "")) for face, how in sorted(members.items())), terms.export)
+        if key not in self._curated:
+            self._curated[key] = self._made(members, places, terms.export)
+        made = self._curated[key]
+        return FacesetContent(
+            terms.kind,
+            terms.bucket,
+            made.faces,
+            made.excluded,
+            made.members,
+            terms.parameters,
+            terms.export,
+            self._model,
+        )
+
+    def curated_centroid(self, members: Mapping[str, str], name: str | None) -> NDArray[np.float32] | None:
+        """Centroid (dim,) of the exportable members; None if there is none."""
+        content = self.content(members, name)
+        return content.centroid() if content.faces else None
+
+    def _look_at(self, faces: pl.DataFrame) -> None:
+        self._seen = len(faces)
+        self._load_photo: LoadPhoto = photo_loader(self._folders, faces, self._max_pixels)
+        self._boxes = _boxes_by_photo(faces)
+
+    def _made(self, members: Mapping[str, str], places: Mapping[str, str], export: ExportParameters) -> "_Curated":
+        rows = self._rows.of(members, places)
+        if len(self._rows.faces) != self._seen:
+            self._look_at(self._rows.faces)
+        curated = curate(rows, export)
+        rendered = render(
+            curated.candidates,
+            export,
+            self._embedder,
+            self._load_photo,
+            {
+                row["face_id"]: self._neighbours(row)
+                for row in curated.candidates.select("face_id", "sha256").to_dicts()
+            },
+            self._published,
+            self._pictures.keep,
+        )
+        excluded = {**curated.excluded, **rendered.excluded}
+        self._say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")
+        return _Curated(rendered.faces, excluded, _members_table(rows, members, excluded))
+
+    def _neighbours(self, row: Mapping[str, str]) -> NDArray[np.float32]:
+        others = [box for face_id, box in self._boxes[row["sha256"]] if face_id != row["face_id"]]
+        return np.array(others, np.float32).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class _Curated:
+    """What does not depend on a faceset's name, kind and run."""
+
+    faces: tuple[RenderedFace, ...]
+    excluded: dict[str, Verdict]
+    members: pl.DataFrame
+
+
+class _Published:
+    """A PNG of an earlier run, given out again only if its lineage is the one asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, wanted: dict[str, object]) -> bytes | None:
+        try:
+            found = read_lineage(self._path)
+            if found is None or {key: found.get(key) for key in wanted} != wanted:
+                return None
+            return self._path.read_bytes()
+        except (OSError, ValueError, SyntaxError):  # A damaged picture is rendered again.
+            return None
+
+
+def _boxes_by_photo(faces: pl.DataFrame) -> dict[str, list[tuple[str, list[float]]]]:
+    boxes: dict[str, list[tuple[str, list[float]]]] = {}
+    once = faces.unique("face_id", keep="first", maintain_order=True)
+    for sha256, face_id, bbox in once.select("sha256", "face_id", "bbox").iter_rows():
+        boxes.setdefault(sha256, []).append((face_id, bbox))
+    return boxes
+
+
+def _members_table(rows: pl.DataFrame, members: Mapping[str, str], excluded: Mapping[str, Verdict]) -> pl.DataFrame:
+    rows = rows.sort("face_id")
+    ids = rows["face_id"].to_list()
+    return rows.with_columns(
+        joined_by=pl.Series([members[face_id] for face_id in ids], dtype=pl.String),
+        state=pl.Series(
+            [excluded[face_id].state if face_id in excluded else "exported" for face_id in ids], dtype=pl.String
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Planning merges of identities and their undoing."""

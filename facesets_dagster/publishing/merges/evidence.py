@@ -1,0 +1,68 @@
+"""What the library shows of each person: faces that are exported, as vectors, and members by photo."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.publishing.staging import place_of
+
+_CONTENT_DIGITS = 16
+"""Of a face_id: the photo's content."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One person's faces."""
+
+    unit: NDArray[np.float32]
+    """(n, dim), unit length, in rank order; of a legacy faceset that was never published here, of all members."""
+    exported: int
+    """Faces that its folder holds; of an unpublished one its members."""
+
+
+def shown_faces(library: Library, store_of: StoreOf, people: Sequence[Identity]) -> dict[str, Shown]:
+    """Name -> its faces, by the vectors file of its folder, or else by the caches."""
+    found = {}
+    for person in people:
+        path = library.folder / place_of(person.name, person.kind) / f"{person.name}.npz"
+        if path.exists():
+            with np.load(path, allow_pickle=False) as vectors:
+                unit = normalised(vectors["embeddings"])
+        else:
+            places = places_of(library, person.name)
+            rows = rows_of_members(library, store_of, places) if places else None
+            mine = None if rows is None else rows.filter(pl.col("face_id").is_in(list(places))).sort("face_id")
+            unit = np.zeros((0, 1), np.float32) if mine is None else normalised(mine["embedding"].to_numpy())
+        found[person.name] = Shown(unit, len(unit))
+    return found
+
+
+def faces_by_photo(library: Library, people: Sequence[Identity]) -> dict[str, Mapping[str, frozenset[str]]]:
+    """Name -> photo (16 digits of its content's sha256) -> the person's faces in it.
+
+    A second face of a photo that curation set aside (`same_photo`) is not the person's.
+    """
+    names = {person.name for person in people}
+    members: dict[str, dict[str, set[str]]] = {name: {} for name in names}
+    rows = library.registry.memberships()
+    for name, face_id in rows.filter(pl.col("name").is_in(list(names))).select("name", "face_id").iter_rows():
+        members[name].setdefault(face_id[:_CONTENT_DIGITS], set()).add(face_id)
+    found: dict[str, Mapping[str, frozenset[str]]] = {}
+    for person in people:
+        photos = members[person.name]
+        if any(len(faces) > 1 for faces in photos.values()):
+            excluded = read_manifest(library.folder / place_of(person.name, person.kind)).get("excluded", [])
+            assert isinstance(excluded, list)
+            for entry in excluded:
+                if entry["state"] == "same_photo":
+                    photos.get(entry["face_id"][:_CONTENT_DIGITS], set()).discard(entry["face_id"])
+        found[person.name] = {photo: frozenset(faces) for photo, faces in sorted(photos.items())}
+    return found

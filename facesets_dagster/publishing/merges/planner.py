@@ -1,0 +1,180 @@
+"""The library as it should stand after merges, or after taking some back: the plan behind both jobs.
+
+Both say which household should be true (`identities.merging`); everything else follows from the difference: whose
+faceset is made anew or given out of the archive, whose goes, which eras follow, which labels move.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.schema import face_schema
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.merging import Rows
+from facesets_dagster.library.archive import Archive, pictures_of, versions_of
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, rows_of_members
+from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.merges.changes import Changes, members_digest, statements
+from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.staging import place_of, terms_in_place, terms_of_folder
+from facesets_dagster.registry.merges import MergeRecord, archived_digests
+
+
+@dataclass(frozen=True)
+class MergeInputs:
+    """What the assets hand over."""
+
+    export: ExportParameters
+    """For identities that have no manifest to say theirs."""
+    pack: ModelPack
+    folders: Mapping[str, Path]
+    """Bucket -> where its photos lie."""
+    max_pixels: int
+    run_id: str
+    code_version: str
+
+
+class MergePlanner:
+    """Makes the plan that leads to a household."""
+
+    def __init__(
+        self,
+        inputs: MergeInputs,
+        library: Library,
+        store_of: StoreOf,
+        embedder: Callable[[], Embedder],
+        say: Callable[[str], None],
+    ) -> None:
+        self._inputs, self._library, self._store_of = inputs, library, store_of
+        self._embedder, self._say = embedder, say
+        self.touched: set[str] = set()
+        """Facesets that the last plan may touch: keepers, merged ones, and the eras of both."""
+
+    def plan(self, changes: Changes) -> Plan:
+        """The same library if there are none."""
+        wanted: list[Wanted] = []
+        retire = [changes.now.identities[name] for name in changes.redirect]
+        for name in sorted({*changes.back, *changes.moved} - {*changes.merged}):
+            person = changes.now.identities[name]
+            if person.live or name in changes.back:  # else somebody's part, or out of use: only its record changes
+                self._plan_person(person, changes, wanted, retire)
+                self._plan_eras(person, changes, wanted, retire)
+        archive = self._archive(changes)
+        names = sorted({entry.identity.name for entry in wanted if entry.identity})
+        self.touched = {*names, *(identity.name for identity in retire), *archive.names()}
+        gallery = self._gallery({name: self._rows(name, changes) for name in names}, sorted(self.touched))
+        if changes.are_none():
+            return Plan(wanted, gallery)
+        run_id, model_id = self._inputs.run_id, self._inputs.pack.model_id
+        also = statements(self._library, changes, archive, run_id=run_id, model_id=model_id)
+        return Plan(wanted, gallery, retire, archive=archive, also=also)
+
+    def _plan_person(self, person: Identity, changes: Changes, wanted: list[Wanted], retire: list[Identity]) -> None:
+        rows = changes.after.members.get(person.name, {})
+        record = changes.now.records.get(person.name)
+        if not rows:
+            _out_of_use(person, changes, retire)
+        elif record is not None and _stood_unpublished(record, rows):
+            changes.unpublished[person.name] = record
+        else:
+            wanted.append(Wanted(_hows(rows), self._terms(person), person))
+
+    def _plan_eras(self, person: Identity, changes: Changes, wanted: list[Wanted], retire: list[Identity]) -> None:
+        """Eras come back with their person, and lose the faces that their person loses."""
+        now, is_back = changes.now, person.name in changes.back
+        rows = changes.after.members.get(person.name, {})
+        lost = now.household.members.get(person.name, {}).keys() - rows.keys()
+        for era in now.eras_of(person.name, live=not is_back):
+            before = now.household.members.get(era.name, {})
+            left = {face: row for face, row in before.items() if (face in rows if is_back else face not in lost)}
+            changes.eras[era.name] = left
+            if not left:
+                _out_of_use(era, changes, retire)
+            elif is_back and now.digests[era.name] is None:
+                changes.unpublished[era.name] = None
+            elif is_back or left != before:
+                wanted.append(Wanted(_hows(left), self._terms(era), era, parent=person.name))
+
+    def _terms(self, identity: Identity) -> Terms:
+        """What its faceset was made under: by the folder in place, or by the one that it had last."""
+        folder = self._library.folder
+        versions = versions_of(folder, identity.name)
+        if identity.live or not versions:
+            return terms_in_place(folder, identity, self._inputs.export)
+        return terms_of_folder(versions[-1], identity, self._inputs.export)
+
+    def _archive(self, changes: Changes) -> Archive:
+        now, stay = changes.now, changes.after.named()
+        forget = {
+            entry for entry in archived_digests(self._library.registry) if now.identities[entry[0]].family not in stay
+        }
+        blank = [now.identities[name] for name, record in changes.unpublished.items() if record is not None]
+        return Archive(
+            self._library.folder,
+            {identity.name: place_of(identity.name, identity.kind) for identity in changes.concerned},
+            set(changes.redirect),
+            forget,
+            [place_of(identity.name, identity.kind) for identity in blank if identity.live],
+        )
+
+    @staticmethod
+    def _rows(name: str, changes: Changes) -> Rows:
+        return changes.eras[name] if name in changes.eras else changes.after.members[name]
+
+    def _gallery(self, rows: Mapping[str, Rows], names: Sequence[str]) -> Gallery:
+        inputs, library = self._inputs, self._library
+
+        def find_rows(wanted: Mapping[str, str | None]) -> pl.DataFrame | None:
+            return _with_archived(library, rows_of_members(library, self._store_of, wanted), wanted, names)
+
+        return Gallery(
+            pl.DataFrame(schema=face_schema(inputs.pack.dim)),
+            find_rows,
+            lambda name: {face: bucket for face, (bucket, _) in rows[name].items()},
+            self._embedder,
+            inputs.folders,
+            max_pixels=inputs.max_pixels,
+            scratch=library.folder,
+            terms=Terms("discovered", LIBRARY, {}, inputs.export),
+            model=inputs.pack.recorded(),
+            published={**pictures_of(library.folder, names), **library.published_faces(list(names))},
+            say=self._say,
+        )
+
+
+def _with_archived(
+    library: Library, rows: pl.DataFrame | None, wanted: Mapping[str, str | None], names: Sequence[str]
+) -> pl.DataFrame | None:
+    """The rows, and those of members whose cache is gone, from the archived folders of these names."""
+    known = set(rows.select("face_id", "bucket").iter_rows()) if rows is not None else set()
+    absent = {(face, bucket) for face, bucket in wanted.items() if bucket is not None} - known
+    folders = [folder for name in names for folder in versions_of(library.folder, name)] if absent else []
+    if not folders:
+        return rows
+    pairs = pl.DataFrame(sorted(absent), schema={"face_id": pl.String, "bucket": pl.String}, orient="row")
+    tables = pl.concat([pl.read_parquet(folder / "members.parquet") for folder in folders])
+    found = tables.join(pairs, on=["face_id", "bucket"], how="semi").unique(["face_id", "bucket"], maintain_order=True)
+    found = found.drop("joined_by", "state").with_columns(source_missing=pl.lit(True))
+    return found if rows is None else pl.concat([rows, found.select(rows.columns)])
+
+
+def _stood_unpublished(record: MergeRecord, rows: Rows) -> bool:
+    return record.unpublished is not None and record.members_digest == members_digest(rows)
+
+
+def _out_of_use(identity: Identity, changes: Changes, retire: list[Identity]) -> None:
+    """Nothing of it is left."""
+    if identity.live:
+        retire.append(identity)
+    else:
+        changes.vanished.append(identity.name)
+
+
+def _hows(rows: Rows) -> dict[str, str]:
+    return {face: how for face, (_, how) in rows.items()}

@@ -1,0 +1,203 @@
+"""A fresh library from all faces of all buckets at once: the domain call behind `refined_library`.
+
+Numbers follow size, so it is for libraries that have no numbers yet: every later run would renumber what was handed
+out. A library with numbers is refused; the very same inputs again change nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.errors import PublishRefused
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import nearest, normalised
+from facesets_dagster.identities.refining import Refined, RefineParameters, refine
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, bucket_faces
+from facesets_dagster.library.numbering import numbers_in
+from facesets_dagster.photos.bucket_key import REFINED
+from facesets_dagster.publishing.bucket_publisher import now_in_seconds
+from facesets_dagster.publishing.funnel import bucket_record, inputs_digest
+from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.publisher import Plan, Update, Wanted, update_library, verdicts_of
+from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.transaction import BucketRecord
+
+
+@dataclass(frozen=True)
+class RefineInputs:
+    """What the asset hands over."""
+
+    parameters: RefineParameters
+    export: ExportParameters
+    pack: ModelPack
+    buckets: Sequence[str]
+    folders: Mapping[str, Path]
+    max_pixels: int
+    max_faces: int
+    """More are refused: the linkage holds a matrix of all pairs."""
+    run_id: str
+    code_version: str
+
+    def by_asset(self) -> dict[str, dict[str, object]]:
+        """As in run config."""
+        return {"refined_library": asdict(self.parameters), "swap_ready_facesets": asdict(self.export)}
+
+    def head(self) -> list[object]:
+        """What is equal between runs with the same numbers, model and code."""
+        return [self.code_version, self.pack.model_id, self.by_asset()]
+
+
+@dataclass(frozen=True)
+class RefineResult:
+    """What came of it."""
+
+    update: Update | None
+    """None if the library is the result of these very inputs already."""
+    refined: Refined | None
+    faces: int
+    buckets: dict[str, int]
+    """Bucket -> faces."""
+
+
+def refine_library(
+    inputs: RefineInputs,
+    library: Library,
+    store_of: StoreOf,
+    embedder: Callable[[], Embedder],
+    *,
+    say: Callable[[str], None],
+) -> RefineResult:
+    """Founds the people of all buckets, most photos first. Raises `PublishRefused` for a library with numbers."""
+    library.settle(f"run {inputs.run_id}", say)
+    faces = {bucket: _present(bucket_faces(store_of(bucket), library, bucket)) for bucket in inputs.buckets}
+    for bucket, table in faces.items():
+        require_one_model(table, inputs.pack.model_id, f"the face cache of {bucket}")
+    counts = {bucket: len(table) for bucket, table in faces.items()}
+    if _is_done(inputs, library, faces):
+        library.merge_top_manifest(f"run {inputs.run_id}", say)  # in case a run died before it did
+        return RefineResult(None, None, sum(counts.values()), counts)
+    require_fresh(library)
+    every = pl.concat(faces.values()) if faces else None
+    if every is None or every.is_empty():
+        raise PublishRefused("There is no face to refine. Materialize face_cache of your buckets first.")
+    distinct = every.unique("face_id", keep="first", maintain_order=True)
+    if len(distinct) > inputs.max_faces:
+        raise PublishRefused(
+            f"{len(distinct)} faces are more than max_faces ({inputs.max_faces}). Memory grows with the faces and "
+            "their near pairs (1,000,000 faces: about 8 GB): raise max_faces where there is that much, or run "
+            "discover_identities bucket by bucket."
+        )
+    refined = refine(distinct, inputs.parameters)
+    say(f"{len(distinct)} faces: {refined.raw_clusters} raw clusters, {len(refined.people)} people")
+
+    def make_plan() -> Plan:
+        require_fresh(library)
+        return _plan(inputs, library, embedder, refined, distinct, faces, say)
+
+    stamp = RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds())
+    update = update_library(library, make_plan, stamp, allowed=lambda plan: set(), say=say)
+    return RefineResult(update, refined, len(distinct), counts)
+
+
+def require_fresh(library: Library) -> None:
+    """Raises `PublishRefused` if any number was ever given in this library or in a legacy one beside it."""
+    numbers = set(library.registry.used_numbers()).union(
+        *(numbers_in(folder) for folder in (library.folder, *library.legacy_roots))
+    )
+    if numbers:
+        raise PublishRefused(
+            f"The library {library.folder} has {len(numbers)} numbers already (up to {max(numbers)}). Refining gives "
+            "numbers by size, which would invalidate every name that was handed out, so nothing was done. Give "
+            "`new_library` a name to start another library beside this one; new photos go through full_pipeline."
+        )
+
+
+def _present(faces: pl.DataFrame) -> pl.DataFrame:
+    return faces.filter(~pl.col("source_missing"))
+
+
+def _is_done(inputs: RefineInputs, library: Library, faces: Mapping[str, pl.DataFrame]) -> bool:
+    live = [identity for identity in library.registry.identities() if identity.live]
+    if not live or any(identity.bucket != REFINED for identity in live):
+        return False
+    runs = {bucket: library.registry.bucket_run(bucket) for bucket in faces}
+    digests = {bucket: inputs_digest(table, inputs.head()) for bucket, table in faces.items()}
+    return all(run is not None and run.inputs_digest == digests[bucket] for bucket, run in runs.items())
+
+
+def _plan(
+    inputs: RefineInputs,
+    library: Library,
+    embedder: Callable[[], Embedder],
+    refined: Refined,
+    distinct: pl.DataFrame,
+    faces: Mapping[str, pl.DataFrame],
+    say: Callable[[str], None],
+) -> Plan:
+    terms = Terms("auto", REFINED, inputs.by_asset(), inputs.export)
+    wanted = [Wanted(dict.fromkeys(members, "refined"), terms) for members in refined.people]
+    gallery = Gallery(
+        distinct,
+        lambda _: None,
+        lambda _: {},
+        embedder,
+        inputs.folders,
+        max_pixels=inputs.max_pixels,
+        scratch=library.folder,
+        terms=terms,
+        model=inputs.pack.recorded(),
+        published={},
+        say=say,
+    )
+    first_bucket = dict(distinct.select("face_id", "bucket").iter_rows())
+
+    def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
+        verdicts, near = dict(refined.verdicts), _nearest(distinct, wanted, names, gallery)
+        for place, entry in enumerate(wanted):
+            content = gallery.content(entry.members, None, entry.terms)
+            for bucket in faces:
+                verdicts.update(verdicts_of(content, bucket, names.get(place)))
+        found = []
+        for bucket, table in faces.items():
+            here = {
+                face_id: _of_copy(verdicts[face_id], near.get(face_id), inputs.parameters.merge_distance)
+                if first_bucket[face_id] != bucket
+                else verdicts[face_id]
+                for face_id in table["face_id"]
+            }
+            parameters = inputs.by_asset()["refined_library"]
+            found.append(bucket_record(bucket, table, here, near, inputs.head(), parameters))
+        return found
+
+    return Plan(wanted, gallery, records=records)
+
+
+def _of_copy(verdict: Verdict, near: tuple[str | None, float] | None, distance: float) -> Verdict:
+    """The same bytes lie in an earlier bucket, whose face is the member: here it is covered by that identity."""
+    if verdict.identity is None or near is None:
+        return verdict
+    return Verdict("covered", near[1], distance, verdict.identity)
+
+
+def _nearest(
+    distinct: pl.DataFrame, wanted: Sequence[Wanted], names: Mapping[int, str], gallery: Gallery
+) -> dict[str, tuple[str | None, float]]:
+    """face_id -> nearest of the new identities, and the distance."""
+    if not names:
+        return {}
+    places = sorted(names)
+    centroids = np.array(
+        [gallery.content(wanted[place].members, None, wanted[place].terms).centroid() for place in places], np.float32
+    )
+    index, distance = nearest(normalised(distinct["embedding"].to_numpy()), centroids)
+    return {
+        face_id: (names[places[best]], float(value))
+        for face_id, best, value in zip(distinct["face_id"], index.tolist(), distance.tolist(), strict=True)
+    }

@@ -1,0 +1,104 @@
+"""One faceset staged for installation, unless what is in place holds the same."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.folder import FacesetContent, write_faceset
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.archive import Archive
+from facesets_dagster.library.moves import STAGING, Move
+from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.publishing.gallery import Terms
+from facesets_dagster.publishing.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class RunStamp:
+    """Which run publishes, and with what."""
+
+    run_id: str
+    model_id: str
+    code_version: str
+    created_at: str
+
+
+def place_of(name: str, kind: str) -> str:
+    """Where a faceset's folder lies in the library."""
+    return f"_thin/{name}" if kind == "thin_era" else name
+
+
+def stage(
+    library_dir: Path,
+    staging: str,
+    name: str,
+    identity: Identity | None,
+    content: FacesetContent,
+    stamp: RunStamp,
+    outcome: Outcome,
+    archive: Archive | None = None,
+) -> Move | None:
+    """Writes the faceset's folder below `.staging/<staging>/` and notes in `outcome` what becomes of it.
+
+    None if it stays as it is: the same content, or nothing that can be exported now (nothing is unpublished for that).
+    `identity`: None for a new one; `archive`: where folders are that are given out again if they hold the same.
+    """
+    place = place_of(name, content.kind)
+    current = read_manifest(library_dir / place)
+    if identity is not None and current and current.get("content_digest") == content.digest():
+        outcome.kept.append(name)
+        return None
+    staged = library_dir / STAGING / staging / place
+    archived = archive.give_out(name, content, identity.live, staged) if archive and identity else None
+    if identity is not None and archived is None and not content.faces:
+        outcome.kept.append(name)
+        return None
+    # A folder that the platform did not write is never replaced, not even by an identity of that name.
+    if current and (identity is None or "content_digest" not in current):
+        raise LibraryCorrupt(f"{library_dir / place} exists although it was never founded here. Move it away.")
+    if identity is None:
+        outcome.founded.append(name)
+    elif identity.live:
+        outcome.changed.append(name)
+    else:
+        outcome.revived.append(name)
+    digest = archived or write_faceset(
+        staged,
+        name,
+        content,
+        run_id=stamp.run_id,
+        created_at=stamp.created_at,
+        code_version=stamp.code_version,
+    )
+    return Move(staging, "install", place, digest)
+
+
+def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -> Terms:
+    """An identity that exists keeps its kind, and the numbers of other assets that had a hand in it."""
+    if identity is None:
+        return terms
+    known = read_manifest(library_dir / place_of(identity.name, identity.kind)).get("parameters", {})
+    assert isinstance(known, dict)
+    return replace(terms, kind=identity.kind, parameters={**known, **terms.parameters})
+
+
+def terms_in_place(library_dir: Path, identity: Identity, export: ExportParameters) -> Terms:
+    """What a faceset that stands was made under; `export` where its manifest records no numbers of an export."""
+    return terms_of_folder(library_dir / place_of(identity.name, identity.kind), identity, export)
+
+
+def terms_of_folder(folder: Path, identity: Identity, export: ExportParameters) -> Terms:
+    """The same of a folder that lies elsewhere."""
+    parameters = read_manifest(folder).get("parameters", {})
+    assert isinstance(parameters, dict)
+    recorded = parameters.get("swap_ready_facesets")
+    own = ExportParameters(**recorded) if recorded else export
+    return Terms(identity.kind, identity.bucket or "", {**parameters, "swap_ready_facesets": asdict(own)}, own)
+
+
+def faces_in_place(library_dir: Path, name: str, kind: str) -> set[str]:
+    """face_ids that the faceset in place exports."""
+    faces = read_manifest(library_dir / place_of(name, kind)).get("faces", [])
+    assert isinstance(faces, list)
+    return {face["face_id"] for face in faces}

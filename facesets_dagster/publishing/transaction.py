@@ -1,0 +1,220 @@
+"""The one transaction in which a publication becomes true. Called under the library's lock."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import sqlalchemy as sa
+
+from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.identities.eras import Anchor
+from facesets_dagster.identities.identity import ERA_KINDS, Identity
+from facesets_dagster.library.moves import Move
+from facesets_dagster.publishing.resolution import Group
+from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.registry import Registry, next_generation
+
+
+@dataclass(frozen=True)
+class PublishedIdentity:
+    """An identity as it stands after the publication; its kind and bucket are the content's."""
+
+    name: str
+    number: int
+    group: Group
+    content: FacesetContent
+    manifest_sha256: str | None
+    """Of the staged manifest; None if the faceset in place stays as it is."""
+    parent: str | None = None
+    label: str | None = None
+    """Of a new identity; the label of one that exists is its owner's."""
+    anchor: Anchor | None = None
+    """Of a new era."""
+
+
+@dataclass(frozen=True)
+class BucketRecord:
+    """The bucket whose funnel this publication replaces."""
+
+    bucket: str
+    inputs_digest: str
+    identity_parameters: Mapping[str, object]
+    funnel: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Everything that one publication writes to the registry."""
+
+    run_id: str
+    model_id: str
+    published: Sequence[PublishedIdentity]
+    vanished: Sequence[Identity]
+    moves: Sequence[Move]
+    finished_at: str
+    records: Sequence[BucketRecord] = ()
+    """Of the buckets whose funnel this publication settles; none of one that only extends."""
+    also: Callable[[sa.Connection], None] | None = None
+    """What else becomes true with it."""
+
+
+def commit(registry: Registry, entry: Commit) -> None:
+    """Writes it all or nothing."""
+    with registry.engine.begin() as connection:
+        generation = next_generation(connection)
+        left: list[tuple[str, str]] = []
+        for identity in entry.published:
+            gone = _write_identity(connection, identity, entry, generation)
+            left += [] if identity.content.kind in ERA_KINDS else gone
+        for vanished in entry.vanished:
+            left += [] if vanished.is_era else _places(connection, vanished.name)
+            _retire(connection, vanished, entry.run_id)
+        for record in entry.records:
+            _write_bucket(connection, entry, record)
+        settled = [record.bucket for record in entry.records]
+        _write_who_left(connection, [place for place in left if place[0] not in settled])
+        for identity in entry.published:
+            _write_decisions_elsewhere(connection, identity, settled)
+        if entry.moves:
+            rows = [
+                {
+                    "step": step,
+                    "staging": move.staging,
+                    "action": move.action,
+                    "name": move.name,
+                    "manifest_sha256": move.manifest_sha256,
+                }
+                for step, move in enumerate(entry.moves, start=1)
+            ]
+            connection.execute(sa.insert(t.pending_moves), rows)
+        if entry.also is not None:
+            entry.also(connection)
+
+
+def _write_identity(
+    connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int
+) -> list[tuple[str, str]]:
+    """Gives (bucket, face_id) of those who are members no longer."""
+    content = entry.content
+    if entry.group.identity is None:
+        _insert_identity(connection, entry, owner.run_id, generation)
+    this = t.identities.c.name == entry.name
+    if entry.manifest_sha256 is not None:
+        values = {
+            "live": True,
+            "kind": content.kind,
+            "model_id": owner.model_id,
+            "centroid": content.centroid().tobytes(),
+            "manifest_sha256": entry.manifest_sha256,
+            "run_id": owner.run_id,
+        }
+        connection.execute(sa.update(t.identities).where(this).values(**values))
+        connection.execute(sa.delete(t.tombstones).where(t.tombstones.c.name == entry.name))
+    places = _places(connection, entry.name)
+    known = {face_id for _, face_id in places}
+    gone = [(bucket, face_id) for bucket, face_id in places if face_id not in entry.group.members]
+    for _, face_id in gone:
+        connection.execute(sa.delete(t.members).where(t.members.c.name == entry.name, t.members.c.face_id == face_id))
+    bucket_of = dict(content.members.select("face_id", "bucket").iter_rows())
+    rows = [
+        {
+            "name": entry.name,
+            "bucket": bucket_of[face_id],
+            "face_id": face_id,
+            "joined_by": joined_by,
+            "run_id": owner.run_id,
+        }
+        for face_id, joined_by in entry.group.members.items()
+        if face_id not in known and face_id in bucket_of
+    ]
+    if rows:
+        connection.execute(sa.insert(t.members), rows)
+    return gone
+
+
+def _places(connection: sa.Connection, name: str) -> list[tuple[str, str]]:
+    """(bucket, face_id) of an identity's members."""
+    query = sa.select(t.members.c.bucket, t.members.c.face_id).where(t.members.c.name == name)
+    return [(row.bucket, row.face_id) for row in connection.execute(query.order_by(*query.selected_columns))]
+
+
+def _write_who_left(connection: sa.Connection, left: Sequence[tuple[str, str]]) -> None:
+    """Faces that another person has by now, through other photos with the same bytes, end covered by that person."""
+    owners = sa.select(t.members.c.name).join(t.identities, t.identities.c.name == t.members.c.name)
+    owners = owners.where(t.identities.c.live, t.identities.c.kind.not_in(ERA_KINDS))
+    for bucket, face_id in left:
+        owner = connection.scalar(owners.where(t.members.c.face_id == face_id).order_by(t.members.c.name))
+        this = sa.and_(t.decisions.c.bucket == bucket, t.decisions.c.face_id == face_id)
+        values = {"state": "covered" if owner else "outlier", "value": None, "threshold": None, "identity": owner}
+        connection.execute(sa.update(t.decisions).where(this).values(**values))
+
+
+def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id: str, generation: int) -> None:
+    if entry.anchor is None:
+        connection.execute(sa.insert(t.numbers).values(number=entry.number, name=entry.name, run_id=run_id))
+    else:
+        anchor = entry.anchor
+        values = {"year": anchor.year, "first_year": anchor.first_year, "last_year": anchor.last_year}
+        vector = anchor.centroid.astype("float32").tobytes()
+        connection.execute(sa.delete(t.eras).where(t.eras.c.name == entry.name))
+        connection.execute(sa.insert(t.eras).values(name=entry.name, centroid=vector, **values))
+    connection.execute(
+        sa.insert(t.identities).values(
+            name=entry.name,
+            number=entry.number,
+            kind=entry.content.kind,
+            parent=entry.parent,
+            bucket=entry.content.bucket,
+            label=entry.label,
+            live=True,
+            founded=generation,
+            run_id=run_id,
+        )
+    )
+
+
+def _retire(connection: sa.Connection, identity: Identity, run_id: str) -> None:
+    """Its members stay on record: an identity found again is recognised by them."""
+    connection.execute(sa.update(t.identities).where(t.identities.c.name == identity.name).values(live=False))
+    connection.execute(
+        sa.insert(t.tombstones).values(
+            name=identity.name, number=identity.number, reason="vanished", merged_into=None, run_id=run_id
+        )
+    )
+
+
+def _write_bucket(connection: sa.Connection, entry: Commit, record: BucketRecord) -> None:
+    connection.execute(sa.delete(t.bucket_runs).where(t.bucket_runs.c.bucket == record.bucket))
+    connection.execute(
+        sa.insert(t.bucket_runs).values(
+            bucket=record.bucket,
+            inputs_digest=record.inputs_digest,
+            identity_parameters=json.dumps(dict(record.identity_parameters), sort_keys=True),
+            model_id=entry.model_id,
+            run_id=entry.run_id,
+            finished_at=entry.finished_at,
+        )
+    )
+    connection.execute(sa.delete(t.decisions).where(t.decisions.c.bucket == record.bucket))
+    rows = record.funnel.with_columns(bucket=pl.lit(record.bucket)).to_dicts()
+    if rows:
+        connection.execute(sa.insert(t.decisions), rows)
+
+
+def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdentity, settled: Sequence[str]) -> None:
+    """The states of members from buckets whose funnel is not replaced here. Eras are copies and decide nothing."""
+    if not entry.content.faces or entry.content.kind in ERA_KINDS:
+        return
+    members = entry.content.members.filter(~pl.col("bucket").is_in(settled))
+    for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
+        verdict = entry.content.excluded.get(row["face_id"])
+        values = {
+            "state": verdict.state if verdict else "exported",
+            "value": verdict.value if verdict else None,
+            "threshold": verdict.threshold if verdict else None,
+            "identity": entry.name,
+        }
+        this = sa.and_(t.decisions.c.bucket == row["bucket"], t.decisions.c.face_id == row["face_id"])
+        if connection.execute(sa.update(t.decisions).where(this).values(**values)).rowcount == 0:
+            connection.execute(sa.insert(t.decisions).values(**row, **values))

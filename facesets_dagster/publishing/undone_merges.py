@@ -1,0 +1,89 @@
+"""Merges taken back: the domain call behind the job `undo_merges`. In any order; what joined a keeper since stays."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from facesets_dagster.analysis.existing_centroids import require_model
+from facesets_dagster.embedding.embedder import Embedder
+from facesets_dagster.errors import SettingsError
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf
+from facesets_dagster.publishing.bucket_publisher import now_in_seconds
+from facesets_dagster.publishing.merges.changes import Changes, standing
+from facesets_dagster.publishing.merges.planner import MergeInputs, MergePlanner
+from facesets_dagster.publishing.publisher import Plan, Update, update_library
+from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.registry.merges import merged_once
+
+ALL = "*"
+"""In the request: every merge that is in force."""
+
+
+@dataclass(frozen=True)
+class UndoResult:
+    """What came of it."""
+
+    update: Update
+    back: dict[str, str]
+    """Name -> the keeper that it was taken from."""
+    already: list[str]
+    """Stand alone already."""
+    vanished: list[str]
+    """Nothing was left to come back: other people have their faces by now."""
+    as_before: list[str]
+    """Facesets, keepers too, whose folder is byte for byte an earlier one."""
+
+
+def undo_merges(
+    names: Sequence[str],
+    inputs: MergeInputs,
+    library: Library,
+    store_of: StoreOf,
+    embedder: Callable[[], Embedder],
+    *,
+    say: Callable[[str], None],
+) -> UndoResult:
+    """Takes the named ones out of whom they were merged into, all or nothing."""
+    library.merge_top_manifest(f"run {inputs.run_id}", say)
+    planner = MergePlanner(inputs, library, store_of, embedder, say)
+    found: list[Changes] = []
+
+    def make_plan() -> Plan:
+        changes = _changes(names, inputs, library)
+        found.append(changes)
+        return planner.plan(changes)
+
+    update = update_library(
+        library,
+        make_plan,
+        RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds()),
+        allowed=lambda _: planner.touched,
+        say=say,
+    )
+    changes, archive = found[-1], update.plan.archive
+    keeper = {merge.merged: merge.keeper for merge in changes.now.household.merges}
+    return UndoResult(
+        update,
+        {name: keeper[name] for name in changes.back},
+        sorted({*names} - {ALL} - keeper.keys()),
+        sorted(changes.vanished),
+        sorted(archive.given_out) if archive else [],
+    )
+
+
+def _changes(names: Sequence[str], inputs: MergeInputs, library: Library) -> Changes:
+    now = standing(library)
+    in_force = [merge.merged for merge in now.household.merges]
+    once = merged_once(library.registry)
+    after = now.household
+    for name in in_force[::-1] if ALL in names else dict.fromkeys(names):
+        if name in in_force:
+            after = after.taken_apart(name)
+        elif name not in once:
+            raise SettingsError(
+                f"`undo` of undone_merges names {name}, which was never merged. Merged now: "
+                f"{', '.join(in_force) or 'nobody'}. Nothing was changed."
+            )
+    changes = Changes(now, after)
+    require_model([now.identities[name] for name in changes.back], inputs.pack)
+    return changes

@@ -1,0 +1,1 @@
+"""The database of identities, numbers, members, tombstones and decisions: all SQL is here."""

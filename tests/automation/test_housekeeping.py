@@ -1,0 +1,114 @@
+"""What is old enough goes, what is live or recent stays; a failed run is told of once."""
+
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from facesets_dagster.automation.hooks import note_failure, run_hook
+from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.automation.jobs import remove_old_runs
+from facesets_dagster.automation.sensors import build_failed_run_sensor
+from facesets_dagster.definitions import build_defs
+from facesets_dagster.errors import SettingsError
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+
+
+def retire_somebody(home: FakeHome) -> None:
+    write_person(home.buckets / "a", 1, 8)
+    write_person(home.buckets / "a", 2, 7)
+    home.run("a")
+    home.run("a", osrc_clusters={"min_blur": 1e9})
+
+
+def test_retired_facesets_go_after_their_time_and_their_numbers_stay_taken(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retire_somebody(fake_home)
+    retired = fake_home.settings.library_dir / "_retired"
+    assert sorted(path.name for path in retired.iterdir()) == ["faceset_001", "faceset_002"]
+    assert remove_old_retired(fake_home.library, 30, "test") == []
+    assert remove_old_retired(fake_home.library, 0, "test") == []
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 31 * DAY)
+    assert remove_old_retired(fake_home.library, 30, "test") == ["faceset_001", "faceset_002"]
+    monkeypatch.undo()
+    result = fake_home.run("a")
+    assert result.success
+    names = sorted(identity.name for identity in fake_home.library.registry.identities() if identity.live)
+    assert names == ["faceset_001", "faceset_002"], "the same people get their numbers back"
+
+
+def test_old_reports_go_and_their_lines_stay(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    fake_home.run("a")
+    reports = fake_home.settings.reports_dir
+    old = sorted((reports / "a").glob("*.html"), key=lambda path: path.stat().st_mtime_ns)[0]
+    for path in (old, old.with_suffix(".md")):
+        os.utime(path, (time.time() - 400 * DAY,) * 2)
+    assert remove_old_reports(reports, 365) == 2
+    assert not old.exists()
+    index = (reports / "index.html").read_text()
+    assert f'.html">{old.stem[:8]}' not in index
+    assert old.stem[:8] in index
+    assert index.count("<a href=") == 1
+
+
+def test_superseded_runs_go_and_the_last_success_of_a_bucket_stays(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bucket in ("a", "b"):
+        write_person(fake_home.buckets / bucket, 1 if bucket == "a" else 2, 8)
+    runs = [fake_home.run(bucket).run_id for bucket in ("a", "b", "a")]
+    assert remove_old_runs(fake_home.instance, 30) == 0
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 31 * DAY)
+    assert remove_old_runs(fake_home.instance, 30) == 1
+    assert {run.run_id for run in fake_home.instance.get_runs()} == {runs[1], runs[2]}
+
+
+def test_the_job_shows_the_settings_as_defaults(fake_home: FakeHome) -> None:
+    job = build_defs(fake_home.settings).resolve_job_def("housekeeping")
+    assert job.execute_in_process(instance=fake_home.instance).success
+    shown = job.run_config["ops"]["remove_what_is_old"]["config"]  # type: ignore[index]
+    assert shown == {"keep_retired_days": 0.0, "keep_reports_days": 365.0, "keep_runs_days": 365.0}
+
+
+def test_a_failed_run_leaves_one_line_in_the_index(fake_home: FakeHome) -> None:
+    reports = fake_home.settings.reports_dir
+    for _ in range(2):
+        note_failure(reports, "a <b>", "0123456789", "BucketError: the folder is gone\nmore")
+    index = (reports / "index.html").read_text()
+    assert index.count("failed: BucketError: the folder is gone") == 1
+    assert "a &lt;b&gt;" in index
+    assert "0 runs" not in index
+
+
+def test_the_failure_sensor_enters_the_run_and_calls_the_command(fake_home: FakeHome, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    command = f'sh -c \'printf "%s|%s" "$FACESETS_FAILED_BUCKET" "$FACESETS_FAILED_ERROR" > {told}\''
+    settings = fake_home.settings.__class__(**{**vars(fake_home.settings), "on_failure": command})
+    fake_home.buckets.joinpath("a").mkdir()
+    result = fake_home.run("gone", raise_on_error=False)
+    sensor = build_failed_run_sensor(settings)
+    failure = next(event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE")
+    run = fake_home.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    context = dg.build_run_status_sensor_context(
+        sensor_name="failed_run_sensor", dagster_event=failure, dagster_instance=fake_home.instance, dagster_run=run
+    ).for_run_failure()
+    sensor(context)  # type: ignore[operator]
+    bucket, error = told.read_text().split("|", 1)
+    assert bucket == "gone"
+    assert "never taken for an empty bucket" in error
+    assert "never taken for an empty bucket" in (fake_home.settings.reports_dir / "index.html").read_text()
+
+
+@pytest.mark.parametrize("command", ["/no/such/command", "false", "'"])
+def test_a_command_that_does_not_work_is_said(command: str) -> None:
+    with pytest.raises(SettingsError, match="FACESETS_ON_FAILURE"):
+        run_hook(command, "a", "run", "error")

@@ -1,0 +1,54 @@
+"""Files appear whole, and what dead writers left is removed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from facesets_dagster.files.writing import exchange_folders, remove_leftovers, write_bytes, write_parquet
+
+
+def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    for data in (b"first", b"second"):
+        write_bytes(tmp_path / "deep" / "file", data)
+    write_parquet(tmp_path / "deep" / "table.parquet", pl.DataFrame({"a": [1]}), {"schema_version": "1"})
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"file", "table.parquet"}
+    assert (tmp_path / "deep" / "file").read_bytes() == b"second"
+    assert pl.read_parquet_metadata(tmp_path / "deep" / "table.parquet")["schema_version"] == "1"
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bytes(tmp_path / "file", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_bytes(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+    dead, alive = tmp_path / f".a.json.{child.pid}.tmp", tmp_path / f".b.json.{os.getpid()}.tmp"
+    for path in (dead, alive, tmp_path / "c.tmp", tmp_path / ".d.tmp"):
+        path.touch()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {alive.name, "c.tmp", ".d.tmp"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders are swapped by a system call of Linux")
+def test_two_folders_are_swapped_in_one_step(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "who").write_text(name)
+    if not exchange_folders(tmp_path / "one", tmp_path / "two"):
+        pytest.skip("this file system cannot swap folders")
+    assert (tmp_path / "one" / "who").read_text() == "two"
+    with pytest.raises(OSError, match="No such file"):
+        exchange_folders(tmp_path / "one", tmp_path / "absent")

@@ -1,0 +1,82 @@
+"""Buckets that run at the same time: nobody is founded twice, no number is given twice."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from facesets_dagster.definitions import build_defs
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.verification import verify_library
+from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.registry.registry import Registry
+from testing.fake_home import FakeHome
+from testing.fakes import FakeEmbedderResource, write_person
+from tests.conftest import REPOSITORY
+
+BEFORE = ("face_cache", "existing_centroids", "osrc_uncovered", "osrc_clusters")
+PUBLISHING = ("swap_ready_facesets", "top_manifest")
+
+
+def materialize(home: FakeHome, bucket: str, assets: tuple[str, ...]) -> None:
+    """Some assets of the main job, as a run from the lineage page would."""
+    home.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
+    defs = build_defs(home.settings, overrides={"embedder": FakeEmbedderResource()})
+    result = defs.resolve_job_def("discover_identities").execute_in_process(
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        instance=home.instance,
+        partition_key=bucket,
+        asset_selection=[dg.AssetKey(name) for name in assets],
+    )
+    assert result.success
+
+
+def test_a_bucket_that_clustered_before_another_published_finds_nobody_again(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 8)
+    write_person(fake_home.buckets / "b", 2, 9, first=8)
+    write_person(fake_home.buckets / "b", 3, 7)
+    for bucket in ("a", "b"):
+        materialize(fake_home, bucket, BEFORE)
+    clusters = fake_home.settings.cache_dir / "tables" / "osrc_clusters"
+    assert {path.stem for path in clusters.glob("*.parquet")} == {"a", "b"}
+    for bucket in ("a", "b"):
+        materialize(fake_home, bucket, PUBLISHING)
+    live = [identity for identity in fake_home.library.registry.identities() if identity.live]
+    assert [(identity.name, identity.bucket) for identity in live] == [
+        ("faceset_001", "a"),
+        ("faceset_002", "a"),
+        ("faceset_003", "b"),
+    ]
+    states = fake_home.library.registry.decisions("b").select("state", "identity").rows()
+    assert states.count(("covered", "faceset_001")) + states.count(("covered", "faceset_002")) == 9
+    assert verify_library(fake_home.library) == []
+    before = fake_home.files()
+    for bucket in ("b", "a"):
+        fake_home.run(bucket)
+    assert fake_home.files() == before
+
+
+def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for bucket, people in (("a", (1, 2)), ("b", (2, 3)), ("c", (3, 1))):
+        for place, person in enumerate(people):
+            write_person(home / "buckets" / bucket, person, 7, first=7 * place)
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.die_at", str(home), "discover_identities", bucket, "0"],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for bucket in ("a", "b", "c")
+    ]
+    for child in children:
+        said, _ = child.communicate(timeout=120)
+        assert child.returncode == 0, said[-3000:]
+    registry = Registry(f"sqlite:///{home / 'registry.db'}")
+    live = [identity for identity in registry.identities() if identity.live]
+    assert sorted(identity.number for identity in live) == [1, 2, 3]
+    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []

@@ -1,0 +1,39 @@
+"""The registry's tables: made once, whoever comes first. Its generation: counts whatever is written."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+
+_CREATE = """
+import sys, time
+from facesets_dagster.registry.registry import Registry
+registry = Registry(sys.argv[1])
+while time.time() < float(sys.argv[2]):
+    pass
+registry.create()
+assert registry.generation() == 0
+"""
+
+
+def test_four_processes_that_meet_a_fresh_registry_at_one_moment_make_one(tmp_path: Path) -> None:
+    at = str(time.time() + 3)
+    command = [sys.executable, "-c", _CREATE, f"sqlite:///{tmp_path / 'registry.db'}", at]
+    children = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for child in children:
+        _, said = child.communicate(timeout=60)
+        assert child.returncode == 0, said
+
+
+def test_labels_that_are_given_at_one_moment_raise_the_generation_one_by_one(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 6)
+    fake_home.run("a")
+    registry = fake_home.library.registry
+    before = registry.generation()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda label: registry.set_label("faceset_001", label), map(str, range(40))))
+    assert registry.generation() == before + 40
