@@ -42,7 +42,7 @@ class LibraryDuplicatesConfig(dg.Config):
         le=64,
         description=(
             "Bits of 64 by which the perceptual hashes of the two faces may differ: 8 finds 95 % of copies and took no "
-            "different photo for one (docs/systems/library_duplicates.md)."
+            "different photo for one (docs/assets/library_duplicates.md)."
         ),
     )
     max_pixels: int = Field(
