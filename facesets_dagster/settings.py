@@ -1,25 +1,37 @@
 """The settings of a home: the one place where the process environment (and `.env`) is read.
 
-What belongs here: names, defaults and parsing of the `FACESETS_*` variables. What does not: run parameters (they live
+What belongs here: names, defaults and bounds of the `FACESETS_*` variables. What does not: run parameters (they live
 in the `dg.Config` class of their asset) and anything that touches a file of the home (`facesets_dagster.home`).
 """
 
 import difflib
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated, Literal, get_args
 
 from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
-from facesets_dagster.embedding.precision import PRECISIONS
 from facesets_dagster.errors import SettingsError
 
-JOBS = ("discover_identities", "full_pipeline")
-"""What sensor, schedule and `facesets run` can be set to."""
-_OTHERS = ("FAILED_BUCKET", "FAILED_RUN", "FAILED_ERROR", "SHARED", "TEST_MODELS")
-"""Rest of names that are no settings: told to the command of `FACESETS_ON_FAILURE`, or read by tests and benchmarks."""
+Job = Literal["discover_identities", "full_pipeline"]
+JOBS: tuple[Job, ...] = get_args(Job)
+"""What sensor, schedule and `facesets run` can run."""
+_NO_SETTINGS = ("FAILED_BUCKET", "FAILED_RUN", "FAILED_ERROR", "SHARED", "TEST_MODELS")
+"""`FACESETS_*` names that are no settings: input of the `FACESETS_ON_FAILURE` command, or of tests and benchmarks."""
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 PROVIDER_WORDS = {
@@ -30,47 +42,109 @@ PROVIDER_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where things are and which model is meant; all paths absolute."""
+def checked_library_name(name: str) -> str:
+    """The name of a library beside the default one. Raises `SettingsError` if it is no plain word."""
+    if not _LIBRARY_NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!r} cannot name a library. Expected 1 to 40 letters, digits, `-` and `_`, beginning with a letter "
+            "or digit, e.g. `fresh`."
+        )
+    return name
 
-    home: Path
-    bucket_roots: tuple[Path, ...]
-    models_root: Path
-    model_pack: str | None
-    """`FACESETS_MODEL_PACK`: a name, or the absolute path of a folder; None means what the home was made with."""
-    providers: str | None
-    """`FACESETS_PROVIDERS`: a word of `PROVIDER_WORDS` or a comma-separated list of ONNX Runtime names; None means
-    the GPU where the installed ONNX Runtime is built for one, else the CPU."""
-    precision: str | None
-    """`FACESETS_PRECISION`: `fp32` or `fp16`; None means what the home was made with."""
-    database_url: str
-    library_name: str | None
-    """`FACESETS_LIBRARY`: a library beside the default one; None means the default."""
-    job: str
-    """`FACESETS_JOB`: one of `JOBS`."""
-    hand_sorted_root: Path | None
-    legacy_roots: tuple[Path, ...]
-    dagster_home: Path
-    settle_seconds: float
-    """`FACESETS_SETTLE_SECONDS`: how long a bucket must be quiet before the sensor runs it."""
-    web_hosts: tuple[str, ...]
-    """`FACESETS_WEB_HOSTS`: names beside localhost by which browsers may reach the web server."""
-    pictures_in_ui: bool
-    """`FACESETS_PICTURES_IN_UI` (`on` or `off`): contact sheets in the metadata of assets, which Dagster's event
-    database keeps; off leaves links only."""
-    on_failure: str | None
-    """`FACESETS_ON_FAILURE`: a command that is run for every run that failed."""
-    keep_retired_days: float
-    """`FACESETS_KEEP_RETIRED_DAYS`: retired facesets, 0 = for ever."""
-    keep_reports_days: float
-    """`FACESETS_KEEP_REPORTS_DAYS`: reports of runs, 0 = for ever."""
-    keep_runs_days: float
-    """`FACESETS_KEEP_RUNS_DAYS`: runs in Dagster's database that a later run superseded, 0 = for ever."""
-    automation: bool | None
-    """`FACESETS_AUTOMATION` (`on` or `off`): sensor and schedule run by themselves; None means what the home says."""
+
+def _expected(text: str) -> WrapValidator:
+    """Replaces what pydantic says about a wrong value by the description of a right one."""
+
+    def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("setting", text) from None
+
+    return WrapValidator(validate)
+
+
+def _absolute(text: str, info: ValidationInfo) -> Path:
+    """A path; a relative one belongs to the working directory, which is the context of the validation."""
+    return Path(os.path.normpath(Path(info.context or Path.cwd()) / Path(text).expanduser()))
+
+
+def _roots(text: str, info: ValidationInfo) -> tuple[Path, ...]:
+    return tuple(_absolute(part, info) for part in text.split(os.pathsep) if part.strip())
+
+
+def _pack(text: str, info: ValidationInfo) -> str:
+    return str(_absolute(text, info)) if os.sep in text else text
+
+
+def _providers(text: str) -> str:
+    if text.lower() in PROVIDER_WORDS:
+        return text.lower()
+    if all(name.strip().endswith("ExecutionProvider") for name in text.split(",")):
+        return text
+    raise PydanticCustomError(
+        "setting",
+        f"one of {', '.join(sorted(PROVIDER_WORDS))}, or ONNX Runtime provider names separated by commas "
+        "(CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU where the installed onnxruntime has "
+        "one",
+    )
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    return tuple(host.strip() for host in text.split(",") if host.strip())
+
+
+_Path = Annotated[Path, BeforeValidator(_absolute)]
+_Roots = Annotated[tuple[Path, ...], BeforeValidator(_roots)]
+_Switch = Annotated[bool, _expected("`on` or `off`")]
+_Seconds = Annotated[float, Field(ge=0, le=86_400), _expected("seconds between 0 and 86400, e.g. 30")]
+_Days = Annotated[float, Field(ge=0, le=36_500), _expected("days between 0 (keep for ever) and 36500, e.g. 365")]
+
+
+class Settings(BaseModel):
+    """Places of things, the model pack, and what runs by itself; all paths absolute."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: _Path = Field("data", alias="FACESETS_HOME", validate_default=True)
+    bucket_roots: _Roots = Field(alias="FACESETS_BUCKETS", default_factory=lambda given: (given["home"] / "buckets",))
+    models_root: _Path = Field("~/.insightface", alias="FACESETS_MODELS", validate_default=True)
+    model_pack: Annotated[str, BeforeValidator(_pack)] | None = Field(None, alias="FACESETS_MODEL_PACK")
+    """A name, or the absolute path of a folder; None means the pack that the home was made with."""
+    providers: Annotated[str, AfterValidator(_providers)] | None = Field(None, alias="FACESETS_PROVIDERS")
+    """A word of `PROVIDER_WORDS` or a comma-separated list of ONNX Runtime names; None means the GPU where the
+    installed ONNX Runtime is built for one, else the CPU."""
+    precision: Annotated[Literal["fp32", "fp16"], _expected("`fp32` or `fp16`")] | None = Field(
+        None, alias="FACESETS_PRECISION"
+    )
+    """None means the precision that the home was made with."""
+    library_name: Annotated[str, AfterValidator(checked_library_name)] | None = Field(None, alias="FACESETS_LIBRARY")
+    """A library beside the default one; None means the default."""
+    database_url: str = Field(
+        alias="FACESETS_DATABASE_URL", default_factory=lambda given: registry_url(given["home"], given["library_name"])
+    )
+    job: Annotated[Job, _expected(" or ".join(f"`{job}`" for job in JOBS))] = Field(JOBS[0], alias="FACESETS_JOB")
+    hand_sorted_root: _Path | None = Field(None, alias="FACESETS_HAND_SORTED")
+    legacy_roots: _Roots = Field((), alias="FACESETS_LEGACY")
+    dagster_home: _Path = Field(alias="DAGSTER_HOME", default_factory=lambda given: given["home"] / "dagster")
+    settle_seconds: _Seconds = Field(30.0, alias="FACESETS_SETTLE_SECONDS")
+    """Time without changes after which the sensor runs a bucket."""
+    web_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field((), alias="FACESETS_WEB_HOSTS")
+    """Names beside localhost by which browsers may reach the web server."""
+    pictures_in_ui: _Switch = Field(True, alias="FACESETS_PICTURES_IN_UI")
+    """Contact sheets in the metadata of assets, which Dagster's event database keeps; off leaves links only."""
+    on_failure: str | None = Field(None, alias="FACESETS_ON_FAILURE")
+    """A command that is run for each run that failed."""
+    keep_retired_days: _Days = Field(0.0, alias="FACESETS_KEEP_RETIRED_DAYS")
+    """Age at which retired facesets are removed; 0 = never."""
+    keep_reports_days: _Days = Field(365.0, alias="FACESETS_KEEP_REPORTS_DAYS")
+    """Age at which reports of runs are removed; 0 = never."""
+    keep_runs_days: _Days = Field(365.0, alias="FACESETS_KEEP_RUNS_DAYS")
+    """Age at which runs superseded by a later one leave Dagster's database; 0 = never."""
+    automation: _Switch | None = Field(None, alias="FACESETS_AUTOMATION")
+    """Whether sensor and schedule run by themselves; None means what the home says."""
     unknown: tuple[str, ...] = ()
-    """What is wrong with `FACESETS_*` names that are set and mean nothing, a sentence each."""
+    """A sentence for each `FACESETS_*` name that is set and is no setting."""
 
     @property
     def cache_dir(self) -> Path:
@@ -84,7 +158,7 @@ class Settings:
 
     @property
     def tables_dir(self) -> Path:
-        """Tables between assets; each library has its own, because they speak of its identities."""
+        """Tables between assets; each library has its own, because they name its identities."""
         return self.cache_dir / (f"tables_{self.library_name}" if self.library_name else "tables")
 
     @property
@@ -99,7 +173,7 @@ class Settings:
 
 
 def library_folder(home: Path, name: str | None) -> Path:
-    """Where a library of this home lies; None is the default one."""
+    """The folder of a library of this home; None is the default one."""
     return home / (f"facesets_swap_ready_{name}" if name else "facesets_swap_ready")
 
 
@@ -116,131 +190,43 @@ def library_names(home: Path) -> list[str]:
     return sorted(begun | {name.removeprefix("registry_") for name in registries})
 
 
-def checked_library_name(name: str) -> str:
-    """The name of a library beside the default one; raises `SettingsError` for one that is no plain word."""
-    if not _LIBRARY_NAME.fullmatch(name):
-        raise SettingsError(
-            f"{name!r} cannot name a library. Expected 1 to 40 letters, digits, `-` and `_`, beginning with a letter "
-            "or digit, e.g. `fresh`."
-        )
-    return name
+def load_settings(environment: Mapping[str, str] | None = None, working_directory: Path | None = None) -> Settings:
+    """The settings in `.env` of the working directory and in the environment, which wins; empty means unset.
 
-
-def load_settings(environment: dict[str, str] | None = None, working_directory: Path | None = None) -> Settings:
-    """Reads `.env` of the working directory and the environment (which wins) into a `Settings`."""
+    Raises `SettingsError` if a value cannot be used.
+    """
     directory = working_directory or Path.cwd()
     if environment is None:
         from_file = {key: value for key, value in dotenv_values(directory / ".env").items() if value is not None}
         environment = {**from_file, **os.environ}
-
-    def path_of(text: str) -> Path:
-        path = Path(text).expanduser()
-        return Path(os.path.normpath(path if path.is_absolute() else directory / path))
-
-    asked: list[str] = []
-
-    def value_of(name: str) -> str | None:
-        asked.append(name)
-        return environment.get(name, "").strip() or None
-
-    def roots_of(name: str) -> tuple[Path, ...]:
-        return tuple(path_of(part) for part in (value_of(name) or "").split(os.pathsep) if part.strip())
-
-    def switch_of(name: str) -> bool | None:
-        return _switch(name, value_of(name))
-
-    def number_of(name: str, default: str, most: float, expected: str) -> float:
-        return _number(name, value_of(name) or default, most, expected)
-
-    def days_of(name: str, default: str) -> float:
-        return number_of(name, default, 36_500, "days between 0 (keep for ever) and 36500, e.g. 365")
-
-    home = path_of(value_of("FACESETS_HOME") or "data")
-    pack = value_of("FACESETS_MODEL_PACK")
-    hand_sorted, library = value_of("FACESETS_HAND_SORTED"), value_of("FACESETS_LIBRARY")
-    database_url = value_of("FACESETS_DATABASE_URL")
-    if library and database_url:
+    given = {name: text.strip() for name, text in environment.items() if text.strip()}
+    if "FACESETS_LIBRARY" in given and "FACESETS_DATABASE_URL" in given:
         raise SettingsError(
             "FACESETS_LIBRARY and FACESETS_DATABASE_URL are both set. A library beside the default one keeps its "
             "registry in the home: unset FACESETS_DATABASE_URL for it."
         )
-    settings = Settings(
-        home=home,
-        bucket_roots=roots_of("FACESETS_BUCKETS") or (home / "buckets",),
-        models_root=path_of(value_of("FACESETS_MODELS") or "~/.insightface"),
-        model_pack=str(path_of(pack)) if pack and os.sep in pack else pack,
-        providers=_checked_providers(value_of("FACESETS_PROVIDERS")),
-        precision=_precision(value_of("FACESETS_PRECISION")),
-        database_url=database_url or registry_url(home, library),
-        library_name=checked_library_name(library) if library else None,
-        job=_one_of("FACESETS_JOB", value_of("FACESETS_JOB") or JOBS[0], JOBS),
-        hand_sorted_root=path_of(hand_sorted) if hand_sorted else None,
-        legacy_roots=roots_of("FACESETS_LEGACY"),
-        dagster_home=path_of(value_of("DAGSTER_HOME") or str(home / "dagster")),
-        settle_seconds=number_of("FACESETS_SETTLE_SECONDS", "30", 86_400, "seconds between 0 and 86400, e.g. 30"),
-        on_failure=value_of("FACESETS_ON_FAILURE"),
-        keep_retired_days=days_of("FACESETS_KEEP_RETIRED_DAYS", "0"),
-        keep_reports_days=days_of("FACESETS_KEEP_REPORTS_DAYS", "365"),
-        keep_runs_days=days_of("FACESETS_KEEP_RUNS_DAYS", "365"),
-        web_hosts=tuple(host.strip() for host in (value_of("FACESETS_WEB_HOSTS") or "").split(",") if host.strip()),
-        pictures_in_ui=switch_of("FACESETS_PICTURES_IN_UI") is not False,
-        automation=switch_of("FACESETS_AUTOMATION"),
-    )
-    return replace(settings, unknown=_unknown(environment, asked))
+    try:
+        return Settings.model_validate({**given, "unknown": _unknown(environment)}, context=directory)
+    except ValidationError as error:
+        # Defaults that need a wrong value are errors of their own: they are left out.
+        wrong = [one for one in error.errors() if one["type"] == "setting"]
+        sentences = [f"{one['loc'][0]} is {one['input']!r}. Expected {one['msg']}." for one in wrong]
+        raise SettingsError(" ".join(sentences)) from None
 
 
-def _unknown(names: Iterable[str], known: list[str]) -> tuple[str, ...]:
-    """A sentence for each name of ours that nothing reads."""
+def _unknown(names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for each name in our namespace that is no setting."""
+    known = {field.alias for field in Settings.model_fields.values() if field.alias}
+    rests = sorted(name.partition("_")[2] for name in known)
     found = []
-    for name in sorted(set(names) - set(known)):
+    for name in sorted(set(names) - known):
         head, _, rest = name.partition("_")
-        if head != "FACESETS" or rest in _OTHERS:
+        if head != "FACESETS" or rest in _NO_SETTINGS:
             continue
-        near = difflib.get_close_matches(rest, [word.partition("_")[2] for word in known], n=1)
+        near = difflib.get_close_matches(rest, rests, n=1)
         meant = f"Did you mean {head}_{near[0]}?" if near else "The README lists the settings."
         found.append(f"{name} is set and means nothing. {meant}")
     return tuple(found)
-
-
-def _number(name: str, text: str, most: float, expected: str) -> float:
-    """A number between 0 and `most`; `expected` says in the error what is."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= most:
-        raise SettingsError(f"{name} is {text!r}. Expected {expected}.")
-    return number
-
-
-def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
-    if text not in choices:
-        raise SettingsError(f"{name} is {text!r}. Expected {' or '.join(f'`{choice}`' for choice in choices)}.")
-    return text
-
-
-def _precision(text: str | None) -> str | None:
-    return None if text is None else _one_of("FACESETS_PRECISION", text, PRECISIONS)
-
-
-def _switch(name: str, text: str | None) -> bool | None:
-    if text is None:
-        return None
-    if text.lower() not in ("on", "off"):
-        raise SettingsError(f"{name} is {text!r}. Expected `on` or `off`.")
-    return text.lower() == "on"
-
-
-def _checked_providers(text: str | None) -> str | None:
-    if text is None or text.lower() in PROVIDER_WORDS:
-        return text.lower() if text else None
-    if all(name.strip().endswith("ExecutionProvider") for name in text.split(",")):
-        return text
-    raise SettingsError(
-        f"FACESETS_PROVIDERS is {text!r}. Expected one of {', '.join(sorted(PROVIDER_WORDS))}, or ONNX Runtime "
-        "provider names separated by commas (CUDAExecutionProvider,CPUExecutionProvider). Unset it to take the GPU "
-        "where the installed onnxruntime has one."
-    )
 
 
 def provider_names(text: str | None, available: list[str]) -> tuple[str, ...]:

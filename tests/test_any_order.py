@@ -1,6 +1,5 @@
 """Whatever is materialized, in whatever order and how often: the library stays sound and names keep their people."""
 
-import dataclasses
 import random
 import shutil
 from collections.abc import Callable
@@ -126,7 +125,7 @@ def with_legacy(home: FakeHome, folder: Path, seed: int) -> None:
     """Every second home has a legacy library beside it."""
     if seed % 2:
         legacy = write_legacy(folder / "legacy", Shape())
-        home.settings = dataclasses.replace(home.settings, legacy_roots=(legacy.root,))
+        home.settings = home.settings.model_copy(update={"legacy_roots": (legacy.root,)})
 
 
 @pytest.mark.parametrize("seed", range(2))

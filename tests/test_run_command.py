@@ -1,6 +1,5 @@
 """`facesets run` in process, with the fake model: what it takes for news, and what its summary tells."""
 
-import dataclasses
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ def run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr(command, "instance_of", instance_of)
     monkeypatch.setattr(command, "build_defs", with_fakes)
-    settings = dataclasses.replace(fake_home.settings, job="full_pipeline")
+    settings = fake_home.settings.model_copy(update={"job": "full_pipeline"})
 
     def facesets_run(*buckets: str, code: int = 0, config: dict[str, Any] | None = None) -> str:
         said, path = io.StringIO(), None

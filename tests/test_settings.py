@@ -59,6 +59,25 @@ def test_a_value_that_means_nothing_is_explained(tmp_path: Path, name: str, valu
         load_settings({name: value}, tmp_path)
 
 
+def test_all_wrong_values_are_named_at_once_and_only_they(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"FACESETS_KEEP_RUNS_DAYS": "nan", "FACESETS_JOB": "x", "FACESETS_PRECISION": "y"}, tmp_path)
+    assert re.findall(r"(\w+) is '(\w+)'", str(caught.value)) == [
+        ("FACESETS_PRECISION", "y"),
+        ("FACESETS_JOB", "x"),
+        ("FACESETS_KEEP_RUNS_DAYS", "nan"),
+    ]
+
+
+def test_an_empty_value_in_the_environment_unsets_the_one_in_the_env_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("FACESETS_KEEP_REPORTS_DAYS=7\nFACESETS_WEB_HOSTS=one, two\n")
+    monkeypatch.setenv("FACESETS_KEEP_REPORTS_DAYS", " ")
+    settings = load_settings(None, tmp_path)
+    assert (settings.keep_reports_days, settings.web_hosts) == (365, ("one", "two"))
+
+
 def test_another_library_of_the_home_has_its_own_folder_registry_and_tables(tmp_path: Path) -> None:
     default, fresh = load_settings({}, tmp_path), load_settings({"FACESETS_LIBRARY": "fresh"}, tmp_path)
     assert fresh.library_dir == tmp_path / "data" / "facesets_swap_ready_fresh"

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from facesets_dagster.errors import FacesetsError
-from facesets_dagster.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from facesets_dagster.settings import Settings
 
 app = typer.Typer(
     help="Turns folders of photos into curated, per-person, swap-ready face sets.",
@@ -43,9 +45,10 @@ def teaching() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def ready_home(automation: bool | None = None) -> Settings:
+def ready_home(automation: bool | None = None) -> "Settings":
     """The settings of a home that is there."""
     from facesets_dagster.home import init_home
+    from facesets_dagster.settings import load_settings
 
     settings = load_settings()
     for warning in settings.unknown:
@@ -184,6 +187,7 @@ def doctor(as_json: Json = False) -> None:
     """Check the environment and say what to do about each problem."""
     with teaching():
         from facesets_dagster.cli.environment import print_doctor
+        from facesets_dagster.settings import load_settings
 
         raise typer.Exit(print_doctor(load_settings(), as_json=as_json))
 
@@ -193,6 +197,7 @@ def models_list(as_json: Json = False) -> None:
     """Which packs are here, and where."""
     with teaching():
         from facesets_dagster.cli.environment import print_packs
+        from facesets_dagster.settings import load_settings
 
         print_packs(load_settings(), as_json=as_json)
 
@@ -202,6 +207,7 @@ def models_pull(pack: Annotated[str, typer.Argument(help="Name of a pack, e.g. e
     """Fetch a pack into the models root."""
     with teaching():
         from facesets_dagster.embedding.packs import pull_pack
+        from facesets_dagster.settings import load_settings
 
         typer.echo(str(pull_pack(pack, load_settings().models_root, say).folder))
 
@@ -211,6 +217,7 @@ def models_verify(as_json: Json = False) -> None:
     """Check the digests of the packs that are here."""
     with teaching():
         from facesets_dagster.cli.environment import print_pack_verification
+        from facesets_dagster.settings import load_settings
 
         raise typer.Exit(print_pack_verification(load_settings(), as_json=as_json))
 

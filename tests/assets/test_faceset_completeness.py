@@ -1,6 +1,5 @@
 """Completeness as an asset: verdicts with numbers, curves on the page, nothing changed."""
 
-import dataclasses
 import json
 import math
 import re
@@ -95,7 +94,7 @@ def test_the_page_has_one_figure_of_all_and_a_small_one_of_each(home: FakeHome) 
 
 
 def test_the_curves_stand_in_the_metadata_in_one_small_plot(home: FakeHome) -> None:
-    home.settings = dataclasses.replace(home.settings, pictures_in_ui=False)
+    home.settings = home.settings.model_copy(update={"pictures_in_ui": False})
     _, metadata, _ = measure(home)
     text = metadata["curves"]
     assert len(text) < 1000

@@ -118,9 +118,8 @@ def test_a_person_who_is_known_already_is_pointed_out(fake_home: FakeHome) -> No
 
 
 def test_without_the_setting_the_asset_does_nothing(fake_home: FakeHome) -> None:
-    import dataclasses
 
-    fake_home.settings = dataclasses.replace(fake_home.settings, hand_sorted_root=None)
+    fake_home.settings = fake_home.settings.model_copy(update={"hand_sorted_root": None})
     assert fake_home.materialize("hand_sorted_facesets").success
     assert fake_home.files() == {}
 

@@ -28,7 +28,7 @@ def wide(person: int, photo: int) -> tuple[int, float]:
 
 
 def with_legacy(home: FakeHome, *roots: Path) -> FakeHome:
-    return FakeHome(dataclasses.replace(home.settings, legacy_roots=roots), home.instance)
+    return FakeHome(home.settings.model_copy(update={"legacy_roots": roots}), home.instance)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Merges of people whom folders assert, who have eras or labels, and whose bytes are in two places."""
 
-import dataclasses
 import itertools
 import json
 import shutil
@@ -343,7 +342,7 @@ def test_legacy_facesets_that_lie_elsewhere_are_merged_and_put_back(
 ) -> None:
     spread = (lambda person, photo: (3, -0.95 + 0.4 * photo + 0.07 * person)) if alike else None
     legacy = write_legacy(tmp_path / "legacy", shape, spread=spread)
-    fake_home.settings = dataclasses.replace(fake_home.settings, legacy_roots=(legacy.root,))
+    fake_home.settings = fake_home.settings.model_copy(update={"legacy_roots": (legacy.root,)})
     fake_home.materialize("legacy_library", "top_manifest")
     one, two, three = [name for name in live(fake_home) if "_era_" not in name][:3]
     files, table = fake_home.files(), rows(fake_home)
@@ -366,7 +365,7 @@ def test_strangers_on_one_heap_have_nobody_near_their_middle_and_still_come_back
     fake_home: FakeHome, tmp_path: Path
 ) -> None:
     legacy = write_legacy(tmp_path / "legacy", Shape(auto=14, hand_sorted=0, discovered=0, photos=2))
-    fake_home.settings = dataclasses.replace(fake_home.settings, legacy_roots=(legacy.root,))
+    fake_home.settings = fake_home.settings.model_copy(update={"legacy_roots": (legacy.root,)})
     fake_home.materialize("legacy_library", "top_manifest")
     people = [name for name in live(fake_home) if "_era_" not in name]
     files, table = fake_home.files(), rows(fake_home)

@@ -1,6 +1,5 @@
 """Adopted legacy facesets whose files lie in the other library: assets that read facesets say that they lack them."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def home(fake_home: FakeHome, tmp_path: Path) -> FakeHome:
     write_models(tmp_path / "models" / "fake")
     fake_home.embedder = Resource512(models_root=str(tmp_path))
     legacy = write_legacy(tmp_path / "legacy", Shape())
-    fake_home.settings = dataclasses.replace(fake_home.settings, legacy_roots=(legacy.root,))
+    fake_home.settings = fake_home.settings.model_copy(update={"legacy_roots": (legacy.root,)})
     fake_home.materialize("legacy_library")
     write_person(fake_home.buckets / "b", 17, 8)
     fake_home.run("b")
