@@ -1,11 +1,9 @@
 """Many small buckets: `facesets run` in one go against a process for each, as the sensor and a backfill run them.
 
 Ten photos a bucket, all different (the labelled portraits, encoded again with another quality). Dagster's share of a
-run is its time beside the `seconds` that its assets name in their metadata; in turns with the event log as
-`facesets run` writes it (`cheap_event_log`) and as Dagster writes it by itself.
+run is its time beside the `seconds` that its assets name in their metadata.
 """
 
-import contextlib
 import io
 import json
 import shutil
@@ -26,7 +24,6 @@ from benchmarks.results_file import Row
 from testing.homes import REPOSITORY, SHARED, RealHome
 
 PHOTOS, SINGLE = 10, 3
-TURNS, PER_TURN = 3, 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Run:
 
 
 def measure_many_buckets(pack: str, models_root: Path, buckets: int) -> list[Row]:
-    """In one go, one process per bucket for some of them, and Dagster's share with and without the cheap event log."""
+    """In one go, one process per bucket for some of them, and Dagster's share."""
     with tempfile.TemporaryDirectory() as scratch:
         homes = _Homes(Path(scratch), pack, models_root)
         together = homes.with_buckets(write_buckets(Path(scratch) / "photos", buckets))
@@ -54,7 +51,6 @@ def measure_many_buckets(pack: str, models_root: Path, buckets: int) -> list[Row
         some = homes.names[:SINGLE]
         apart = homes.with_buckets(some)
         singles = [(seconds, run) for name in some for seconds, (run,) in [_all_in(apart, name)]]
-        cheap, plain = homes.by_turns(min(PER_TURN, buckets))
     one_by_one = median(seconds for seconds, _ in singles)
     return [
         Row(f"{buckets} buckets of {PHOTOS} photos in one go", in_one_go / buckets, "s per bucket",
@@ -62,9 +58,8 @@ def measure_many_buckets(pack: str, models_root: Path, buckets: int) -> list[Row
             note="with Python's start; the models are opened once, against once for each bucket"),
         Row("our own work in one go", median(run.own for run in runs), "s per bucket",
             note="what the assets name as their seconds, what they write to Dagster's log included; median"),
-        Row("outside of our own work, in one go", median(cheap), "s per bucket", "Dagster's own event log",
-            median(plain), median(plain) / median(cheap),
-            note=f"{TURNS} turns of {min(PER_TURN, buckets)} buckets each way, first of a process left out; medians"),
+        Row("outside of our own work, in one go", median(run.outside for run in runs[1:]), "s per bucket",
+            note="the first bucket, which opens the models, is left out; median"),
         Row("outside of our own work, a process per bucket", median(seconds - run.own for seconds, run in singles),
             "s per bucket", note="Python's start and imports, and Dagster; median"),
         *_growth(runs),
@@ -106,21 +101,12 @@ class _Homes:
             shutil.copytree(self._scratch / "photos" / name, home.folder / "buckets" / name)
         return home
 
-    def by_turns(self, count: int) -> tuple[list[float], list[float]]:
-        """Dagster's share of each bucket, with the cheap event log and with Dagster's own."""
-        found: dict[str, list[float]] = {"cheap": [], "plain": []}
-        for turn in range(TURNS):
-            for kind in sorted(found, reverse=bool(turn % 2)):
-                _, runs = _all_in(self.with_buckets(self.names[:count]), kind=kind)
-                found[kind] += [run.outside for run in runs[1:] or runs]
-        return found["cheap"], found["plain"]
 
-
-def _all_in(home: RealHome, *names: str, kind: str = "cheap") -> tuple[float, list[Run]]:
+def _all_in(home: RealHome, *names: str) -> tuple[float, list[Run]]:
     """`facesets run NAMES` in a process of its own: its seconds, and the runs in it."""
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.many_buckets", kind, *names],
+        [sys.executable, "-m", "benchmarks.many_buckets", *names],
         cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     seconds = time.perf_counter() - started
@@ -174,16 +160,13 @@ def _timed_runs() -> Iterator[list[dict[str, float]]]:
         command._run = work
 
 
-def main(kind: str, names: list[str]) -> None:
+def main(names: list[str]) -> None:
     """In the child: the runs, and their seconds as the last line."""
     from rich.console import Console
 
-    from facesets_dagster.cli import dagster_instance
     from facesets_dagster.cli.run import run_buckets
     from facesets_dagster.settings import load_settings
 
-    if kind == "plain":
-        dagster_instance.cheap_event_log = lambda _: contextlib.nullcontext()
     said = io.StringIO()
     with _timed_runs() as found:
         code = run_buckets(load_settings(), names, None, Console(file=said))
@@ -193,4 +176,4 @@ def main(kind: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])
