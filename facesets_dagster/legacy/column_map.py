@@ -3,53 +3,60 @@
 The shipped `example_map.yaml` is the default and the documentation; a map of the user's overrides it field by field.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
 
 from facesets_dagster.errors import SettingsError
 
 EXAMPLE = Path(__file__).with_name("example_map.yaml")
-SCHEMA_VERSION = 1
-KINDS = ("auto", "hand_sorted", "discovered", "era")
-_BOX_FORMATS = ("xyxy", "xywh")
-_REQUIRED = {"library": ("name",), "faceset": ("faces", "source", "bbox"), "cache": ("embedding", "source", "bbox")}
+Kind = Literal["auto", "hand_sorted", "discovered", "era"]
+BoxFormat = Literal["xyxy", "xywh"]
+_FORMS = {
+    "string_type": "the name of a field",
+    "tuple_type": "a list of paths, or []",
+    "dict_type": "`old: new` pairs, or {}",
+    "model_type": "fields and their names",
+}
+"""pydantic's type of an error -> what is expected instead."""
 
 
-@dataclass(frozen=True)
-class LibraryFields:
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class LibraryFields(_Section):
     """Fields of an entry in the library's manifest."""
 
     name: str
     kind: str | None
     parent: str | None
     label: str | None
-    kinds: Mapping[str, str]
-    """Word in the file -> one of `KINDS`."""
-    default_kind: str
+    kinds: dict[str, Kind]
+    """Word in the file -> kind of faceset."""
+    default_kind: Kind
 
 
-@dataclass(frozen=True)
-class FacesetFields:
+class FacesetFields(_Section):
     """Fields of a faceset's manifest."""
 
     faces: str
     source: str
     bbox: str
-    bbox_format: str
+    bbox_format: BoxFormat
 
 
-@dataclass(frozen=True)
-class CacheFields:
+class CacheFields(_Section):
     """Members of the face cache."""
 
     files: tuple[str, ...]
     embedding: str
     source: str
     bbox: str
-    bbox_format: str
+    bbox_format: BoxFormat
     det_score: str | None
     kps: str | None
     sha256: str | None
@@ -57,45 +64,49 @@ class CacheFields:
     noface: str | None
 
 
-@dataclass(frozen=True)
-class ColumnMap:
+class ColumnMap(_Section):
     """A whole map."""
 
-    origin: Path
+    _origin: Path = PrivateAttr(EXAMPLE)
+    schema_version: Literal[1]
     library: LibraryFields
     faceset: FacesetFields
     cache: CacheFields
-    path_prefixes: Mapping[str, str]
+    path_prefixes: dict[str, str]
+
+    @property
+    def origin(self) -> Path:
+        """The file that the map was read from."""
+        return self._origin
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {"library": LibraryFields, "faceset": FacesetFields, "cache": CacheFields}
 
 
 def load_map(path: Path | None) -> ColumnMap:
-    """The map in this file over the shipped one; None takes the shipped one. Raises `SettingsError`."""
-    base = _read(EXAMPLE)
-    given = {} if path is None else _read(path)
+    """The map in this file over the shipped one; None takes the shipped one.
+
+    Raises `SettingsError` if the file cannot be read, or if a field in it is unknown or of another form.
+    """
     origin = path or EXAMPLE
-    _only_known(given, base, "the map", origin)
-    if given.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
-        raise SettingsError(
-            f"The column map {origin} has schema_version {given['schema_version']!r}, this release reads "
-            f"{SCHEMA_VERSION}. Compare it with {EXAMPLE}."
-        )
-    sections = {name: _section(name, base, given, origin) for name in ("library", "faceset", "cache")}
-    prefixes = given.get("path_prefixes", base["path_prefixes"])
-    return ColumnMap(
-        origin,
-        _library_fields(sections["library"], origin),
-        FacesetFields(**{name: str(value) for name, value in sections["faceset"].items()}),
-        _cache_fields(sections["cache"], origin),
-        _words(prefixes, "path_prefixes", origin),
-    )
+    merged = _read(EXAMPLE)
+    for name, value in _read(origin).items():
+        merged[name] = {**merged[name], **value} if name in _SECTIONS and isinstance(value, dict) else value
+    try:
+        columns = ColumnMap.model_validate(merged)
+    except ValidationError as error:
+        wrong = " ".join(_sentence(one) for one in error.errors())
+        raise SettingsError(f"The column map {origin} cannot be used. {wrong} See {EXAMPLE}.") from None
+    columns._origin = origin
+    return columns
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(
-            f"The column map {path} is not there. Expected a YAML file as {EXAMPLE} is one; copy that and change it."
+            f"The column map {path} is not there. Expected a YAML file like {EXAMPLE}; copy that and change it."
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(
@@ -106,78 +117,11 @@ def _read(path: Path) -> dict[str, object]:
     return found
 
 
-def _section(name: str, base: Mapping[str, object], given: Mapping[str, object], origin: Path) -> dict[str, object]:
-    shipped, own = base[name], given.get(name, {})
-    assert isinstance(shipped, dict)
-    if not isinstance(own, dict):
-        raise SettingsError(f"`{name}` in the column map {origin} is {own!r}, expected fields as in {EXAMPLE}.")
-    _only_known(own, shipped, f"`{name}`", origin)
-    merged = {**shipped, **own}
-    for field in _REQUIRED.get(name, ()):
-        if not isinstance(merged[field], str):
-            raise SettingsError(
-                f"`{name}.{field}` in the column map {origin} is {merged[field]!r}. Expected the name of a field: a "
-                "legacy face cannot be told without it."
-            )
-    if merged.get("bbox_format", "xyxy") not in _BOX_FORMATS:
-        raise SettingsError(
-            f"`{name}.bbox_format` in the column map {origin} is {merged['bbox_format']!r}. Expected "
-            f"{' or '.join(_BOX_FORMATS)}."
-        )
-    return merged
-
-
-def _only_known(given: Mapping[str, object], known: Mapping[str, object], where: str, origin: Path) -> None:
-    unknown = sorted(str(name) for name in given.keys() - known.keys())
-    if unknown:
-        raise SettingsError(
-            f"{where} of {origin} names {', '.join(unknown)}, which means nothing here. Known: "
-            f"{', '.join(map(str, known))}. See {EXAMPLE}."
-        )
-
-
-def _library_fields(section: Mapping[str, object], origin: Path) -> LibraryFields:
-    kinds = _words(section["kinds"], "library.kinds", origin)
-    default = str(section["default_kind"])
-    wrong = sorted({*kinds.values(), default} - set(KINDS))
-    if wrong:
-        raise SettingsError(
-            f"`library.kinds` or `default_kind` in the column map {origin} says {', '.join(wrong)}. Expected one of "
-            f"{', '.join(KINDS)}."
-        )
-    return LibraryFields(
-        name=str(section["name"]),
-        kind=_name(section["kind"]),
-        parent=_name(section["parent"]),
-        label=_name(section["label"]),
-        kinds=kinds,
-        default_kind=default,
-    )
-
-
-def _cache_fields(section: Mapping[str, object], origin: Path) -> CacheFields:
-    files = section["files"]
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise SettingsError(f"`cache.files` in the column map {origin} is {files!r}. Expected a list of paths, or [].")
-    return CacheFields(
-        files=tuple(files),
-        embedding=str(section["embedding"]),
-        source=str(section["source"]),
-        bbox=str(section["bbox"]),
-        bbox_format=str(section["bbox_format"]),
-        det_score=_name(section["det_score"]),
-        kps=_name(section["kps"]),
-        sha256=_name(section["sha256"]),
-        aliases=_name(section["aliases"]),
-        noface=_name(section["noface"]),
-    )
-
-
-def _name(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _words(value: object, where: str, origin: Path) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise SettingsError(f"`{where}` in the column map {origin} is {value!r}. Expected `old: new` pairs, or {{}}.")
-    return {str(old): str(new) for old, new in value.items()}
+def _sentence(error: ErrorDetails) -> str:
+    """Field, value found and value expected."""
+    where, found = ".".join(map(str, error["loc"])), error["input"]
+    if error["type"] == "extra_forbidden":
+        known = (_SECTIONS[str(error["loc"][0])] if len(error["loc"]) > 1 else ColumnMap).model_fields
+        return f"`{where}` means nothing here. Known: {', '.join(known)}."
+    expected = error["ctx"]["expected"] if error["type"] == "literal_error" else _FORMS.get(error["type"], error["msg"])
+    return f"`{where}` is {found!r}. Expected {expected}."
