@@ -20,10 +20,10 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig,
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.eras import EraNumbers
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.era_facesets import EraResult, publish_eras
 from facesets_dagster.publishing.eras.planner import EraInputs
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.era_report import ERA_COLUMNS, dated_by, era_rows, pictures, sections, years_picture
 from facesets_dagster.reports.system_page import write_system_page

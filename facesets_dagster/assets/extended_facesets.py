@@ -19,6 +19,7 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.extended_facesets import (
@@ -28,7 +29,6 @@ from facesets_dagster.publishing.extended_facesets import (
     ExtendResult,
     extend_bucket,
 )
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.reports.thumbnails import of_faces

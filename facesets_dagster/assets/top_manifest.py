@@ -16,6 +16,7 @@ from facesets_dagster.assets.era_facesets import era_facesets
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
@@ -36,7 +37,7 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> dg.Mater
     use stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
     story, library = Story(context), home.library()
-    changed = library.merge_top_manifest(f"run {context.run.run_id}", context.log.info)
+    changed = merge_top_manifest(library, f"run {context.run.run_id}", context.log.info)
     manifest = read_manifest(library.folder)
     facesets, tombstones = manifest["facesets"], manifest["tombstones"]
     assert isinstance(facesets, list)

@@ -20,9 +20,9 @@ from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError, LibraryError
 from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import escape_path
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource

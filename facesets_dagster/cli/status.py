@@ -9,10 +9,9 @@ from rich.table import Table
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.numbering import place_of, read_manifest
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings

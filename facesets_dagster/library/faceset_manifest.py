@@ -20,8 +20,8 @@ from facesets_dagster.errors import LibraryCorrupt, SettingsError
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LEGACY
-from facesets_dagster.publishing.staging import place_of
 
 _MEND = (
     "Restore the folder from a backup, or materialize swap_ready_facesets of its bucket; `facesets verify` lists all."

@@ -27,6 +27,11 @@ def faceset_name(number: int) -> str:
     return f"faceset_{number:03d}"
 
 
+def place_of(name: str, kind: str) -> str:
+    """Where a faceset's folder lies in the library."""
+    return f"_thin/{name}" if kind == "thin_era" else name
+
+
 def number_of(name: str) -> int | None:
     """The number in a faceset's or era's name, None for another name."""
     match = _NAME.match(name)

@@ -13,10 +13,9 @@ from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import damaged_files, place_in_archive
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import number_of, read_manifest
+from facesets_dagster.library.numbering import number_of, place_of, read_manifest
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.photos.bucket_key import LEGACY
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.registry.merges import archived_digests, merges_in_force
 
 

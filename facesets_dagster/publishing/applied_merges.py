@@ -21,6 +21,7 @@ from facesets_dagster.publishing.merges.evidence import faces_by_photo
 from facesets_dagster.publishing.merges.planner import MergeInputs, MergePlanner
 from facesets_dagster.publishing.publisher import Plan, Update, update_library
 from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.merges import rejected_pairs
 
 _MOST_NAMED = 5
@@ -63,7 +64,7 @@ def apply_merges(
 ) -> ApplyResult:
     """Makes every group one identity, all or nothing; what was merged already stays as it is."""
     holder = f"run {inputs.run_id}"
-    library.merge_top_manifest(holder, say)  # what stands there is kept word for word
+    merge_top_manifest(library, holder, say)  # what stands there is kept word for word
     planner = MergePlanner(inputs, library, store_of, embedder, say)
     found: list[Changes] = []
 

@@ -20,14 +20,14 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import joined_elsewhere
 from facesets_dagster.library.moves import Move, settle
-from facesets_dagster.library.numbering import next_number, read_manifest
+from facesets_dagster.library.numbering import next_number, place_of, read_manifest
 from facesets_dagster.library.signatures import faceset_signatures
 from facesets_dagster.publishing.endings import Ending, members_elsewhere, names_of, terminal_verdicts
 from facesets_dagster.publishing.funnel import build_funnel
 from facesets_dagster.publishing.gallery import Gallery
 from facesets_dagster.publishing.outcome import Outcome, Publication
 from facesets_dagster.publishing.resolution import Resolution, resolve
-from facesets_dagster.publishing.staging import RunStamp, faces_in_place, place_of, stage, standing_terms
+from facesets_dagster.publishing.staging import RunStamp, faces_in_place, stage, standing_terms
 from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, commit
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.registry.registry import Registry

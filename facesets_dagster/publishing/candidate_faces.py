@@ -33,8 +33,8 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf, bucket_faces
 from facesets_dagster.library.moves import settle
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.library.signatures import faceset_signatures
-from facesets_dagster.publishing.staging import place_of
 
 CANDIDATES = "_candidates"
 _WORK, _ASIDE, _TURN = ".candidates", ".candidates.old", ".lock.candidates"

@@ -11,12 +11,12 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces, people_of_faces, places_of, rows_of_members
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.numbering import place_of, read_manifest
 from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.publisher import Plan, Wanted, update_library
-from facesets_dagster.publishing.staging import RunStamp, place_of, terms_in_place
+from facesets_dagster.publishing.staging import RunStamp, terms_in_place
 from facesets_dagster.registry.merges import redirects
 
 EXTENSION_SCHEMA = pl.Schema(

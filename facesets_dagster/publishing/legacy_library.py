@@ -28,6 +28,7 @@ from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import next_number
 from facesets_dagster.publishing.adoption.plan import AdoptionPlan, make_plan, require_free_names
 from facesets_dagster.publishing.adoption.transaction import adopt
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def adopt_legacy(
         plan = make_plan(library, libraries, matched, store_of)
         if plan.adoptions:
             adopt(library.registry, plan.adoptions, model_id=inputs.pack.model_id, run_id=inputs.run_id)
-    library.merge_top_manifest(holder, say)
+    merge_top_manifest(library, holder, say)
     names = {faceset.name for found in libraries for faceset in found.facesets}
     return LegacyResult(
         libraries=libraries,

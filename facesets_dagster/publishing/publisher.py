@@ -21,12 +21,13 @@ from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import STAGING, Move, settle
-from facesets_dagster.library.numbering import faceset_name, next_number
+from facesets_dagster.library.numbering import faceset_name, next_number, place_of
 from facesets_dagster.library.signatures import faceset_signatures
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.resolution import Group
-from facesets_dagster.publishing.staging import RunStamp, place_of, stage
+from facesets_dagster.publishing.staging import RunStamp, stage
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, commit
 
 
@@ -103,7 +104,7 @@ def update_library(
         after = faceset_signatures(library.folder)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     update.outcome.touched_undeclared = sorted(changed - set(update.outcome.founded) - allowed(plan))
-    library.merge_top_manifest(f"run {stamp.run_id}", say)
+    merge_top_manifest(library, f"run {stamp.run_id}", say)
     return update
 
 

@@ -27,6 +27,7 @@ from facesets_dagster.publishing.funnel import bucket_record, inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Update, Wanted, update_library, verdicts_of
 from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord
 
 
@@ -81,7 +82,7 @@ def refine_library(
         require_one_model(table, inputs.pack.model_id, f"the face cache of {bucket}")
     counts = {bucket: len(table) for bucket, table in faces.items()}
     if _is_done(inputs, library, faces):
-        library.merge_top_manifest(f"run {inputs.run_id}", say)  # in case a run died before it did
+        merge_top_manifest(library, f"run {inputs.run_id}", say)  # in case a run died before it did
         return RefineResult(None, None, sum(counts.values()), counts)
     require_fresh(library)
     every = pl.concat(faces.values()) if faces else None

@@ -9,7 +9,7 @@ from facesets_dagster.export.folder import FacesetContent, write_faceset
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.moves import STAGING, Move
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.numbering import place_of, read_manifest
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
 
@@ -22,11 +22,6 @@ class RunStamp:
     model_id: str
     code_version: str
     created_at: str
-
-
-def place_of(name: str, kind: str) -> str:
-    """Where a faceset's folder lies in the library."""
-    return f"_thin/{name}" if kind == "thin_era" else name
 
 
 def stage(

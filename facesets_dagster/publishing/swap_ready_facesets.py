@@ -29,6 +29,7 @@ from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome, Publication
 from facesets_dagster.publishing.resolution import Proposal
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.wording import counted
 
 
@@ -106,7 +107,7 @@ def publish_bucket(
         say=say,
     )
     outcome = publisher.publish(request, gallery)
-    library.merge_top_manifest(f"run {inputs.run_id}", say)
+    merge_top_manifest(library, f"run {inputs.run_id}", say)
     folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(inputs.bucket, folder_digest)

@@ -13,6 +13,7 @@ from facesets_dagster.publishing.merges.changes import Changes, standing
 from facesets_dagster.publishing.merges.planner import MergeInputs, MergePlanner
 from facesets_dagster.publishing.publisher import Plan, Update, update_library
 from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.merges import merged_once
 
 ALL = "*"
@@ -44,7 +45,7 @@ def undo_merges(
     say: Callable[[str], None],
 ) -> UndoResult:
     """Takes the named ones out of whom they were merged into, all or nothing."""
-    library.merge_top_manifest(f"run {inputs.run_id}", say)
+    merge_top_manifest(library, f"run {inputs.run_id}", say)
     planner = MergePlanner(inputs, library, store_of, embedder, say)
     found: list[Changes] = []
 

@@ -6,10 +6,10 @@ from statistics import median
 
 from facesets_dagster.identities.eras import REASONS
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.dates import SOURCES
 from facesets_dagster.publishing.era_facesets import EraResult
 from facesets_dagster.publishing.eras.families import Family, PlannedEra
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.reports.contact_sheet import SheetRow
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.reports.system_page import Section, row_of_faceset

@@ -28,11 +28,10 @@ from facesets_dagster.library.membership import (
     merged_members,
     rows_of_members,
 )
-from facesets_dagster.library.numbering import next_number
+from facesets_dagster.library.numbering import next_number, place_of
 from facesets_dagster.publishing.bucket_publisher import verdicts_in_place
 from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.member_rows import MemberRows
-from facesets_dagster.publishing.staging import place_of
 from facesets_dagster.publishing.swap_ready_facesets import proposal_of, units_of
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.registry.registry import BucketRun

@@ -17,9 +17,8 @@ from facesets_dagster.legacy.match_library import Matched
 from facesets_dagster.legacy.matching import Fate
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.numbering import place_of, read_manifest
 from facesets_dagster.publishing.adoption.transaction import Adoption
-from facesets_dagster.publishing.staging import place_of
 
 _MOST_NAMED = 10
 

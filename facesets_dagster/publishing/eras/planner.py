@@ -20,13 +20,12 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.numbering import place_of, read_manifest
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
 from facesets_dagster.publishing.eras.families import Family, PlannedEra, StandingEra, plan_family
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Wanted
-from facesets_dagster.publishing.staging import place_of
 
 ALL = "*"
 """In `split`: every identity that is not an era."""

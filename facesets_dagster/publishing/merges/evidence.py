@@ -11,8 +11,7 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
-from facesets_dagster.library.numbering import read_manifest
-from facesets_dagster.publishing.staging import place_of
+from facesets_dagster.library.numbering import place_of, read_manifest
 
 _CONTENT_DIGITS = 16
 """Of a face_id: the photo's content."""

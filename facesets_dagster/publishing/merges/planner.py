@@ -18,11 +18,12 @@ from facesets_dagster.identities.merging import Rows
 from facesets_dagster.library.archive import Archive, pictures_of, versions_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.merges.changes import Changes, members_digest, statements
 from facesets_dagster.publishing.publisher import Plan, Wanted
-from facesets_dagster.publishing.staging import place_of, terms_in_place, terms_of_folder
+from facesets_dagster.publishing.staging import terms_in_place, terms_of_folder
 from facesets_dagster.registry.merges import MergeRecord, archived_digests
 
 

@@ -1,0 +1,104 @@
+"""The library's table of contents brought up to the registry: the domain call behind `top_manifest`.
+
+Every publisher ends with it; the form of the file is `library.top_manifest`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.moves import settle
+from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
+from facesets_dagster.registry.merges import merge_records
+from facesets_dagster.registry.registry import Adopted
+
+
+def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]) -> bool:
+    """Brings `manifest.json` up to the registry and the facesets' manifests; True if it changed."""
+    with library_lock(library.folder, holder, say=say):
+        settle(library.registry, library.folder, say)
+        live = [identity for identity in library.registry.identities() if identity.live]
+        adopted, digests = library.registry.adopted(), library.registry.manifest_digests()
+        listed = entries_by_name(library.folder)
+        entries: dict[bool, list[dict[str, object]]] = {False: [], True: []}
+        for identity in sorted(live, key=lambda identity: identity.name):
+            sha256 = digests[identity.name]
+            if sha256 is None and identity.name in adopted:
+                entry = _adopted_entry(identity, adopted[identity.name])
+            else:
+                entry = _entry(library.folder, identity, sha256, listed.get(identity.name, {}))
+            entries[identity.kind == "thin_era"].append(entry)
+        tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones()]
+        kept = {name: record.entry for name, record in merge_records(library.registry).items() if record.entry}
+        return merge_manifest(library.folder, entries[False], entries[True], tombstones, kept)
+
+
+def _entry(
+    library_dir: Path, identity: Identity, sha256: str | None, listed: Mapping[str, object]
+) -> dict[str, object]:
+    """`listed`: the entry that stands there; with the same digest its counts are still true."""
+    path = library_dir / place_of(identity.name, identity.kind) / "manifest.json"
+    if not path.exists():
+        raise LibraryCorrupt(
+            f"{path} is missing although {identity.name} is live. Materialize `swap_ready_facesets` of the bucket "
+            f"{identity.bucket!r} to publish it again, or restore it from a backup."
+        )
+    if sha256 is not None and listed.get("sha256") == sha256 and all(key in listed for key in _COUNTED):
+        counted = {key: listed[key] for key in _COUNTED}
+    else:
+        counted = _counted(read_manifest(path.parent))
+    return {
+        "name": identity.name,
+        "number": identity.number,
+        "kind": "era" if identity.is_era else identity.kind,
+        "parent": identity.parent,
+        "bucket": identity.bucket,
+        "label": identity.label,
+        **counted,
+        "sha256": sha256,
+    }
+
+
+_COUNTED = ("exported", "input", "excluded", "run_id", "model_id")
+"""What an entry takes from the faceset's own manifest."""
+
+
+def _counted(manifest: Mapping[str, Any]) -> dict[str, object]:
+    excluded = Counter(str(entry["state"]) for entry in manifest["excluded"])
+    values = (
+        len(manifest["faces"]),
+        len(manifest["faces"]) + len(manifest["excluded"]),
+        dict(sorted(excluded.items())),
+        manifest["run_id"],
+        manifest["model"]["model_id"],
+    )
+    return dict(zip(_COUNTED, values, strict=True))
+
+
+def _adopted_entry(identity: Identity, adopted: Adopted) -> dict[str, object]:
+    """Of a legacy faceset that was never published here: its own keys are kept, ours stand beside them."""
+    ours = {
+        "name": identity.name,
+        "number": identity.number,
+        "kind": "era" if identity.is_era else identity.kind,
+        "parent": identity.parent,
+        "bucket": identity.bucket,
+        "label": identity.label,
+        "legacy_root": str(adopted.root),
+        "sha256": None,
+    }
+    blank: dict[str, object] = {
+        "exported": None,
+        "input": None,
+        "excluded": {},
+        "run_id": None,
+        "model_id": identity.model_id,
+    }
+    return {**blank, **adopted.entry, **ours}
