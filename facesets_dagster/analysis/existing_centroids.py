@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 
 from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.errors import ModelMismatch
 from facesets_dagster.identities.geometry import cosine_distance
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.model import require_model
 
 CENTROID_COLUMNS = {
     "identity_id": "row of the registry; null for a legacy faceset",
@@ -94,17 +94,6 @@ def identities_of(table: pl.DataFrame) -> list[Identity]:
         )
         for row in table.iter_rows(named=True)
     ]
-
-
-def require_model(identities: list[Identity], pack: ModelPack) -> None:
-    """Raises `ModelMismatch` if an identity was made with another model."""
-    for identity in identities:
-        if identity.model_id not in (None, pack.model_id):
-            raise ModelMismatch(
-                f"{identity.name} was made with the model {identity.model_id}, this run uses {pack.model_id} "
-                f"({pack.name}). Distances between two models mean nothing. Use the pack that the home was made with "
-                "(FACESETS_MODEL_PACK), or a new FACESETS_HOME."
-            )
 
 
 def _row(identity: Identity) -> dict[str, object]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from facesets_dagster.analysis.existing_centroids import require_model
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.identities.consolidation import (
     ConsolidationNumbers,
@@ -22,6 +21,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Household, Pair
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
+from facesets_dagster.library.model import require_model
 from facesets_dagster.publishing.merges.evidence import Shown, faces_by_photo, shown_faces
 from facesets_dagster.registry.merges import merged_once, merges_in_force, rejected_pairs
 

@@ -5,7 +5,7 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.analysis.existing_centroids import identities_of, require_model
+from facesets_dagster.analysis.existing_centroids import identities_of
 from facesets_dagster.analysis.osrc_uncovered import cover_bucket
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
@@ -13,6 +13,7 @@ from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
+from facesets_dagster.library.model import require_model
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource

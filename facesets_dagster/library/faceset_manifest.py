@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesets_dagster.analysis.existing_centroids import require_model
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import LibraryCorrupt, SettingsError
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
+from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LEGACY
 

@@ -8,29 +8,15 @@ merged comes back with the text and at the place that it had.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.registry.merges import KeptEntry
 
 SCHEMA_VERSION = 1
 _LISTS = ("facesets", "thin_eras", "tombstones")
-
-
-@dataclass(frozen=True)
-class KeptEntry:
-    """An entry whose faceset takes part in a merge, as it stood."""
-
-    first: str
-    """Its very text before the first merge."""
-    last: str
-    """Its very text when it was last listed."""
-    section: str
-    """`facesets` or `thin_eras`."""
-    before: frozenset[str]
-    """Names that stood before it; those that were merged by then count at their places."""
 
 
 def merge_manifest(

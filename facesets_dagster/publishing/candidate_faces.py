@@ -19,7 +19,6 @@ import polars as pl
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from facesets_dagster.analysis.existing_centroids import require_model
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
 from facesets_dagster.export.curation import ExportParameters
@@ -32,6 +31,7 @@ from facesets_dagster.identities.candidates import CandidateParameters, Offer, O
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf, bucket_faces
+from facesets_dagster.library.model import require_model
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.library.signatures import faceset_signatures

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from facesets_dagster.identities.merging import Household, Merge, Rows
-from facesets_dagster.library.top_manifest import KeptEntry
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
 
@@ -19,6 +18,20 @@ REASON = "merged"
 
 Decision = tuple[str, str, str, float | None, float | None, str | None]
 """Bucket, face_id, state, value, threshold, identity: what a funnel says of a face."""
+
+
+@dataclass(frozen=True)
+class KeptEntry:
+    """An entry of the top-level manifest whose faceset takes part in a merge."""
+
+    first: str
+    """Its very text before the first merge."""
+    last: str
+    """Its very text when it was last listed."""
+    section: str
+    """`facesets` or `thin_eras`."""
+    before: frozenset[str]
+    """Names that stood before it; those that were merged by then count at their places."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of, require_model
+from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of
 from facesets_dagster.analysis.what_if.points import Numbers
 from facesets_dagster.analysis.what_if.rehearsal import Rehearsal, Rehearsed, Standing
 from facesets_dagster.embedding.embedder import ModelPack
@@ -28,6 +28,7 @@ from facesets_dagster.library.membership import (
     merged_members,
     rows_of_members,
 )
+from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import next_number, place_of
 from facesets_dagster.publishing.bucket_publisher import verdicts_in_place
 from facesets_dagster.publishing.funnel import inputs_digest

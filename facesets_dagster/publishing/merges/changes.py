@@ -15,7 +15,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Household, Merge, Rows
 from facesets_dagster.library.archive import Archive, row_of_folder
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.top_manifest import KeptEntry, entries_as_they_stand
+from facesets_dagster.library.top_manifest import entries_as_they_stand
 from facesets_dagster.publishing.funnel import canonical_json
 from facesets_dagster.registry import merges as r
 
@@ -200,12 +200,12 @@ def _new_records(library: Library, changes: Changes) -> list[r.MergeRecord]:
     return found
 
 
-def _entries_as_they_stand(library: Library, now: Standing) -> dict[str, KeptEntry]:
+def _entries_as_they_stand(library: Library, now: Standing) -> dict[str, r.KeptEntry]:
     away = {name: record.entry for name, record in now.records.items() if record.entry and name in now.graves}
     return entries_as_they_stand(library.folder, away)
 
 
-def _with_entry(record: r.MergeRecord, entry: KeptEntry | None) -> r.MergeRecord:
+def _with_entry(record: r.MergeRecord, entry: r.KeptEntry | None) -> r.MergeRecord:
     """`entry`: what the top-level manifest says of it; its text before the first merge stays on record."""
     if entry is None:
         return record
