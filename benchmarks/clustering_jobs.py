@@ -22,7 +22,7 @@ from facesets_dagster import linkage
 from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.linkage import average_merges, finders, graph, solving
 from facesets_dagster.linkage.chain import Edges
-from facesets_dagster.linkage.workers import cores
+from facesets_dagster.threads import cores
 from testing.hard_faces import hard_faces, photo_pairs
 
 THRESHOLD = 0.55
@@ -120,7 +120,7 @@ def part_of_it(rows: str, every: int) -> Answer:
     average_linkage(hard_faces(WARM)[0], THRESHOLD)
     keep = 1.0 - THRESHOLD - 1e-6
     begin = time.perf_counter()
-    unit = solving._rows(faces, THRESHOLD, None, False)[0].unit
+    unit = solving._rows(faces, THRESHOLD, None, few=False)[0].unit
     finder = finders.choose_finder(unit, keep, "auto")
     prepared = time.perf_counter() - begin
     tiles = -(-len(unit) // finder.tile)

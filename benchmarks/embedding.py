@@ -8,7 +8,6 @@ not spin). The limit is what decoder and models alone take: the same sessions,
 called by bare threads. `embedding_photos` makes the photo sets, `embedding_accuracy` compares what was found.
 """
 
-import os
 import statistics
 import tempfile
 import threading
@@ -33,13 +32,14 @@ from facesets_dagster.faces.face_cache import scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.listing import list_bucket
+from facesets_dagster.threads import cores
 
 CPU = ("CPUExecutionProvider",)
 ROUNDS = 5
 MAX_PIXELS = 300_000_000
 PEERS = {"untuned": 2.4, "two models": 2.4, "tuned": 1.7}
 """Peer -> how many times faster we are to be."""
-CORES = os.cpu_count() or 1
+CORES = cores()
 
 
 @dataclass(frozen=True)

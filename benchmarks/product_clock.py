@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from facesets_dagster.linkage import finders, products
-from facesets_dagster.linkage.workers import cores
+from facesets_dagster.threads import cores
 
 _SHAPES = ((1024, 1024), (1024, 4096), (2048, 2048), (512, 1024))
 

@@ -28,6 +28,7 @@ from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
+from facesets_dagster.threads import cores
 from testing.homes import SHARED
 
 ROUNDS, NEW, PER_FOLDER = 7, 10, 1000
@@ -205,7 +206,7 @@ def _decide(folder: Path, store: FaceStore) -> None:
 def _scan(folder: Path, store: FaceStore, embedder: Callable[[], Embedder]) -> ScanResult:
     return scan_bucket(
         list_bucket(folder), "made up", store, embedder,
-        dim=512, workers=os.cpu_count() or 1, max_pixels=10**9, retry_failed=False, report=lambda *_: None,
+        dim=512, workers=cores(), max_pixels=10**9, retry_failed=False, report=lambda *_: None,
     )  # fmt: skip
 
 

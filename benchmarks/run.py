@@ -13,7 +13,6 @@ from pathlib import Path
 
 from benchmarks.calibrate_thresholds import calibrate
 from benchmarks.clustering import measure_clustering, measure_hdbscan, measure_million
-from benchmarks.clustering_gpu import measure_clustering_gpu
 from benchmarks.consolidation import measure_consolidation
 from benchmarks.consumers import measure_consumers
 from benchmarks.curation import measure_curation
@@ -75,7 +74,6 @@ BENCHMARKS = {
     "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS), embedded=True),
     "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS), long=True),
     "clustering": Benchmark(measure_clustering, shared=False),
-    "clustering_gpu": Benchmark(measure_clustering_gpu, shared=False),
     "clustering_hdbscan": Benchmark(measure_hdbscan, shared=False, long=True),
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
     "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False, embedded=True),

@@ -1,22 +1,76 @@
-"""Independent pieces of work shared by as many threads as there are cores, for work that lets go of the interpreter.
+"""Work shared by as many threads as this process has cores, for work that lets go of the interpreter's lock.
 
-Decoding, models, encoding, digests and writing do. The order of the results is that of the pieces, so that what is
-made of them does not depend on who was first.
+Decoding, models, encoding, digests, compiled kernels and writing do. The order of results is that of the pieces, so
+that they do not depend on which was done first. Here alone cores are counted.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
+_BLOCK_ROWS = 8192
+
+
+def cores() -> int:
+    """Cores that this process may use: those it is pinned to, and no more than its container's quota, rounded up."""
+    return max(1, math.ceil(min(_pinned_cores(), quota_of())))
+
+
+def _pinned_cores() -> int:
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def quota_of(root: Path = Path("/")) -> float:
+    """Cores' worth of time that this process's control groups allow, infinite without a limit; read once.
+
+    `root`: where `proc` and `sys` lie. A group may have no more than the groups above it, so the least limit counts.
+    Version 2 has it in `cpu.max`, version 1 in `cpu.cfs_quota_us` of the controller `cpu`. A container may see its own
+    group as the root of `sys/fs/cgroup` and yet its path as the host has it; a path that is not there has no limit.
+    """
+    least = math.inf
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        names = controllers.split(",")
+        if controllers and "cpu" not in names:
+            continue
+        mounts = ("", "unified") if not controllers else (controllers, "cpu")
+        for mount in mounts:
+            group = PurePosixPath(path.lstrip("/"))
+            for above in (group, *group.parents):
+                least = min(least, _limit_of(root / "sys/fs/cgroup" / mount / above))
+    return least
+
+
+def _limit_of(group: Path) -> float:
+    """Cores that one control group allows, infinite without a limit."""
+    quota, period = (_text(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+    values = _text(group / "cpu.max").split() or [quota, period]
+    limited = len(values) == 2 and all(value.isdecimal() and int(value) for value in values)
+    return int(values[0]) / int(values[1]) if limited else math.inf
+
+
+def _text(path: Path) -> str:
+    """What a file holds; nothing where it cannot be read: other systems than Linux have no control groups."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
 
 def in_threads(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
     """The result of each piece, in their order. The first error is raised, and what was not begun is not done."""
-    threads = min(os.cpu_count() or 1, len(pieces))
+    threads = min(cores(), len(pieces))
     if threads <= 1:
         return [work(piece) for piece in pieces]
     pool = ThreadPoolExecutor(threads, thread_name_prefix="piece")
@@ -24,6 +78,12 @@ def in_threads(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list
         return list(pool.map(work, pieces))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_blocks(count: int, work: Callable[[int, int], None]) -> None:
+    """Calls `work(top, end)` for blocks of rows that make up 0..count."""
+    tops = range(0, count, _BLOCK_ROWS)
+    in_threads(lambda top: work(top, min(top + _BLOCK_ROWS, count)), tops)
 
 
 @contextmanager

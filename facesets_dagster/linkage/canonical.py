@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.linkage.workers import in_blocks
-
-WIDTH = 64
-"""Rows are padded with zeros to a multiple of it, as `dots` wants them."""
+from facesets_dagster.linkage.width import WIDTH
+from facesets_dagster.threads import in_blocks
 
 
 @dataclass(frozen=True)

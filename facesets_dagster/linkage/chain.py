@@ -8,10 +8,13 @@ Lists are refreshed when the chain comes by. Cannot-link pairs are entries that 
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from facesets_dagster.linkage.chain_kernels import Lists, State
 
 Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 """Row, another row, their cosine similarity."""
@@ -19,17 +22,6 @@ Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 _VISITS = 20_000
 """Steps of the chain between two reports of progress."""
 _SPARE_ROOM = 1_000_000
-
-
-@dataclass(frozen=True)
-class _Lists:
-    """Neighbours of all clusters, in one pair of arrays that is compacted when it is full."""
-
-    start: NDArray[np.int64]
-    length: NDArray[np.int64]
-    index: NDArray[np.int32]
-    value: NDArray[np.float32]
-    used: int
 
 
 def merge_by_chain(
@@ -52,28 +44,30 @@ def merge_by_chain(
 
     count, dim = mean.shape
     lists = _lists(count, edges, forbidden)
-    start, length, index, value = lists.start, lists.length, lists.index, lists.value
+    clusters = kernels.Clusters(
+        root=np.arange(2 * count, dtype=np.int32),
+        size=np.concatenate([size, np.zeros(count, np.int64)]),
+        stamp=np.zeros(2 * count, np.int64),
+    )
+    slots = count // 2 + 1
+    means = kernels.Means(
+        mean=mean,
+        home=np.arange(2 * count, dtype=np.int32),
+        sums=np.empty((slots, dim), np.float64),
+        slot=np.full(2 * count, -1, np.int32),
+        spare=np.empty(slots, np.int32),
+    )
+    found = kernels.Found(np.empty((count, 2), np.int32), np.empty(count, np.float64))
+    state, chain = kernels.first_state(int(lists.length.sum())), np.empty(count + 1, np.int64)
     cut, keep = 1.0 - distance_threshold - slack / 2, np.float32(1.0 - distance_threshold - slack)
-    state = np.zeros(7, np.int64)
-    state[kernels.TAIL] = lists.used
-    root, home = np.arange(2 * count, dtype=np.int32), np.arange(2 * count, dtype=np.int32)
-    stamp, slot = np.zeros(2 * count, np.int64), np.full(2 * count, -1, np.int32)
-    sizes = np.concatenate([size, np.zeros(count, np.int64)])
-    slots = count // 2 + 1  # a sum belongs to at least two rows
-    sums, spare = np.empty((slots, dim), np.float64), np.empty(slots, np.int32)
-    chain, pairs, heights = np.empty(count + 1, np.int64), np.empty((count, 2), np.int32), np.empty(count, np.float64)
-    made_at_compaction = -1
-    advanced, idle = (0, 0), 0
+    made_at_compaction, advanced, idle = -1, (0, 0), 0
     while True:
-        why = kernels.run_chain(
-            _VISITS, cut, keep, state, start, length, index, value, root, stamp, home, sizes, slot, sums, spare, mean,
-            chain, pairs, heights,
-        )  # fmt: skip
-        made = int(state[kernels.MERGES])
-        report(min(int(state[kernels.SEED]), count), count)
+        why = kernels.run_chain(_VISITS, cut, keep, state, chain, lists, clusters, means, found)
+        made, seed = int(state.merges), int(state.seed)
+        report(min(seed, count), count)
         if why == kernels.FINISHED:
-            return pairs[:made], heights[:made]
-        before, advanced = advanced, (made, int(state[kernels.SEED]))
+            return found.pairs[:made], found.heights[:made]
+        before, advanced = advanced, (made, seed)
         idle = idle + 1 if why == kernels.RUNNING and advanced == before else 0
         if idle * _VISITS > 2 * count + _VISITS:  # a chain has no cluster twice
             raise RuntimeError(
@@ -81,15 +75,23 @@ def merge_by_chain(
                 "missing from the graph. This is a fault of the program; please report it with the release."
             )
         if why == kernels.FULL:
-            living = np.flatnonzero((root == np.arange(2 * count)) & (length > 0))
-            living = living[np.argsort(start[living], kind="stable")]
-            state[kernels.TAIL] = kernels.compact(living, start, length, index, value)
-            if made == made_at_compaction:  # two long lists need more room than that
-                index, value = (np.concatenate([array, np.empty_like(array)]) for array in (index, value))
+            lists = _with_room(lists, state, clusters.root, more=made == made_at_compaction)
             made_at_compaction = made
 
 
-def _lists(count: int, edges: Callable[[], Iterator[Edges]], forbidden: NDArray[np.int32]) -> _Lists:
+def _with_room(lists: "Lists", state: "State", root: NDArray[np.int32], *, more: bool) -> "Lists":
+    """The lists of living clusters moved together; `more`: in twice the room, because that alone was not enough."""
+    from facesets_dagster.linkage import chain_kernels as kernels
+
+    living = np.flatnonzero((root == np.arange(len(root))) & (lists.length > 0))
+    state.tail = kernels.compact(living[np.argsort(lists.start[living], kind="stable")], lists)
+    if not more:
+        return lists
+    index, value = (np.concatenate([array, np.empty_like(array)]) for array in (lists.neighbour, lists.similarity))
+    return lists._replace(neighbour=index, similarity=value)
+
+
+def _lists(count: int, edges: Callable[[], Iterator[Edges]], forbidden: NDArray[np.int32]) -> "Lists":
     """The lists of single rows, with room for those of clusters."""
     from facesets_dagster.linkage import chain_kernels as kernels
 
@@ -103,12 +105,12 @@ def _lists(count: int, edges: Callable[[], Iterator[Edges]], forbidden: NDArray[
     )
     kernels.count_neighbours(never[0], never[1], length)
     start = np.concatenate([[0], np.cumsum(length)[:-1]])
-    used = int(length.sum())
-    room = _room(used)
-    index, value, ends = np.empty(room, np.int32), np.empty(room, np.float32), start.copy()
+    room = _room(int(length.sum()))
+    lists = kernels.Lists(start, length, np.empty(room, np.int32), np.empty(room, np.float32))
+    ends = start.copy()
     for rows, columns, values in itertools.chain(edges(), [never]):
-        kernels.place_edges(rows, columns, values, ends, index, value)
-    return _Lists(start, length, index, value, used)
+        kernels.place_edges(rows, columns, values, ends, lists)
+    return lists
 
 
 def _room(used: int) -> int:

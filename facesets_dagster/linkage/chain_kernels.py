@@ -1,9 +1,9 @@
 """The compiled loops of the chain: edges into lists, lists kept up to date, nearest neighbours, joins.
 
-Clusters are numbered 0..n-1 (rows), then n + number of the merge. A list is a stretch of `index` and `value`: other
-clusters and the similarity to them. `root` leads from a cluster to the living one that it went into; `home` is the row
-of `mean` that has its mean, `slot` that of `sums` with its sum, -1 for a single row.
+Clusters are numbered 0..n-1 (rows), then n + number of the merge.
 """
+
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,12 +13,84 @@ from facesets_dagster.linkage.kernels import Floats, Ints, Longs, Wide, compiled
 FORBIDDEN = np.float32(-9.0)
 """Similarity of two clusters that must not be joined: below that of any two vectors."""
 
-MERGES, SEED, CHAIN, TAIL, TICK, SPARE, SLOTS = range(7)
-"""Places in the chain's state: merges made, next cluster to start at, length of the chain, end of the used part of the
-lists, stamp of the last list that was made, sums given back, sums handed out so far."""
-
 RUNNING, FULL, FINISHED = range(3)
 """Why `run_chain` returned: its budget is used up, the lists need room, nothing is left to do."""
+
+
+class State(Protocol):
+    """Where the chain is: a record of integers, changed in place."""
+
+    merges: int
+    """Made so far."""
+    seed: int
+    """The next cluster to start at."""
+    visited: int
+    """Length of the chain."""
+    tail: int
+    """End of the used part of the lists."""
+    tick: int
+    """Stamp of the last list that was made."""
+    spare: int
+    """Rows of sums that were returned, and are free."""
+    slots: int
+    """Rows of sums handed out so far."""
+
+
+_STATE = np.dtype([(name, np.int64) for name in State.__annotations__])
+
+
+def first_state(tail: int) -> State:
+    """Before the first visit; `tail`: entries of the lists of single rows."""
+    state: State = np.zeros(1, _STATE).view(np.recarray)[0]
+    state.tail = tail
+    return state
+
+
+class Lists(NamedTuple):
+    """Neighbours of all clusters, in one pair of arrays that is compacted when it is full."""
+
+    start: Longs
+    """(2n,): where a cluster's list begins in `neighbour` and `similarity`."""
+    length: Longs
+    neighbour: Ints
+    """Other clusters."""
+    similarity: Floats
+    """The similarity to them."""
+
+
+class Clusters(NamedTuple):
+    """What is known of each cluster (2n,)."""
+
+    root: Ints
+    """Leads from a cluster to the living one that it went into."""
+    size: Longs
+    """Faces in it."""
+    stamp: Longs
+    """Of the last list that it was written to."""
+
+
+class Means(NamedTuple):
+    """Means of living clusters, and the sums that they are made from."""
+
+    mean: Floats
+    """(n, dim)."""
+    home: Ints
+    """(2n,): row of `mean` that has a cluster's mean."""
+    sums: Wide
+    """(n // 2 + 1, dim): a sum belongs to at least two rows."""
+    slot: Ints
+    """(2n,): row of `sums` that has a cluster's sum, -1 for a single row."""
+    spare: Ints
+    """Rows of `sums` that were returned."""
+
+
+class Found(NamedTuple):
+    """The merges, in the order of the chain."""
+
+    pairs: Ints
+    """(n, 2): a row of each of the two clusters."""
+    heights: Wide
+    """(n,): average distance between them."""
 
 
 @compiled
@@ -30,8 +102,9 @@ def count_neighbours(rows: Ints, columns: Ints, degrees: Longs) -> None:
 
 
 @compiled
-def place_edges(rows: Ints, columns: Ints, values: Floats, ends: Longs, index: Ints, value: Floats) -> None:
+def place_edges(rows: Ints, columns: Ints, values: Floats, ends: Longs, lists: Lists) -> None:
     """Writes edges into the lists of both ends; `ends` (n,): where the next entry of each list goes."""
+    index, value = lists.neighbour, lists.similarity
     for edge in range(len(rows)):
         row, column = rows[edge], columns[edge]
         index[ends[row]], value[ends[row]] = column, values[edge]
@@ -50,29 +123,25 @@ def _root(root: Ints, cluster: int) -> int:
 
 
 @compiled
-def _refresh(
-    cluster: int,
-    start: Longs,
-    length: Longs,
-    index: Ints,
-    value: Floats,
-    root: Ints,
-    stamp: Longs,
-    tick: int,
-    home: Ints,
-    mean: Floats,
-    keep: np.float32,
-) -> None:
+def _refresh(cluster: int, keep: np.float32, tick: int, lists: Lists, clusters: Clusters, means: Means) -> None:
     """Brings a living cluster's list up to date: entries that were merged become what they are now."""
-    begin, end = start[cluster], start[cluster] + length[cluster]
-    for place in range(begin, end):
-        if value[place] == FORBIDDEN:
-            index[place] = _root(root, index[place])
-            stamp[index[place]] = tick
+    index, value, root, stamp, mean, home = (
+        lists.neighbour,
+        lists.similarity,
+        clusters.root,
+        clusters.stamp,
+        means.mean,
+        means.home,
+    )
+    begin, end = lists.start[cluster], lists.start[cluster] + lists.length[cluster]
+    for at in range(begin, end):
+        if value[at] == FORBIDDEN:
+            index[at] = _root(root, index[at])
+            stamp[index[at]] = tick
     out, own = begin, mean[home[cluster]]
-    for place in range(begin, end):
-        other = index[place]
-        if value[place] == FORBIDDEN:
+    for at in range(begin, end):
+        other = index[at]
+        if value[at] == FORBIDDEN:
             if stamp[other] == tick:
                 stamp[other] = -tick  # written once
                 index[out], value[out] = other, FORBIDDEN
@@ -82,11 +151,11 @@ def _refresh(
         if stamp[now] == tick or stamp[now] == -tick:
             continue
         stamp[now] = -tick
-        similarity = value[place] if now == other else dot(own, mean[home[now]])
+        similarity = value[at] if now == other else dot(own, mean[home[now]])
         if similarity >= keep:
             index[out], value[out] = now, similarity
             out += 1
-    length[cluster] = out - begin
+    lists.length[cluster] = out - begin
 
 
 @compiled
@@ -94,68 +163,68 @@ def _joined_list(
     first: int,
     second: int,
     joined: int,
-    start: Longs,
-    length: Longs,
-    index: Ints,
-    value: Floats,
-    root: Ints,
-    stamp: Longs,
-    tick: int,
-    tail: int,
-    home: Ints,
-    mean: Floats,
     keep: np.float32,
+    state: State,
+    lists: Lists,
+    clusters: Clusters,
+    means: Means,
 ) -> int:
-    """Writes the list of a cluster made of two at `tail`; returns its length."""
-    out, own = tail, mean[home[joined]]
+    """Writes the list of a cluster made of two behind all others; returns its length."""
+    index, value, root, stamp, mean, home = (
+        lists.neighbour,
+        lists.similarity,
+        clusters.root,
+        clusters.stamp,
+        means.mean,
+        means.home,
+    )
+    tick, out, own = state.tick, state.tail, mean[home[joined]]
     for cluster in (first, second):
-        for place in range(start[cluster], start[cluster] + length[cluster]):
-            if value[place] == FORBIDDEN:
-                now = _root(root, index[place])
+        for at in range(lists.start[cluster], lists.start[cluster] + lists.length[cluster]):
+            if value[at] == FORBIDDEN:
+                now = _root(root, index[at])
                 if stamp[now] != tick:
                     stamp[now] = tick
                     index[out], value[out] = now, FORBIDDEN
                     out += 1
     for cluster in (first, second):
-        for place in range(start[cluster], start[cluster] + length[cluster]):
-            if value[place] != FORBIDDEN:
-                now = _root(root, index[place])
+        for at in range(lists.start[cluster], lists.start[cluster] + lists.length[cluster]):
+            if value[at] != FORBIDDEN:
+                now = _root(root, index[at])
                 if now != joined and stamp[now] != tick:
                     stamp[now] = tick
                     similarity = dot(own, mean[home[now]])
                     if similarity >= keep:
                         index[out], value[out] = now, similarity
                         out += 1
-    return out - tail
+    return out - state.tail
 
 
 @compiled
-def _nearest(
-    cluster: int, before: int, start: Longs, length: Longs, index: Ints, value: Floats
-) -> tuple[int, np.float32]:
+def _nearest(cluster: int, before: int, lists: Lists) -> tuple[int, np.float32]:
     """The most similar entry of a list and its similarity; ties go to `before`, then to the lower number."""
+    index, value = lists.neighbour, lists.similarity
     best, most = -1, FORBIDDEN
-    for place in range(start[cluster], start[cluster] + length[cluster]):
-        other, similarity = index[place], value[place]
+    for at in range(lists.start[cluster], lists.start[cluster] + lists.length[cluster]):
+        other, similarity = index[at], value[at]
         if similarity > most or (similarity == most and best != before and (other == before or other < best)):
             best, most = other, similarity
     return best, most
 
 
 @compiled
-def _join_means(
-    first: int, second: int, size: Longs, home: Ints, slot: Ints, sums: Wide, mean: Floats, state: Longs, spare: Ints
-) -> tuple[int, float]:
-    """Adds the second cluster's sum to the first's slot; gives the slot and the average similarity between the two."""
+def _join_means(first: int, second: int, state: State, size: Longs, means: Means) -> tuple[int, float]:
+    """Adds the second cluster's sum to the first's; returns its row, and the average similarity of the two."""
+    mean, home, sums, slot = means.mean, means.home, means.sums, means.slot
     dim = mean.shape[1]
     at, other = slot[first], slot[second]
     if at < 0:
-        if state[SPARE]:
-            state[SPARE] -= 1
-            at = spare[state[SPARE]]
+        if state.spare:
+            state.spare -= 1
+            at = means.spare[state.spare]
         else:
-            at = state[SLOTS]
-            state[SLOTS] += 1
+            at = state.slots
+            state.slots += 1
         for k in range(dim):
             sums[at, k] = np.float64(mean[home[first], k]) * size[first]
     product = 0.0
@@ -164,8 +233,8 @@ def _join_means(
         product += sums[at, k] * addend
         sums[at, k] += addend
     if other >= 0:
-        spare[state[SPARE]] = other
-        state[SPARE] += 1
+        means.spare[state.spare] = other
+        state.spare += 1
     both = size[first] + size[second]
     for k in range(dim):
         mean[home[first], k] = sums[at, k] / both
@@ -174,91 +243,113 @@ def _join_means(
 
 @compiled
 def _join(
-    first: int, second: int, keep: np.float32, state: Longs, start: Longs, length: Longs, index: Ints, value: Floats,
-    root: Ints, stamp: Longs, home: Ints, size: Longs, slot: Ints, sums: Wide, spare: Ints, mean: Floats, pairs: Ints,
-    heights: Wide,
-) -> int:  # fmt: skip
+    first: int,
+    second: int,
+    keep: np.float32,
+    state: State,
+    lists: Lists,
+    clusters: Clusters,
+    means: Means,
+    found: Found,
+) -> int:
     """Makes a cluster of two, with its list at the end of the others; returns its number."""
-    count, merge = mean.shape[0], state[MERGES]
+    root, size, home, heights = clusters.root, clusters.size, means.home, found.heights
+    count, merge = means.mean.shape[0], state.merges
     joined = count + merge
-    pairs[merge, 0], pairs[merge, 1] = home[first], home[second]
-    slot[joined], similarity = _join_means(first, second, size, home, slot, sums, mean, state, spare)
+    found.pairs[merge, 0], found.pairs[merge, 1] = home[first], home[second]
+    means.slot[joined], similarity = _join_means(first, second, state, size, means)
     heights[merge] = max(0.0, 1.0 - similarity)
     for cluster in (first, second):
         if cluster >= count:  # rounding must not put a cluster below its parts
             heights[merge] = max(heights[merge], heights[cluster - count])
     home[joined], size[joined] = home[first], size[first] + size[second]
     root[first], root[second], root[joined] = joined, joined, joined
-    state[TICK] += 1
-    length[joined] = _joined_list(
-        first, second, joined, start, length, index, value, root, stamp, state[TICK], state[TAIL], home, mean, keep
-    )
-    start[joined] = state[TAIL]
-    state[TAIL] += length[joined]
-    state[MERGES] += 1
+    state.tick += 1
+    lists.length[joined] = _joined_list(first, second, joined, keep, state, lists, clusters, means)
+    lists.start[joined] = state.tail
+    state.tail += lists.length[joined]
+    state.merges += 1
     return int(joined)
 
 
 @compiled
+def _seeded(state: State, lists: Lists, root: Ints, chain: Longs) -> bool:
+    """Starts a chain at the next living cluster with neighbours; False if there is none."""
+    known = len(root) // 2 + state.merges
+    while state.seed < known and (root[state.seed] != state.seed or lists.length[state.seed] == 0):
+        state.seed += 1
+    if state.seed == known:
+        return False
+    chain[0], state.visited = state.seed, 1
+    return True
+
+
+@compiled
+def _forget(cluster: int, state: State, lists: Lists, means: Means) -> None:
+    """Empties a cluster's list, and returns the room of its sum: it will never be joined."""
+    lists.length[cluster] = 0
+    if means.slot[cluster] >= 0:
+        means.spare[state.spare] = means.slot[cluster]
+        state.spare += 1
+        means.slot[cluster] = -1
+
+
+@compiled
 def run_chain(
-    budget: int, cut: float, keep: np.float32, state: Longs, start: Longs, length: Longs, index: Ints, value: Floats,
-    root: Ints, stamp: Longs, home: Ints, size: Longs, slot: Ints, sums: Wide, spare: Ints, mean: Floats, chain: Longs,
-    pairs: Ints, heights: Wide,
-) -> int:  # fmt: skip
+    budget: int,
+    cut: float,
+    keep: np.float32,
+    state: State,
+    chain: Longs,
+    lists: Lists,
+    clusters: Clusters,
+    means: Means,
+    found: Found,
+) -> int:
     """Follows nearest neighbours and joins those that are each other's, until `budget` visits are used up.
 
-    `cut`: similarity that a join needs; `keep`: that an entry of a list needs, a little less.
+    `cut`: similarity that a join needs; `keep`: that an entry of a list needs, a little less. `chain` (n + 1,): the
+    clusters visited. Returns `RUNNING`, `FULL` or `FINISHED`.
     """
-    count = mean.shape[0]
+    root, length = clusters.root, lists.length
     for _ in range(budget):
-        if state[CHAIN] == 0:
-            known = count + state[MERGES]
-            while state[SEED] < known and (root[state[SEED]] != state[SEED] or length[state[SEED]] == 0):
-                state[SEED] += 1
-            if state[SEED] == known:
-                return FINISHED
-            chain[0], state[CHAIN] = state[SEED], 1
-        top = int(chain[state[CHAIN] - 1])
+        if state.visited == 0 and not _seeded(state, lists, root, chain):
+            return FINISHED
+        top = int(chain[state.visited - 1])
         if root[top] != top:  # in the chain twice, which rounding can do where distances are equal, and joined since
-            state[CHAIN] -= 1
+            state.visited -= 1
             continue
-        before = int(chain[state[CHAIN] - 2]) if state[CHAIN] > 1 else -1
-        state[TICK] += 1
-        _refresh(top, start, length, index, value, root, stamp, state[TICK], home, mean, keep)
-        best, most = _nearest(top, before, start, length, index, value)
-        if most < cut:  # it will never be nearer to anybody: an average is at most the larger of its parts
-            length[top] = 0
-            state[CHAIN] -= 1
-            if slot[top] >= 0:
-                spare[state[SPARE]] = slot[top]
-                state[SPARE] += 1
-                slot[top] = -1
+        before = int(chain[state.visited - 2]) if state.visited > 1 else -1
+        state.tick += 1
+        _refresh(top, keep, state.tick, lists, clusters, means)
+        best, most = _nearest(top, before, lists)
+        if most < cut:  # it will never be nearer to any: an average is at most the larger of its parts
+            _forget(top, state, lists, means)
+            state.visited -= 1
             continue
         if best != before:
-            if state[CHAIN] == len(chain):
+            if state.visited == len(chain):
                 raise RuntimeError("The chain of nearest neighbours does not end; please report this.")
-            chain[state[CHAIN]] = best
-            state[CHAIN] += 1
+            chain[state.visited] = best
+            state.visited += 1
             continue
-        if state[TAIL] + length[top] + length[before] > len(index):
+        if state.tail + length[top] + length[before] > len(lists.neighbour):
             return FULL
-        joined = _join(
-            before, top, keep, state, start, length, index, value, root, stamp, home, size, slot, sums, spare, mean,
-            pairs, heights,
-        )  # fmt: skip
-        state[CHAIN] -= 2
-        if state[CHAIN] == 0:
-            chain[0], state[CHAIN] = joined, 1
+        joined = _join(before, top, keep, state, lists, clusters, means, found)
+        state.visited -= 2
+        if state.visited == 0:
+            chain[0], state.visited = joined, 1
     return RUNNING
 
 
 @compiled
-def compact(living: Longs, start: Longs, length: Longs, index: Ints, value: Floats) -> int:
+def compact(living: Longs, lists: Lists) -> int:
     """Moves the lists of clusters, given in the order of their starts, together; returns where they end."""
+    start, index, value = lists.start, lists.neighbour, lists.similarity
     out = 0
     for cluster in living:
         begin, start[cluster] = start[cluster], out
-        for place in range(begin, begin + length[cluster]):
-            index[out], value[out] = index[place], value[place]
+        for at in range(begin, begin + lists.length[cluster]):
+            index[out], value[out] = index[at], value[at]
             out += 1
     return out

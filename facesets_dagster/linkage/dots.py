@@ -2,8 +2,7 @@
 
 `dot` decides, so it has the same bits everywhere: 64 partial sums, then a tree. numba's loops are either in order and
 ten times slower, or (`fastmath`) summed as the registers of the CPU happen to be wide. No multiply and add are fused,
-for not every CPU can. `any_reaches` looks at 64 numbers at once. Imports numba, so who needs it imports it inside a
-function.
+for not every CPU can. `any_reaches` looks at 64 numbers at once. Imports numba: import it inside a function.
 """
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -11,7 +10,10 @@ from numba import types  # noqa: TID253  (this module is imported lazily)
 from numba.core.errors import TypingError  # noqa: TID253
 from numba.extending import intrinsic  # noqa: TID253
 
-_LANES, _PARTS = 16, 4
+from facesets_dagster.linkage.width import WIDTH
+
+_LANES = 16
+_PARTS = WIDTH // _LANES
 _ROW = types.Array(types.float32, 1, "C")
 
 
@@ -31,7 +33,7 @@ def _sum(builder: ir.IRBuilder, vector: ir.Value, lanes: int) -> ir.Value:
 
 @intrinsic
 def dot(typingctx, a, b):  # type: ignore[no-untyped-def]
-    """Dot product of two contiguous float32 rows of one length, a multiple of `canonical.WIDTH`."""
+    """Dot product of two contiguous float32 rows of one length, a multiple of `WIDTH`."""
     if a != _ROW or b != _ROW:
         raise TypingError(f"dot takes contiguous float32 rows, not {a} and {b}.")
 

@@ -1,42 +1,32 @@
 """Finders of near rows: a product of two tiles, and the places in it that are similar enough.
 
-What a finder gives holds every near pair; a few that are not quite near may be among them. Three ways: products of
-8-bit codes, of float32, or of float32 on a GPU where only the places come back.
+A finder returns every near pair; a few that are not quite near may be among them. Two ways: products of 8-bit codes,
+or of float32.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable, SettingsError
-from facesets_dagster.linkage.bounds import bounding_rows
+from facesets_dagster.errors import SettingsError
 from facesets_dagster.linkage.codes import encode
-from facesets_dagster.linkage.products import (
-    CUDA,
-    float_session,
-    has_cuda,
-    integer_limit,
-    integer_session,
-    is_exact,
-    threshold_session,
-)
+from facesets_dagster.linkage.products import float_session, integer_limit, integer_session, is_exact
 
 Places = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Row within its tile, column within its tile."""
 
-ARITHMETICS = ("auto", "int8", "int7", "float32", "cuda")
+Arithmetic = Literal["auto", "int8", "int7", "float32"]
+"""How products of tiles are made; `auto` takes what is fastest on this CPU."""
 
-_TILE, _GPU_TILE = 1024, 8192
-"""Rows of a tile. On the CPU the codes and the product of two nearly fit a second-level cache."""
+_LIMITS = {"int8": 127, "int7": 63, "float32": None}
+"""The largest code of an arithmetic."""
+_TILE = 1024
+"""Rows of a tile: the codes and the product of two nearly fit a second-level cache."""
 _FLOAT_ROUNDING = 1e-4
 """How far a float32 product of unit rows may be from the true one, whatever the order of its sums."""
 _SMALL = 4096
 """So few rows take less time than finding out which arithmetic is the faster."""
-
-
-_LARGE = 200_000
-"""From so many rows on it pays to make them shorter first."""
 
 
 class TileFinder(Protocol):
@@ -53,29 +43,21 @@ class Finder(Protocol):
     """Opened once per worker."""
 
     tile: int
-    workers: int
-    """At most so many at once; 0: as many as there are cores."""
+    """Rows of a tile."""
 
     def open(self) -> TileFinder:
         """A finder with buffers of its own."""
 
 
-def choose_finder(unit: NDArray[np.float32], keep: float, arithmetic: str) -> Finder:
-    """The fastest finder for pairs of unit rows (n, dim) with a similarity >= `keep`; all find the same pairs.
+def choose_finder(unit: NDArray[np.float32], keep: float, arithmetic: Arithmetic) -> Finder:
+    """The finder for pairs of unit rows (n, dim) with a similarity >= `keep`; all find the same pairs.
 
-    `arithmetic`: one of `ARITHMETICS`; `auto` takes a GPU if ONNX Runtime really gets one, else what is fastest here.
-    Codes whose products overflow on this CPU raise `SettingsError`.
+    Raises `SettingsError` if products of the chosen codes overflow on this CPU.
     """
-    if arithmetic == "cuda" or (arithmetic == "auto" and len(unit) > _SMALL and has_cuda()):
-        try:
-            return FusedFinder(unit, keep, CUDA, _GPU_TILE)
-        except (ProviderUnavailable, ModelPackInvalid):
-            if arithmetic == "cuda":
-                raise
     if arithmetic == "auto":
         limit = integer_limit(unit.shape[1]) if len(unit) > _SMALL else None
     else:
-        limit = {"int8": 127, "int7": 63}.get(arithmetic)
+        limit = _LIMITS[arithmetic]
         if limit is not None and not is_exact(unit.shape[1], limit):
             raise SettingsError(
                 f"Products of {arithmetic} codes overflow on this CPU, and near pairs would be lost. Use `auto`, "
@@ -107,11 +89,9 @@ class _Scanner:
 class CodeFinder:
     """By products of integer codes, which bound the true ones."""
 
-    workers = 0
-
     def __init__(self, unit: NDArray[np.float32], keep: float, limit: int) -> None:
         self.tile = _TILE
-        self.codes = encode(bounding_rows(unit, keep) if len(unit) > _LARGE else unit, limit, _TILE)
+        self.codes = encode(unit, limit, _TILE)
         self.keep = keep
 
     def open(self) -> TileFinder:
@@ -144,11 +124,9 @@ class _CodeTiles:
 class FloatFinder:
     """By float32 products."""
 
-    workers = 0
-
     def __init__(self, unit: NDArray[np.float32], keep: float) -> None:
         self.tile = _TILE
-        self.unit, self.keep = bounding_rows(unit, keep) if len(unit) > _LARGE else unit, keep
+        self.unit, self.keep = unit, keep
 
     def open(self) -> TileFinder:
         """A worker's buffers."""
@@ -172,36 +150,6 @@ class _FloatTiles:
         self._run.bind_output("product", "cpu", 0, np.float32, product.shape, product.ctypes.data)
         float_session().run_with_iobinding(self._run)
         return self._scanner.scan(product, self._thresholds, tile == self._tile)
-
-
-class FusedFinder:
-    """By float32 products of which only the near places leave the device."""
-
-    workers = 2
-
-    def __init__(self, unit: NDArray[np.float32], keep: float, provider: str, tile: int) -> None:
-        self.unit, self.tile = unit, tile
-        self.least = np.array(keep - _FLOAT_ROUNDING, np.float32)
-        self.session = threshold_session(provider)
-
-    def open(self) -> TileFinder:
-        """A worker's rows."""
-        return _FusedTiles(self)
-
-
-class _FusedTiles:
-    def __init__(self, finder: FusedFinder) -> None:
-        self._finder, self._tile = finder, -1
-
-    def take_rows(self, tile: int) -> None:
-        self._tile = tile
-
-    def near(self, tile: int) -> Places:
-        unit, size = self._finder.unit, self._finder.tile
-        feed = {"rows": unit[_rows(self._tile, size)], "others": unit[_rows(tile, size)], "least": self._finder.least}
-        rows, columns = self._finder.session.run(None, feed)[0].astype(np.int32)
-        once = rows < columns if tile == self._tile else slice(None)
-        return rows[once], columns[once]
 
 
 def _rows(tile: int, size: int) -> slice:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.linkage.chain import Edges
 from facesets_dagster.linkage.finders import Finder, TileFinder
-from facesets_dagster.linkage.workers import cores
+from facesets_dagster.threads import cores
 
 
 class EdgeStore(Protocol):
@@ -64,7 +64,7 @@ def find_edges(
     missing = [strip for strip in range(tiles) if not store.has(strip)]
     total = tiles * (tiles + 1) // 2
     done = total - sum(tiles - strip for strip in missing)
-    workers = max(1, min(cores(), finder.workers or cores(), len(missing)))
+    workers = max(1, min(cores(), len(missing)))
     idle: queue.SimpleQueue[TileFinder] = queue.SimpleQueue()
     for _ in range(workers if missing else 0):
         idle.put(finder.open())

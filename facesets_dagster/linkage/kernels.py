@@ -1,6 +1,6 @@
 """The compiled loops over rows and tiles; those of the chain are in `chain_kernels`.
 
-numba is imported here, there and in `dots`; who needs a kernel imports its module inside a function. Compiled code is
+numba is imported here, there and in `dots`: import these modules inside a function. Compiled code is
 kept beside this file, or in the user's cache folder where that is read-only. Nothing depends on how many registers a
 CPU has: sums are those of `dots.dot`, or in the order of the loop. numba does not notice a change of `dots`: after one,
 empty `__pycache__`.
@@ -15,9 +15,8 @@ import numba  # noqa: TID253  (this module is imported lazily)
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.linkage.canonical import WIDTH
 from facesets_dagster.linkage.dots import any_reaches, dot
-from facesets_dagster.linkage.merges import join_rows as join_few_rows
+from facesets_dagster.linkage.width import WIDTH
 
 Bits = NDArray[np.uint64]
 Floats = NDArray[np.float32]
@@ -121,6 +120,3 @@ def keep_near(unit: Floats, top: int, left: int, rows: Ints, columns: Ints, keep
             rows[kept], columns[kept], values[kept] = row, column, similarity
             kept += 1
     return kept
-
-
-join_rows = compiled(join_few_rows)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.linkage.dense import FEW
+from facesets_dagster.linkage.connected import connected
 
 
 @dataclass(frozen=True)
@@ -32,33 +32,8 @@ class Merges:
                 f"The merges reach up to a distance of {self.distance_threshold}, labels at {threshold} were asked "
                 f"for. Make the merges with distance_threshold={threshold} or higher."
             )
-        labels = np.arange(self.count)
         pairs = self.pairs[: np.searchsorted(self.heights, threshold, side="left")]
-        if self.count <= FEW:
-            join_rows(pairs, labels)
-        else:
-            from facesets_dagster.linkage import kernels
-
-            kernels.join_rows(pairs, labels)
-        return by_size(labels)
-
-
-def join_rows(pairs: NDArray[np.int64], root: NDArray[np.int64]) -> None:
-    """Makes `root` (n,), at first each row itself, the smallest row of the cluster that pairs (m, 2) of rows make.
-
-    Compiled in `kernels` for many rows.
-    """
-    for pair in range(len(pairs)):
-        first, second = pairs[pair, 0], pairs[pair, 1]
-        while root[first] != first:
-            root[first] = root[root[first]]
-            first = root[first]
-        while root[second] != second:
-            root[second] = root[root[second]]
-            second = root[second]
-        root[max(first, second)] = min(first, second)
-    for row in range(len(root)):  # a root is never a later row
-        root[row] = root[root[row]]
+        return by_size(connected(self.count, pairs[:, 0], pairs[:, 1]))
 
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:

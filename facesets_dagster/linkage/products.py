@@ -17,8 +17,7 @@ from facesets_dagster.onnx_sessions import open_session
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
 
 _TRIAL = (1024, 512)
 """Rows and columns of the matrices that decide which arithmetic is the faster."""
@@ -37,7 +36,7 @@ def integer_session() -> "ort.InferenceSession":
         helper.make_tensor_value_info("zero", Type.UINT8, []),
     ]
     output = helper.make_tensor_value_info("product", Type.INT32, ["r", "c"])
-    return open_session(_model(helper.make_graph([node], "integer", inputs, [output])), providers=(CPU,), threads=1)
+    return open_session(_model(helper.make_graph([node], "integer", inputs, [output])), providers=(_CPU,), threads=1)
 
 
 @lru_cache(maxsize=1)
@@ -49,23 +48,7 @@ def float_session() -> "ort.InferenceSession":
     node = helper.make_node("Gemm", ["rows", "others"], ["product"], transB=1)
     inputs = [helper.make_tensor_value_info(name, Type.FLOAT, [size, "k"]) for name, size in _SIDES]
     output = helper.make_tensor_value_info("product", Type.FLOAT, ["r", "c"])
-    return open_session(_model(helper.make_graph([node], "float", inputs, [output])), providers=(CPU,), threads=1)
-
-
-def threshold_session(provider: str) -> "ort.InferenceSession":
-    """`rows` (r, dim), `others` (c, dim), `least` (): `places` (2, p) whose product is `least` or more."""
-    from onnx import TensorProto as Type
-    from onnx import helper
-
-    nodes = [
-        helper.make_node("Gemm", ["rows", "others"], ["product"], transB=1),
-        helper.make_node("GreaterOrEqual", ["product", "least"], ["near"]),
-        helper.make_node("NonZero", ["near"], ["places"]),
-    ]
-    inputs = [helper.make_tensor_value_info(name, Type.FLOAT, [size, "k"]) for name, size in _SIDES]
-    inputs.append(helper.make_tensor_value_info("least", Type.FLOAT, []))
-    output = helper.make_tensor_value_info("places", Type.INT64, [2, "p"])
-    return open_session(_model(helper.make_graph(nodes, "near", inputs, [output])), providers=(provider,), threads=1)
+    return open_session(_model(helper.make_graph([node], "float", inputs, [output])), providers=(_CPU,), threads=1)
 
 
 _SIDES = (("rows", "r"), ("others", "c"))
@@ -76,13 +59,6 @@ def _model(graph: object) -> bytes:
 
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(model.SerializeToString())
-
-
-def has_cuda() -> bool:
-    """Whether the installed ONNX Runtime offers CUDA; a session may still not get it."""
-    import onnxruntime as ort
-
-    return CUDA in ort.get_available_providers()
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from facesets_dagster.errors import SettingsError
 from facesets_dagster.linkage.canonical import CanonicalRows, canonical_rows
 from facesets_dagster.linkage.chain import merge_by_chain
 from facesets_dagster.linkage.dense import FEW, merge_densely
-from facesets_dagster.linkage.finders import choose_finder
+from facesets_dagster.linkage.finders import Arithmetic, choose_finder
 from facesets_dagster.linkage.graph import EdgesInMemory, EdgeStore, find_edges
 from facesets_dagster.linkage.merges import Merges
 from facesets_dagster.linkage.scratch import edges_on_disk
@@ -34,22 +35,23 @@ def average_merges(
     cannot_link: NDArray[np.integer] | None = None,
     progress: Progress | None = None,
     scratch: Path | None = None,
-    arithmetic: str = "auto",
+    arithmetic: Arithmetic | Literal["dense"] = "auto",
 ) -> Merges:
     """The merges of average linkage on cosine distance whose average distance is at most `distance_threshold`.
 
     Rows (n, dim) of any length; a zero row is at distance 1 of everybody. They do not depend on the order of the rows
     nor on the CPU. `cannot_link` (m, 2): rows that are never in one cluster, nor are clusters that hold them; ties
     between equal rows that have such pairs go by their order. `scratch`: a folder for the edges of more than 50,000
-    rows, whence an interrupted call with the same rows and threshold goes on. `arithmetic`: `dense` or one of
-    `finders.ARITHMETICS`; `auto` takes `dense` for few rows.
+    rows, whence an interrupted call with the same rows and threshold goes on. `arithmetic`: `auto` takes `dense` for
+    few rows.
     """
-    few = arithmetic == "dense" or (arithmetic == "auto" and len(embeddings) <= FEW)
-    rows, forbidden = _rows(np.asarray(embeddings), distance_threshold, cannot_link, few)
+    if arithmetic == "auto" and len(embeddings) <= FEW:
+        arithmetic = "dense"
+    rows, forbidden = _rows(np.asarray(embeddings), distance_threshold, cannot_link, few=arithmetic == "dense")
     say = progress or (lambda phase, done, total: None)
     if not len(rows.first):
         return Merges(0, distance_threshold, np.empty((0, 2), np.int64), np.empty(0))
-    if few:
+    if arithmetic == "dense":
         found = merge_densely(rows.unit, rows.weight, forbidden, distance_threshold=distance_threshold)
         return _merges(rows, *found, distance_threshold)
     keep = 1.0 - distance_threshold - _SLACK
@@ -80,7 +82,7 @@ def _store(scratch: Path | None, digest: str) -> Iterator[EdgeStore]:
 
 
 def _rows(
-    embeddings: NDArray[np.floating], distance_threshold: float, cannot_link: NDArray[np.integer] | None, few: bool
+    embeddings: NDArray[np.floating], distance_threshold: float, cannot_link: NDArray[np.integer] | None, *, few: bool
 ) -> tuple[CanonicalRows, NDArray[np.int64]]:
     """The rows to solve for, and the pairs (f, 2) of them that must not be joined."""
     if embeddings.ndim != 2 or not 0 <= distance_threshold <= 2:

@@ -1,6 +1,5 @@
 """The face models as a resource: configuration now, sessions when the first photo needs them, once per process."""
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +12,7 @@ from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
 from facesets_dagster.home import recorded_pack, recorded_precision
 from facesets_dagster.settings import Settings, provider_names
+from facesets_dagster.threads import cores
 
 
 class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -35,7 +35,12 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         pattern="^(fp32|fp16)$",
         description="fp32 or fp16; fp16 is for GPUs, not quite exact, and part of model_id. FACESETS_PRECISION.",
     )
-    workers: int = Field(default=0, ge=0, le=256, description="Threads for photos and faces; 0 = one per CPU core.")
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Threads for photos and faces; 0 = one per core it may use.",
+    )
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
     recogniser_batch: int = Field(
         default=0, ge=0, le=1024, description="Faces per call of the recogniser, of several photos; 0 = 1 on a CPU, 32."
@@ -91,7 +96,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def worker_count(self) -> int:
         """Threads that work on photos and faces."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or cores()
 
     def _provider_names(self) -> tuple[str, ...]:
         import onnxruntime

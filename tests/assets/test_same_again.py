@@ -45,7 +45,7 @@ def test_pictures_and_archives_are_the_same_however_many_threads_make_them(
 ) -> None:
     made = []
     for threads in (1, 5):
-        monkeypatch.setattr("facesets_dagster.threads.os.cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr("facesets_dagster.threads.cores", lambda threads=threads: threads)
         with fake_home_in(tmp_path / str(threads)) as home:
             write_person(home.buckets / "a", 1, 9)
             write_person(home.buckets / "a", 2, 9)

@@ -56,7 +56,7 @@ def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(faces: list[tu
 
 
 def test_faces_of_one_photo_are_cropped_by_one_thread_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facesets_dagster.threads.os.cpu_count", lambda: 2)
+    monkeypatch.setattr("facesets_dagster.threads.cores", lambda: 2)
     rows = candidates([0.35 * place for place in range(16)], [place % 4 for place in range(16)])
     order: list[tuple[int, int]] = []
     together = threading.Barrier(2, timeout=20)
