@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.identities.geometry import cosine_distance
-from facesets_dagster.identities.identity import TRUST, Identity
+from facesets_dagster.identities.identity import Identity, by_trust
 from facesets_dagster.identities.pairs import near_pairs
+from facesets_dagster.linkage import APART, complete_linkage, connected
 
-_APART = 10.0
-"""Stands for two identities that must not be one; beyond any distance."""
 _SLACK = 1e-4
 """More distance for the search in float32 blocks; the threshold itself is asked afterwards."""
 _MOST_FACES = 200
@@ -111,55 +110,26 @@ def photos_with_both(first: Photos, second: Photos) -> list[str]:
 def groups_of_one(count: int, pairs: Iterable[NearPair], merge_distance: float) -> list[list[int]]:
     """Sets of two and more of `count` identities in which every pair is `near`, by complete linkage; by first index."""
     good = [pair for pair in pairs if pair.state == "near"]
+    ends = np.array([(pair.first, pair.second) for pair in good], np.int64).reshape(-1, 2)
     parts: dict[int, list[int]] = {}
-    for index, label in enumerate(_connected(count, good).tolist()):
+    for index, label in enumerate(connected(count, ends[:, 0], ends[:, 1]).tolist()):
         parts.setdefault(label, []).append(index)
     groups = []
     for part in (part for part in parts.values() if len(part) > 1):
-        place = {index: row for row, index in enumerate(part)}
-        distance = np.full((len(part), len(part)), _APART)
+        row_of = {index: row for row, index in enumerate(part)}
+        distance = np.full((len(part), len(part)), APART)
         np.fill_diagonal(distance, 0.0)
-        for pair in (pair for pair in good if pair.first in place):
-            first, second = place[pair.first], place[pair.second]
+        for pair in (pair for pair in good if pair.first in row_of):
+            first, second = row_of[pair.first], row_of[pair.second]
             distance[first, second] = distance[second, first] = pair.distance
         labels = complete_linkage(distance, merge_distance)
         groups += [[part[row] for row in np.flatnonzero(labels == label)] for label in np.unique(labels)]
     return sorted(group for group in groups if len(group) > 1)
 
 
-def complete_linkage(distance: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
-    """Labels (n,) of complete linkage on a distance matrix (n, n), cut so that `threshold` itself still joins."""
-    from sklearn.cluster import AgglomerativeClustering
-
-    model = AgglomerativeClustering(
-        n_clusters=None, metric="precomputed", linkage="complete", distance_threshold=np.nextafter(threshold, 3)
-    )
-    return np.asarray(model.fit_predict(distance), np.int64)
-
-
-def _connected(count: int, pairs: Sequence[NearPair]) -> NDArray[np.int64]:
-    """Labels (count,): identities that pairs connect share one, the lowest index among them."""
-    labels = list(range(count))
-
-    def root(index: int) -> int:
-        while labels[index] != index:
-            labels[index] = labels[labels[index]]
-            index = labels[index]
-        return index
-
-    for pair in pairs:
-        low, high = sorted((root(pair.first), root(pair.second)))
-        labels[high] = low
-    return np.array([root(index) for index in range(count)], np.int64)
-
-
 def keeper_of(people: Sequence[Identity]) -> Identity:
     """Whose name stays: hand-sorted before auto before discovered, then the lower number."""
-    return min(people, key=lambda person: (_trust(person), person.number, person.name))
-
-
-def _trust(person: Identity) -> int:
-    return TRUST.index(person.kind) if person.kind in TRUST else len(TRUST)
+    return min(people, key=by_trust)
 
 
 def gain_of(exported: Sequence[int]) -> int:

@@ -44,6 +44,7 @@ class Identity:
         return self.parent or self.name
 
 
-def by_trust(identity: Identity) -> tuple[int, str]:
-    """Sort key: the most trusted first, then by name."""
-    return (TRUST.index(identity.kind) if identity.kind in TRUST else len(TRUST), identity.name)
+def by_trust(identity: Identity) -> tuple[int, int, str]:
+    """Sort key: the most trusted first, then the lower number (999 before 1000), then the name."""
+    trust = TRUST.index(identity.kind) if identity.kind in TRUST else len(TRUST)
+    return trust, identity.number, identity.name

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.linkage import connected
+
 _ROWS, _COLUMNS = 512, 8192
 _SLACK = 1e-4
 """Added to a distance before float32 products are compared with it: a component may be too large, never torn."""
@@ -71,11 +73,5 @@ def components(unit: NDArray[np.float32], distance: float) -> NDArray[np.int64]:
     """Labels (n,): rows connected by pairs within a cosine distance share one, the smallest row number among them."""
     labels = np.arange(len(unit))
     for rows, others, _ in near_pairs(unit, 1.0 - distance - _SLACK):  # no pair is kept beyond its block
-        while not np.array_equal(labels[rows], labels[others]):
-            root = np.arange(len(unit))
-            np.minimum.at(root, labels[rows], labels[others])
-            np.minimum.at(root, labels[others], labels[rows])
-            while not np.array_equal(root, root[root]):
-                root = root[root]
-            labels = root[labels]
+        labels = connected(len(unit), labels[rows], labels[others])[labels]
     return labels

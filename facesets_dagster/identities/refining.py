@@ -15,9 +15,7 @@ from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, sift
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.identities.pairs import components
-
-_APART = 10.0
-"""Stands for two clusters that must not be joined; beyond any distance."""
+from facesets_dagster.linkage import APART, complete_linkage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,17 +110,12 @@ def _complete_linkage(
     middles: NDArray[np.float32], places: NDArray[np.int64], apart: list[tuple[int, int]], merge_distance: float
 ) -> NDArray[np.int64]:
     """For each centroid the first place in `middles` of its set; `apart`: pairs of `places` that are never joined."""
-    from sklearn.cluster import AgglomerativeClustering
-
     distance = cosine_distance(middles, middles).astype(np.float64)
     np.fill_diagonal(distance, 0.0)
     for pair in apart:
         first, second = np.searchsorted(places, pair)
-        distance[first, second] = distance[second, first] = _APART  # complete linkage hands it on
-    model = AgglomerativeClustering(
-        n_clusters=None, metric="precomputed", linkage="complete", distance_threshold=np.nextafter(merge_distance, 3)
-    )
-    _, first_of, sets = np.unique(model.fit_predict(distance), return_index=True, return_inverse=True)
+        distance[first, second] = distance[second, first] = APART
+    _, first_of, sets = np.unique(complete_linkage(distance, merge_distance), return_index=True, return_inverse=True)
     return np.asarray(first_of[sets], np.int64)
 
 

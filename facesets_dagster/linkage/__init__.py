@@ -1,14 +1,16 @@
-"""Exact average linkage on cosine distance without a matrix of distances.
+"""Clusters of rows by their distances; knows no face. Average linkage is exact, without a matrix of distances.
 
 Two clusters whose average distance is at most T hold a pair within T. So the graph of pairs within T has all that is
 needed: it is made in tiles (`finders`, `codes`, `products`, `graph`), kept in memory or on disk (`scratch`), and
-solved by a chain of nearest neighbours over sparse lists (`chain`, `kernels`, `dots`). Memory is linear in rows and
-edges. The reasons and figures are in docs/decisions/clustering.md.
+solved by a chain of nearest neighbours over sparse lists (`chain`, `chain_kernels`, `dots`). Memory is linear in rows
+and edges. The reasons and figures are in docs/decisions/clustering.md.
 
-`solving.average_merges` is the door; `merges.Merges` is what it gives.
+`average_merges` returns `Merges`; labels at any lower distance are cut from them.
 """
 
+from facesets_dagster.linkage.complete import APART, complete_linkage
+from facesets_dagster.linkage.connected import connected
 from facesets_dagster.linkage.merges import Merges, by_size
 from facesets_dagster.linkage.solving import Progress, average_merges
 
-__all__ = ["Merges", "Progress", "average_merges", "by_size"]
+__all__ = ["APART", "Merges", "Progress", "average_merges", "by_size", "complete_linkage", "connected"]

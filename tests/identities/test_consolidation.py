@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.consolidation import (
     ConsolidationNumbers,
     NearPair,
-    complete_linkage,
     gain_of,
     groups_of_one,
     keeper_of,
@@ -16,7 +15,8 @@ from facesets_dagster.identities.consolidation import (
     proposal_id,
 )
 from facesets_dagster.identities.geometry import centroid, normalised
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import Identity, by_trust
+from facesets_dagster.linkage import complete_linkage
 
 NUMBERS = ConsolidationNumbers(merge_distance=0.45, member_distance=0.55, min_near_share=0.5)
 
@@ -135,6 +135,12 @@ def test_the_most_trusted_name_stays_then_the_lower_number(kinds: tuple[str, ...
 def test_a_lower_number_is_not_a_smaller_text() -> None:
     people = [person("faceset_1000", 1000, "auto"), person("faceset_999", 999, "auto")]
     assert keeper_of(people).number == 999
+    assert sorted(people, key=by_trust) == people[::-1]
+
+
+def test_people_of_one_number_are_ordered_by_name() -> None:
+    people = [person("faceset_007_b", 7, "auto"), person("faceset_007_a", 7, "auto"), person("faceset_8", 8, "auto")]
+    assert [found.name for found in sorted(people, key=by_trust)] == ["faceset_007_a", "faceset_007_b", "faceset_8"]
 
 
 def test_the_gain_is_what_comes_to_stand_with_the_largest() -> None:
