@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from facesets_dagster.analysis.published_facesets import PublishedFaceset, published_facesets
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
@@ -19,7 +22,6 @@ from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
 from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, Picture, unique_titles
 from facesets_dagster.export.consumers.owned_folder import FolderOutcome, bring_up, held_in
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.faceset_manifest import PublishedFaceset, published_facesets
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
@@ -178,8 +180,8 @@ def _source(faceset: PublishedFaceset, title: str, pack: ModelPack) -> FacesetSo
         model_id=pack.model_id,
         face_ids=tuple(face.face_id for face in faceset.faces),
         pictures=tuple(Picture(face.sha256, partial(faceset.picture, face)) for face in faceset.faces),
-        bbox=best.bbox,
-        kps=best.kps,
+        bbox=np.asarray(best.bbox, np.float32),
+        kps=np.asarray(best.kps, np.float32),
         det_score=best.det_score,
         embedding=faceset.embedding(),
     )

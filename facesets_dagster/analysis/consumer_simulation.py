@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from facesets_dagster.analysis.published_facesets import Published, PublishedFaceset, published_facesets
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.as_roop import SeenArchive, look_at_archive
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
 from facesets_dagster.export.look_store import Looks, LookStore
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.faceset_manifest import Published, PublishedFaceset, published_facesets
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.analysis.published_facesets import PublishedFaceset, published_facesets
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.identities.completeness import Completeness, CompletenessRules, Estimate, completeness
-from facesets_dagster.library.faceset_manifest import PublishedFaceset, published_facesets
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle

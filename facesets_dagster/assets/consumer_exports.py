@@ -15,7 +15,9 @@ from facesets_dagster.analysis.consumer_exports import (
     export_consumers,
     other_recogniser,
 )
+from facesets_dagster.analysis.exported_faces import faces_of
 from facesets_dagster.analysis.face_landmarks import enrich_faces
+from facesets_dagster.analysis.published_facesets import PublishedFaceset
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link
 from facesets_dagster.assets._publishers import PUBLISHERS
@@ -27,7 +29,6 @@ from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.export.consumers.owned_folder import INDEX
 from facesets_dagster.faces.landmark_store import LandmarkStore
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.library.faceset_manifest import PublishedFaceset, faces_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.export_page import export_sections, export_sheet, export_table

@@ -7,7 +7,9 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
+from facesets_dagster.analysis.exported_faces import faces_of
 from facesets_dagster.analysis.face_landmarks import Enriched, enrich_faces, wanted_models
+from facesets_dagster.analysis.published_facesets import Published, published_facesets
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link
 from facesets_dagster.assets._publishers import PUBLISHERS
@@ -18,7 +20,6 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import ExtraModel
 from facesets_dagster.faces.landmark_store import LandmarkStore
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.library.faceset_manifest import Published, faces_of, published_facesets
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle

@@ -18,6 +18,7 @@ from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.refining import RefineParameters
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import LIBRARY, REFINED, bucket_title
 from facesets_dagster.publishing.refined_library import RefineInputs, RefineResult, refine_library
@@ -228,4 +229,5 @@ def _sections(result: RefineResult, inputs: RefineInputs, library: Library, size
 
 
 def _exported(library: Library, name: str) -> list[int]:
-    return [len(library.faceset_manifest(library.folder / name).get("faces", []))]
+    manifest = read_faceset(library.folder / name)
+    return [len(manifest.faces) if manifest else 0]

@@ -1,15 +1,17 @@
 """`facesets status` and `facesets verify`: what is there, and whether it is sound."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from facesets_dagster.cli.tables import print_json, text_table
-from facesets_dagster.errors import BucketError
+from facesets_dagster.errors import BucketError, LibraryCorrupt
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.registry.merges import redirects
@@ -93,18 +95,24 @@ def _facesets(library: Library) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for identity in sorted(library.registry.identities(), key=lambda identity: identity.name):
         if identity.live:
-            manifest = read_manifest(library.folder / place_of(identity.name, identity.kind))
-            faces, excluded = manifest.get("faces", []), manifest.get("excluded", [])
-            assert isinstance(faces, list)
-            assert isinstance(excluded, list)
+            exported, excluded = _counts(library.folder / place_of(identity.name, identity.kind))
             rows.append(
                 {
                     "faceset": identity.name,
                     "person": identity.label,
                     "kind": identity.kind,
                     "bucket": identity.bucket,
-                    "input": len(faces) + len(excluded),
-                    "exported": len(faces),
+                    "input": None if exported is None or excluded is None else exported + excluded,
+                    "exported": exported,
                 }
             )
     return rows
+
+
+def _counts(folder: Path) -> tuple[int | None, int | None]:
+    """Faces that a faceset exports and leaves out; unknown if its manifest is broken (`facesets verify` says how)."""
+    try:
+        manifest = read_faceset(folder)
+    except LibraryCorrupt:
+        return None, None
+    return (len(manifest.faces), len(manifest.excluded)) if manifest else (0, 0)

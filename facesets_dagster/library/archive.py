@@ -6,17 +6,17 @@ They are staged as hard links before the commit that needs them and moved like a
 dropped when nobody of that name takes part in a merge any more. Housekeeping leaves them alone.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import numpy as np
 
+from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.files.writing import link_folder, sha256_of
+from facesets_dagster.library.faceset_manifest import FacesetManifest, read_faceset
 from facesets_dagster.library.moves import RETIRED
-from facesets_dagster.library.numbering import read_manifest
 
 MERGED = Path(RETIRED, "_merged")
 _DIGITS = 16
@@ -74,7 +74,7 @@ class Archive:
         A faceset that comes back while none of its faces can be exported gets the folder that it had last.
         """
         versions = [folder for folder in versions_of(self._dir, name) if not damaged_files(folder)]
-        same = [folder for folder in versions if read_manifest(folder).get("content_digest") == content.digest()]
+        same = [folder for folder in versions if _read(folder).content_digest == content.digest()]
         found = same[0] if same else versions[-1] if versions and not live and not content.faces else None
         if found is None:
             return None
@@ -87,7 +87,7 @@ def versions_of(library_dir: Path, name: str) -> list[Path]:
     """Archived folders of a name, oldest first. One whose manifest is not what its own name says is none."""
     manifests = (library_dir / MERGED / name).glob("*/manifest.json")
     folders = [path.parent for path in manifests if sha256_of(path)[:_DIGITS] == path.parent.name]
-    return sorted(folders, key=lambda folder: (str(read_manifest(folder).get("created_at")), folder.name))
+    return sorted(folders, key=lambda folder: (_read(folder).created_at, folder.name))
 
 
 def place_in_archive(library_dir: Path, name: str, digest: str) -> Path:
@@ -97,34 +97,38 @@ def place_in_archive(library_dir: Path, name: str, digest: str) -> Path:
 
 def damaged_files(folder: Path) -> list[str]:
     """Files of a faceset folder that differ from its manifest, or are not there."""
-    manifest = read_manifest(folder)
-    files, faces = manifest.get("files", {}), manifest.get("faces", [])
-    assert isinstance(files, dict)
-    assert isinstance(faces, list)
-    wanted = {**files, **{face["file"]: face["sha256"] for face in faces}}
     return [
         name
-        for name, digest in sorted(wanted.items())
+        for name, digest in sorted(_read(folder).digests().items())
         if not (folder / name).exists() or sha256_of(folder / name) != digest
     ]
 
 
 def row_of_folder(folder: Path, name: str) -> dict[str, object]:
     """What the registry records of a faceset that is given out again."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = _read(folder)
     with np.load(folder / f"{name}.npz", allow_pickle=False) as vectors:
         centroid = vectors["centroid"].astype(np.float32).tobytes()
-    return {"run_id": manifest["run_id"], "model_id": manifest["model"]["model_id"], "centroid": centroid}
+    return {"run_id": manifest.run_id, "model_id": manifest.model.model_id, "centroid": centroid}
 
 
 def pictures_of(library_dir: Path, names: Iterable[str]) -> dict[str, Path]:
     """face_id -> PNG in the archived folders of these names."""
     pictures: dict[str, Path] = {}
     for folder in (folder for name in names for folder in versions_of(library_dir, name)):
-        faces = read_manifest(folder).get("faces", [])
-        assert isinstance(faces, list)
-        pictures.update({face["face_id"]: folder / face["file"] for face in faces})
+        pictures.update({face.face_id: folder / face.file for face in _read(folder).faces})
     return pictures
+
+
+def _read(folder: Path) -> FacesetManifest:
+    """The manifest of an archived folder, whose name says that its bytes are those that were archived."""
+    manifest = read_faceset(folder)
+    if manifest is None:
+        raise LibraryCorrupt(
+            f"{folder} holds no manifest of this platform although it was archived by a merge. Restore it from a "
+            "backup; `facesets verify` lists what else is damaged. Nothing was changed."
+        )
+    return manifest
 
 
 def _place(name: str, digest: str) -> str:

@@ -1,213 +1,134 @@
-"""Live facesets of the library as its exports need them: manifests read and checked, nothing else touched.
+"""A faceset's `manifest.json` as records: its one reader. The form of the file is in `docs/file-formats.md`.
 
-Thin eras stand for nobody and are left out unless they are asked for. Adopted legacy facesets that were never published
-here cannot be read, because their files lie in the other library: they are named beside the others.
+Written by `export.folder`. People can edit it, so nothing is taken on trust: a field that is missing or of another type
+raises `LibraryCorrupt` with the file, the field, and what to do.
 """
 
-import hashlib
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
-from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.errors import LibraryCorrupt, SettingsError
-from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, rows_of_members
-from facesets_dagster.library.model import require_model
-from facesets_dagster.library.numbering import place_of
-from facesets_dagster.photos.bucket_key import LEGACY
+from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.files.records import numbers_of
+from facesets_dagster.library.numbering import read_manifest
 
-_MEND = (
-    "Restore the folder from a backup, or materialize swap_ready_facesets of its bucket; `facesets verify` lists all."
-)
-FACE_SCHEMA = pl.Schema(
-    {
-        "faceset": pl.String(),
-        "rank": pl.Int64(),
-        "face_id": pl.String(),
-        "bucket": pl.String(),
-        "sha256": pl.String(),
-        "path": pl.String(),
-        "aliases": pl.List(pl.String),
-        "bbox": pl.Array(pl.Float32, 4),
-    }
-)
-"""Exported faces with their photo; columns as in the face table."""
+MANIFEST = "manifest.json"
+
+R = TypeVar("R")
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SourcePhoto:
+    """Where an exported face comes from."""
+
+    bucket: str
+    path: str
+    """In the bucket's folder, as it was when the faceset was made."""
+    sha256: str
+    aliases: tuple[str, ...]
+    """Other paths of the same bytes."""
 
 
 @dataclass(frozen=True)
 class ExportedFace:
-    """An entry of a faceset's manifest."""
+    """An entry of `faces`."""
 
     rank: int
+    """1 = best."""
     file: str
     """Its PNG, relative to the faceset's folder."""
     sha256: str
+    """Of the PNG."""
     face_id: str
-    bucket: str
-    photo_sha256: str
-    path: str
-    aliases: tuple[str, ...]
-    bbox: NDArray[np.float32]
-    """(4,): x1, y1, x2, y2, px of the upright photo."""
-    kps: NDArray[np.float32]
-    """(5, 2), px."""
+    source: SourcePhoto
+    bbox: tuple[float, float, float, float]
+    """x1, y1, x2, y2, px of the upright photo."""
+    kps: tuple[Point, Point, Point, Point, Point]
+    """px of the upright photo."""
     det_score: float
-
-    @classmethod
-    def of(cls, entry: dict) -> "ExportedFace":  # type: ignore[type-arg]
-        """From the manifest's JSON."""
-        source = entry["source"]
-        return cls(
-            rank=entry["rank"],
-            file=entry["file"],
-            sha256=entry["sha256"],
-            face_id=entry["face_id"],
-            bucket=source["bucket"],
-            photo_sha256=source["sha256"],
-            path=source["path"],
-            aliases=tuple(source["aliases"]),
-            bbox=np.asarray(entry["bbox"], np.float32),
-            kps=np.asarray(entry["kps"], np.float32),
-            det_score=entry["det_score"],
-        )
+    rank_score: float
 
 
 @dataclass(frozen=True)
-class PublishedFaceset:
-    """A faceset in place, with its manifest."""
+class ExcludedFace:
+    """An entry of `excluded`: a member that is not exported."""
 
-    identity: Identity
+    face_id: str
+    state: str
+    """A terminal state of the funnel, such as `same_photo`."""
+    value: float | None
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model that made the embeddings."""
+
+    model_id: str
+
+
+@dataclass(frozen=True)
+class FacesetManifest:
+    """A faceset as its folder describes it."""
+
     folder: Path
-    manifest_sha256: str
+    content_digest: str
+    """Equal digests mean equal files, apart from run id and date."""
+    run_id: str
+    created_at: str
+    """ISO 8601."""
+    model: Model
+    parameters: Mapping[str, Mapping[str, object]]
+    """Asset -> its resolved numbers."""
     faces: tuple[ExportedFace, ...]
-    """In rank order; at least one."""
-    files: dict[str, str]
+    """In rank order."""
+    excluded: tuple[ExcludedFace, ...]
+    files: Mapping[str, str]
     """Name -> sha256 of archives, vectors, members and marker."""
 
-    @property
-    def name(self) -> str:
-        """`faceset_020`."""
-        return self.identity.name
+    def digests(self) -> dict[str, str]:
+        """Path in the folder -> sha256 of every file but the manifest."""
+        return {**self.files, **{face.file: face.sha256 for face in self.faces}}
 
-    def embedding(self) -> NDArray[np.float32]:
-        """Raw mean (dim,) of the exported faces' embeddings, as the library's npz has it."""
-        return self._vectors("embedding")
-
-    def embeddings(self) -> NDArray[np.float32]:
-        """Raw embeddings (n, dim) of the exported faces in rank order."""
-        return self._vectors("embeddings")
-
-    def _vectors(self, key: str) -> NDArray[np.float32]:
-        path = self.folder / f"{self.name}.npz"
-        if _sha256(_read(path)) != self.files.get(path.name):
-            raise LibraryCorrupt(f"{path} changed since it was published. {_MEND}")
-        with np.load(path, allow_pickle=False) as vectors:
-            return np.asarray(vectors[key], np.float32)
-
-    def picture(self, face: ExportedFace) -> bytes:
-        """The PNG of a face."""
-        data = _read(self.folder / face.file)
-        if _sha256(data) != face.sha256:
-            raise LibraryCorrupt(f"{self.folder / face.file} changed since it was published. {_MEND}")
-        return data
+    def numbers(self, asset: str, record: type[R]) -> R | None:
+        """An asset's numbers; None where it had no hand in the faceset. Raises `LibraryCorrupt` if one is missing."""
+        if asset not in self.parameters:
+            return None
+        try:
+            return numbers_of(record, self.parameters[asset])
+        except ValueError as error:
+            raise _broken(self.folder, f"parameters.{asset}", str(error)) from error
 
 
-@dataclass(frozen=True)
-class Published:
-    """What there is to export, simulate or measure, and what there is not."""
+def read_faceset(folder: Path) -> FacesetManifest | None:
+    """The manifest of the faceset in `folder`; None without a folder, or where another program made it.
 
-    facesets: list[PublishedFaceset]
-    """By name."""
-    not_published_here: dict[str, Path]
-    """Adopted legacy faceset -> the library that its files lie in; none where facesets were named."""
-    known: tuple[Identity, ...]
-    """Everybody who can be asked for, by name."""
-
-
-def published_facesets(
-    library: Library, pack: ModelPack, names: Sequence[str] = (), *, thin: bool = False
-) -> Published:
-    """Live facesets by name; all, or these; `thin`: thin eras too. Raises `SettingsError` for a name that is none.
-
-    The caller holds the library's lock: registry and folders agree only while nobody publishes.
+    A manifest without `content_digest` is another program's.
     """
-    live = {identity.name: identity for identity in library.registry.identities() if identity.live}
-    found = {name: identity for name, identity in sorted(live.items()) if thin or identity.kind != "thin_era"}
-    digests = library.registry.manifest_digests()
-    elsewhere = {name for name, identity in found.items() if digests.get(name) is None and identity.bucket == LEGACY}
-    for name in names:
-        if name not in found or name in elsewhere:
-            raise SettingsError(
-                f"{name!r} {_why_not(live.get(name), elsewhere)}. Expected names as `facesets status` lists them, e.g. "
-                "faceset_001."
-            )
-    here = {name: identity for name, identity in found.items() if name not in elsewhere}
-    chosen = [identity for name, identity in here.items() if not names or name in names]
-    require_model(chosen, pack)
-    adopted = library.registry.adopted()
-    return Published(
-        [_read_faceset(library.folder, identity, digests.get(identity.name)) for identity in chosen],
-        {} if names else {name: adopted[name].root for name in sorted(elsewhere)},
-        tuple(here.values()),
-    )
+    found = read_manifest(folder)
+    return parse_faceset(folder, found) if "content_digest" in found else None
 
 
-def _why_not(live: Identity | None, elsewhere: Collection[str]) -> str:
-    if live is None:
-        return "is no live faceset"
-    if live.name in elsewhere:
-        return "was adopted and never published here"
-    return f"is a thin era and stands for nobody; name its person, {live.parent}"
-
-
-def faces_of(facesets: Sequence[PublishedFaceset], library: Library, store_of: StoreOf, top: int) -> pl.DataFrame:
-    """Rows of `FACE_SCHEMA` of the `top` best faces of each faceset, 0 = all; a face of two facesets stands twice.
-
-    The photo's path is the one that the face table has now, else that of the manifest.
-    """
-    chosen = [(faceset.name, face) for faceset in facesets for face in faceset.faces[: top or None]]
-    cached = rows_of_members(library, store_of, {face.face_id: face.bucket for _, face in chosen})
-    places = {} if cached is None else {row["face_id"]: row for row in cached.select(_PLACE).iter_rows(named=True)}
-    rows = []
-    for name, face in chosen:
-        listed = {"bucket": face.bucket, "sha256": face.photo_sha256, "path": face.path, "aliases": list(face.aliases)}
-        now = places.get(face.face_id, listed)
-        entry = {"faceset": name, "rank": face.rank, "face_id": face.face_id, "bbox": face.bbox.tolist()}
-        rows.append({**entry, **{key: now[key] for key in listed}})
-    return pl.DataFrame(rows, schema=FACE_SCHEMA)
-
-
-_PLACE = ("face_id", "bucket", "sha256", "path", "aliases")
-
-
-def _read_faceset(library_dir: Path, identity: Identity, wanted: str | None) -> PublishedFaceset:
-    folder = library_dir / place_of(identity.name, identity.kind)
-    data = _read(folder / "manifest.json")
-    if _sha256(data) != wanted:
-        raise LibraryCorrupt(f"{folder / 'manifest.json'} differs from the digest in the registry. {_MEND}")
-    manifest = json.loads(data)
-    return PublishedFaceset(
-        identity,
-        folder,
-        _sha256(data),
-        tuple(ExportedFace.of(entry) for entry in manifest["faces"]),
-        dict(manifest["files"]),
-    )
-
-
-def _read(path: Path) -> bytes:
+def parse_faceset(folder: Path, found: Mapping[str, object]) -> FacesetManifest:
+    """The records of a manifest's JSON. Raises `LibraryCorrupt` for a field that is missing or of another type."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise LibraryCorrupt(f"{path} is missing although its faceset is live. {_MEND}") from error
+        return _ADAPTER.validate_python({**found, "folder": folder})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        shown = "nothing" if first["type"] == "missing" else repr(first["input"])[:80]
+        raise _broken(folder, where, f"found {shown}, expected another value ({first['msg']})") from error
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _broken(folder: Path, where: str, what: str) -> LibraryCorrupt:
+    return LibraryCorrupt(
+        f"`{where}` in {folder / MANIFEST}: {what}. Restore the folder from a backup, or move it away and materialize "
+        "swap_ready_facesets of its bucket; `facesets verify` lists all that is damaged. Nothing was changed."
+    )
+
+
+_ADAPTER = TypeAdapter(FacesetManifest)

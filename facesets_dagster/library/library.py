@@ -6,9 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
-from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets, read_manifest
+from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.registry.registry import Registry
 
 Say = Callable[[str], None]
@@ -37,8 +38,8 @@ class Library:
         pictures: dict[str, Path] = {}
         for name in names:
             for folder in (self.folder / "_retired" / name, self.folder / "_thin" / name, self.folder / name):
-                for face in self.faceset_manifest(folder).get("faces", []):
-                    pictures[face["face_id"]] = folder / face["file"]
+                manifest = read_faceset(folder)
+                pictures.update({face.face_id: folder / face.file for face in manifest.faces} if manifest else {})
         return pictures
 
     def member_rows(self, names: list[str]) -> pl.DataFrame | None:
@@ -46,8 +47,3 @@ class Library:
         paths = [self.folder / part / name / "members.parquet" for name in names for part in ("", "_thin")]
         frames = [pl.read_parquet(path) for path in paths if path.exists()]
         return pl.concat(frames) if frames else None
-
-    @staticmethod
-    def faceset_manifest(folder: Path) -> dict:  # type: ignore[type-arg]
-        """A faceset's `manifest.json`, `{}` if there is none."""
-        return read_manifest(folder)

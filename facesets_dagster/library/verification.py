@@ -4,16 +4,19 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import damaged_files, place_in_archive
+from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import number_of, place_of, read_manifest
+from facesets_dagster.library.numbering import number_of, place_of
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.photos.bucket_key import LEGACY
 from facesets_dagster.registry.merges import archived_digests, merges_in_force
@@ -58,34 +61,31 @@ def _faceset_flaws(library: Library, identity: Identity) -> list[Flaw]:
         return [Flaw(str(path), f"missing although {identity.name} is live", _REPUBLISH)]
     if sha256_of(path) != library.registry.manifest_sha256(identity.name):
         return [Flaw(str(path), "differs from the digest in the registry", _REPUBLISH)]
-    manifest = read_manifest(folder)
-    files = manifest["files"]
-    faces = manifest["faces"]
-    assert isinstance(files, dict)
-    assert isinstance(faces, list)
-    wanted = {**files, **{face["file"]: face["sha256"] for face in faces}}
+    manifest = read_faceset(folder)
+    if manifest is None:
+        return [Flaw(str(path), "is not a manifest of this platform", _REPUBLISH)]
     flaws = [
         Flaw(
             str(folder / name),
             "missing" if not (folder / name).exists() else "changed since it was published",
             _REPUBLISH,
         )
-        for name, digest in sorted(wanted.items())
+        for name, digest in sorted(manifest.digests().items())
         if not (folder / name).exists() or sha256_of(folder / name) != digest
     ]
-    return flaws or _content_flaws(folder, identity, faces)
+    return flaws or _content_flaws(folder, identity, manifest.faces)
 
 
-def _content_flaws(folder: Path, identity: Identity, faces: list[dict[str, object]]) -> list[Flaw]:
+def _content_flaws(folder: Path, identity: Identity, faces: Sequence[ExportedFace]) -> list[Flaw]:
     """The archives hold the pictures, the vectors belong to them, the registry has the same centroid."""
     flaws: list[Flaw] = []
-    digests = [face["sha256"] for face in faces]
+    digests = [face.sha256 for face in faces]
     with zipfile.ZipFile(io.BytesIO((folder / f"{identity.name}.fsz").read_bytes())) as archive:
         packed = [hashlib.sha256(archive.read(name)).hexdigest() for name in sorted(archive.namelist())]
     if packed != digests:
         flaws.append(Flaw(str(folder / f"{identity.name}.fsz"), "holds other pictures than faces/", _REPUBLISH))
     with np.load(folder / f"{identity.name}.npz", allow_pickle=False) as vectors:
-        same_ids = vectors["face_ids"].tolist() == [face["face_id"] for face in faces]
+        same_ids = vectors["face_ids"].tolist() == [face.face_id for face in faces]
         same_centroid = identity.centroid is not None and np.array_equal(vectors["centroid"], identity.centroid)
     if not same_ids or not same_centroid:
         flaws.append(Flaw(str(folder / f"{identity.name}.npz"), "does not fit manifest and registry", _REPUBLISH))
@@ -155,10 +155,8 @@ def _funnel_flaws(library: Library, published: list[Identity]) -> list[Flaw]:
     for bucket, name, face_id in library.registry.exported():
         exported.setdefault(bucket, set()).add((name, face_id))
     for identity in published:
-        faces = [] if identity.is_era else read_manifest(library.folder / identity.name).get("faces", [])
-        assert isinstance(faces, list)
-        for face in faces:
-            listed.setdefault(face["source"]["bucket"], set()).add((identity.name, face["face_id"]))
+        for face in () if identity.is_era else _faces_in(library.folder / identity.name):
+            listed.setdefault(face.source.bucket, set()).add((identity.name, face.face_id))
     return [
         Flaw(
             bucket,
@@ -169,3 +167,12 @@ def _funnel_flaws(library: Library, published: list[Identity]) -> list[Flaw]:
         for bucket in sorted(exported.keys() | listed.keys())
         if exported.get(bucket, set()) != listed.get(bucket, set())
     ]
+
+
+def _faces_in(folder: Path) -> Sequence[ExportedFace]:
+    """Exported faces of a faceset; none of one whose manifest is broken, which `_faceset_flaws` reports."""
+    try:
+        manifest = read_faceset(folder)
+    except LibraryCorrupt:
+        return ()
+    return manifest.faces if manifest else ()

@@ -17,10 +17,11 @@ import polars as pl
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import joined_elsewhere
 from facesets_dagster.library.moves import Move, settle
-from facesets_dagster.library.numbering import next_number, place_of, read_manifest
+from facesets_dagster.library.numbering import next_number, place_of
 from facesets_dagster.library.signatures import faceset_signatures
 from facesets_dagster.publishing.endings import Ending, members_elsewhere, names_of, terminal_verdicts
 from facesets_dagster.publishing.funnel import build_funnel
@@ -142,13 +143,12 @@ def now_in_seconds() -> str:
 
 def verdicts_in_place(folder: Path, name: str) -> dict[str, Verdict]:
     """face_id -> terminal verdict of the members of a faceset, by its manifest."""
-    manifest = read_manifest(folder)
-    faces, excluded = manifest.get("faces", []), manifest.get("excluded", [])
-    assert isinstance(faces, list)
-    assert isinstance(excluded, list)
-    found = {face["face_id"]: Verdict("exported", None, None, name) for face in faces}
-    for entry in excluded:
-        found[entry["face_id"]] = Verdict(entry["state"], entry["value"], entry["threshold"], name)
+    manifest = read_faceset(folder)
+    if manifest is None:
+        return {}
+    found = {face.face_id: Verdict("exported", None, None, name) for face in manifest.faces}
+    for entry in manifest.excluded:
+        found[entry.face_id] = Verdict(entry.state, entry.value, entry.threshold, name)
     return found
 
 

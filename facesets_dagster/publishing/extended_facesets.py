@@ -9,9 +9,10 @@ import polars as pl
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces, people_of_faces, places_of, rows_of_members
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
@@ -167,5 +168,5 @@ def _terms(library: Library, identity: Identity, inputs: ExtendInputs) -> Terms:
 
 
 def _exported(library: Library, identity: Identity) -> int | None:
-    faces = read_manifest(library.folder / place_of(identity.name, identity.kind)).get("faces")
-    return len(faces) if isinstance(faces, list) else None
+    manifest = read_faceset(library.folder / place_of(identity.name, identity.kind))
+    return len(manifest.faces) if manifest else None

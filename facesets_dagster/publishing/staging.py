@@ -8,8 +8,9 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.folder import FacesetContent, write_faceset
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
+from facesets_dagster.library.faceset_manifest import MANIFEST, read_faceset
 from facesets_dagster.library.moves import STAGING, Move
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
 
@@ -40,8 +41,8 @@ def stage(
     `identity`: None for a new one; `archive`: where folders are that are given out again if they hold the same.
     """
     place = place_of(name, content.kind)
-    current = read_manifest(library_dir / place)
-    if identity is not None and current and current.get("content_digest") == content.digest():
+    current = read_faceset(library_dir / place)
+    if identity is not None and current is not None and current.content_digest == content.digest():
         outcome.kept.append(name)
         return None
     staged = library_dir / STAGING / staging / place
@@ -50,7 +51,7 @@ def stage(
         outcome.kept.append(name)
         return None
     # A folder that the platform did not write is never replaced, not even by an identity of that name.
-    if current and (identity is None or "content_digest" not in current):
+    if (library_dir / place / MANIFEST).exists() and (identity is None or current is None):
         raise LibraryCorrupt(f"{library_dir / place} exists although it was never founded here. Move it away.")
     if identity is None:
         outcome.founded.append(name)
@@ -73,8 +74,8 @@ def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -
     """An identity that exists keeps its kind, and the numbers of other assets that had a hand in it."""
     if identity is None:
         return terms
-    known = read_manifest(library_dir / place_of(identity.name, identity.kind)).get("parameters", {})
-    assert isinstance(known, dict)
+    manifest = read_faceset(library_dir / place_of(identity.name, identity.kind))
+    known = manifest.parameters if manifest else {}
     return replace(terms, kind=identity.kind, parameters={**known, **terms.parameters})
 
 
@@ -85,15 +86,13 @@ def terms_in_place(library_dir: Path, identity: Identity, export: ExportParamete
 
 def terms_of_folder(folder: Path, identity: Identity, export: ExportParameters) -> Terms:
     """The same of a folder that lies elsewhere."""
-    parameters = read_manifest(folder).get("parameters", {})
-    assert isinstance(parameters, dict)
-    recorded = parameters.get("swap_ready_facesets")
-    own = ExportParameters(**recorded) if recorded else export
+    manifest = read_faceset(folder)
+    parameters = manifest.parameters if manifest else {}
+    own = (manifest.numbers("swap_ready_facesets", ExportParameters) if manifest else None) or export
     return Terms(identity.kind, identity.bucket or "", {**parameters, "swap_ready_facesets": asdict(own)}, own)
 
 
 def faces_in_place(library_dir: Path, name: str, kind: str) -> set[str]:
     """face_ids that the faceset in place exports."""
-    faces = read_manifest(library_dir / place_of(name, kind)).get("faces", [])
-    assert isinstance(faces, list)
-    return {face["face_id"] for face in faces}
+    manifest = read_faceset(library_dir / place_of(name, kind))
+    return {face.face_id for face in manifest.faces} if manifest else set()

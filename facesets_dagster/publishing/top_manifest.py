@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
 from facesets_dagster.registry.merges import merge_records
 from facesets_dagster.registry.registry import Adopted
@@ -53,7 +53,7 @@ def _entry(
     if sha256 is not None and listed.get("sha256") == sha256 and all(key in listed for key in _COUNTED):
         counted = {key: listed[key] for key in _COUNTED}
     else:
-        counted = _counted(read_manifest(path.parent))
+        counted = _counted(path.parent)
     return {
         "name": identity.name,
         "number": identity.number,
@@ -70,16 +70,17 @@ _COUNTED = ("exported", "input", "excluded", "run_id", "model_id")
 """What an entry takes from the faceset's own manifest."""
 
 
-def _counted(manifest: Mapping[str, Any]) -> dict[str, object]:
-    excluded = Counter(str(entry["state"]) for entry in manifest["excluded"])
-    values = (
-        len(manifest["faces"]),
-        len(manifest["faces"]) + len(manifest["excluded"]),
-        dict(sorted(excluded.items())),
-        manifest["run_id"],
-        manifest["model"]["model_id"],
-    )
-    return dict(zip(_COUNTED, values, strict=True))
+def _counted(folder: Path) -> dict[str, object]:
+    manifest = read_faceset(folder)
+    if manifest is None:
+        raise LibraryCorrupt(f"{folder} is another program's although its name is a live faceset's. Move it away.")
+    return {
+        "exported": len(manifest.faces),
+        "input": len(manifest.faces) + len(manifest.excluded),
+        "excluded": dict(sorted(Counter(entry.state for entry in manifest.excluded).items())),
+        "run_id": manifest.run_id,
+        "model_id": manifest.model.model_id,
+    }
 
 
 def _adopted_entry(identity: Identity, adopted: Adopted) -> dict[str, object]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from facesets_dagster.analysis.face_landmarks import Enriched
+from facesets_dagster.analysis.published_facesets import PublishedFaceset
 from facesets_dagster.embedding.landmarks import ExtraModel
-from facesets_dagster.library.faceset_manifest import PublishedFaceset
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
 from facesets_dagster.reports.thumbnails import of_file

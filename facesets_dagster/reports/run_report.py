@@ -1,6 +1,5 @@
 """What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.store import CacheTables, ScanCounts
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
 from facesets_dagster.reports.changes import changes_in_words
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
@@ -158,13 +158,13 @@ def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
 
 
 def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    faces, excluded = manifest["faces"], [entry["state"] for entry in manifest["excluded"]]
+    manifest = read_faceset(folder)
+    faces, excluded = (manifest.faces, [entry.state for entry in manifest.excluded]) if manifest else ((), [])
     outliers = excluded.count("export_outlier")
     tiles = [
-        (Tile(jpeg, f"{face['rank']} · {face['rank_score']:.2f}"), face["source"]["path"])
+        (Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}"), face.source.path)
         for face in faces[:MAX_FACES]
-        if (jpeg := of_file(folder / face["file"])) is not None
+        if (jpeg := of_file(folder / face.file)) is not None
     ]
     exported = len(faces)
     return FacesetSheet(

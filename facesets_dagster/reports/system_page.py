@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from facesets_dagster.files.writing import write_text
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.data_uri import data_uri
@@ -82,13 +82,12 @@ def not_published_sections(left_out: Mapping[str, Path]) -> list[Section]:
 
 def row_of_faceset(folder: Path, title: str, most: int = PER_ROW) -> SheetRow:
     """The best faces of a faceset in place, at most so many, with rank and score."""
-    manifest = read_manifest(folder)
-    faces = manifest.get("faces", [])
-    assert isinstance(faces, list)
+    manifest = read_faceset(folder)
+    faces = manifest.faces if manifest else ()
     tiles = [
-        Tile(jpeg, f"{face['rank']} · {face['rank_score']:.2f}")
+        Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}")
         for face in faces[:most]
-        if (jpeg := of_file(folder / face["file"])) is not None
+        if (jpeg := of_file(folder / face.file)) is not None
     ]
     return SheetRow(f"{title}: {counted(len(faces), 'face')}", tiles)
 

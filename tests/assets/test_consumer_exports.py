@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from filelock import FileLock, Timeout
 
-from facesets_dagster.library.faceset_manifest import Published, published_facesets
+from facesets_dagster.analysis.published_facesets import Published, published_facesets
 from facesets_dagster.photos.bucket_key import LIBRARY
 from testing import eras
 from testing.consumer_readers import read_rope, read_safetensors, read_visomaster

@@ -18,6 +18,7 @@ from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.sweep import ClusterSweep
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import (
     StoreOf,
@@ -140,10 +141,10 @@ class KnownBucket:
         found: list[tuple[bool, ExportParameters]] = []
         for identity in self.standing.own():
             folder = self._library.folder / place_of(identity.name, identity.kind)
-            manifest = self._library.faceset_manifest(folder)
-            recorded = manifest.get("parameters", {}).get("swap_ready_facesets")
-            if recorded:
-                found.append((manifest.get("run_id") != run.run_id, ExportParameters(**recorded)))
+            manifest = read_faceset(folder)
+            export = manifest.numbers("swap_ready_facesets", ExportParameters) if manifest else None
+            if manifest is not None and export is not None:
+                found.append((manifest.run_id != run.run_id, export))
         return list(dict.fromkeys(export for _, export in sorted(found, key=lambda pair: pair[0])))
 
     def _digest(self, numbers: Numbers) -> str:

@@ -15,9 +15,10 @@ from facesets_dagster.legacy.claims import Claim, Lost, settle_claims
 from facesets_dagster.legacy.library_folder import LegacyFaceset, LegacyLibrary
 from facesets_dagster.legacy.match_library import Matched
 from facesets_dagster.legacy.matching import Fate
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.adoption.transaction import Adoption
 
 _MOST_NAMED = 10
@@ -125,7 +126,7 @@ def make_plan(
 
 
 def _is_foreign(folder: Path) -> bool:
-    return folder.is_dir() and "content_digest" not in read_manifest(folder)
+    return folder.is_dir() and read_faceset(folder) is None
 
 
 def _is_same(recorded: Path, root: Path, libraries: Sequence[LegacyLibrary]) -> bool:

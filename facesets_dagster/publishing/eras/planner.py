@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from facesets_dagster.faces.schema import face_schema, require_one_model
 from facesets_dagster.identities.eras import DatedFaces, EraNumbers
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
 from facesets_dagster.library.model import require_model
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
 from facesets_dagster.publishing.eras.families import Family, PlannedEra, StandingEra, plan_family
@@ -145,9 +146,8 @@ class EraPlanner:
     def _recorded(self, era: Identity) -> EraNumbers:
         """What the era was made with, by its manifest; the run's numbers where there is none any more."""
         place = place_of(era.name, era.kind) if era.live else f"_retired/{era.name}"
-        recorded = _parameters(self._library.folder / place).get(_ASSET, {})
-        names = {field.name for field in fields(EraNumbers)}
-        return EraNumbers(**{key: recorded[key] for key in names}) if names <= recorded.keys() else self._inputs.numbers
+        manifest = read_faceset(self._library.folder / place)
+        return (manifest.numbers(_ASSET, EraNumbers) if manifest else None) or self._inputs.numbers
 
     def _load(self, face_ids: Mapping[str, str]) -> None:
         """Rows and dates of these members."""
@@ -211,8 +211,8 @@ class EraPlanner:
 
     def _export_of(self, parent: Identity) -> ExportParameters:
         """An era is exported with its parent's numbers."""
-        export = _parameters(self._library.folder / parent.name).get(_EXPORT)
-        return ExportParameters(**export) if export else self._inputs.export
+        manifest = read_faceset(self._library.folder / parent.name)
+        return (manifest.numbers(_EXPORT, ExportParameters) if manifest else None) or self._inputs.export
 
     def _wanted(self, parent: Identity, era: PlannedEra) -> Wanted:
         export, anchor = self._export_of(parent), era.anchor
@@ -221,9 +221,3 @@ class EraPlanner:
         terms = Terms(era.kind, parent.bucket or LIBRARY, parameters, export)
         # No label of its own: the registry gives an era its parent's.
         return Wanted(era.members, terms, era.identity, era.name, parent.number, parent.name, None, anchor)
-
-
-def _parameters(folder: Path) -> dict:
-    """The numbers per asset that a faceset's manifest records; {} without any."""
-    found = read_manifest(folder).get("parameters")
-    return found if isinstance(found, dict) else {}

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import place_of
 
 _CONTENT_DIGITS = 16
 """Of a face_id: the photo's content."""
@@ -58,10 +59,9 @@ def faces_by_photo(library: Library, people: Sequence[Identity]) -> dict[str, Ma
     for person in people:
         photos = members[person.name]
         if any(len(faces) > 1 for faces in photos.values()):
-            excluded = read_manifest(library.folder / place_of(person.name, person.kind)).get("excluded", [])
-            assert isinstance(excluded, list)
-            for entry in excluded:
-                if entry["state"] == "same_photo":
-                    photos.get(entry["face_id"][:_CONTENT_DIGITS], set()).discard(entry["face_id"])
+            manifest = read_faceset(library.folder / place_of(person.name, person.kind))
+            for entry in manifest.excluded if manifest else ():
+                if entry.state == "same_photo":
+                    photos.get(entry.face_id[:_CONTENT_DIGITS], set()).discard(entry.face_id)
         found[person.name] = {photo: frozenset(faces) for photo, faces in sorted(photos.items())}
     return found
