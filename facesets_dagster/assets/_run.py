@@ -1,20 +1,40 @@
-"""What the two jobs of merging hand over to the domain."""
+"""The run that an asset hands to the domain, made of the resources."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dagster import AssetExecutionContext
 
 from facesets_dagster import __version__
 from facesets_dagster.assets._shape import CODE_VERSION
-from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
-from facesets_dagster.publishing.merges.planner import MergeInputs
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.library.library import Library
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
 
-def merge_inputs(home: HomeResource, embedder: EmbedderResource, run_id: str, max_pixels: int) -> MergeInputs:
-    """The pack, where photos lie, and numbers for legacy facesets that were never exported here."""
-    return MergeInputs(
-        export=SwapReadyFacesetsConfig().resolved(embedder.thresholds()),
-        pack=embedder.pack(),
-        folders=home.folders(),
+def run_of(
+    context: AssetExecutionContext,
+    home: HomeResource,
+    embedder: EmbedderResource,
+    *,
+    export: ExportParameters,
+    max_pixels: int,
+    library: Library | None = None,
+    folders: Mapping[str, Path] | None = None,
+) -> Run:
+    """What the domain needs of this run. `library`: another one than the home's; `folders`: further buckets."""
+    pack = embedder.pack()
+    return Run(
+        library=library or home.library(),
+        store_of=home.store_of(pack),
+        embedder=embedder.embedder,
+        pack=pack,
+        folders={**home.folders(), **(folders or {})},
         max_pixels=max_pixels,
-        run_id=run_id,
+        export=export,
+        run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
+        say=context.log.info,
     )

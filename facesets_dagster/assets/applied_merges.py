@@ -8,12 +8,13 @@ from pydantic import Field
 
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link, markdown_link
-from facesets_dagster.assets._run import merge_inputs
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._untouched import untouched_result, untouched_spec
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.merge_proposals import merge_proposals
+from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.applied_merges import ApplyResult, MergeRequest, apply_merges
 from facesets_dagster.registry.merges import redirects, rejected_pairs
@@ -80,9 +81,9 @@ def applied_merges(
     )
     result: ApplyResult | None = None
     if config.merges or config.reject or config.accept_again:
-        inputs = merge_inputs(home, embedder, context.run.run_id, config.max_pixels)
-        store_of = home.store_of(inputs.pack)
-        result = apply_merges(request, inputs, library, store_of, embedder.embedder, say=context.log.info)
+        export = SwapReadyFacesetsConfig().resolved(embedder.thresholds())
+        run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels)
+        result = apply_merges(run, request)
     story.tell(f"{len(result.merged) if result else 0} facesets merged")
     return dg.MaterializeResult(
         data_version=text_version(repr((sorted(redirects(library.registry).items()), rejected_pairs_of(home)))),

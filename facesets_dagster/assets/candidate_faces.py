@@ -7,9 +7,9 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster import __version__
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._untouched import untouched_result, untouched_spec
@@ -18,7 +18,7 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig,
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.candidates import CandidateParameters
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.publishing.candidate_faces import CANDIDATES, CandidateInputs, Candidates, publish_candidates
+from facesets_dagster.publishing.candidate_faces import CANDIDATES, Candidates, numbers_of_run, publish_candidates
 from facesets_dagster.reports.candidate_sheet import (
     COLUMNS,
     candidate_sections,
@@ -111,19 +111,10 @@ def candidate_faces(
     replaced as a whole by each run; nothing in it is a member of anything, is counted, or covers faces.
     """
     story, library, thresholds = Story(context), home.library(), embedder.thresholds()
-    pack = embedder.pack()
-    inputs = CandidateInputs(
-        parameters=config.resolved(thresholds),
-        export=SwapReadyFacesetsConfig().resolved(thresholds),
-        pack=pack,
-        folders=home.folders(),
-        max_pixels=config.max_pixels,
-        run_id=context.run.run_id,
-        code_version=f"{__version__}/{CODE_VERSION}",
-    )
-    found = publish_candidates(
-        inputs, library, home.store_of(pack), embedder.embedder, draw_candidates, say=context.log.info
-    )
+    export = SwapReadyFacesetsConfig().resolved(thresholds)
+    run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels)
+    parameters = config.resolved(thresholds)
+    found = publish_candidates(run, parameters, draw_candidates)
     pictures = pictures_of(found.written, library.folder)
     labels = {identity.name: identity.label for identity in library.registry.identities()}
     left_out = _left_out(found)
@@ -151,7 +142,7 @@ def candidate_faces(
             "changed": found.changed,
             **({"contact_sheet": dg.MetadataValue.md(sheet_markdown(sheet))} if sheet else {}),
             "path": dg.MetadataValue.path(str(Path(home.library_dir) / CANDIDATES)),
-            "parameters": inputs.numbers(),
+            "parameters": numbers_of_run(run, parameters),
             "seconds": story.seconds(),
             **embedder.describe(),
         },

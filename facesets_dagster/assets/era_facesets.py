@@ -9,10 +9,10 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster import __version__
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._era_checks import CHECK_SPECS, check_results, members_of_eras
 from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._versions import text_version
@@ -94,9 +94,12 @@ def era_facesets(
     a number of years. Later photos slot in; anchors never move. Eras with few faces live under `_thin/`. The identity
     itself stays as it is.
     """
-    story, library = Story(context), home.library()
-    inputs = _inputs(config, home, embedder, context.run.run_id)
-    result = publish_eras(inputs, library, home.store_of(inputs.pack), embedder.embedder, say=context.log.info)
+    story, thresholds = Story(context), embedder.thresholds()
+    export = SwapReadyFacesetsConfig().resolved(thresholds)
+    run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels)
+    library, today = run.library, datetime.now(UTC).date()
+    inputs = EraInputs(tuple(config.split), config.resolved(thresholds), Path(home.cache_dir), today)
+    result = publish_eras(run, inputs)
     rows = era_rows(result)
     story.tell(f"{len(rows)} eras of {len(result.families)} identities; {_in_a_word(result) or 'nothing changed'}")
     parameters = {"split": list(config.split), **asdict(inputs.numbers)}
@@ -112,22 +115,6 @@ def era_facesets(
             **embedder.describe(),
         },
         check_results=check_results(result, library, config.min_dated_share),
-    )
-
-
-def _inputs(config: EraFacesetsConfig, home: HomeResource, embedder: EmbedderResource, run_id: str) -> EraInputs:
-    thresholds = embedder.thresholds()
-    return EraInputs(
-        split=tuple(config.split),
-        numbers=config.resolved(thresholds),
-        export=SwapReadyFacesetsConfig().resolved(thresholds),
-        pack=embedder.pack(),
-        folders=home.folders(),
-        cache_dir=Path(home.cache_dir),
-        max_pixels=config.max_pixels,
-        today=datetime.now(UTC).date(),
-        run_id=run_id,
-        code_version=f"{__version__}/{CODE_VERSION}",
     )
 
 

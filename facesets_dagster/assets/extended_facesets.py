@@ -7,9 +7,9 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster import __version__
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._untouched import untouched_result, untouched_spec
@@ -18,7 +18,6 @@ from facesets_dagster.assets.existing_centroids import existing_centroids
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -29,6 +28,7 @@ from facesets_dagster.publishing.extended_facesets import (
     ExtendResult,
     extend_bucket,
 )
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section, row_of_faceset, write_system_page
 from facesets_dagster.reports.thumbnails import of_faces
@@ -90,18 +90,11 @@ def extended_facesets(
     require_one_model(osrc_uncovered, pack.model_id, f"the coverage of {bucket}")
     thresholds = embedder.thresholds()
     before = library.registry.memberships()
-    inputs = ExtendInputs(
-        bucket=bucket,
-        coverage=osrc_uncovered,
-        route_distance=thresholds.cover_distance if config.route_distance is None else config.route_distance,
-        export=SwapReadyFacesetsConfig().resolved(thresholds),
-        pack=pack,
-        folders=home.folders(),
-        max_pixels=config.max_pixels,
-        run_id=context.run.run_id,
-        code_version=f"{__version__}/{CODE_VERSION}",
-    )
-    result = extend_bucket(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
+    export = SwapReadyFacesetsConfig().resolved(thresholds)
+    run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels)
+    route_distance = thresholds.cover_distance if config.route_distance is None else config.route_distance
+    inputs = ExtendInputs(bucket, osrc_uncovered, route_distance)
+    result = extend_bucket(run, inputs)
     joined = int(result.table["joined"].sum())
     story.tell(f"{bucket}: {counted(joined, 'face')} joined {counted(len(result.table), 'identity', 'identities')}")
     page = write_system_page(
@@ -110,7 +103,7 @@ def extended_facesets(
         context.run.run_id,
         "extended_facesets",
         "Known people who got more faces",
-        _sections(result, inputs, library, Path(home.cache_dir)),
+        _sections(result, run, inputs, Path(home.cache_dir)),
         changes=f"{counted(joined, 'face')} joined {counted(len(result.table), 'faceset')}" if joined else "",
     )
     lost = before.join(library.registry.memberships(), on=["name", "bucket", "face_id"], how="anti")
@@ -149,10 +142,10 @@ def _table(table: pl.DataFrame) -> str:
     return "\n".join([*head, *rows])
 
 
-def _sections(result: ExtendResult, inputs: ExtendInputs, library: Library, cache_dir: Path) -> list[Section]:
+def _sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cache_dir: Path) -> list[Section]:
     names = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"]
     rows = result.table.rows(named=True)
-    load = {name: photo_loader(inputs.folders, faces, inputs.max_pixels) for name, faces in result.joined.items()}
+    load = {name: photo_loader(run.folders, faces, run.max_pixels) for name, faces in result.joined.items()}
     distance = dict(inputs.coverage.select("face_id", "nearest_distance").iter_rows())
     who = [
         SheetRow(
@@ -176,7 +169,8 @@ def _sections(result: ExtendResult, inputs: ExtendInputs, library: Library, cach
             "The face sets now",
             "Rank and score below each face.",
             pictures=[
-                row_of_faceset(library.folder / place_of(row["identity"], row["kind"]), row["identity"]) for row in rows
+                row_of_faceset(run.library.folder / place_of(row["identity"], row["kind"]), row["identity"])
+                for row in rows
             ],
         ),
         Section(

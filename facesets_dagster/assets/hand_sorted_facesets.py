@@ -5,10 +5,10 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster import __version__
 from facesets_dagster.analysis.existing_centroids import centroid_table
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._scanning import list_and_scan
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
@@ -83,13 +83,15 @@ def hand_sorted_facesets(
     passes (0.55, then 0.45); other people in those photos are not. A folder without a majority is reported, not
     guessed. Without that setting the asset does nothing.
     """
-    story, pack, library = Story(context), embedder.pack(), home.library()
+    story, library = Story(context), home.library()
     if not home.hand_sorted_root:
         return _nothing("FACESETS_HAND_SORTED is not set: there are no hand-sorted folders.")
     listing, _ = list_and_scan(context, HAND_SORTED, config, home, embedder, progress)
     story.tell(f"{counted(len(listing), 'photo')} of hand-sorted folders read")
-    inputs = _inputs(config, home, embedder.thresholds(), context.run.run_id, embedder)
-    result = publish_people(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
+    export = SwapReadyFacesetsConfig(min_face_short_px=config.min_face_short_px).resolved(embedder.thresholds())
+    run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels)
+    inputs = _inputs(config, embedder.thresholds())
+    result = publish_people(run, inputs)
     story.tell(f"{counted(len(result.names), 'person', 'people')} from {counted(len(result.people.people), 'folder')}")
     known = {person.folder for person in result.people.people}
     empty = [folder for folder in folders_by_hand(listing.folder) if folder not in known]
@@ -120,7 +122,7 @@ def hand_sorted_facesets(
             "changed": result.update.outcome.changed,
             "report": link("the report of this run", "reports", HAND_SORTED, page.name),
             "seconds": story.seconds(),
-            "parameters": inputs.parameters()["hand_sorted_facesets"],
+            "parameters": inputs.parameters(export)["hand_sorted_facesets"],
             **embedder.describe(),
         },
         check_results=[
@@ -152,22 +154,10 @@ def _nothing(why: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
     )
 
 
-def _inputs(
-    config: HandSortedFacesetsConfig,
-    home: HomeResource,
-    thresholds: PackThresholds,
-    run_id: str,
-    embedder: EmbedderResource,
-) -> PeopleInputs:
+def _inputs(config: HandSortedFacesetsConfig, thresholds: PackThresholds) -> PeopleInputs:
     return PeopleInputs(
         first_distance=thresholds.outlier_distance if config.first_distance is None else config.first_distance,
         second_distance=thresholds.cover_distance if config.second_distance is None else config.second_distance,
-        export=SwapReadyFacesetsConfig(min_face_short_px=config.min_face_short_px).resolved(thresholds),
-        pack=embedder.pack(),
-        folders=home.folders(),
-        max_pixels=config.max_pixels,
-        run_id=run_id,
-        code_version=f"{__version__}/{CODE_VERSION}",
     )
 
 

@@ -1,5 +1,6 @@
 """A fresh library from all faces of all buckets at once."""
 
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -7,9 +8,9 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster import __version__
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._untouched import untouched_result, untouched_spec
@@ -123,20 +124,13 @@ def refined_library(
     at least 15 photos are founded as kind `auto`. It refuses a library that has numbers, because a name that was
     handed out never changes; `new_library` starts another one beside it. Later photos go through the main chain.
     """
-    story, pack, thresholds = Story(context), embedder.pack(), embedder.thresholds()
+    story, thresholds = Story(context), embedder.thresholds()
     library = home.library(config.new_library)
-    inputs = RefineInputs(
-        parameters=config.resolved(thresholds),
-        export=SwapReadyFacesetsConfig(min_face_short_px=config.export_min_face_short_px).resolved(thresholds),
-        pack=pack,
-        buckets=sorted(home.buckets()),
-        folders=home.folders(),
-        max_pixels=config.max_pixels,
-        max_faces=config.max_faces,
-        run_id=context.run.run_id,
-        code_version=f"{__version__}/{CODE_VERSION}",
-    )
-    result = refine_library(inputs, library, home.store_of(pack), embedder.embedder, say=context.log.info)
+    export = SwapReadyFacesetsConfig(min_face_short_px=config.export_min_face_short_px).resolved(thresholds)
+    run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels, library=library)
+    inputs = RefineInputs(config.resolved(thresholds), sorted(home.buckets()), config.max_faces)
+    parameters = asdict(inputs.parameters)
+    result = refine_library(run, inputs)
     refined = [i for i in library.registry.identities() if i.live and i.bucket == REFINED and not i.is_era]
     refined.sort(key=lambda identity: identity.number)
     names = [identity.name for identity in refined]
@@ -152,7 +146,7 @@ def refined_library(
         context.run.run_id,
         "refined_library",
         "A fresh library",
-        _sections(result, inputs, library, sizes),
+        _sections(result, parameters, library, sizes),
         changes=f"{len(names)} founded in {library.folder.name}" if result.update else "",
     )
     touched = result.update.outcome.touched_undeclared if result.update else []
@@ -169,7 +163,7 @@ def refined_library(
             "members_per_person": dg.MetadataValue.md(bars(list(sizes.values()))),
             "library": dg.MetadataValue.path(str(library.folder)),
             "how_to_use_it": f"FACESETS_LIBRARY={config.new_library}" if config.new_library else "the home's own",
-            "parameters": inputs.by_asset()["refined_library"],
+            "parameters": parameters,
             "report": link("the report of this run", "reports", LIBRARY, page.name),
             "seconds": story.seconds(),
             **embedder.describe(),
@@ -195,10 +189,10 @@ def _photos_in_order(library: Library, names: list[str]) -> list[int]:
     return counts
 
 
-def _sections(result: RefineResult, inputs: RefineInputs, library: Library, sizes: dict[str, int]) -> list[Section]:
+def _sections(result: RefineResult, numbers: dict[str, Any], library: Library, sizes: dict[str, int]) -> list[Section]:
     people = [[name, members, *_exported(library, name)] for name, members in sizes.items()]
     rows = [[bucket_title(bucket), count] for bucket, count in result.buckets.items()]
-    parameters: list[list[object]] = [[name, value] for name, value in inputs.by_asset()["refined_library"].items()]
+    parameters: list[list[object]] = [[name, value] for name, value in numbers.items()]
     joined: list[list[Any]] = [list(pair) for pair in result.refined.joined] if result.refined else []
     states: dict[str, int] = {}
     for verdict in result.refined.verdicts.values() if result.refined else ():

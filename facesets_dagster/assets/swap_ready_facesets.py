@@ -11,9 +11,9 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster import __version__
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link, markdown_link
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._swap_ready_checks import CHECK_SPECS, check_results
@@ -24,6 +24,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing.extended_facesets import waiting_faces
 from facesets_dagster.publishing.outcome import Outcome
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult, publish_bucket
 from facesets_dagster.reports.contact_sheet import sheet_markdown
 from facesets_dagster.reports.funnel import funnel_picture, funnel_table
@@ -94,21 +95,18 @@ def swap_ready_facesets(
     one face, and moved into place whole. With the same inputs nothing changes. Every face ends in one state; the sums
     close.
     """
-    story, bucket, library = Story(context), context.partition_key, home.library()
-    inputs = PublishInputs(
-        bucket=bucket,
-        folder=home.bucket_folder(bucket),
-        folders=home.folders(),
-        coverage=osrc_uncovered,
-        clusters=osrc_clusters,
+    story, bucket = Story(context), context.partition_key
+    run = run_of(
+        context,
+        home,
+        embedder,
         export=config.resolved(embedder.thresholds()),
-        pack=embedder.pack(),
         max_pixels=config.max_pixels,
-        run_id=context.run.run_id,
-        code_version=f"{__version__}/{CODE_VERSION}",
+        folders={bucket: home.bucket_folder(bucket)},
     )
-    store_of = home.store_of(inputs.pack)
-    result = publish_bucket(inputs, library, store_of, embedder.embedder, say=context.log.info)
+    library, store = run.library, run.store_of(bucket)
+    inputs = PublishInputs(bucket, osrc_uncovered, osrc_clusters)
+    result = publish_bucket(run, inputs)
     outcome = result.outcome
     story.tag(made=_in_a_word(outcome))
     story.tell(
@@ -117,11 +115,12 @@ def swap_ready_facesets(
     )
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     report = gather(
+        run,
         inputs,
         result,
-        store_of(bucket).read(),
+        store.read(),
         library.registry.identities(),
-        scan=store_of(bucket).scan_counts(),
+        scan=store.scan_counts(),
         cache_dir=Path(home.cache_dir),
         finished_at=finished_at,
     )
@@ -129,7 +128,7 @@ def swap_ready_facesets(
     faces, exported = report.funnel.faces, report.funnel.exported
     add_run(
         Path(home.reports_dir),
-        RunLine(bucket, inputs.run_id, finished_at, "" if outcome.unchanged else _in_a_word(outcome), faces, exported),
+        RunLine(bucket, run.run_id, finished_at, "" if outcome.unchanged else _in_a_word(outcome), faces, exported),
     )
     story.tell(f"{bucket}: report {page}")
     return dg.MaterializeResult(
@@ -137,7 +136,7 @@ def swap_ready_facesets(
         metadata={
             "report": link("the report of this run", "reports", bucket, page.name),
             "facesets_of_bucket": dg.MetadataValue.md(_facesets(report)),
-            **_metadata(result, inputs, report, embedder.describe()),
+            **_metadata(result, run, report, embedder.describe()),
             **_waiting(library, inputs),
             **(_sheets(report) if home.pictures_in_ui else {}),
             "photos": link("the photos", "buckets", bucket),
@@ -149,7 +148,7 @@ def swap_ready_facesets(
     )
 
 
-def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, model: dict[str, str]) -> dict[str, Any]:
+def _metadata(result: PublishResult, run: Run, report: RunReport, model: dict[str, str]) -> dict[str, Any]:
     outcome, funnel = result.outcome, report.funnel
     return {
         "funnel_picture": dg.MetadataValue.md(funnel_picture(funnel)),
@@ -167,7 +166,7 @@ def _metadata(result: PublishResult, inputs: PublishInputs, report: RunReport, m
         "revived": outcome.revived,
         "facesets": dict(sorted(result.exported.items())),
         "library": dg.MetadataValue.path(str(result.library_dir)),
-        "export_parameters": json.loads(json.dumps(asdict(inputs.export))),
+        "export_parameters": json.loads(json.dumps(asdict(run.export))),
         **model,
     }
 

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from facesets_dagster.assets._asset import teaching
 from facesets_dagster.assets._links import link
-from facesets_dagster.assets._run import merge_inputs
+from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
 from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._untouched import untouched_result, untouched_spec
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.applied_merges import applied_merges
+from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.undone_merges import UndoResult, undo_merges
 from facesets_dagster.registry.merges import redirects
@@ -54,9 +55,9 @@ def undone_merges(
     story, library = Story(context), home.library()
     result: UndoResult | None = None
     if config.undo:
-        inputs = merge_inputs(home, embedder, context.run.run_id, config.max_pixels)
-        store_of = home.store_of(inputs.pack)
-        result = undo_merges(config.undo, inputs, library, store_of, embedder.embedder, say=context.log.info)
+        export = SwapReadyFacesetsConfig().resolved(embedder.thresholds())
+        run = run_of(context, home, embedder, export=export, max_pixels=config.max_pixels)
+        result = undo_merges(run, config.undo)
     story.tell(f"{len(result.back) if result else 0} merges undone")
     return dg.MaterializeResult(
         data_version=text_version(repr(sorted(redirects(library.registry).items()))),

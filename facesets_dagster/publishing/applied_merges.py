@@ -4,7 +4,7 @@ Refuses rather than guesses: whoever is unknown, an era, out of use, of another 
 a photo, labelled as somebody else, or rejected before, is not merged unless the request says so.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from facesets_dagster.embedding.embedder import Embedder
@@ -18,9 +18,9 @@ from facesets_dagster.library.model import require_model
 from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.merges.changes import Changes, Standing, standing
 from facesets_dagster.publishing.merges.evidence import faces_by_photo
-from facesets_dagster.publishing.merges.planner import MergeInputs, MergePlanner
+from facesets_dagster.publishing.merges.planner import MergePlanner
 from facesets_dagster.publishing.publisher import Plan, Update, update_library
-from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.merges import rejected_pairs
 
@@ -53,32 +53,24 @@ class ApplyResult:
     accepted_again: list[Pair] = field(default_factory=list)
 
 
-def apply_merges(
-    request: MergeRequest,
-    inputs: MergeInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> ApplyResult:
+def apply_merges(run: Run, request: MergeRequest) -> ApplyResult:
     """Makes every group one identity, all or nothing; what was merged already stays as it is."""
-    holder = f"run {inputs.run_id}"
-    merge_top_manifest(library, holder, say)  # what stands there is kept word for word
-    planner = MergePlanner(inputs, library, store_of, embedder, say)
+    library = run.library
+    merge_top_manifest(library, run.holder, run.say)  # what stands there is kept word for word
+    planner = MergePlanner(run)
     found: list[Changes] = []
 
     def make_plan() -> Plan:
-        changes = _changes(request, inputs, library)
+        changes = _changes(request, run)
         found.append(changes)
         return planner.plan(changes)
 
     update = update_library(
         library,
         make_plan,
-        RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds()),
+        run.stamp(),
         allowed=lambda _: planner.touched,
-        say=say,
+        say=run.say,
     )
     changes = found[-1]
     named = [name for group in request.groups for name in group]
@@ -92,13 +84,14 @@ def apply_merges(
     )
 
 
-def _changes(request: MergeRequest, inputs: MergeInputs, library: Library) -> Changes:
+def _changes(request: MergeRequest, run: Run) -> Changes:
+    library = run.library
     now = standing(library)
     known = rejected_pairs(library.registry)
     reject, again = _rejected(request, now), _accepted_again(request, known, now)
     groups = [_group(names, now) for names in request.groups]
     _require_apart(groups)
-    require_model([person for group in groups for person in group], inputs.pack)
+    require_model([person for group in groups for person in group], run.pack)
     after = now.household
     for group in groups:
         _require_one_label(group, despite=request.despite_labels)

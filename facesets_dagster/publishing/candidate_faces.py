@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
-from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.pictures import in_memory
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -32,9 +31,11 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf, bucket_faces
 from facesets_dagster.library.model import require_model
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.library.signatures import faceset_signatures
+from facesets_dagster.publishing.run import Run
 
 CANDIDATES = "_candidates"
 _WORK, _ASIDE, _TURN = ".candidates", ".candidates.old", ".lock.candidates"
@@ -43,28 +44,11 @@ DrawSheet = Callable[[Offer, Path | None, tuple[RenderedFace, ...]], bytes]
 """A folder, that of its faceset, its pictures -> contact sheet, JPEG."""
 
 
-@dataclass(frozen=True)
-class CandidateInputs:
-    """What the asset hands over."""
-
-    parameters: CandidateParameters
-    export: ExportParameters
-    """How crops are made."""
-    pack: ModelPack
-    folders: Mapping[str, Path]
-    max_pixels: int
-    run_id: str
-    code_version: str
-
-    def provenance(self) -> dict[str, object]:
-        """What every manifest says of how it was made."""
-        return {"code_version": self.code_version, "model": self.pack.recorded(), "parameters": self.numbers()}
-
-    def numbers(self) -> dict[str, dict[str, object]]:
-        """As in run config; of the export's numbers those that a crop depends on."""
-        crops = ("near_duplicate_similarity", "crop_px", "crop_padding")
-        export = {name: value for name, value in asdict(self.export).items() if name in crops}
-        return {"candidate_faces": asdict(self.parameters), "swap_ready_facesets": export}
+def numbers_of_run(run: Run, parameters: CandidateParameters) -> dict[str, dict[str, object]]:
+    """As in run config; of the export's numbers those that a crop depends on."""
+    crops = ("near_duplicate_similarity", "crop_px", "crop_padding")
+    export = {name: value for name, value in asdict(run.export).items() if name in crops}
+    return {"candidate_faces": asdict(parameters), "swap_ready_facesets": export}
 
 
 @dataclass(frozen=True)
@@ -80,52 +64,45 @@ class Candidates:
     """Facesets that differ from before; must be empty."""
 
 
-def publish_candidates(
-    inputs: CandidateInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    draw: DrawSheet,
-    *,
-    say: Callable[[str], None],
-) -> Candidates:
+def publish_candidates(run: Run, parameters: CandidateParameters, draw: DrawSheet) -> Candidates:
     """Brings `_candidates/` up to what the funnels, caches and identities say now."""
+    library = run.library
     library.folder.mkdir(parents=True, exist_ok=True)
-    holder = f"run {inputs.run_id}"
     with FileLock(library.folder / _TURN):
         _clear_up(library.folder)
-        library.settle(holder, say)
+        library.settle(run.holder, run.say)
         generation = library.registry.generation()
-        faces = small_cluster_faces(library, store_of, inputs.pack)
-        offers, written = _fill(inputs, library, faces, embedder, draw)
-        with library_lock(library.folder, holder, say=say):
-            settle(library.registry, library.folder, say)
+        faces = small_cluster_faces(run)
+        offers, written = _fill(run, parameters, faces, draw)
+        with library_lock(library.folder, run.holder, say=run.say):
+            settle(library.registry, library.folder, run.say)
             if library.registry.generation() != generation:
                 _clear_up(library.folder)
-                faces = small_cluster_faces(library, store_of, inputs.pack)
-                offers, written = _fill(inputs, library, faces, embedder, draw)
+                faces = small_cluster_faces(run)
+                offers, written = _fill(run, parameters, faces, draw)
             before = faceset_signatures(library.folder)
             changed = _put_in_place(library.folder)
             after = faceset_signatures(library.folder)
     touched = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    say(f"{sum(len(folder.faces) for folder in written)} candidates in {len(written)} folders")
+    run.say(f"{sum(len(folder.faces) for folder in written)} candidates in {len(written)} folders")
     return Candidates(offers, written, int(faces["is_candidate"].sum()), changed, touched)
 
 
-def small_cluster_faces(library: Library, store_of: StoreOf, pack: ModelPack) -> pl.DataFrame:
+def small_cluster_faces(run: Run) -> pl.DataFrame:
     """The face table's rows of photos with a candidate; `is_candidate` tells those from the other faces of the photos.
 
     A candidate ended `small_cluster` in a bucket's funnel and is a member of no live identity. A face that several
     buckets have comes from the first one.
     """
+    library, pack = run.library, run.pack
     live = {identity.name for identity in library.registry.identities() if identity.live}
     members = library.registry.memberships().filter(pl.col("name").is_in(list(live)))["face_id"]
     frames = [pl.DataFrame(schema={**face_schema(pack.dim), "is_candidate": pl.Boolean()})]
-    for run in library.registry.bucket_runs():
-        small = library.registry.decisions(run.bucket).filter(pl.col("state") == "small_cluster")["face_id"]
+    for bucket in (last.bucket for last in library.registry.bucket_runs()):
+        small = library.registry.decisions(bucket).filter(pl.col("state") == "small_cluster")["face_id"]
         wanted = sorted(set(small) - set(members))
         if wanted:
-            faces = bucket_faces(store_of(run.bucket), library, run.bucket)
+            faces = bucket_faces(run.store_of(bucket), library, bucket)
             faces = faces.with_columns(is_candidate=pl.col("face_id").is_in(wanted))
             photos = faces.filter("is_candidate")["sha256"].unique()
             frames.append(faces.filter(pl.col("sha256").is_in(photos.implode())))
@@ -136,29 +113,35 @@ def small_cluster_faces(library: Library, store_of: StoreOf, pack: ModelPack) ->
 
 
 def _fill(
-    inputs: CandidateInputs, library: Library, faces: pl.DataFrame, embedder: Callable[[], Embedder], draw: DrawSheet
+    run: Run, parameters: CandidateParameters, faces: pl.DataFrame, draw: DrawSheet
 ) -> tuple[Offers, list[WrittenFolder]]:
     """Writes all folders below `.candidates/`; pictures that are in place are taken over, not made again."""
+    library = run.library
     identities = [identity for identity in library.registry.identities() if identity.live]
-    require_model(identities, inputs.pack)
+    require_model(identities, run.pack)
     candidates = faces.filter("is_candidate").drop("is_candidate")
-    offers = offer_candidates(candidates, identities, _photos_of(library), inputs.parameters)
-    load_photo = photo_loader(inputs.folders, faces, inputs.max_pixels)
+    offers = offer_candidates(candidates, identities, _photos_of(library), parameters)
+    load_photo = photo_loader(run.folders, faces, run.max_pixels)
     in_place = pictures_in_place(library.folder / CANDIDATES)
     boxes = _boxes_by_photo(faces)
     kinds = {identity.name: identity.kind for identity in identities}
+    provenance = {
+        "code_version": run.code_version,
+        "model": run.pack.recorded(),
+        "parameters": numbers_of_run(run, parameters),
+    }
     written = []
     for offer in offers.offers:
         order = pl.DataFrame({"face_id": [face.face_id for face in offer.faces]})
         rows = order.join(candidates, on="face_id", how="left", maintain_order="left")
-        rendered = render(rows, inputs.export, embedder, load_photo, _neighbours(rows, boxes), in_place, in_memory)
+        rendered = render(rows, run.export, run.embedder, load_photo, _neighbours(rows, boxes), in_place, in_memory)
         if not rendered.faces:
             offers.left_out.update(rendered.excluded)
             continue
         place = library.folder / place_of(offer.faceset, kinds[offer.faceset]) if offer.faceset else None
         sheet = draw(offer, place, rendered.faces)
         folder = library.folder / _WORK / offer.folder
-        written.append(write_candidates(folder, offer, rendered, inputs.provenance(), sheet))
+        written.append(write_candidates(folder, offer, rendered, provenance, sheet))
     return offers, written
 
 

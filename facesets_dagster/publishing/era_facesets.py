@@ -1,19 +1,16 @@
 """Periods of identities as eras of the library: the domain call behind `era_facesets`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.photos.dates import PhotoDate
-from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.eras.families import Family
 from facesets_dagster.publishing.eras.planner import EraInputs, EraPlanner
 from facesets_dagster.publishing.publisher import Update, update_library
-from facesets_dagster.publishing.staging import RunStamp, faces_in_place
+from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.staging import faces_in_place
 
 
 @dataclass(frozen=True)
@@ -51,29 +48,22 @@ class EraResult:
         return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
 
 
-def publish_eras(
-    inputs: EraInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> EraResult:
+def publish_eras(run: Run, inputs: EraInputs) -> EraResult:
     """Splits what is to be split, slots later photos into the eras that stand, and publishes what changed.
 
     May touch eras only: those of the plan, and those that it retires.
     """
-    planner = EraPlanner(inputs, library, store_of, embedder, say)
+    library, planner = run.library, EraPlanner(run, inputs)
     before = library.registry.members([era.name for era in library.registry.identities() if era.is_era])
     update = update_library(
         library,
         planner.plan,
-        RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds()),
+        run.stamp(),
         allowed=lambda plan: {
             *(wanted.identity.name for wanted in plan.wanted if wanted.identity),
             *(identity.name for identity in plan.retire),
         },
-        say=say,
+        say=run.say,
     )
     eras = [era for family in planner.families for era in family.eras]
     return EraResult(

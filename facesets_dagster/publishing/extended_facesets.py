@@ -1,23 +1,19 @@
 """Covered faces of a bucket become members of the identities that cover them: the call behind `extended_facesets`."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
-from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, bucket_faces, people_of_faces, places_of, rows_of_members
+from facesets_dagster.library.membership import bucket_faces, people_of_faces
 from facesets_dagster.library.numbering import place_of
-from facesets_dagster.publishing.bucket_publisher import now_in_seconds
-from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.publisher import Plan, Wanted, update_library
-from facesets_dagster.publishing.staging import RunStamp, terms_in_place
+from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.staging import terms_in_place
 from facesets_dagster.registry.merges import redirects
 
 EXTENSION_SCHEMA = pl.Schema(
@@ -47,18 +43,11 @@ EXTENSION_COLUMNS = {
 
 @dataclass(frozen=True)
 class ExtendInputs:
-    """What the asset hands over."""
+    """A bucket and how far its covered faces may lie from those who cover them."""
 
     bucket: str
     coverage: pl.DataFrame
     route_distance: float
-    export: ExportParameters
-    """For identities that have no manifest to say theirs."""
-    pack: ModelPack
-    folders: Mapping[str, Path]
-    max_pixels: int
-    run_id: str
-    code_version: str
 
 
 @dataclass(frozen=True)
@@ -86,16 +75,10 @@ def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: floa
     return waiting
 
 
-def extend_bucket(
-    inputs: ExtendInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> ExtendResult:
+def extend_bucket(run: Run, inputs: ExtendInputs) -> ExtendResult:
     """Adds what waits, ranks and publishes the identities concerned anew, and says what changed for each."""
-    faces = bucket_faces(store_of(inputs.bucket), library, inputs.bucket)
+    library = run.library
+    faces = bucket_faces(run.store_of(inputs.bucket), library, inputs.bucket)
     known: dict[str, dict[str, str]] = {}
     before: dict[str, int | None] = {}
 
@@ -105,23 +88,11 @@ def extend_bucket(
         members = library.registry.members(list(waiting))
         known.update(members)
         before.update({name: _exported(library, live[name]) for name in waiting if name in live})
-        gallery = Gallery(
-            faces,
-            lambda wanted: rows_of_members(library, store_of, wanted),
-            lambda name: places_of(library, name),
-            embedder,
-            inputs.folders,
-            max_pixels=inputs.max_pixels,
-            scratch=library.folder,
-            terms=Terms("discovered", inputs.bucket, {}, inputs.export),
-            model=inputs.pack.recorded(),
-            published=library.published_faces(list(waiting)),
-            say=say,
-        )
+        gallery = run.gallery(faces, Terms("discovered", inputs.bucket, {}, run.export), list(waiting))
         wanted = [
             Wanted(
                 {**members.get(name, {}), **dict.fromkeys(joining, "extended")},
-                _terms(library, live[name], inputs),
+                _terms(run, live[name], inputs),
                 live[name],
             )
             for name, joining in waiting.items()
@@ -129,13 +100,12 @@ def extend_bucket(
         ]
         return Plan(wanted, gallery)
 
-    stamp = RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds())
     update = update_library(
         library,
         make_plan,
-        stamp,
+        run.stamp(),
         allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
-        say=say,
+        say=run.say,
     )
     joined = {
         wanted.identity.name: wanted.members.keys() - known.get(wanted.identity.name, {}).keys()
@@ -151,7 +121,7 @@ def extend_bucket(
             "members": len(wanted.members),
             "exported_before": before.get(wanted.identity.name),
             "exported": _exported(library, wanted.identity),
-            "run_id": inputs.run_id,
+            "run_id": run.run_id,
         }
         for wanted in update.plan.wanted
         if wanted.identity is not None
@@ -160,9 +130,9 @@ def extend_bucket(
     return ExtendResult(update.outcome, pl.DataFrame(rows, schema=EXTENSION_SCHEMA), who)
 
 
-def _terms(library: Library, identity: Identity, inputs: ExtendInputs) -> Terms:
+def _terms(run: Run, identity: Identity, inputs: ExtendInputs) -> Terms:
     """An identity keeps the numbers that it was exported with."""
-    terms = terms_in_place(library.folder, identity, inputs.export)
+    terms = terms_in_place(run.library.folder, identity, run.export)
     extended = {"extended_facesets": {"route_distance": inputs.route_distance}}
     return replace(terms, bucket=identity.bucket or inputs.bucket, parameters={**terms.parameters, **extended})
 

@@ -1,13 +1,11 @@
 """Hand-sorted folders as identities of the library: the domain call behind `hand_sorted_facesets`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.gates import Verdict
@@ -15,35 +13,29 @@ from facesets_dagster.identities.hand_sorted import HandSorted, assert_people
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import whose
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, bucket_faces, places_of, rows_of_members
+from facesets_dagster.library.membership import bucket_faces, places_of
 from facesets_dagster.photos.bucket_key import HAND_SORTED
-from facesets_dagster.publishing.bucket_publisher import now_in_seconds, verdicts_in_place
+from facesets_dagster.publishing.bucket_publisher import verdicts_in_place
 from facesets_dagster.publishing.funnel import bucket_record
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.hand_sorted_owners import KnownPeople, known_people, owners_of_folders
 from facesets_dagster.publishing.publisher import Plan, Update, Wanted, update_library, verdicts_of
-from facesets_dagster.publishing.staging import RunStamp, standing_terms, terms_in_place
+from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.staging import standing_terms, terms_in_place
 from facesets_dagster.publishing.transaction import BucketRecord
 
 
 @dataclass(frozen=True)
 class PeopleInputs:
-    """What the asset hands over."""
+    """How a folder's person is told from the other people in its photos."""
 
     first_distance: float
     second_distance: float
-    export: ExportParameters
-    pack: ModelPack
-    folders: Mapping[str, Path]
-    """Bucket -> where its photos lie, `HAND_SORTED` among them."""
-    max_pixels: int
-    run_id: str
-    code_version: str
 
-    def parameters(self) -> dict[str, dict[str, object]]:
+    def parameters(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config."""
         own = {"first_distance": self.first_distance, "second_distance": self.second_distance}
-        return {"hand_sorted_facesets": {**own}, "swap_ready_facesets": asdict(self.export)}
+        return {"hand_sorted_facesets": {**own}, "swap_ready_facesets": asdict(export)}
 
 
 @dataclass(frozen=True)
@@ -71,18 +63,11 @@ def folders_of(tables: CacheTables) -> tuple[dict[str, set[str]], list[str]]:
     return folders, loose
 
 
-def publish_people(
-    inputs: PeopleInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> PeopleResult:
+def publish_people(run: Run, inputs: PeopleInputs) -> PeopleResult:
     """Publishes every folder with a majority; the others, and everybody else in the photos, get their reason."""
-    tables = store_of(HAND_SORTED).read()
-    folders, loose = folders_of(tables)
-    faces = bucket_faces(store_of(HAND_SORTED), library, HAND_SORTED)
+    library, store = run.library, run.store_of(HAND_SORTED)
+    folders, loose = folders_of(store.read())
+    faces = bucket_faces(store, library, HAND_SORTED)
     present = faces.filter(pl.col("sha256").is_in(list(set().union(*folders.values()))))
     people = assert_people(
         present, folders, first_distance=inputs.first_distance, second_distance=inputs.second_distance
@@ -92,19 +77,19 @@ def publish_people(
 
     def make_plan() -> Plan:
         placed.clear()
-        return _plan(inputs, library, store_of, embedder, people, faces, known_people(library), placed, say)
+        return _plan(run, inputs, people, faces, known_people(library), placed)
 
     update = update_library(
         library,
         make_plan,
-        RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds()),
+        run.stamp(),
         allowed=lambda plan: {
             *(entry.identity.name for entry in plan.wanted if entry.identity),
             *(identity.name for identity in plan.retire),
         },
-        say=say,
+        say=run.say,
     )
-    folder_digest = store_of(HAND_SORTED).folder_digest()
+    folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(HAND_SORTED, folder_digest)
     names = {folder: update.names[place] for folder, place in placed.items() if place in update.names}
@@ -119,21 +104,19 @@ def _order(people: HandSorted, faces: pl.DataFrame) -> list[str]:
 
 
 def _plan(
+    run: Run,
     inputs: PeopleInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
     people: HandSorted,
     faces: pl.DataFrame,
     known: KnownPeople,
     placed: dict[str, int],
-    say: Callable[[str], None],
 ) -> Plan:
     """`placed` gets the position in `wanted` of each folder's person."""
+    library = run.library
     order = _order(people, faces)
     asserted = {face_id for folder in order for face_id in people.members[folder]}
     owner = owners_of_folders(order, people, known, inputs.second_distance)
-    terms = Terms("hand_sorted", HAND_SORTED, inputs.parameters(), inputs.export)
+    terms = Terms("hand_sorted", HAND_SORTED, inputs.parameters(run.export), run.export)
     wanted: list[Wanted] = []
     person_of = {folder: known.person_of(owner.get(folder)) for folder in order}
     for folder in order:
@@ -143,7 +126,7 @@ def _plan(
         # Several folders are one person where their people were merged.
         folders = [folder] if identity is None else [other for other in order if person_of[other] is identity]
         asserter = {other: owner[other].name for other in folders if other in owner}
-        own_terms = terms_in_place(library.folder, identity, inputs.export) if identity else terms
+        own_terms = terms_in_place(library.folder, identity, run.export) if identity else terms
         if identity is None or identity.name in asserter.values():
             own_terms = standing_terms(library.folder, identity, terms)
         if identity is not None and identity.bucket is not None:
@@ -155,21 +138,9 @@ def _plan(
         placed.update(dict.fromkeys(folders, len(wanted)))
         wanted.append(Wanted(dict(sorted({**kept, **now}.items())), own_terms, identity, label=folder))
     taken = {identity.name for identity in person_of.values() if identity is not None}
-    stay, retire = _without_folder(inputs, library, known, taken, asserted)
+    stay, retire = _without_folder(run, known, taken, asserted)
     wanted += stay
-    gallery = Gallery(
-        faces,
-        lambda wanted: rows_of_members(library, store_of, wanted),
-        lambda name: places_of(library, name),
-        embedder,
-        inputs.folders,
-        max_pixels=inputs.max_pixels,
-        scratch=library.folder,
-        terms=terms,
-        model=inputs.pack.recorded(),
-        published=library.published_faces(list(known.live)),
-        say=say,
-    )
+    gallery = run.gallery(faces, terms, list(known.live))
 
     def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
         verdicts: dict[str, Verdict] = dict(people.verdicts)
@@ -178,8 +149,12 @@ def _plan(
         facesets = {folder: names[place] for folder, place in placed.items() if place in names}
         nearest = {face: (facesets.get(folder), value) for face, (folder, value) in people.nearest.items()}
         rows = faces.filter(pl.col("face_id").is_in(list(verdicts)))
-        head = [inputs.code_version, inputs.pack.model_id, inputs.parameters()]
-        return [bucket_record(HAND_SORTED, rows, verdicts, nearest, head, inputs.parameters()["hand_sorted_facesets"])]
+        head = [run.code_version, run.pack.model_id, inputs.parameters(run.export)]
+        return [
+            bucket_record(
+                HAND_SORTED, rows, verdicts, nearest, head, inputs.parameters(run.export)["hand_sorted_facesets"]
+            )
+        ]
 
     return Plan(wanted, gallery, retire, records)
 
@@ -220,8 +195,7 @@ def _verdicts(library: Library, entry: Wanted, gallery: Gallery, name: str | Non
 
 
 def _without_folder(
-    inputs: PeopleInputs,
-    library: Library,
+    run: Run,
     known: KnownPeople,
     taken: AbstractSet[str],
     asserted: AbstractSet[str],
@@ -238,7 +212,7 @@ def _without_folder(
             continue
         left = {face: how for face, how in known.members.get(name, {}).items() if face not in asserted}
         if left:
-            stay.append(Wanted(left, terms_in_place(library.folder, identity, inputs.export), identity))
+            stay.append(Wanted(left, terms_in_place(run.library.folder, identity, run.export), identity))
         else:
             empty.append(identity)
     return stay, empty

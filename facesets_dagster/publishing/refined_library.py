@@ -4,14 +4,12 @@ Numbers follow size, so it is for libraries that have no numbers yet: every late
 out. A library with numbers is refused; the very same inputs again change nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
@@ -19,40 +17,33 @@ from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import nearest, normalised
 from facesets_dagster.identities.refining import Refined, RefineParameters, refine
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, bucket_faces
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.numbering import numbers_in
 from facesets_dagster.photos.bucket_key import REFINED
-from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.funnel import bucket_record, inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Update, Wanted, update_library, verdicts_of
-from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord
 
 
 @dataclass(frozen=True)
 class RefineInputs:
-    """What the asset hands over."""
+    """Which buckets make the library, and by which numbers."""
 
     parameters: RefineParameters
-    export: ExportParameters
-    pack: ModelPack
     buckets: Sequence[str]
-    folders: Mapping[str, Path]
-    max_pixels: int
     max_faces: int
     """More are refused: the linkage holds a matrix of all pairs."""
-    run_id: str
-    code_version: str
 
-    def by_asset(self) -> dict[str, dict[str, object]]:
+    def by_asset(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config."""
-        return {"refined_library": asdict(self.parameters), "swap_ready_facesets": asdict(self.export)}
+        return {"refined_library": asdict(self.parameters), "swap_ready_facesets": asdict(export)}
 
-    def head(self) -> list[object]:
+    def head(self, run: Run) -> list[object]:
         """What is equal between runs with the same numbers, model and code."""
-        return [self.code_version, self.pack.model_id, self.by_asset()]
+        return [run.code_version, run.pack.model_id, self.by_asset(run.export)]
 
 
 @dataclass(frozen=True)
@@ -67,22 +58,16 @@ class RefineResult:
     """Bucket -> faces."""
 
 
-def refine_library(
-    inputs: RefineInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> RefineResult:
+def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
     """Founds the people of all buckets, most photos first. Raises `PublishRefused` for a library with numbers."""
-    library.settle(f"run {inputs.run_id}", say)
-    faces = {bucket: _present(bucket_faces(store_of(bucket), library, bucket)) for bucket in inputs.buckets}
+    library = run.library
+    library.settle(run.holder, run.say)
+    faces = {bucket: _present(bucket_faces(run.store_of(bucket), library, bucket)) for bucket in inputs.buckets}
     for bucket, table in faces.items():
-        require_one_model(table, inputs.pack.model_id, f"the face cache of {bucket}")
+        require_one_model(table, run.pack.model_id, f"the face cache of {bucket}")
     counts = {bucket: len(table) for bucket, table in faces.items()}
-    if _is_done(inputs, library, faces):
-        merge_top_manifest(library, f"run {inputs.run_id}", say)  # in case a run died before it did
+    if _is_done(run, inputs, faces):
+        merge_top_manifest(library, run.holder, run.say)  # in case a run died before it did
         return RefineResult(None, None, sum(counts.values()), counts)
     require_fresh(library)
     every = pl.concat(faces.values()) if faces else None
@@ -96,14 +81,13 @@ def refine_library(
             "discover_identities bucket by bucket."
         )
     refined = refine(distinct, inputs.parameters)
-    say(f"{len(distinct)} faces: {refined.raw_clusters} raw clusters, {len(refined.people)} people")
+    run.say(f"{len(distinct)} faces: {refined.raw_clusters} raw clusters, {len(refined.people)} people")
 
     def make_plan() -> Plan:
         require_fresh(library)
-        return _plan(inputs, library, embedder, refined, distinct, faces, say)
+        return _plan(run, inputs, refined, distinct, faces)
 
-    stamp = RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds())
-    update = update_library(library, make_plan, stamp, allowed=lambda plan: set(), say=say)
+    update = update_library(library, make_plan, run.stamp(), allowed=lambda plan: set(), say=run.say)
     return RefineResult(update, refined, len(distinct), counts)
 
 
@@ -124,39 +108,22 @@ def _present(faces: pl.DataFrame) -> pl.DataFrame:
     return faces.filter(~pl.col("source_missing"))
 
 
-def _is_done(inputs: RefineInputs, library: Library, faces: Mapping[str, pl.DataFrame]) -> bool:
+def _is_done(run: Run, inputs: RefineInputs, faces: Mapping[str, pl.DataFrame]) -> bool:
+    library = run.library
     live = [identity for identity in library.registry.identities() if identity.live]
     if not live or any(identity.bucket != REFINED for identity in live):
         return False
     runs = {bucket: library.registry.bucket_run(bucket) for bucket in faces}
-    digests = {bucket: inputs_digest(table, inputs.head()) for bucket, table in faces.items()}
+    digests = {bucket: inputs_digest(table, inputs.head(run)) for bucket, table in faces.items()}
     return all(run is not None and run.inputs_digest == digests[bucket] for bucket, run in runs.items())
 
 
 def _plan(
-    inputs: RefineInputs,
-    library: Library,
-    embedder: Callable[[], Embedder],
-    refined: Refined,
-    distinct: pl.DataFrame,
-    faces: Mapping[str, pl.DataFrame],
-    say: Callable[[str], None],
+    run: Run, inputs: RefineInputs, refined: Refined, distinct: pl.DataFrame, faces: Mapping[str, pl.DataFrame]
 ) -> Plan:
-    terms = Terms("auto", REFINED, inputs.by_asset(), inputs.export)
+    terms = Terms("auto", REFINED, inputs.by_asset(run.export), run.export)
     wanted = [Wanted(dict.fromkeys(members, "refined"), terms) for members in refined.people]
-    gallery = Gallery(
-        distinct,
-        lambda _: None,
-        lambda _: {},
-        embedder,
-        inputs.folders,
-        max_pixels=inputs.max_pixels,
-        scratch=library.folder,
-        terms=terms,
-        model=inputs.pack.recorded(),
-        published={},
-        say=say,
-    )
+    gallery = run.gallery(distinct, terms, [])
     first_bucket = dict(distinct.select("face_id", "bucket").iter_rows())
 
     def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
@@ -173,8 +140,8 @@ def _plan(
                 else verdicts[face_id]
                 for face_id in table["face_id"]
             }
-            parameters = inputs.by_asset()["refined_library"]
-            found.append(bucket_record(bucket, table, here, near, inputs.head(), parameters))
+            parameters = inputs.by_asset(run.export)["refined_library"]
+            found.append(bucket_record(bucket, table, here, near, inputs.head(run), parameters))
         return found
 
     return Plan(wanted, gallery, records=records)

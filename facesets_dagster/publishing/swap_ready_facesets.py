@@ -1,7 +1,7 @@
 """From the tables of a bucket to its publication: the domain call behind `swap_ready_facesets`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,45 +9,33 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import (
-    StoreOf,
     bucket_faces,
     members_of_bucket,
     own_names,
-    places_of,
-    rows_of_members,
 )
 from facesets_dagster.publishing.bucket_publisher import Publisher
 from facesets_dagster.publishing.funnel import inputs_digest
-from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome, Publication
 from facesets_dagster.publishing.resolution import Proposal
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.wording import counted
 
 
 @dataclass(frozen=True)
 class PublishInputs:
-    """What the assets hand over."""
+    """A bucket and its tables."""
 
     bucket: str
-    folder: Path
-    folders: Mapping[str, Path]
-    """Other buckets, whose faces may have joined this one's identities."""
     coverage: pl.DataFrame
     clusters: pl.DataFrame
-    export: ExportParameters
-    pack: ModelPack
-    max_pixels: int
-    run_id: str
-    code_version: str
 
     def identity_parameters(self) -> dict[str, object]:
         """The numbers that decided who is who, as the cluster table carries them; {} for a bucket without faces."""
@@ -58,12 +46,12 @@ class PublishInputs:
             raise PublishRefused(f"The cluster table of {self.bucket} carries no parameters. Materialize it again.")
         return found
 
-    def parameters_by_asset(self) -> dict[str, dict[str, object]]:
+    def parameters_by_asset(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config: names like `outlier_distance` mean another thing in each asset."""
         identity = self.identity_parameters()
         clusters = {key: value for key, value in identity.items() if key != "cover_distance"}
         uncovered = {key: value for key, value in identity.items() if key == "cover_distance"}
-        return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(self.export)}
+        return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(export)}
 
 
 @dataclass(frozen=True)
@@ -77,37 +65,20 @@ class PublishResult:
     library_dir: Path
 
 
-def publish_bucket(
-    inputs: PublishInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> PublishResult:
+def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     """Publishes a bucket, or finds that nothing changed, and says which."""
-    library.settle(f"run {inputs.run_id}", say)
-    store = store_of(inputs.bucket)
+    library = run.library
+    library.settle(run.holder, run.say)
+    store = run.store_of(inputs.bucket)
     faces = bucket_faces(store, library, inputs.bucket)
-    _require_consistent(inputs, faces, library)
+    _require_consistent(run, inputs, faces)
     parameters = inputs.identity_parameters()
-    request = _request(inputs, faces, parameters)
-    publisher = Publisher(library.registry, library.folder, library.legacy_roots, say)
-    gallery = Gallery(
-        faces,
-        lambda wanted: rows_of_members(library, store_of, wanted),
-        lambda name: places_of(library, name),
-        embedder,
-        {**inputs.folders, inputs.bucket: inputs.folder},
-        max_pixels=inputs.max_pixels,
-        scratch=library.folder,
-        terms=Terms("discovered", inputs.bucket, inputs.parameters_by_asset(), inputs.export),
-        model=inputs.pack.recorded(),
-        published=library.published_faces(own_names(library, inputs.bucket, retired=True)),
-        say=say,
-    )
+    request = _request(run, inputs, faces, parameters)
+    publisher = Publisher(library.registry, library.folder, library.legacy_roots, run.say)
+    terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
+    gallery = run.gallery(faces, terms, own_names(library, inputs.bucket, retired=True))
     outcome = publisher.publish(request, gallery)
-    merge_top_manifest(library, f"run {inputs.run_id}", say)
+    merge_top_manifest(library, run.holder, run.say)
     folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(inputs.bucket, folder_digest)
@@ -115,13 +86,14 @@ def publish_bucket(
     own = own_names(library, inputs.bucket, retired=False)
     mine = funnel.filter((pl.col("state") == "exported") & pl.col("identity").is_in(own))
     exported = dict(mine.group_by("identity").len().sort("identity").iter_rows())
-    say(f"{inputs.bucket}: {_summary(outcome)}")
+    run.say(f"{inputs.bucket}: {_summary(outcome)}")
     return PublishResult(outcome, funnel, exported, library.folder)
 
 
-def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Library) -> None:
+def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> None:
+    library = run.library
     for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters, "cluster table")):
-        require_one_model(frame, inputs.pack.model_id, f"the {what} of {inputs.bucket}")
+        require_one_model(frame, run.pack.model_id, f"the {what} of {inputs.bucket}")
     ids = inputs.coverage["face_id"].to_list()
     live = {*own_names(library, inputs.bucket, retired=False), *members_of_bucket(library, inputs.bucket).values()}
     referred = inputs.clusters.filter(pl.col("state").is_in(["member", "joining"]))["identity"].to_list()
@@ -134,7 +106,7 @@ def _require_consistent(inputs: PublishInputs, faces: pl.DataFrame, library: Lib
         )
 
 
-def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, object]) -> Publication:
+def _request(run: Run, inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, object]) -> Publication:
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
     return Publication(
         proposal=proposal_of(
@@ -145,15 +117,13 @@ def _request(inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, o
             photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
             unit=units_of(rows),
         ),
-        inputs_digest=inputs_digest(
-            rows, [inputs.code_version, inputs.pack.model_id, parameters, asdict(inputs.export)]
-        ),
+        inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, asdict(run.export)]),
         identity_parameters=parameters,
-        model_id=inputs.pack.model_id,
+        model_id=run.pack.model_id,
         coverage=inputs.coverage,
         flags=rows.select("face_id", "source_missing", "truncated"),
-        run_id=inputs.run_id,
-        code_version=inputs.code_version,
+        run_id=run.run_id,
+        code_version=run.code_version,
     )
 
 

@@ -1,6 +1,6 @@
 """Merges taken back: the domain call behind the job `undo_merges`. In any order; what joined a keeper since stays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facesets_dagster.embedding.embedder import Embedder
@@ -10,9 +10,9 @@ from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.model import require_model
 from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.merges.changes import Changes, standing
-from facesets_dagster.publishing.merges.planner import MergeInputs, MergePlanner
+from facesets_dagster.publishing.merges.planner import MergePlanner
 from facesets_dagster.publishing.publisher import Plan, Update, update_library
-from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.merges import merged_once
 
@@ -35,31 +35,24 @@ class UndoResult:
     """Facesets, keepers too, whose folder is byte for byte an earlier one."""
 
 
-def undo_merges(
-    names: Sequence[str],
-    inputs: MergeInputs,
-    library: Library,
-    store_of: StoreOf,
-    embedder: Callable[[], Embedder],
-    *,
-    say: Callable[[str], None],
-) -> UndoResult:
+def undo_merges(run: Run, names: Sequence[str]) -> UndoResult:
     """Takes the named ones out of whom they were merged into, all or nothing."""
-    merge_top_manifest(library, f"run {inputs.run_id}", say)
-    planner = MergePlanner(inputs, library, store_of, embedder, say)
+    library = run.library
+    merge_top_manifest(library, run.holder, run.say)
+    planner = MergePlanner(run)
     found: list[Changes] = []
 
     def make_plan() -> Plan:
-        changes = _changes(names, inputs, library)
+        changes = _changes(names, run)
         found.append(changes)
         return planner.plan(changes)
 
     update = update_library(
         library,
         make_plan,
-        RunStamp(inputs.run_id, inputs.pack.model_id, inputs.code_version, now_in_seconds()),
+        run.stamp(),
         allowed=lambda _: planner.touched,
-        say=say,
+        say=run.say,
     )
     changes, archive = found[-1], update.plan.archive
     keeper = {merge.merged: merge.keeper for merge in changes.now.household.merges}
@@ -72,7 +65,8 @@ def undo_merges(
     )
 
 
-def _changes(names: Sequence[str], inputs: MergeInputs, library: Library) -> Changes:
+def _changes(names: Sequence[str], run: Run) -> Changes:
+    library = run.library
     now = standing(library)
     in_force = [merge.merged for merge in now.household.merges]
     once = merged_once(library.registry)
@@ -86,5 +80,5 @@ def _changes(names: Sequence[str], inputs: MergeInputs, library: Library) -> Cha
                 f"{', '.join(in_force) or 'nobody'}. Nothing was changed."
             )
     changes = Changes(now, after)
-    require_model([now.identities[name] for name in changes.back], inputs.pack)
+    require_model([now.identities[name] for name in changes.back], run.pack)
     return changes

@@ -22,7 +22,7 @@ from facesets_dagster.wording import counted
 
 def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
     """Writes both and returns the paths of the page and of the text."""
-    folder, run_id = reports_dir / report.inputs.bucket, report.inputs.run_id
+    folder, run_id = reports_dir / report.inputs.bucket, report.run.run_id
     page, text = folder / f"{run_id}.html", folder / f"{run_id}.md"
     bucket = folder_name(report.inputs.bucket)
     most = max(report.funnel.states.values(), default=1)
@@ -30,7 +30,7 @@ def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
         "title": f"{bucket}, {report.finished_at}",
         "bucket": bucket,
         "report": report,
-        "pack": report.inputs.pack,
+        "pack": report.run.pack,
         "meaning": meaning_of,
         "colour": colour_of,
         "width": lambda count: round(240 * count / most),

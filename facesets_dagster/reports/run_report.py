@@ -12,6 +12,7 @@ from facesets_dagster.faces.store import CacheTables, ScanCounts
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
 from facesets_dagster.reports.changes import changes_in_words
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
@@ -54,6 +55,7 @@ class FacesetSheet:
 class RunReport:
     """Everything that a report shows."""
 
+    run: Run
     inputs: PublishInputs
     finished_at: str
     unchanged: bool
@@ -83,11 +85,12 @@ class RunReport:
 
     def parameters(self) -> list[tuple[str, str, object]]:
         """Asset, name, value."""
-        found = self.inputs.parameters_by_asset().items()
+        found = self.inputs.parameters_by_asset(self.run.export).items()
         return [(asset, name, value) for asset, values in found for name, value in values.items()]
 
 
 def gather(
+    run: Run,
     inputs: PublishInputs,
     result: PublishResult,
     tables: CacheTables,
@@ -106,11 +109,12 @@ def gather(
     shown = missing.filter(pl.int_range(pl.len()).over("state") < MAX_REASON_FACES)
     wanted = pl.concat([shown, missing.head(MAX_EXPLAINED)]).unique("face_id")
     rows = tables.faces.filter(pl.col("face_id").is_in(wanted["face_id"].implode()))
-    pictures = of_faces(rows, photo_loader({inputs.bucket: inputs.folder}, tables.faces, inputs.max_pixels), cache_dir)
+    pictures = of_faces(rows, photo_loader(run.folders, tables.faces, run.max_pixels), cache_dir)
     explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
     ambiguous = decisions.filter(pl.col("ambiguous_with").is_not_null())
     sizes = inputs.clusters.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
     return RunReport(
+        run=run,
         inputs=inputs,
         finished_at=finished_at,
         unchanged=result.outcome.unchanged,
@@ -135,7 +139,7 @@ def gather(
         ambiguous=ambiguous.select("face_id", "nearest", "ambiguous_with").rows(),
         unexplained=max(len(missing) - MAX_EXPLAINED, 0),
         pictures=pictures,
-        figures=_figures(inputs, tables, sizes.to_list()),
+        figures=_figures(run, inputs, tables, sizes.to_list()),
     )
 
 
@@ -181,14 +185,14 @@ def _tiles(rows: pl.DataFrame, pictures: dict[str, bytes]) -> list[Tile]:
     ]
 
 
-def _figures(inputs: PublishInputs, tables: CacheTables, sizes: list[int]) -> list[Figure]:
+def _figures(run: Run, inputs: PublishInputs, tables: CacheTables, sizes: list[int]) -> list[Figure]:
     numbers = inputs.identity_parameters()
 
     def gate(name: str) -> dict[str, float]:
         return {name: float(str(numbers[name]))} if name in numbers else {}
 
     faces, nearest = tables.faces, inputs.coverage["nearest_distance"].drop_nulls()
-    export = {"export": inputs.export.min_face_short_px}
+    export = {"export": run.export.min_face_short_px}
     wanted = [
         ("Size of the faces", "face_short, px", faces["face_short"], {**gate("min_face_short_px"), **export}),
         ("The detector's confidence", "det_score", faces["det_score"], gate("min_det_score")),

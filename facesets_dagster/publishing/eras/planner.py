@@ -1,6 +1,6 @@
 """The eras of the library as they should stand, out of registry, caches and dates: the plan behind `publish_eras`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -21,12 +21,14 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
 from facesets_dagster.library.model import require_model
+from facesets_dagster.library.membership import places_of, rows_of_members
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
 from facesets_dagster.publishing.eras.families import Family, PlannedEra, StandingEra, plan_family
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.run import Run
 
 ALL = "*"
 """In `split`: every identity that is not an era."""
@@ -36,36 +38,20 @@ _EXPORT = "swap_ready_facesets"
 
 @dataclass(frozen=True)
 class EraInputs:
-    """What the asset hands over."""
+    """Which identities are split, and by which numbers."""
 
     split: tuple[str, ...]
     """Identities that are split now; `ALL` means every one. Others only get later photos slotted into their eras."""
     numbers: EraNumbers
-    export: ExportParameters
-    """For parents that have no manifest to say theirs."""
-    pack: ModelPack
-    folders: Mapping[str, Path]
-    """Bucket -> where its photos lie."""
     cache_dir: Path
-    max_pixels: int
     today: date
-    run_id: str
-    code_version: str
 
 
 class EraPlanner:
     """Makes the plan, again if the library moved on, and keeps what the report wants to know of the last one."""
 
-    def __init__(
-        self,
-        inputs: EraInputs,
-        library: Library,
-        store_of: StoreOf,
-        embedder: Callable[[], Embedder],
-        say: Callable[[str], None],
-    ) -> None:
-        self._inputs, self._library, self._store_of = inputs, library, store_of
-        self._embedder, self._say = embedder, say
+    def __init__(self, run: Run, inputs: EraInputs) -> None:
+        self._run, self._inputs, self._library = run, inputs, run.library
         self._gallery: Gallery | None = None
         self.families: list[Family] = []
         """Identities that have eras or are split now, by name."""
@@ -84,7 +70,7 @@ class EraPlanner:
         chosen = self._chosen(parents)
         standing, adopted = self._eras(identities, chosen)
         concerned = sorted((chosen | standing.keys()) & parents.keys())
-        require_model([identity for identity in identities if identity.live], self._inputs.pack)
+        require_model([identity for identity in identities if identity.live], self._run.pack)
         members = {name: set(faces) - adopted for name, faces in registry.members(concerned).items()}
         self._load(
             {
@@ -151,36 +137,23 @@ class EraPlanner:
 
     def _load(self, face_ids: Mapping[str, str]) -> None:
         """Rows and dates of these members."""
-        inputs = self._inputs
-        found = rows_of_members(self._library, self._store_of, face_ids) if face_ids else None
-        self.rows = pl.DataFrame(schema=face_schema(inputs.pack.dim)) if found is None else found
-        require_one_model(self.rows, inputs.pack.model_id, "the members of an identity")
+        run, inputs = self._run, self._inputs
+        found = rows_of_members(self._library, run.store_of, face_ids) if face_ids else None
+        self.rows = pl.DataFrame(schema=face_schema(run.pack.dim)) if found is None else found
+        require_one_model(self.rows, run.pack.model_id, "the members of an identity")
         self.dates = date_contents(
             self.rows.filter(pl.col("face_id").is_in(list(face_ids))),
-            self._store_of,
-            inputs.folders,
+            run.store_of,
+            run.folders,
             inputs.cache_dir,
-            max_pixels=inputs.max_pixels,
+            max_pixels=run.max_pixels,
             today=inputs.today,
-            say=self._say,
+            say=run.say,
         )
 
     def _made_gallery(self, names: list[str]) -> Gallery:
         """One for all plans of this publication: a crop is made once. `names`: whose pictures are taken over."""
-        inputs = self._inputs
-        return Gallery(
-            self.rows,
-            lambda wanted: rows_of_members(self._library, self._store_of, wanted),
-            lambda name: places_of(self._library, name),
-            self._embedder,
-            inputs.folders,
-            max_pixels=inputs.max_pixels,
-            scratch=self._library.folder,
-            terms=Terms("thin_era", LIBRARY, {}, inputs.export),
-            model=inputs.pack.recorded(),
-            published=self._library.published_faces(names),
-            say=self._say,
-        )
+        return self._run.gallery(self.rows, Terms("thin_era", LIBRARY, {}, self._run.export), names)
 
     def _family(
         self,
@@ -212,7 +185,7 @@ class EraPlanner:
     def _export_of(self, parent: Identity) -> ExportParameters:
         """An era is exported with its parent's numbers."""
         manifest = read_faceset(self._library.folder / parent.name)
-        return (manifest.numbers(_EXPORT, ExportParameters) if manifest else None) or self._inputs.export
+        return (manifest.numbers(_EXPORT, ExportParameters) if manifest else None) or self._run.export
 
     def _wanted(self, parent: Identity, era: PlannedEra) -> Wanted:
         export, anchor = self._export_of(parent), era.anchor

@@ -17,6 +17,7 @@ from facesets_dagster.library.archive import Archive, row_of_folder
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.top_manifest import entries_as_they_stand
 from facesets_dagster.publishing.funnel import canonical_json
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.registry import merges as r
 
 Pairs = frozenset[tuple[str, str]]
@@ -113,13 +114,12 @@ class Changes:
         return not (self.new_merges or self.back or self.reject or self.accept_again)
 
 
-def statements(
-    library: Library, changes: Changes, archive: Archive, *, run_id: str, model_id: str
-) -> Callable[[sa.Connection], None]:
+def statements(changes: Changes, archive: Archive, run: Run) -> Callable[[sa.Connection], None]:
     """What the transaction of the publication is told beside it.
 
     Labels and the top-level manifest are what people write while a plan is made: they are read in the transaction.
     """
+    library, run_id, model_id = run.library, run.run_id, run.pack.model_id
     now, after = changes.now, changes.after
     records = _new_records(library, changes)
     buckets = {run.bucket for run in library.registry.bucket_runs()}

@@ -4,56 +4,31 @@ Both say which household should be true (`identities.merging`); everything else 
 faceset is made anew or given out of the archive, whose goes, which eras follow, which labels move.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
-from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import face_schema
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Rows
 from facesets_dagster.library.archive import Archive, pictures_of, versions_of
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, rows_of_members
+from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.merges.changes import Changes, members_digest, statements
 from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place, terms_of_folder
 from facesets_dagster.registry.merges import MergeRecord, archived_digests
-
-
-@dataclass(frozen=True)
-class MergeInputs:
-    """What the assets hand over."""
-
-    export: ExportParameters
-    """For identities that have no manifest to say theirs."""
-    pack: ModelPack
-    folders: Mapping[str, Path]
-    """Bucket -> where its photos lie."""
-    max_pixels: int
-    run_id: str
-    code_version: str
 
 
 class MergePlanner:
     """Makes the plan that leads to a household."""
 
-    def __init__(
-        self,
-        inputs: MergeInputs,
-        library: Library,
-        store_of: StoreOf,
-        embedder: Callable[[], Embedder],
-        say: Callable[[str], None],
-    ) -> None:
-        self._inputs, self._library, self._store_of = inputs, library, store_of
-        self._embedder, self._say = embedder, say
+    def __init__(self, run: Run) -> None:
+        self._run, self._library = run, run.library
         self.touched: set[str] = set()
         """Facesets that the last plan may touch: keepers, merged ones, and the eras of both."""
 
@@ -72,8 +47,7 @@ class MergePlanner:
         gallery = self._gallery({name: self._rows(name, changes) for name in names}, sorted(self.touched))
         if changes.are_none():
             return Plan(wanted, gallery)
-        run_id, model_id = self._inputs.run_id, self._inputs.pack.model_id
-        also = statements(self._library, changes, archive, run_id=run_id, model_id=model_id)
+        also = statements(changes, archive, self._run)
         return Plan(wanted, gallery, retire, archive=archive, also=also)
 
     def _plan_person(self, person: Identity, changes: Changes, wanted: list[Wanted], retire: list[Identity]) -> None:
@@ -107,8 +81,8 @@ class MergePlanner:
         folder = self._library.folder
         versions = versions_of(folder, identity.name)
         if identity.live or not versions:
-            return terms_in_place(folder, identity, self._inputs.export)
-        return terms_of_folder(versions[-1], identity, self._inputs.export)
+            return terms_in_place(folder, identity, self._run.export)
+        return terms_of_folder(versions[-1], identity, self._run.export)
 
     def _archive(self, changes: Changes) -> Archive:
         now, stay = changes.now, changes.after.named()
@@ -129,23 +103,18 @@ class MergePlanner:
         return changes.eras[name] if name in changes.eras else changes.after.members[name]
 
     def _gallery(self, rows: Mapping[str, Rows], names: Sequence[str]) -> Gallery:
-        inputs, library = self._inputs, self._library
+        run, library = self._run, self._library
 
         def find_rows(wanted: Mapping[str, str | None]) -> pl.DataFrame | None:
-            return _with_archived(library, rows_of_members(library, self._store_of, wanted), wanted, names)
+            return _with_archived(library, rows_of_members(library, run.store_of, wanted), wanted, names)
 
-        return Gallery(
-            pl.DataFrame(schema=face_schema(inputs.pack.dim)),
-            find_rows,
-            lambda name: {face: bucket for face, (bucket, _) in rows[name].items()},
-            self._embedder,
-            inputs.folders,
-            max_pixels=inputs.max_pixels,
-            scratch=library.folder,
-            terms=Terms("discovered", LIBRARY, {}, inputs.export),
-            model=inputs.pack.recorded(),
-            published={**pictures_of(library.folder, names), **library.published_faces(list(names))},
-            say=self._say,
+        return run.gallery(
+            pl.DataFrame(schema=face_schema(run.pack.dim)),
+            Terms("discovered", LIBRARY, {}, run.export),
+            names,
+            find_rows=find_rows,
+            places=lambda name: {face: bucket for face, (bucket, _) in rows[name].items()},
+            pictures=pictures_of(library.folder, names),
         )
 
 
