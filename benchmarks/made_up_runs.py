@@ -21,6 +21,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.face_crop import lineage
 from facesets_dagster.export.png import encode_png
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, publish_bucket
 from facesets_dagster.resources.home import HomeResource
 from testing.homes import RealHome
@@ -34,20 +35,25 @@ def publish_made_up(home: RealHome, bucket: str, numbers: Numbers) -> pl.DataFra
     resource = HomeResource.of(home.settings)
     tables = home.settings.cache_dir / "tables"
     pack = home.model()
-    inputs = PublishInputs(
-        bucket=bucket,
-        folder=home.folder / "buckets" / bucket,
-        folders={},
-        coverage=pl.read_parquet(tables / "osrc_uncovered" / f"{bucket}.parquet"),
-        clusters=pl.read_parquet(tables / "osrc_clusters" / f"{bucket}.parquet"),
-        export=replace(numbers.export, crop_px=8),
+    run = Run(
+        library=resource.library(),
+        store_of=resource.store_of(pack),
+        embedder=_no_model,
         pack=pack,
+        folders={bucket: home.folder / "buckets" / bucket},
         max_pixels=1,
+        export=replace(numbers.export, crop_px=8),
         run_id="made up",
         code_version=f"{__version__}/{CODE_VERSION}",
+        say=lambda _: None,
+    )
+    inputs = PublishInputs(
+        bucket,
+        pl.read_parquet(tables / "osrc_uncovered" / f"{bucket}.parquet"),
+        pl.read_parquet(tables / "osrc_clusters" / f"{bucket}.parquet"),
     )
     with patch("facesets_dagster.export.rendering.face_crop", _crop):
-        return publish_bucket(inputs, resource.library(), resource.store_of(pack), _no_model, say=lambda _: None).funnel
+        return publish_bucket(run, inputs).funnel
 
 
 def run_config(numbers: Numbers) -> dict[str, dict[str, float]]:

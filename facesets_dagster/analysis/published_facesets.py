@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.library.model import require_model
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import LibraryCorrupt, SettingsError
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import ExportedFace, FacesetManifest, parse_faceset
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LEGACY
 

@@ -143,7 +143,7 @@ def _table(table: pl.DataFrame) -> str:
 
 
 def _sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cache_dir: Path) -> list[Section]:
-    names = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"]
+    names, folder = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"], run.library.folder
     rows = result.table.rows(named=True)
     load = {name: photo_loader(run.folders, faces, run.max_pixels) for name, faces in result.joined.items()}
     distance = dict(inputs.coverage.select("face_id", "nearest_distance").iter_rows())
@@ -168,10 +168,7 @@ def _sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cache_dir: P
         Section(
             "The face sets now",
             "Rank and score below each face.",
-            pictures=[
-                row_of_faceset(run.library.folder / place_of(row["identity"], row["kind"]), row["identity"])
-                for row in rows
-            ],
+            pictures=[row_of_faceset(folder / place_of(row["identity"], row["kind"]), row["identity"]) for row in rows],
         ),
         Section(
             "How to run it again",

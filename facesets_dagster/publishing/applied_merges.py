@@ -7,15 +7,12 @@ a photo, labelled as somebody else, or rejected before, is not merged unless the
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import PublishRefused, SettingsError
 from facesets_dagster.identities.consolidation import keeper_of, photos_with_both
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Pair
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.model import require_model
-from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.merges.changes import Changes, Standing, standing
 from facesets_dagster.publishing.merges.evidence import faces_by_photo
 from facesets_dagster.publishing.merges.planner import MergePlanner

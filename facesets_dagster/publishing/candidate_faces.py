@@ -19,7 +19,6 @@ import polars as pl
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
 from facesets_dagster.export.pictures import in_memory
 from facesets_dagster.export.rendering import RenderedFace, render
@@ -29,9 +28,8 @@ from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_fol
 from facesets_dagster.identities.candidates import CandidateParameters, Offer, Offers, offer_candidates
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.membership import StoreOf, bucket_faces
-from facesets_dagster.library.model import require_model
 from facesets_dagster.library.membership import bucket_faces
+from facesets_dagster.library.model import require_model
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.library.signatures import faceset_signatures

@@ -149,12 +149,9 @@ def _plan(
         facesets = {folder: names[place] for folder, place in placed.items() if place in names}
         nearest = {face: (facesets.get(folder), value) for face, (folder, value) in people.nearest.items()}
         rows = faces.filter(pl.col("face_id").is_in(list(verdicts)))
-        head = [run.code_version, run.pack.model_id, inputs.parameters(run.export)]
-        return [
-            bucket_record(
-                HAND_SORTED, rows, verdicts, nearest, head, inputs.parameters(run.export)["hand_sorted_facesets"]
-            )
-        ]
+        parameters = inputs.parameters(run.export)
+        head = [run.code_version, run.pack.model_id, parameters]
+        return [bucket_record(HAND_SORTED, rows, verdicts, nearest, head, parameters["hand_sorted_facesets"])]
 
     return Plan(wanted, gallery, retire, records)
 

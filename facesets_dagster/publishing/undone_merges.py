@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.model import require_model
-from facesets_dagster.publishing.bucket_publisher import now_in_seconds
 from facesets_dagster.publishing.merges.changes import Changes, standing
 from facesets_dagster.publishing.merges.planner import MergePlanner
 from facesets_dagster.publishing.publisher import Plan, Update, update_library

@@ -10,7 +10,8 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.embedding.thresholds import ARCFACE
 from facesets_dagster.export.candidate_folder import SCHEMA_VERSION
 from facesets_dagster.publishing import candidate_faces as candidates
-from facesets_dagster.publishing.candidate_faces import CandidateInputs, Candidates, publish_candidates
+from facesets_dagster.publishing.candidate_faces import Candidates, publish_candidates
+from facesets_dagster.publishing.run import Run
 from facesets_dagster.reports.candidate_sheet import draw_candidates
 from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
@@ -22,13 +23,19 @@ STRANGER = [-0.9, -0.5, -0.1, 0.3, 0.7]
 
 def publish(home: FakeHome) -> Candidates:
     resource = HomeResource.of(home.settings)
-    inputs = CandidateInputs(
-        CandidateFacesConfig().resolved(ARCFACE), SwapReadyFacesetsConfig().resolved(ARCFACE), PACK, resource.folders(),
-        max_pixels=10**8, run_id="run", code_version="1",
-    )  # fmt: skip
-    return publish_candidates(
-        inputs, home.library, resource.store_of(PACK), FakeEmbedder, draw_candidates, say=lambda _: None
+    run = Run(
+        library=home.library,
+        store_of=resource.store_of(PACK),
+        embedder=FakeEmbedder,
+        pack=PACK,
+        folders=resource.folders(),
+        max_pixels=10**8,
+        export=SwapReadyFacesetsConfig().resolved(ARCFACE),
+        run_id="run",
+        code_version="1",
+        say=lambda _: None,
     )
+    return publish_candidates(run, CandidateFacesConfig().resolved(ARCFACE), draw_candidates)
 
 
 def test_a_library_that_moved_on_meanwhile_is_looked_at_again(

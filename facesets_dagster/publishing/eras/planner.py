@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.photo_dates import date_contents
@@ -18,10 +17,8 @@ from facesets_dagster.identities.eras import DatedFaces, EraNumbers
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
-from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
-from facesets_dagster.library.model import require_model
 from facesets_dagster.library.membership import places_of, rows_of_members
+from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
