@@ -1,10 +1,7 @@
-"""The six assets on drawn photos: founding, growing, covering, rebuilding, retiring, and what must not change."""
+"""Facesets of a bucket on drawn photos: founding, growing, rebuilding, retiring, and what must not change."""
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from threading import Event, Thread
 from typing import Any
 
 import dagster as dg
@@ -12,11 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.library.verification import verify_library
-from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
-from testing.fakes import PACK, FakeFace, write_person, write_photo
+from testing.fakes import FakeFace, write_person, write_photo
 
 
 def exported(home: FakeHome) -> dict[str, int]:
@@ -71,22 +66,6 @@ def test_more_photos_grow_the_identity_and_found_new_ones(fake_home: FakeHome) -
     assert verify_library(fake_home.library) == []
 
 
-def test_people_of_another_bucket_are_covered_and_nothing_of_theirs_changes(fake_home: FakeHome) -> None:
-    write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.run("a")
-    before = fake_home.files()
-    write_person(fake_home.buckets / "b", 1, 6, first=30)
-    write_person(fake_home.buckets / "b", 2, 7)
-    fake_home.run("b")
-    after = fake_home.files()
-    assert {path: data for path, data in after.items() if path.startswith("faceset_001")} == {
-        path: data for path, data in before.items() if path.startswith("faceset_001")
-    }
-    decisions = fake_home.library.registry.decisions("b")
-    assert set(decisions.filter(pl.col("identity") == "faceset_001")["state"]) == {"covered"}
-    assert set(exported(fake_home)) == {"faceset_001", "faceset_002"}
-
-
 def test_other_parameters_keep_numbers_and_retire_what_is_not_found(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     write_person(fake_home.buckets / "a", 2, 7)
@@ -103,15 +82,6 @@ def test_other_parameters_keep_numbers_and_retire_what_is_not_found(fake_home: F
     assert verify_library(fake_home.library) == []
 
 
-def test_a_number_that_was_given_is_never_given_to_somebody_else(fake_home: FakeHome) -> None:
-    write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.run("a")
-    fake_home.run("a", osrc_clusters={"min_face_short_px": 500})
-    write_person(fake_home.buckets / "b", 2, 8)
-    fake_home.run("b")
-    assert set(exported(fake_home)) == {"faceset_002"}
-
-
 def test_a_photo_that_is_gone_leaves_its_face_a_member(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
@@ -120,16 +90,6 @@ def test_a_photo_that_is_gone_leaves_its_face_a_member(fake_home: FakeHome) -> N
     fake_home.run("a")
     assert exported(fake_home) == before
     assert fake_home.library.registry.decisions("a")["source_missing"].sum() == 1
-
-
-def test_a_bucket_folder_that_is_gone_is_an_error_and_nothing_changes(fake_home: FakeHome) -> None:
-    write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.run("a")
-    before = fake_home.files()
-    (fake_home.buckets / "a").rename(fake_home.buckets.parent / "elsewhere")
-    with pytest.raises(dg.Failure, match="never taken for an empty bucket"):
-        fake_home.run("a")
-    assert fake_home.files() == before
 
 
 def test_two_faces_of_one_photo_do_not_stay_in_one_identity(fake_home: FakeHome) -> None:
@@ -153,39 +113,6 @@ def test_byte_copies_count_once(fake_home: FakeHome) -> None:
     assert states(fake_home, "a") == {"small_cluster": 5}
 
 
-def test_every_face_ends_in_one_state_and_bad_files_stop_nothing(fake_home: FakeHome) -> None:
-    write_person(fake_home.buckets / "a", 1, 8)
-    (fake_home.buckets / "a" / "bad.jpg").write_bytes(b"no picture")
-    (fake_home.buckets / "a" / "empty.png").write_bytes(b"")
-    (fake_home.buckets / "a" / "notes.txt").write_text("foreign")
-    write_photo(fake_home.buckets / "a" / "view.png", [])
-    result = fake_home.run("a")
-    cache = metadata(result, "face_cache")
-    assert (cache["failed_files"], cache["noface_files"], cache["foreign_files"]) == (2, 1, 1)
-    assert sum(states(fake_home, "a").values()) == cache["faces"] == 8
-
-
-def test_the_centroid_is_the_unit_mean_of_what_is_exported(fake_home: FakeHome) -> None:
-    write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.run("a")
-    with np.load(fake_home.settings.library_dir / "faceset_001" / "faceset_001.npz", allow_pickle=False) as vectors:
-        unit = vectors["embeddings"] / np.linalg.norm(vectors["embeddings"], axis=1, keepdims=True)
-        mean = unit.mean(axis=0)
-        assert vectors["centroid"] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
-        assert vectors["embedding"] == pytest.approx(vectors["embeddings"].mean(axis=0), abs=1e-4)
-
-
-def test_facesets_of_a_legacy_library_are_numbered_past(fake_home: FakeHome) -> None:
-    library = fake_home.settings.library_dir
-    library.mkdir(parents=True)
-    (library / "manifest.json").write_text('{"facesets": [{"name": "faceset_019", "mine": 1}], "thin_eras": []}')
-    write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.run("a")
-    entries = json.loads((library / "manifest.json").read_text())["facesets"]
-    assert [entry["name"] for entry in entries] == ["faceset_019", "faceset_020"]
-    assert entries[0] == {"name": "faceset_019", "mine": 1}
-
-
 def test_nothing_is_unpublished_because_it_cannot_be_exported_now(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
@@ -199,42 +126,11 @@ def test_nothing_is_unpublished_because_it_cannot_be_exported_now(fake_home: Fak
     assert verify_library(fake_home.library) == []
 
 
-def test_the_manifest_names_the_numbers_of_each_asset(fake_home: FakeHome) -> None:
+def test_the_centroid_is_the_unit_mean_of_what_is_exported(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.run("a", osrc_clusters={"outlier_distance": 0.6}, swap_ready_facesets={"top_n": 3})
-    manifest = json.loads((fake_home.settings.library_dir / "faceset_001" / "manifest.json").read_text())
-    parameters = manifest["parameters"]
-    assert parameters["osrc_uncovered"] == {"cover_distance": 0.45}
-    assert (parameters["osrc_clusters"]["outlier_distance"], parameters["osrc_clusters"]["min_face_short_px"]) == (
-        0.6,
-        90,
-    )
-    exports = parameters["swap_ready_facesets"]
-    assert (exports["outlier_distance"], exports["min_face_short_px"], exports["top_n"]) == (0.45, 100, 3)
-
-
-def test_a_run_that_waited_for_another_lists_the_bucket_afterwards(
-    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What came while it waited would else be taken for gone."""
-    write_person(fake_home.buckets / "a", 1, 3)
-    held, asked, alone = Event(), Event(), FaceStore.alone
-    other = HomeResource.of(fake_home.settings).store_of(PACK)("a")
-
-    def hold() -> None:
-        with alone(other, print):
-            held.set()
-            assert asked.wait(60)
-            write_person(fake_home.buckets / "a", 1, 1, first=3)
-
-    def told(store: FaceStore, say: Callable[[str], None]) -> AbstractContextManager[None]:
-        asked.set()
-        return alone(store, say)
-
-    monkeypatch.setattr(FaceStore, "alone", told)
-    thread = Thread(target=hold)
-    thread.start()
-    assert held.wait(60)
-    result = fake_home.materialize("face_cache", bucket="a")
-    thread.join()
-    assert metadata(result, "face_cache")["files"] == 4
+    fake_home.run("a")
+    with np.load(fake_home.settings.library_dir / "faceset_001" / "faceset_001.npz", allow_pickle=False) as vectors:
+        unit = vectors["embeddings"] / np.linalg.norm(vectors["embeddings"], axis=1, keepdims=True)
+        mean = unit.mean(axis=0)
+        assert vectors["centroid"] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+        assert vectors["embedding"] == pytest.approx(vectors["embeddings"].mean(axis=0), abs=1e-4)

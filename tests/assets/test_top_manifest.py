@@ -1,0 +1,45 @@
+"""The top-level manifest names numbers that are given once."""
+
+import json
+
+from testing.fake_home import FakeHome
+from testing.fakes import write_person
+
+
+def exported(home: FakeHome) -> dict[str, int]:
+    manifest = json.loads((home.settings.library_dir / "manifest.json").read_text())
+    return {entry["name"]: entry["exported"] for entry in manifest["facesets"]}
+
+
+def test_a_number_that_was_given_is_never_given_to_somebody_else(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    fake_home.run("a", osrc_clusters={"min_face_short_px": 500})
+    write_person(fake_home.buckets / "b", 2, 8)
+    fake_home.run("b")
+    assert set(exported(fake_home)) == {"faceset_002"}
+
+
+def test_facesets_of_a_legacy_library_are_numbered_past(fake_home: FakeHome) -> None:
+    library = fake_home.settings.library_dir
+    library.mkdir(parents=True)
+    (library / "manifest.json").write_text('{"facesets": [{"name": "faceset_019", "mine": 1}], "thin_eras": []}')
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    entries = json.loads((library / "manifest.json").read_text())["facesets"]
+    assert [entry["name"] for entry in entries] == ["faceset_019", "faceset_020"]
+    assert entries[0] == {"name": "faceset_019", "mine": 1}
+
+
+def test_the_manifest_names_the_numbers_of_each_asset(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a", osrc_clusters={"outlier_distance": 0.6}, swap_ready_facesets={"top_n": 3})
+    manifest = json.loads((fake_home.settings.library_dir / "faceset_001" / "manifest.json").read_text())
+    parameters = manifest["parameters"]
+    assert parameters["osrc_uncovered"] == {"cover_distance": 0.45}
+    assert (parameters["osrc_clusters"]["outlier_distance"], parameters["osrc_clusters"]["min_face_short_px"]) == (
+        0.6,
+        90,
+    )
+    exports = parameters["swap_ready_facesets"]
+    assert (exports["outlier_distance"], exports["min_face_short_px"], exports["top_n"]) == (0.45, 100, 3)
