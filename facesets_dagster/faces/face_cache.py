@@ -88,9 +88,17 @@ def scan_bucket(
     started = time.monotonic()
     with store.alone(say):
         read = read_files(
-            listing, bucket, store, embedder,
-            dim=dim, workers=workers, max_pixels=max_pixels, retry_failed=retry_failed, report=report, say=say,
-        )  # fmt: skip
+            listing,
+            bucket,
+            store,
+            embedder,
+            dim=dim,
+            workers=workers,
+            max_pixels=max_pixels,
+            retry_failed=retry_failed,
+            report=report,
+            say=say,
+        )
         if not read.nothing_new or store.has_loose_files():
             bring_up(store, listing, read.known)
         store.note_folder(listing.digest())

@@ -94,7 +94,7 @@ class Caches:
     def forget(self, bucket: str) -> None:
         """Its cache was added to."""
         for kept in (self._digests, self._status, self._faces):
-            kept.pop(bucket, None)  # type: ignore[attr-defined]
+            kept.pop(bucket, None)
         self._homes = None
 
     def _statuses(self, bucket: str) -> dict[str, str]:

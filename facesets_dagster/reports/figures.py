@@ -38,10 +38,20 @@ def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresh
     axes.set_ylim(bottom=0)
     for name, mark in thresholds.items():
         axes.axvline(mark, color=_RED, linewidth=1.2)
-        axes.annotate(f"{name} {mark:g}", (mark, 0.97), xycoords=("data", "axes fraction"), color=_RED, fontsize=8,
-                      rotation=90, va="top", ha="right")  # fmt: skip
-    return Figure(_address(figure), f"{title}: least {values.min():.3g}, median {np.median(values):.3g}, "
-                  f"most {values.max():.3g} {unit}")  # fmt: skip
+        axes.annotate(
+            f"{name} {mark:g}",
+            (mark, 0.97),
+            xycoords=("data", "axes fraction"),
+            color=_RED,
+            fontsize=8,
+            rotation=90,
+            va="top",
+            ha="right",
+        )
+    return Figure(
+        _address(figure),
+        f"{title}: least {values.min():.3g}, median {np.median(values):.3g}, most {values.max():.3g} {unit}",
+    )
 
 
 def sizes_figure(sizes: Sequence[int], min_faces: int) -> Figure:
@@ -50,8 +60,10 @@ def sizes_figure(sizes: Sequence[int], min_faces: int) -> Figure:
     axes.bar(range(1, len(sizes[:60]) + 1), sizes[:60], color=_BLUE)
     axes.axhline(min_faces, color=_RED, linewidth=1.2)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return Figure(_address(figure), f"{len(sizes)} raw clusters, the largest {', '.join(map(str, sizes[:10]))}; "
-                  f"min_faces {min_faces}")  # fmt: skip
+    return Figure(
+        _address(figure),
+        f"{len(sizes)} raw clusters, the largest {', '.join(map(str, sizes[:10]))}; min_faces {min_faces}",
+    )
 
 
 def curves_figure(
@@ -79,8 +91,11 @@ def curves_figure(
     handles = [*axes.get_lines()[: len(lines)], *right.get_lines()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7, labelcolor=_GREY, frameon=False)
     told = [*lines.items(), other]
-    return Figure(_address(figure), f"{title} {values[0]:g} to {values[-1]:g}, base {mark:g}: " + ", ".join(
-        f"{name} {spread(numbers)}" for name, numbers in told))  # fmt: skip
+    return Figure(
+        _address(figure),
+        f"{title} {values[0]:g} to {values[-1]:g}, base {mark:g}: "
+        + ", ".join(f"{name} {spread(numbers)}" for name, numbers in told),
+    )
 
 
 def learning_figure(

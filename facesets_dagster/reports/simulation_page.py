@@ -18,9 +18,16 @@ _PER_FACESET = 8
 _MAX_PICTURES = 160
 _COLOURS = {CONSUMER_DET_SIZES[0]: "#16a34a", CONSUMER_DET_SIZES[1]: "#e5484d"}
 FACESET_COLUMNS = (
-    "faceset", "label", "pngs", "with_one_face", "mean_distance", "margin", "nearest_other", "largest_face_distance",
+    "faceset",
+    "label",
+    "pngs",
+    "with_one_face",
+    "mean_distance",
+    "margin",
+    "nearest_other",
+    "largest_face_distance",
     "what_is_wrong",
-)  # fmt: skip
+)
 
 
 def worst_first(rows: Sequence[Judged]) -> dict[str, list[Judged]]:

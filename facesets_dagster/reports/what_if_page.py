@@ -17,9 +17,22 @@ from facesets_dagster.wording import counted
 
 _ALWAYS = ("title", "mode", "identities", "members", "exported", "impossible_pairs")
 _COUNTS = (
-    "founded", "grown", "revived", "vanished", "covered", "outlier", "small_cluster", "below_face_short", "below_blur",
-    "below_det_score", "same_photo", "near_duplicate", "below_export_gate", "export_outlier", "crop_failed",
-)  # fmt: skip
+    "founded",
+    "grown",
+    "revived",
+    "vanished",
+    "covered",
+    "outlier",
+    "small_cluster",
+    "below_face_short",
+    "below_blur",
+    "below_det_score",
+    "same_photo",
+    "near_duplicate",
+    "below_export_gate",
+    "export_outlier",
+    "crop_failed",
+)
 """Columns that the page and the UI show where one of them is not 0; the Parquet file has all."""
 
 
@@ -87,11 +100,9 @@ def sheet_of(new: Sequence[Newcomer], faces: pl.DataFrame, pictures: Mapping[str
     """A row per newcomer: below each face its shorter side in px."""
     short = dict(faces.select("face_id", "face_short").iter_rows())
     return [
-        SheetRow(
-            one.title, [Tile(pictures[face], f"{short[face]:.0f} px") for face in one.faces if face in pictures]
-        )
+        SheetRow(one.title, [Tile(pictures[face], f"{short[face]:.0f} px") for face in one.faces if face in pictures])
         for one in new
-    ]  # fmt: skip
+    ]
 
 
 def points_markdown(table: pl.DataFrame) -> str:
@@ -129,7 +140,7 @@ def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Seque
             shown.columns,
             shown.rows(),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _shown(table: pl.DataFrame) -> pl.DataFrame:

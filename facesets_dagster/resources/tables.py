@@ -12,7 +12,7 @@ from pydantic import Field
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 
 
-class TableIOManager(dg.ConfigurableIOManager):  # type: ignore[misc]
+class TableIOManager(dg.ConfigurableIOManager):
     """Keeps Polars frames as Parquet, replaced atomically."""
 
     folder: str = Field(description="Where the tables are kept.")

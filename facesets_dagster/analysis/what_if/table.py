@@ -12,8 +12,16 @@ from facesets_dagster.analysis.what_if.what_if import Answer, WhatIf
 from facesets_dagster.identities.matching import match_by_overlap
 
 _GATES = ("face_short", "blur", "det_score")
-_SEVERAL = ("covered", "outlier", "small_cluster", "same_photo", "near_duplicate", "below_export_gate",
-            "export_outlier", "crop_failed")  # fmt: skip
+_SEVERAL = (
+    "covered",
+    "outlier",
+    "small_cluster",
+    "same_photo",
+    "near_duplicate",
+    "below_export_gate",
+    "export_outlier",
+    "crop_failed",
+)
 """States of which the faces are counted under their own name, whichever gate or reason they name."""
 
 _CHANGE = pl.Struct({"faceset": pl.String, "joined": pl.Int64, "left": pl.Int64})
