@@ -15,7 +15,10 @@ def test_each_identity_is_a_row_with_its_founder_and_the_centroid_of_its_faceset
     fake_home.run("a")  # the table of this run knows both
     table = pl.read_parquet(fake_home.settings.tables_dir / "existing_centroids" / "all.parquet")
     rows = table.select("name", "number", "kind", "bucket", "origin").sort("name").rows()
-    assert rows == [("faceset_001", 1, "discovered", "a", "registry"), ("faceset_002", 2, "discovered", "b", "registry")]
+    assert rows == [
+        ("faceset_001", 1, "discovered", "a", "registry"),
+        ("faceset_002", 2, "discovered", "b", "registry"),
+    ]
     for name, centroid in table.select("name", "centroid").iter_rows():
         with np.load(fake_home.settings.library_dir / name / f"{name}.npz", allow_pickle=False) as vectors:
             np.testing.assert_allclose(centroid, vectors["centroid"], atol=1e-6)
