@@ -1,11 +1,9 @@
 """Folders of photos in, curated per-person face sets out, as Dagster assets.
 
-Layers, from the bottom up (an arrow means "may import"; nothing points the other way):
-
-    definitions, sensors, schedules, jobs, cli -> assets -> resources -> domain packages -> errors, settings
-
-The domain packages (`photos`, `faces`, `embedding`, `identities`, `export`, `library`, `reports`) know nothing of
-Dagster. See `docs/architecture.md`.
+What changes the library is in `publishing`; what only reads it in `analysis`; the form of its files in `library`; SQL in
+`registry`; mathematics that knows no face in `linkage`; what starts runs in `automation`; primitives for files in
+`files`. `assets`, `resources`, `automation`, `cli`, `web`, `definitions` and `partitions` import Dagster, nothing else
+does. All layers are in `docs/architecture.md` and, as contracts, in `pyproject.toml`.
 """
 
 __version__ = "0.1.0"

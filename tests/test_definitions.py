@@ -39,7 +39,7 @@ SYSTEMS = {
     "consumer_simulation",
     "faceset_completeness",
 }
-"""The legacy scripts' other systems, by the names of the contract."""
+"""Assets beside the main chain, by the names of the contract."""
 MATERIALIZABLE = [asset for asset in ASSETS if isinstance(asset, dg.AssetsDefinition) and asset.is_executable]
 NAMES = {asset.key.to_user_string() for asset in MATERIALIZABLE}
 MODULES = [

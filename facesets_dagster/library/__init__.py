@@ -1,4 +1,4 @@
-"""The library of face sets: registry, lock, manifests, atomic publishing, verification.
+"""The form of the library on disk: lock, moves, numbers, manifests, members, archive, verification.
 
-The only package that writes under `facesets_swap_ready/` and the registry.
+What changes the library belongs in `publishing`, SQL in `registry`.
 """

@@ -1,7 +1,7 @@
 """The registry: identities, numbers, members, tombstones and decisions, in one database.
 
-`publishing.bucket_publisher` is the only writer of identities; it does so in one transaction, under the library's lock.
-Reading needs no lock.
+Identities are written by `publishing` alone, in one transaction under the library's lock; a label also by
+`facesets label`. Reading needs no lock.
 """
 
 import json
