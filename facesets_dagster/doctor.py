@@ -1,4 +1,4 @@
-"""What is wrong with the environment, and what to do about it. Looks and opens sessions; changes nothing."""
+"""Problems of the environment and their remedies. Opens sessions of the models; changes nothing."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ _LOW_DISK_BYTES = 2_000_000_000
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """Result of one check."""
 
     name: str
     status: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 def run_doctor(settings: Settings) -> list[Finding]:
-    """Looks at everything; a look that fails is itself a finding."""
+    """Results of all checks; a check that fails is a finding too."""
     looks: tuple[Callable[[Settings], Finding], ...] = (
         _python,
         _packages,
@@ -134,7 +134,7 @@ def _pack(settings: Settings) -> Finding:
 
 
 def _providers(settings: Settings) -> Finding:
-    """Opens real sessions: only they know where they run."""
+    """Opens real sessions: only a session knows its provider."""
     import onnxruntime
 
     from facesets_dagster.onnx_sessions import open_session
@@ -187,7 +187,7 @@ def _legacy(settings: Settings) -> Finding:
 
 
 def _unreadable(folder: Path) -> str:
-    """What is wrong with a folder that is only read; empty if nothing is."""
+    """The problem of a folder that is only read; empty if it has none."""
     if not folder.exists():
         return f"{folder} does not exist"
     if not folder.is_dir():

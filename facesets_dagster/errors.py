@@ -8,7 +8,7 @@
     │   ├── ModelPackMissing   the pack is not on this machine and could not be fetched
     │   ├── ModelPackInvalid   files of the pack are not what they should be
     │   ├── ModelMismatch      results of two models would be compared
-    │   └── ProviderUnavailable   the session did not get the execution provider that was asked for
+    │   └── ProviderUnavailable   the session runs on another execution provider than the one set
     ├── DiskSpaceError         too little room for the work ahead
     └── LibraryError
         ├── LibraryLocked      another live process holds the library
@@ -16,7 +16,7 @@
         └── PublishRefused     publishing would have broken a rule of the library
 
 A message says what was found, what was expected and what to do next. Errors of other libraries are translated where
-they enter. Everybody may import this module; it imports nothing of the project.
+they enter. Every module may import this one; it imports nothing of the project.
 """
 
 
@@ -46,7 +46,7 @@ class PhotoError(FacesetsError):
 
 
 class ModelError(FacesetsError):
-    """Something about the model pack."""
+    """Base of errors about model packs."""
 
 
 class ModelPackMissing(ModelError):
@@ -62,7 +62,7 @@ class ModelMismatch(ModelError):
 
 
 class ProviderUnavailable(ModelError):
-    """The session did not get the execution provider that was asked for."""
+    """The session runs on another execution provider than the one set."""
 
 
 class DiskSpaceError(FacesetsError):
@@ -70,7 +70,7 @@ class DiskSpaceError(FacesetsError):
 
 
 class LibraryError(FacesetsError):
-    """Something about the library of face sets."""
+    """Base of errors about the library of face sets."""
 
 
 class LibraryLocked(LibraryError):

@@ -62,7 +62,7 @@ class Home:
 
 
 def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -> Home:
-    """Makes what is missing of a home; quick when nothing is. `automation`: sensor and schedule run by themselves."""
+    """Makes the missing parts of a home. `automation`: whether sensor and schedule run by themselves."""
     require_library(settings)
     recorded = _record(settings)
     if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
@@ -75,13 +75,13 @@ def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -
 
 
 def require_library(settings: Settings) -> None:
-    """Raises `SettingsError` if `FACESETS_LIBRARY` names a library that nobody has begun: a slip, not a wish."""
+    """Raises `SettingsError` if `FACESETS_LIBRARY` names a library that does not exist."""
     name, there = settings.library_name, library_names(settings.home)
     if name is not None and name not in there:
         raise SettingsError(
             f"FACESETS_LIBRARY is {name!r}, and {settings.home} has no library of that name. Expected one of: "
-            f"{', '.join(there) or 'none yet'}. Unset it for the default library. A new one is begun by "
-            f"materializing refined_library with `new_library: {name}`, FACESETS_LIBRARY being unset."
+            f"{', '.join(there) or 'none yet'}. Unset it for the default library. To begin "
+            f"it, materialize refined_library with `new_library: {name}` while FACESETS_LIBRARY is unset."
         )
 
 
@@ -98,7 +98,7 @@ def recorded_pack(settings: Settings) -> str:
 
 
 def recorded_precision(settings: Settings) -> str:
-    """In which the home's models compute. Raises `SettingsError` if the settings say another than the home."""
+    """The precision of the home's models. Raises `SettingsError` if the settings name another one."""
     record = _record(settings)
     recorded, wanted = record.get("precision", FP32 if record else None), settings.precision
     if recorded is not None and wanted is not None and recorded != wanted:
@@ -110,7 +110,7 @@ def recorded_precision(settings: Settings) -> str:
 
 
 def recorded_automation(settings: Settings) -> bool:
-    """Whether sensor and schedule run by themselves: the setting, else what the home says, else no."""
+    """Whether sensor and schedule run by themselves: by the setting, else by the record of the home, else False."""
     return settings.automation if settings.automation is not None else bool(_record(settings).get("automation"))
 
 

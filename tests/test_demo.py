@@ -161,7 +161,7 @@ def test_every_face_is_explained_as_it_was_decided(facesets) -> None:
     assert (code, "no face was found" in text) == (0, True)
     code, text = facesets("explain", "trip/nowhere.jpg")
     assert code == 1
-    assert "Nothing is known of 'trip/nowhere.jpg'" in text
+    assert "'trip/nowhere.jpg' is unknown" in text
 
 
 def test_a_faceset_is_shown_with_ranks_members_and_provenance(facesets) -> None:

@@ -1,4 +1,4 @@
-"""`facesets explain` and `facesets show`: why a face is where it is, and what a faceset is made of."""
+"""`facesets explain` and `facesets show`: the states of a photo's faces, and the contents of a faceset."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -90,8 +90,8 @@ def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
             found += explain_unread(bucket, tables, path)
     if not found:
         raise BucketError(
-            f"Nothing is known of {target!r}. Expected a photo of a bucket that was run, as a file or as BUCKET/PATH, "
-            "or a face_id (0123456789abcdef-0500-0500). Was it added after the last run? Then `facesets run` first. "
+            f"{target!r} is unknown. Expected a photo of a bucket that was run, as a file or as BUCKET/PATH, "
+            "or a face_id (0123456789abcdef-0500-0500). If it was added after the last run, run `facesets run` first. "
             f"Buckets here: {', '.join(folders) or 'none'}."
         )
     return found

@@ -1,6 +1,7 @@
-"""Commands of `facesets`. Each reads the settings, makes the home if need be, and calls one function.
+"""Commands of `facesets`. Each reads the settings, makes the home if it is missing, and calls one function.
 
-What does not belong here: anything that a user of the Dagster UI would miss.
+What does not belong here: anything that the Dagster UI does not offer as well. Modules are imported by the command that
+needs them, so that `facesets --help` answers at once.
 """
 
 import sys
@@ -46,7 +47,7 @@ def teaching() -> Iterator[None]:
 
 
 def ready_home(automation: bool | None = None) -> "Settings":
-    """The settings of a home that is there."""
+    """The settings, after making the home if it is missing. Prints a warning for each unknown setting."""
     from facesets_dagster.home import init_home
     from facesets_dagster.settings import load_settings
 
@@ -60,10 +61,10 @@ def ready_home(automation: bool | None = None) -> "Settings":
 @app.command()
 def init(
     automation: Annotated[
-        bool | None, typer.Option("--automation/--no-automation", help="Sensor and schedule run by themselves.")
+        bool | None, typer.Option("--automation/--no-automation", help="Switch sensor and schedule on or off.")
     ] = None,
 ) -> None:
-    """Make the home: folders, dagster.yaml, databases. Every other command calls it."""
+    """Make the home: folders, dagster.yaml, databases. Every other command does this first."""
     with teaching():
         settings = ready_home(automation)
         typer.echo(f"home: {settings.home}\ndagster: {settings.dagster_home}")
@@ -82,7 +83,7 @@ def sample(directory: Annotated[Path, typer.Argument(help="Where the sample buck
 
 @app.command()
 def run(
-    buckets: Annotated[list[str] | None, typer.Argument(help="Bucket names; default: all with news.")] = None,
+    buckets: Annotated[list[str] | None, typer.Argument(help="Bucket names; default: all that changed.")] = None,
     config: Annotated[Path | None, typer.Option(help="Run config in YAML, as the launchpad shows it.")] = None,
 ) -> None:
     """Run the main job on buckets, one after the other, and end with a table."""
@@ -95,7 +96,7 @@ def run(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Buckets, identities, facesets, tombstones."""
+    """List buckets, facesets and tombstones."""
     with teaching():
         settings = ready_home()
         from facesets_dagster.cli.status import print_status
@@ -107,7 +108,7 @@ def status(as_json: Json = False) -> None:
 def explain(
     photo: Annotated[str, typer.Argument(help="A photo (a file, or BUCKET/PATH) or a face_id.")], as_json: Json = False
 ) -> None:
-    """Why a face is where it is: every face of the photo with its state and the number that decided it."""
+    """Explain each face of a photo: its state and the number that decided it."""
     with teaching():
         settings = ready_home()
         from facesets_dagster.cli.explain import explain as explain_photo
@@ -119,7 +120,7 @@ def explain(
 def show(
     faceset: Annotated[str, typer.Argument(help="Name of a faceset, e.g. faceset_020.")], as_json: Json = False
 ) -> None:
-    """What a faceset is made of: ranks and their components, members, provenance."""
+    """Show a faceset: ranks and their components, members, provenance."""
     with teaching():
         settings = ready_home()
         from facesets_dagster.cli.explain import show as show_faceset
@@ -130,16 +131,16 @@ def show(
 @app.command("what-if")
 def what_if(
     bucket: Annotated[str, typer.Argument(help="Name of a bucket whose faces are cached.")],
-    cover_distance: Annotated[float | None, typer.Option(help="Nearer to a known identity is its own.")] = None,
-    cluster_distance: Annotated[float | None, typer.Option(help="Average distance at which a cluster ends.")] = None,
-    min_face_short_px: Annotated[float | None, typer.Option(help="Least shorter side of a face, px.")] = None,
-    min_blur: Annotated[float | None, typer.Option(help="Least sharpness of a face.")] = None,
-    min_det_score: Annotated[float | None, typer.Option(help="Least confidence of the detector.")] = None,
-    min_faces: Annotated[int | None, typer.Option(help="Least photos of a new identity.")] = None,
+    cover_distance: Annotated[float | None, typer.Option(help="Reach of a known identity.")] = None,
+    cluster_distance: Annotated[float | None, typer.Option(help="Average distance at which clusters are cut.")] = None,
+    min_face_short_px: Annotated[float | None, typer.Option(help="Minimum of the shorter side of a face, px.")] = None,
+    min_blur: Annotated[float | None, typer.Option(help="Minimum sharpness of a face.")] = None,
+    min_det_score: Annotated[float | None, typer.Option(help="Minimum confidence of the detector.")] = None,
+    min_faces: Annotated[int | None, typer.Option(help="Minimum number of photos of a new identity.")] = None,
 ) -> None:
-    """What a run with other numbers would come to; changes nothing.
+    """Show the result of a run with other numbers, without changing anything.
 
-    Numbers that are not given are those of the bucket's last run. Without any, each one is swept in turn.
+    Numbers that you leave out are those of the bucket's last run. Without any number, each one is varied in turn.
     """
     with teaching():
         values: dict[str, float | None] = {
@@ -160,9 +161,9 @@ def what_if(
 @app.command()
 def label(
     faceset: Annotated[str, typer.Argument(help="Name of a faceset, e.g. faceset_020.")],
-    name: Annotated[str, typer.Argument(help="The person's name; empty to take it away.")],
+    name: Annotated[str, typer.Argument(help="The person's name; empty removes it.")],
 ) -> None:
-    """Name a person by hand; kept by every later run."""
+    """Name a person; later runs keep the name."""
     with teaching():
         settings = ready_home()
         from facesets_dagster.cli.label import label_faceset
@@ -184,7 +185,7 @@ def verify(as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Check the environment and say what to do about each problem."""
+    """Check the environment; each problem comes with its remedy."""
     with teaching():
         from facesets_dagster.cli.environment import print_doctor
         from facesets_dagster.settings import load_settings
@@ -194,7 +195,7 @@ def doctor(as_json: Json = False) -> None:
 
 @models.command("list")
 def models_list(as_json: Json = False) -> None:
-    """Which packs are here, and where."""
+    """List the packs on this machine and where they are."""
     with teaching():
         from facesets_dagster.cli.environment import print_packs
         from facesets_dagster.settings import load_settings
@@ -214,7 +215,7 @@ def models_pull(pack: Annotated[str, typer.Argument(help="Name of a pack, e.g. e
 
 @models.command("verify")
 def models_verify(as_json: Json = False) -> None:
-    """Check the digests of the packs that are here."""
+    """Check the digests of the packs on this machine."""
     with teaching():
         from facesets_dagster.cli.environment import print_pack_verification
         from facesets_dagster.settings import load_settings

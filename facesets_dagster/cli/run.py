@@ -28,7 +28,7 @@ from facesets_dagster.wording import counted
 
 @dataclass(frozen=True)
 class BucketResult:
-    """What a bucket's run came to."""
+    """Result of a bucket's run."""
 
     bucket: str
     success: bool
@@ -39,7 +39,7 @@ class BucketResult:
 
 
 def run_buckets(settings: Settings, wanted: list[str], config: Path | None, console: Console) -> int:
-    """Runs the buckets (all with news if none is named) and prints a table; 0 only if everything passed."""
+    """Runs the buckets (all with changes if none is named) and prints a table; 0 only if everything passed."""
     home = HomeResource.of(settings)
     folders = home.buckets()
     chosen = [bucket_key(name, folders) for name in wanted] if wanted else _with_news(settings, home, folders)
@@ -145,13 +145,13 @@ def _run(
 
 
 def _problem(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
-    """What went wrong in words (a defect with its whole traceback), and whether somebody ended the run."""
+    """The error as text (a defect with its whole traceback), and whether the run was interrupted."""
     failures = [event for event in result.all_events if event.is_step_failure]
     if not failures:
         return "" if result.success else "the run failed before its first step; see the Dagster UI", False
     failure = failures[0].step_failure_data
     if failure.error and failure.error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
-        return "ended before it was done. What was finished is kept; `facesets run` goes on from there.", True
+        return "interrupted. Finished steps are kept; `facesets run` continues from there.", True
     return failure_in_words(failures[0]), False
 
 

@@ -1,9 +1,9 @@
-"""What a bucket's run changed beyond the bucket's own facesets, in lines for the summary of `facesets run`."""
+"""Facesets that a bucket's run changed beside the bucket's own, in lines for the summary of `facesets run`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_SYSTEMS = {
+_OTHERS = {
     "hand_sorted_facesets": {"founded": "founded by hand-sorted folders", "changed": "changed by hand-sorted folders"},
     "extended_facesets": {"extended": "got more faces"},
     "era_facesets": {
@@ -18,9 +18,9 @@ _MAX_NAMES = 10
 
 
 def system_changes(metadata: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """`faceset_001, faceset_004 got more faces (5 joined)`; empty where the other systems changed nothing."""
+    """`faceset_001, faceset_004 got more faces (5 joined)`; empty if no other asset changed a faceset."""
     lines = []
-    for asset, words in _SYSTEMS.items():
+    for asset, words in _OTHERS.items():
         for key, what in words.items():
             names = sorted(metadata.get(asset, {}).get(key) or [])
             if names:

@@ -1,4 +1,4 @@
-"""`facesets status` and `facesets verify`: what is there, and whether it is sound."""
+"""`facesets status` and `facesets verify`: contents of the home, flaws of the library."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -41,7 +41,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 
 
 def print_verification(settings: Settings, *, as_json: bool) -> int:
-    """The list of what is off; 1 if there is anything."""
+    """Prints the flaws of the library; 1 if there is one."""
     library = HomeResource.of(settings).library()
     flaws = [asdict(flaw) for flaw in verify_library(library)]
     if as_json:
@@ -59,7 +59,7 @@ def library_table(library: Library) -> Table:
 
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
-    """A row for people: the bucket as its folder is called, no run ids."""
+    """A row for the terminal: the bucket by the name of its folder, without run ids."""
     shown = {key: value for key, value in row.items() if key != "run_id"}
     if "bucket" in shown:
         shown["bucket"] = bucket_title(str(row["bucket"])) if row["bucket"] else ""

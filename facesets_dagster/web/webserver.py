@@ -1,7 +1,7 @@
 """Dagster's web server behind the guard: `python -m facesets_dagster.web.webserver`, options as `dagster-webserver`.
 
-Binds to 127.0.0.1. Another address is refused unless `FACESETS_WEB_HOSTS` says by which names it may be reached:
-whoever reaches the server can start runs and see photos, there are no passwords.
+Binds to 127.0.0.1. Another address is refused unless `FACESETS_WEB_HOSTS` has the names by which it may be reached:
+the server has no passwords, and every visitor can start runs and see photos.
 """
 
 import sys
@@ -28,7 +28,7 @@ def guard_the_server(hosts: Sequence[str]) -> None:
 
 
 def require_address(arguments: Sequence[str], hosts: Sequence[str]) -> None:
-    """Raises `SettingsError` if another address than a loopback one is asked for without `FACESETS_WEB_HOSTS`."""
+    """Raises `SettingsError` if the address is not a loopback one and `FACESETS_WEB_HOSTS` is unset."""
     address = address_of(arguments)
     if address.lower() not in LOOPBACK and not hosts:
         raise SettingsError(
