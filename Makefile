@@ -33,8 +33,9 @@ bench: setup ## benchmarks (ONLY=name runs one)
 screenshots: setup ## pictures of the UI and the report for the docs (needs Chromium)
 	@$(PYTHON) -m scripts.screenshots
 
-check: setup ## linter, formatter, type checker, docs
+check: setup ## linter, formatter, type checker, layers, docs
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir .venv/site
