@@ -121,7 +121,7 @@ def _gpu(_: Settings) -> Finding:
     query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode:
-        return Finding("gpu", "problem", done.stderr.strip() or done.stdout.strip(), "Mend the NVIDIA driver.")
+        return Finding("gpu", "problem", done.stderr.strip() or done.stdout.strip(), "Fix the NVIDIA driver.")
     if installed("onnxruntime-gpu") is None:
         advice = "Use it with `make setup ACCEL=gpu`; FACESETS_PROVIDERS=cpu says that the CPU is meant."
         return Finding("gpu", "warning", done.stdout.strip(), advice)
@@ -162,7 +162,7 @@ def _home(settings: Settings) -> Finding:
 def _buckets(settings: Settings) -> Finding:
     unreadable = [str(root) for root in settings.bucket_roots if not (root.is_dir() and os.access(root, os.R_OK))]
     if unreadable:
-        advice = "Run `facesets init` for the default root; mount the disk or mend FACESETS_BUCKETS for another."
+        advice = "Run `facesets init` for the default root; else mount the disk or fix FACESETS_BUCKETS."
         return Finding("buckets", "problem", f"not readable: {', '.join(unreadable)}", advice)
     return Finding("buckets", "ok", ", ".join(map(str, settings.bucket_roots)))
 
@@ -173,7 +173,7 @@ def _hand_sorted(settings: Settings) -> Finding:
         return Finding("hand_sorted", "ok", "FACESETS_HAND_SORTED is not set")
     wrong = _unreadable(root) or next((why for path in _folders_in(root) if (why := _unreadable(path))), "")
     if wrong:
-        return Finding("hand_sorted", "problem", wrong, "Mount the disk, or mend FACESETS_HAND_SORTED.")
+        return Finding("hand_sorted", "problem", wrong, "Mount the disk, or fix FACESETS_HAND_SORTED.")
     return Finding("hand_sorted", "ok", f"{root}, {counted(len(_folders_in(root)), 'folder')}")
 
 
@@ -182,7 +182,7 @@ def _legacy(settings: Settings) -> Finding:
         return Finding("legacy", "ok", "FACESETS_LEGACY is not set")
     wrong = [why for root in settings.legacy_roots if (why := _unreadable(root))]
     if wrong:
-        return Finding("legacy", "problem", "; ".join(wrong), "Mount the disk, or mend FACESETS_LEGACY.")
+        return Finding("legacy", "problem", "; ".join(wrong), "Mount the disk, or fix FACESETS_LEGACY.")
     return Finding("legacy", "ok", ", ".join(map(str, settings.legacy_roots)))
 
 
@@ -206,7 +206,7 @@ def _library(settings: Settings) -> Finding:
 
 def _names(settings: Settings) -> Finding:
     if settings.unknown:
-        advice = "Mend or unset them, in the environment or in .env."
+        advice = "Fix or unset them, in the environment or in .env."
         return Finding("names", "warning", " ".join(settings.unknown), advice)
     return Finding("names", "ok", "every FACESETS_* name that is set is a setting")
 

@@ -168,6 +168,6 @@ def _make_dagster(settings: Settings) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SettingsError(
-            f"Dagster's databases in {settings.dagster_home} cannot be made: {done.stderr.strip()[-1000:]}. Mend "
+            f"Dagster's databases in {settings.dagster_home} cannot be made: {done.stderr.strip()[-1000:]}. Fix "
             "dagster.yaml there, or move that folder away and run `facesets init` again."
         )

@@ -48,6 +48,6 @@ def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: in
 
 def _advice(wanted: str, found: str) -> str:
     return (
-        f"{wanted} was asked for, {found}. For an NVIDIA GPU install with `make setup ACCEL=gpu` and check the driver "
-        "(`nvidia-smi`); if the CPU is meant, set FACESETS_PROVIDERS=cpu."
+        f"{wanted} is not available: {found}. For an NVIDIA GPU run `make setup ACCEL=gpu` and check the driver "
+        "(`nvidia-smi`); to use the CPU, set FACESETS_PROVIDERS=cpu."
     )

@@ -121,7 +121,7 @@ def choose_consumers(inputs: ExportInputs) -> tuple[list[Consumer], dict[str, st
             why = f": {LEFT_OUT[name]}" if name in LEFT_OUT else ""
             raise SettingsError(f"There is no export for {name!r}{why}. Expected some of: {', '.join(CONSUMERS)}.")
         if name in reasons:
-            raise SettingsError(f"{name} cannot be fed: {reasons[name]}. Leave it out of `consumers`.")
+            raise SettingsError(f"{name} does not fit this model pack: {reasons[name]}. Leave it out of `consumers`.")
     return [consumer for name, consumer in CONSUMERS.items() if name in inputs.consumers], {}
 
 

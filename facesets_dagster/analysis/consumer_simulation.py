@@ -109,7 +109,7 @@ def _look_at_all(
     for faceset in facesets:
         seen.append(_look_at(faceset, inputs, embedder, store))
         if seen[-1].simulated:
-            say(f"{faceset.name}: {counted(seen[-1].simulated, 'picture')} looked at")
+            say(f"{faceset.name}: {counted(seen[-1].simulated, 'picture')} analysed")
     return seen
 
 

@@ -54,8 +54,8 @@ def wanted_models(
         if task not in models:
             known = ", ".join(sorted(models)) or "none"
             raise SettingsError(
-                f"{task!r} was asked for. The pack {pack} in {folder} has models for: {known}; expected one of "
-                f"{', '.join(EXTRA_TASKS)}. Take a home with a pack that has it (buffalo_l, buffalo_m, buffalo_s and "
+                f"`quantities` has {task!r}. The pack {pack} in {folder} has models for: {known}; expected one of "
+                f"{', '.join(EXTRA_TASKS)}. Use a home with a pack that has it (buffalo_l, buffalo_m, buffalo_s and "
                 "antelopev2 do), or leave it out."
             )
     return [models[task] for task in EXTRA_TASKS if task in models and (tasks is None or task in tasks)]

@@ -91,7 +91,7 @@ def first_look(
     store = home.face_store(bucket, pack.model_id, pack.dim)
     if store.folder_digest() is None:
         raise BucketError(
-            f"The bucket {bucket!r} was not read with the model {pack.name} yet: there are no cached faces to look at. "
+            f"The bucket {bucket!r} was not read with the model {pack.name} yet, so it has no cached faces. "
             "Materialize face_cache of this bucket first."
         )
     tables, given = store.read(), config.cluster_distance

@@ -36,6 +36,6 @@ def run_hook(command: str, bucket: str, run_id: str, error: str) -> None:
             check=False,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as problem:
-        raise SettingsError(f"FACESETS_ON_FAILURE ({command}) cannot be run: {problem}. Mend or unset it.") from problem
+        raise SettingsError(f"FACESETS_ON_FAILURE ({command}) cannot be run: {problem}. Fix or unset it.") from problem
     if done.returncode:
         raise SettingsError(f"FACESETS_ON_FAILURE ({command}) ended with {done.returncode}: {done.stderr[-500:]}")

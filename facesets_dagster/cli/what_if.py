@@ -31,7 +31,7 @@ def print_what_if(settings: Settings, name: str, values: Mapping[str, float], co
         WhatIfNumbers.model_validate(values)
     except ValidationError as error:
         told = [f"{one['loc'][0]} {one['input']}: {one['msg']}" for one in error.errors()]
-        raise SettingsError(f"This cannot be asked: {', '.join(told)}. Nothing was run.") from error
+        raise SettingsError(f"These numbers cannot be used: {', '.join(told)}. Nothing was run.") from error
     home = HomeResource.of(settings)
     bucket = bucket_key(name, home.buckets())
     config = {"points": [dict(values)], "sweep": False} if values else {}

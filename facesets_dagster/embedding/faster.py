@@ -86,7 +86,7 @@ def _halved(
     half = options.open(halve(onnx.load(str(model))).SerializeToString(deterministic=True))
     refusal = strays(_outputs(original, half, sample), FP16)
     if refusal:
-        raise ModelPackInvalid(f"{model} in fp16 strays from fp32: it {refusal}. Use FACESETS_PRECISION=fp32 for it.")
+        raise ModelPackInvalid(f"{model} in fp16 differs from fp32: it {refusal}. Use FACESETS_PRECISION=fp32 for it.")
     return half
 
 

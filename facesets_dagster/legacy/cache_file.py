@@ -55,7 +55,7 @@ def find_caches(root: Path, columns: ColumnMap) -> list[Path]:
             found.append(path)
         elif Path(name).expanduser().is_absolute():
             raise SettingsError(
-                f"The legacy cache {path}, named by {columns.origin}, is not there. Mount its disk, or take it out of "
+                f"The legacy cache {path}, named by {columns.origin}, is missing. Mount its disk, or remove it from "
                 "`cache.files`; nothing was changed."
             )
     return list(dict.fromkeys(found))

@@ -111,7 +111,7 @@ def _as_list(manifest: Mapping[str, object], key: str) -> list[object]:
     if not isinstance(listed, list):
         raise LibraryError(
             f"`{key}` in the manifest.json of a legacy library is a {type(listed).__name__}, expected a list. "
-            "Mend the file; nothing was changed."
+            "Fix the file; nothing was changed."
         )
     return listed
 

@@ -43,7 +43,7 @@ def list_members(path: Path) -> list[Member]:
             return [_member(archive, name) for name in archive.namelist()]
     except (OSError, zipfile.BadZipFile) as error:
         raise LibraryError(
-            f"The legacy cache {path} cannot be read ({error}). Expected a NumPy .npz file. Mend it, or leave it out "
+            f"The legacy cache {path} cannot be read ({error}). Expected a NumPy .npz file. Fix it, or leave it out "
             "of `cache.files` in the column map; nothing was changed."
         ) from error
 

@@ -43,7 +43,7 @@ def library_lock(
     try:
         remove_leftovers(library_dir)
         if note.exists():
-            say(f"the library was left locked by {_describe(note)}, which is gone; taking it over")
+            say(f"the library was left locked by {_describe(note)}, which is gone; this run takes over")
         write_json(note, {"holder": holder, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
         yield
     finally:

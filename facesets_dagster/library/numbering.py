@@ -83,7 +83,7 @@ def read_manifest(library_dir: Path) -> dict[str, object]:
         return {}
     except (OSError, ValueError) as error:
         raise LibraryCorrupt(
-            f"The manifest {path} cannot be read ({error}). Expected a JSON object with a list `facesets`. Mend it or "
+            f"The manifest {path} cannot be read ({error}). Expected a JSON object with a list `facesets`. Fix it or "
             "restore it from a backup; nothing was changed."
         ) from error
     if not isinstance(manifest, dict):

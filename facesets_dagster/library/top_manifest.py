@@ -58,7 +58,7 @@ def entries_by_name(library_dir: Path) -> dict[str, dict[str, object]]:
     for key in ("facesets", "thin_eras"):
         entries = manifest.get(key, [])
         if not isinstance(entries, list):
-            raise LibraryCorrupt(f"`{key}` in {library_dir / 'manifest.json'} is not a list. Mend the file.")
+            raise LibraryCorrupt(f"`{key}` in {library_dir / 'manifest.json'} is not a list. Fix the file.")
         found.update({str(entry.get("name")): entry for entry in entries if isinstance(entry, dict)})
     return found
 
@@ -94,7 +94,7 @@ def _raw_entries(text: str, manifest: Mapping[str, object], key: str) -> list[tu
     """The entries of a list with the very text that stands in the file."""
     wanted = manifest.get(key, [])
     if not isinstance(wanted, list):
-        raise LibraryCorrupt(f"`{key}` in manifest.json is a {type(wanted).__name__}, expected a list. Mend the file.")
+        raise LibraryCorrupt(f"`{key}` in manifest.json is a {type(wanted).__name__}, expected a list. Fix the file.")
     if not wanted:
         return []
     position = _list_start(text, key)

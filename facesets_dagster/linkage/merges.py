@@ -29,8 +29,8 @@ class Merges:
         """
         if threshold > self.distance_threshold:
             raise SettingsError(
-                f"The merges reach up to a distance of {self.distance_threshold}, labels at {threshold} were asked "
-                f"for. Make the merges with distance_threshold={threshold} or higher."
+                f"The merges reach up to a distance of {self.distance_threshold}, labels at {threshold} need "
+                f"more. Make the merges with distance_threshold={threshold} or higher."
             )
         pairs = self.pairs[: np.searchsorted(self.heights, threshold, side="left")]
         return by_size(connected(self.count, pairs[:, 0], pairs[:, 1]))

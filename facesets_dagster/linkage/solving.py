@@ -87,7 +87,7 @@ def _rows(
     """The rows to solve for, and the pairs (f, 2) of them that must not be joined."""
     if embeddings.ndim != 2 or not 0 <= distance_threshold <= 2:
         raise SettingsError(
-            f"Linkage was given an array of shape {embeddings.shape} and a distance of {distance_threshold}; it takes "
+            f"Linkage was given an array of shape {embeddings.shape} and a distance of {distance_threshold}. Expected "
             "one row per face and a cosine distance from 0 to 2."
         )
     given = np.asarray(np.empty((0, 2)) if cannot_link is None else cannot_link, np.int64).reshape(-1, 2)

@@ -153,7 +153,7 @@ def find_buckets(roots: tuple[Path, ...]) -> dict[str, Path]:
         except OSError as error:
             raise BucketError(
                 f"The buckets root {root} cannot be listed ({error.strerror or error}). Expected a readable folder of "
-                "bucket folders. Mount it, mend its permissions, or change FACESETS_BUCKETS."
+                "bucket folders. Mount it, fix its permissions, or change FACESETS_BUCKETS."
             ) from error
         for name in names:
             if name in _IGNORED_NAMES:

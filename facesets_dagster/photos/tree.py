@@ -70,7 +70,7 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
                 os.close(descriptor)
         except OSError as error:
             raise BucketError(
-                f"The folder {place} cannot be read ({error.strerror or error}). Expected a readable folder. Mend its "
+                f"The folder {place} cannot be read ({error.strerror or error}). Expected a readable folder. Fix its "
                 "permissions or mount its disk; nothing was changed."
             ) from error
     return tree

@@ -140,7 +140,7 @@ def _require_apart(groups: Sequence[Sequence[Identity]]) -> None:
         twice = sorted(seen & {person.name for person in group})
         if twice:
             raise SettingsError(
-                f"{', '.join(twice)} stands in two groups of `merges`. Put everybody who is that person into one "
+                f"{', '.join(twice)} is in two groups of `merges`. Put all facesets of that person into one "
                 "group. Nothing was changed."
             )
         seen |= {person.name for person in group}
@@ -178,7 +178,7 @@ def _require_not_seen_together(library: Library, group: Sequence[Identity], *, d
             for (first, second), photos in list(together.items())[:_MOST_NAMED]
         )
         raise PublishRefused(
-            f"Photos show both: {told}. Nobody is on a photo twice, so they are two people. If the photo is a collage "
+            f"Photos show both: {told}. A person is in a photo only once, so they are two. If the photo is a collage "
             "or shows a mirror, `despite_veto: true` merges them. Nothing was changed."
         )
 

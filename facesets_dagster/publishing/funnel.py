@@ -37,7 +37,7 @@ def build_funnel(coverage: pl.DataFrame, flags: pl.DataFrame, verdicts: Mapping[
     bad = {verdict.state for verdict in found if verdict.state.split(":")[0] not in STATES}
     if bad or len(set(ids)) != len(ids):
         raise PublishRefused(
-            f"The funnel does not close: {len(ids)} faces, {len(set(ids))} distinct, states without an end: "
+            f"The funnel is not complete: {len(ids)} faces, {len(set(ids))} distinct, states that are not terminal: "
             f"{sorted(bad)}. Nothing was published. This is a defect of the platform; please report it."
         )
     table = coverage.select("face_id", "nearest", "nearest_distance", "ambiguous_with").with_columns(

@@ -99,7 +99,7 @@ def require_fresh(library: Library) -> None:
     if numbers:
         raise PublishRefused(
             f"The library {library.folder} has {len(numbers)} numbers already (up to {max(numbers)}). Refining gives "
-            "numbers by size, which would invalidate every name that was handed out, so nothing was done. Give "
+            "numbers by size, which would make all existing names wrong, so nothing was done. Give "
             "`new_library` a name to start another library beside this one; new photos go through full_pipeline."
         )
 

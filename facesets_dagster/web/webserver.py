@@ -32,7 +32,7 @@ def require_address(arguments: Sequence[str], hosts: Sequence[str]) -> None:
     address = address_of(arguments)
     if address.lower() not in LOOPBACK and not hosts:
         raise SettingsError(
-            f"The web server was to listen on {address}. It has no passwords: whoever reaches it can start runs and "
+            f"The web server may not listen on {address} yet. It has no passwords: all who reach it can start runs and "
             "see photos. Leave the address out (127.0.0.1, reach it through an SSH tunnel or a proxy that asks for a "
             "password), or set FACESETS_WEB_HOSTS to the names by which browsers reach it, separated by commas."
         )

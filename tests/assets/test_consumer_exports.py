@@ -274,7 +274,9 @@ def test_a_pack_of_another_length_is_refused_with_the_reason(fake_home: FakeHome
     assert all(check.passed for check in checks.values())
     assert [path.name for path in exports(fake_home).iterdir()] == ["facefusion"]
     for consumer in ("reactor", "rope", "visomaster"):
-        with pytest.raises(dg.Failure, match=f"{consumer} cannot be fed: it takes 512-d ArcFace embeddings.*64-d"):
+        with pytest.raises(
+            dg.Failure, match=f"{consumer} does not fit this model pack: it takes 512-d ArcFace embeddings.*64-d"
+        ):
             export(fake_home, consumers=["facefusion", consumer])
 
 
@@ -283,7 +285,9 @@ def test_reactor_is_refused_where_the_pack_has_no_landmark_models(fake_home: Fak
     fake_home.embedder = Resource512(models_root=str(tmp_path))
     write_person(fake_home.buckets / "b", 1, 8)
     fake_home.run("b")
-    with pytest.raises(dg.Failure, match="reactor cannot be fed: its files hold landmark_2d_106, landmark_3d_68, and"):
+    with pytest.raises(
+        dg.Failure, match="reactor does not fit this model pack: its files hold landmark_2d_106, landmark_3d_68, and"
+    ):
         export(fake_home, consumers=["reactor"])
     metadata, _ = export(fake_home)
     assert set(metadata["not_fed"].value) == {"reactor"}

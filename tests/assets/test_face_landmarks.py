@@ -148,9 +148,9 @@ def test_a_pack_without_such_models_has_nothing_to_compute(fake_home: FakeHome) 
 
 
 def test_asking_such_a_pack_for_landmarks_is_refused_with_the_reason(fake_home: FakeHome) -> None:
-    with pytest.raises(dg.Failure, match=r"'landmark_3d_68' was asked for\. The pack fake .* has models for: none"):
+    with pytest.raises(dg.Failure, match=r"`quantities` has 'landmark_3d_68'\. The pack fake .* has models for: none"):
         enrich(fake_home, quantities=["landmark_3d_68"])
-    with pytest.raises(dg.Failure, match="'hair' was asked for"):
+    with pytest.raises(dg.Failure, match="`quantities` has 'hair'"):
         enrich(fake_home, quantities=["hair"])
 
 

@@ -123,7 +123,7 @@ def test_a_library_that_moves_on_meanwhile_is_read_once_more(fake_home: FakeHome
             fake_home.run("b")
 
     found = questions(fake_home, {"min_faces": 4}, say=publish)
-    assert "the library moved on meanwhile: asked once more" in said
+    assert "the library changed meanwhile: computed once more" in said
     assert found.generation == fake_home.library.registry.generation()
     after = questions(fake_home, {"min_faces": 4})
     assert table_of(found).equals(table_of(after))

@@ -107,7 +107,7 @@ def test_a_model_that_half_precision_would_spoil_is_refused_with_what_to_do(tmp_
     sample = RNG.normal(size=(1, 3, 8, 8)).astype(np.float32)
     halved = open_fast_session(good, sample, SessionOptions(CPU, 1, "fp16"))
     assert 0 < largest_difference(open_session(good, providers=CPU, threads=1), halved, sample) < 0.01
-    with pytest.raises(ModelPackInvalid, match=r"bad\.onnx in fp16 strays.*FACESETS_PRECISION=fp32"):
+    with pytest.raises(ModelPackInvalid, match=r"bad\.onnx in fp16 differs.*FACESETS_PRECISION=fp32"):
         open_fast_session(bad, sample, SessionOptions(CPU, 1, "fp16"))
 
 

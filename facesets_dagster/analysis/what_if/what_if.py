@@ -63,15 +63,15 @@ def ask(
     """Answers all points. Raises `BucketError` for a bucket whose faces are not cached."""
     if store_of(inputs.bucket).folder_digest() is None:
         raise BucketError(
-            f"The bucket {inputs.bucket!r} was not read with the model {inputs.pack.name} yet: there are no cached "
-            "faces to ask. Materialize face_cache of this bucket first."
+            f"The bucket {inputs.bucket!r} was not read with the model {inputs.pack.name} yet, so it has no cached "
+            "faces. Materialize face_cache of this bucket first."
         )
     # Read before settling: who commits after this is noticed, who committed before it is waited for.
     generation = library.registry.generation()
     library.settle(holder, say)
     found = _answer_all(inputs, library, store_of, say)
     if library.registry.generation() != generation:
-        say("the library moved on meanwhile: asked once more")
+        say("the library changed meanwhile: computed once more")
         library.settle(holder, say)
         found = _answer_all(inputs, library, store_of, say)
     return found

@@ -76,7 +76,7 @@ def bring_up(
     for path in to_write:
         data = ours[path].read()
         if hashlib.sha256(data).hexdigest() != ours[path].sha256:
-            raise LibraryCorrupt(f"What {folder / path} is made of changed while it was written. Run it again.")
+            raise LibraryCorrupt(f"The sources of {folder / path} changed meanwhile. Run consumer_exports again.")
         write_bytes(folder / path, data)
         outcome.written.append(path)
     for path in outcome.removed:
