@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions that run where they were asked to run, or not at all."""
+"""ONNX Runtime sessions on the configured provider, or an error."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -183,7 +183,7 @@ def registry_url(home: Path, name: str | None) -> str:
 
 
 def library_names(home: Path) -> list[str]:
-    """Names of the libraries beside the default one that were begun in this home."""
+    """Names of the libraries of this home beside the default one."""
     folders = [path.name for path in home.glob("facesets_swap_ready_*") if path.is_dir()]
     registries = [path.stem for path in home.glob("registry_*.db")]
     begun = {name.removeprefix("facesets_swap_ready_") for name in folders}

@@ -69,7 +69,7 @@ def _text(path: Path) -> str:
 
 
 def in_threads(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
-    """The result of each piece, in their order. The first error is raised, and what was not begun is not done."""
+    """The result of each piece, in their order. Raises the first error; pieces that were not started are not done."""
     threads = min(cores(), len(pieces))
     if threads <= 1:
         return [work(piece) for piece in pieces]

@@ -1,4 +1,4 @@
-"""How counts are told to people. Knows nothing of what is counted."""
+"""Counts in words. Knows nothing of what is counted."""
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

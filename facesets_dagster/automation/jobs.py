@@ -59,8 +59,8 @@ apply_merges = dg.define_asset_job(
     name="apply_merges",
     selection=["applied_merges", "top_manifest"],
     description=(
-        "Merges the groups of facesets that the run config of applied_merges names, after a look at merge_proposals; "
-        "undo_merges takes it back."
+        "Merges the groups of facesets that the run config of applied_merges names; see merge_proposals. "
+        "undo_merges reverses it."
     ),
     executor_def=dg.in_process_executor,
 )
@@ -68,7 +68,7 @@ apply_merges = dg.define_asset_job(
 undo_merges = dg.define_asset_job(
     name="undo_merges",
     selection=["undone_merges", "top_manifest"],
-    description="Takes back the merges whose names stand in the run config of undone_merges, in any order.",
+    description="Undoes the merges that the run config of undone_merges names, in any order.",
     executor_def=dg.in_process_executor,
 )
 
@@ -78,7 +78,7 @@ BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
 
 
 class HousekeepingConfig(dg.Config):
-    """After how many days what is thrown away; 0 keeps for ever. The defaults are the settings of the home."""
+    """Days after which something is removed; 0 keeps it for ever. The defaults are the settings of the home."""
 
     keep_retired_days: float = Field(ge=0, le=36_500, description="Retired facesets; names and numbers stay taken.")
     keep_reports_days: float = Field(ge=0, le=36_500, description="Reports of runs; their lines in the index stay.")
@@ -131,7 +131,7 @@ def build_housekeeping(settings: Settings) -> dg.JobDefinition:
     }
 
     @dg.job(
-        description="Throws away what is older than the FACESETS_KEEP_* settings say; nothing that is live.",
+        description="Removes what is older than the FACESETS_KEEP_* settings say; nothing that is live.",
         config=dg.RunConfig(ops={"remove_what_is_old": HousekeepingConfig(**days)}),
         executor_def=dg.in_process_executor,
     )

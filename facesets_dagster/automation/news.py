@@ -1,4 +1,4 @@
-"""Which buckets have news: the sensor's decision, as a function over plain values. Knows nothing of Dagster."""
+"""Which buckets have changed: the sensor's decision, as a function of plain values. Knows nothing of Dagster."""
 
 import json
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class Decision:
 
     run: tuple[str, ...]
     unsettled: tuple[str, ...]
-    """News, but something changed less than `settle_seconds` ago."""
+    """Changed, the last time less than `settle_seconds` ago."""
     waiting: int
-    """Settled news beyond this tick's limit."""
+    """Changed and quiet, beyond this tick's limit."""
     seen: dict[str, str]
     """The new cursor: bucket -> digest for which a run was requested."""
 
@@ -48,7 +48,7 @@ def decide(
 ) -> Decision:
     """Buckets with photos whose digest differs from the one last requested and which are quiet; at most `limit`.
 
-    A bucket that is absent keeps its place in the cursor, so that a disk that comes back is not read as news.
+    An absent bucket stays in the cursor, so that a disk that comes back does not count as a change.
     """
     news = [key for key, state in sorted(states.items()) if state.photos and seen.get(key) != state.digest]
     settled = [key for key in news if states[key].quiet_seconds >= settle_seconds]

@@ -1,4 +1,4 @@
-"""The sensors: one notices bucket folders (lists them, asks `news.decide`, requests runs), two look after bad ends."""
+"""The sensors: one finds changed bucket folders (by `news.decide`) and requests runs, two handle failed runs."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         description=(
             "Looks for bucket folders that are new or changed and have been quiet for "
             f"{settle_seconds:g} seconds, makes partitions of them and runs {job}; at most 25 a tick. "
-            "With full_pipeline, news in the hand-sorted folders are news for every bucket."
+            "With full_pipeline, a change in the hand-sorted folders counts as a change of every bucket."
         ),
     )
     def new_bucket_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
@@ -41,7 +41,7 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         done = {key: digest for key, digest in registry.folder_digests().items() if _is_now(states, key, digest)}
         hand_sorted = {key: states.pop(key) for key in by_hand if key in states}
         news_by_hand = decide(hand_sorted, {**asked, **done}, settle_seconds=settle_seconds)
-        if news_by_hand.run:  # anybody of those folders may be in any bucket
+        if news_by_hand.run:  # a person of those folders may be in any bucket
             registry.mark_stale(folders)
             asked, done = {HAND_SORTED: news_by_hand.seen[HAND_SORTED]}, {}
         decision = decide(states, {**asked, **done}, settle_seconds=settle_seconds)
@@ -66,18 +66,18 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Marks runs as failed whose process is gone (killed, power cut), so that they do not hold up the queue. "
-        "Nothing is lost with them: the next run of the bucket goes on from there."
+        "Marks runs as failed if their process is gone (killed, power cut), so that they do not block the queue. "
+        "Nothing is lost: the next run of the bucket continues from there."
     ),
 )
 def dead_run_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Ends runs whose process is gone and requests none."""
+    """Ends runs without a process; requests none."""
     ended = end_dead_runs(context.instance)
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")
 
 
 def build_failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Every run that failed gets a line in the report index, and the user's command is told of it."""
+    """The sensor that enters every failed run into the report index and starts the user's command."""
 
     @dg.run_failure_sensor(
         minimum_interval_seconds=15,
@@ -139,7 +139,7 @@ def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool
 def _story(decision: Decision, by_hand: Decision, folders: int) -> str:
     parts = [f"{folders} bucket folders, {len(decision.run)} to run"]
     if by_hand.run:
-        parts.append("news in the hand-sorted folders, which are news for every bucket")
+        parts.append("the hand-sorted folders changed, so every bucket is run")
     if unsettled := [*by_hand.unsettled, *decision.unsettled]:
         parts.append(f"still changing: {', '.join(unsettled[:10])}")
     if decision.waiting:

@@ -24,11 +24,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(help="Model packs: where they are, fetch, check.", no_args_is_help=True)
+models = typer.Typer(help="Model packs: list, download, check.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def say(text: str) -> None:
@@ -205,7 +205,7 @@ def models_list(as_json: Json = False) -> None:
 
 @models.command("pull")
 def models_pull(pack: Annotated[str, typer.Argument(help="Name of a pack, e.g. embedded or buffalo_l.")]) -> None:
-    """Fetch a pack into the models root."""
+    """Download a pack into the models root."""
     with teaching():
         from facesets_dagster.embedding.packs import pull_pack
         from facesets_dagster.settings import load_settings

@@ -68,7 +68,7 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
 def _with_news(settings: Settings, home: HomeResource, folders: dict[str, Path]) -> list[str]:
     """Buckets whose folder differs from what the library is up to; all of them where hand-sorted folders differ.
 
-    Anybody of those folders may be in any bucket. All are marked as stale first, so that what a run does not get to,
+    A person of those folders may be in any bucket. All are marked as stale first, so that what a run does not get to,
     because it is ended or fails, is done by the next one. Where there is no bucket, `HAND_SORTED` stands for them.
     """
     registry = home.library().registry

@@ -1,6 +1,6 @@
 """The one narrow interface between the platform and a pair of face models.
 
-Who implements it: `insightface_pack`, `embedded_pack`, and the fake embedder of the tests. Who uses it:
+Implemented by `insightface_pack`, `embedded_pack` and the fake embedder of the tests. Used by
 `faces.face_cache` (detect and embed photos) and `export.face_crop` (look at a crop as its consumer will). Nothing here
 imports a model library.
 """

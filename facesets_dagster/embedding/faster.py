@@ -1,8 +1,8 @@
-"""Sessions on changed graphs: used where they compute what the user's own file computes, else the file as it is.
+"""Sessions on changed graphs: used if they compute the same as the user's own file, otherwise that file.
 
 What belongs here: when a graph is changed, the check against the original, and the choice. How a graph is rewritten
 is in `rewrite`, halved in `precision`. A rewritten graph leaves `model_id` that of the user's files: `TOLERANCE` is far
-below what tells two faces apart, and of the order of what another CPU or another release of ONNX Runtime changes.
+below the difference between two people, and like that between two CPUs or releases of ONNX Runtime.
 """
 
 import logging
@@ -52,7 +52,7 @@ def open_fast_session(model: Path, sample: NDArray[np.float32], options: Session
     """A session of the changed graph if it agrees with the file's own on `sample`, else one of the file.
 
     `sample`: an input of the model. Only a CPU has use for rewriting: a GPU has a kernel of its own for what is
-    rewritten. In fp16 a model that strays raises `ModelPackInvalid`: the precision was asked for.
+    rewritten. Raises `ModelPackInvalid` for a model that differs in fp16.
     """
     original = options.open(model)
     if options.precision == FP16:

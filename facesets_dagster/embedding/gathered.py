@@ -1,7 +1,7 @@
 """Calls from many threads as one, for models that do many pictures in little more time than one.
 
-Nobody waits for company: a call that finds the model free runs at once, and what comes while it is busy runs together
-when it is free again. Whoever is first in that company runs it, and wakes each of the others as soon as it is done.
+No call waits for others: one that finds the model free runs at once, and those that come while it is busy run together
+when it is free again. The first of them runs the batch and wakes the others as soon as it is done.
 """
 
 import threading
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class _Call(Generic[Item, Result]):
-    """What one thread asked for."""
+    """The call of one thread."""
 
     item: Item
     result: list[Result] = field(default_factory=list)

@@ -69,7 +69,7 @@ class InsightfaceEmbedder(Embedder):
 def arcface_scaling(model: onnx.ModelProto) -> tuple[float, float]:
     """Mean and standard deviation that the recogniser's input wants.
 
-    As insightface tells them: a graph that begins with subtraction and multiplication (MXNet's) scales by itself.
+    As insightface does: a graph that begins with subtraction and multiplication (MXNet's) scales by itself.
     """
     names = [node.name for node in model.graph.node[:8]]
     subtracts = any(name.startswith(("Sub", "_minus")) for name in names)

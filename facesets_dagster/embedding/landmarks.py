@@ -1,7 +1,7 @@
-"""The narrow interface to the models that tell more of a face than box and embedding: landmarks, pose, gender, age.
+"""The narrow interface to the models that compute more of a face than box and embedding: landmarks, pose, gender, age.
 
-Who implements it: `landmark_models`, and whoever stands in for it in tests. Who uses it: `analysis.face_landmarks`.
-Not a part of `Embedder`: few packs have such models, and nothing but an export asks for their values. Nothing here
+Implemented by `landmark_models` and by stand-ins in tests. Used by `analysis.face_landmarks`.
+Not a part of `Embedder`: few packs have such models, and only exports need their values. Nothing here
 imports a model library.
 """
 
@@ -17,7 +17,7 @@ from facesets_dagster.embedding.model_shapes import GENDER_AGE, LANDMARK_2D, LAN
 from facesets_dagster.files.writing import sha256_of
 
 Values = Mapping[str, NDArray[np.generic]]
-"""What a model tells of one face, by insightface's names; shapes as in `VALUES`."""
+"""The values of a model for one face, by insightface's names; shapes as in `VALUES`."""
 
 VALUES: dict[str, dict[str, tuple[type[np.generic], tuple[int, ...]]]] = {
     LANDMARK_2D: {"landmark_2d_106": (np.float32, (106, 2))},
@@ -62,7 +62,7 @@ def open_enricher(model: ExtraModel, *, providers: tuple[str, ...], threads: int
 
 
 def _digest(file: Path) -> str:
-    """Of a file of a hundred megabytes; asked for by every run, so remembered by the file's state."""
+    """Of a file of a hundred megabytes; needed by every run, so cached by the file's state."""
     status = file.stat()
     key = (str(file), status.st_size, status.st_mtime_ns)
     if key not in _DIGESTS:

@@ -1,4 +1,4 @@
-"""Which ONNX file of a pack is what, told by the shapes of its inputs and outputs, as insightface does.
+"""The role of each ONNX file of a pack, by the shapes of its inputs and outputs, as in insightface.
 
 No session is opened and no weight is kept. Detector and recogniser are chosen in `packs`.
 """
@@ -15,13 +15,13 @@ _EXTRA_TASKS: dict[tuple[int, ...], str] = {
     (192, 192, 3309): LANDMARK_3D,
     (96, 96, 3): GENDER_AGE,
 }
-"""Height and width of the input, length of the output -> what the model tells of a face, in insightface's words."""
+"""Height and width of the input, length of the output -> what the model computes, in insightface's words."""
 EXTRA_TASKS = tuple(_EXTRA_TASKS.values())
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """By what models are told apart."""
+    """The shapes that distinguish models."""
 
     outputs: int
     inputs: int

@@ -152,7 +152,7 @@ def _open_pictures(
     options: SessionOptions,
     batch: int,
 ) -> PictureModel | None:
-    """None, and a line in the log, where a graph is such that pictures cannot be told apart in its outputs."""
+    """None, and a line in the log, if the outputs of the graph do not separate the pictures of a batch."""
 
     def opened(count: int) -> "ort.InferenceSession":
         import onnx

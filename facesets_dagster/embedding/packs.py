@@ -55,7 +55,7 @@ class PackRow:
     present: bool
     folder: Path | None
     extras: tuple[str, ...]
-    """What it can tell of a face beyond box and embedding: names of `model_shapes.EXTRA_TASKS`."""
+    """What it can compute of a face besides box and embedding: names of `model_shapes.EXTRA_TASKS`."""
     licence: str
 
 
@@ -88,7 +88,7 @@ def find_pack(name_or_folder: str, models_root: Path) -> PackFiles:
 
 
 def _route(folder: Path) -> PackFiles:
-    """Which file is the detector, which the recogniser, told by input and output shapes as insightface does."""
+    """Which file is the detector and which the recogniser, by input and output shapes as in insightface."""
     detectors, recognisers = [], []
     for path in sorted(folder.glob("*.onnx")):
         shape = shape_of(path)

@@ -17,7 +17,7 @@ class PackThresholds:
     min_det_score: float
 
     def scaled(self, arcface_distance: float) -> float:
-        """A distance chosen on ArcFace that nobody calibrated for this pack: by the ratio of the cover distances."""
+        """A distance chosen on ArcFace and not calibrated for this pack: scaled by the ratio of the cover distances."""
         return round(arcface_distance * self.cover_distance / ARCFACE.cover_distance, 3)
 
     @property
@@ -44,5 +44,5 @@ _CALIBRATED = {
 
 
 def thresholds_for(pack: ModelPack) -> PackThresholds:
-    """The numbers of a pack, told by its recogniser's file; ArcFace's for recognisers that were not calibrated."""
+    """The numbers of a pack, by its recogniser's file; ArcFace's for recognisers that were not calibrated."""
     return _CALIBRATED.get(pack.recogniser, ARCFACE)

@@ -1,6 +1,6 @@
-"""Crops made ahead of their turn by several threads, and only such as will be asked for.
+"""Crops made ahead by several threads, and only those that will be needed.
 
-`rendering.choose` asks for one crop after the other, because a near-duplicate of an accepted one is not cropped at
+`rendering.choose` needs one crop after the other, because a near-duplicate of an accepted one is not cropped at
 all. Whoever resembles neither an accepted candidate nor one whose turn comes before is asked for whatever happens:
 those of the next `WINDOW` are made together, each photo decoded once for all its faces.
 """
@@ -20,7 +20,7 @@ Crop = Callable[[int], bytes | Verdict]
 
 
 class CropsAhead:
-    """Implements `Crop` for positions that are asked for in rising order, whose PNGs are accepted."""
+    """Implements `Crop` for positions in rising order, with accepted PNGs."""
 
     def __init__(self, crop: Crop, unit: NDArray[np.float32], photos: Sequence[str], near_duplicate: float) -> None:
         """`unit`: embeddings (n, dim) of the candidates, unit length; `photos`: the content of each."""
@@ -43,7 +43,7 @@ class CropsAhead:
         return outcome
 
     def _sure(self, first: int) -> list[int]:
-        """Positions from `first` on that will be asked for and are not made yet."""
+        """Positions from `first` on that will be needed and are not made yet."""
         window = np.arange(first, min(first + WINDOW, len(self._unit)))
         own = self._unit[window]
         alike = own @ np.concatenate([self._unit[self._accepted], own]).T >= self._near_duplicate

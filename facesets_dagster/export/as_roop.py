@@ -66,7 +66,7 @@ def look_at_archive(
 ) -> SeenArchive:
     """Looks at every picture of an archive. Raises `OSError` or `zipfile.BadZipFile` for what is none.
 
-    `known`: pictures that were looked at before with this embedder, told by their bytes. One picture per worker is in
+    `known`: pictures that were looked at before with this embedder, found by their bytes. One picture per worker is in
     memory at a time.
     """
     seen = {picture.sha256: picture for picture in known}

@@ -65,7 +65,7 @@ def write_candidates(
 
 
 class PictureInPlace:
-    """A candidate's PNG of an earlier run: given out again if it is whole and its lineage is the one asked for."""
+    """A candidate's PNG of an earlier run: used again if it is intact and has the same lineage."""
 
     def __init__(self, path: Path, sha256: str) -> None:
         self._path = path

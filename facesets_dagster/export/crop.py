@@ -1,4 +1,4 @@
-"""Square crops around a face, and the ways to make one that shows nobody else. Pure geometry on pixels."""
+"""Square crops around a face, and the ways to make one without other faces. Pure geometry on pixels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

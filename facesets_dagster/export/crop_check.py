@@ -1,8 +1,8 @@
 """A crop as its consumers will see it: at the detector size of the run's own pack, and at those that consumers use.
 
 At every size exactly one face; at the pack's own size within `MAX_CROP_DISTANCE` of the source face's embedding; at
-the others still the same person. A face that only another size finds (somebody small or blurred in the background)
-would be averaged into the identity, so it is told where it is, to be painted out.
+the others still the same person. A face that only another size finds (small or blurred in the background)
+would be averaged into the identity, so its box is returned, to be painted out.
 """
 
 from dataclasses import dataclass

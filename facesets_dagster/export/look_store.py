@@ -2,7 +2,7 @@
 
     cache/consumer_simulation/<model_id>/<faceset>.parquet
 
-One row per entry of an archive and detector size, told by the archive's sha256. The cache may be deleted; archives are
+One row per entry of an archive and detector size, found by the archive's sha256. The cache may be deleted; archives are
 then looked at again. Knows nothing of the library.
 """
 

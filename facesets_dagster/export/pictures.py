@@ -17,7 +17,7 @@ from typing import IO
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG that is read when somebody needs it."""
+    """A PNG that is read at its first use."""
 
     sha256: str
     read: Callable[[], bytes]
@@ -33,7 +33,7 @@ class PictureFile:
         self._size = 0
 
     def keep(self, png: bytes) -> Picture:
-        """The same picture, out of memory; whoever holds it may read it from any thread."""
+        """The same picture, from memory; may be read from any thread."""
         if self._stream is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._stream = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (as long as this object)

@@ -50,7 +50,7 @@ def render(
     """Renders candidates (best first).
 
     `neighbours`: face_id -> boxes (m, 4) of the photo's other faces. `published`: face_id -> a function that gives
-    the PNG published earlier if its lineage equals the one asked for, so that nothing is rendered twice and a face
+    the PNG published earlier if it has the same lineage, so that nothing is rendered twice and a face
     whose photo is gone keeps its picture. `keep`: where PNGs go that are exported.
     """
     accepted: list[RenderedFace] = []

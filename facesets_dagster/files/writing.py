@@ -1,6 +1,6 @@
 """Files that appear whole or not at all: temporary name, sync, rename. And the swap of two folders.
 
-Everybody who writes under the home uses these; nothing else in the project opens a final path for writing.
+All code that writes under the home uses these; nothing else in the project opens a final path for writing.
 """
 
 import ctypes
@@ -95,7 +95,7 @@ def _is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # of another process
     return True
 
 

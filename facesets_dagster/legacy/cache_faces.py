@@ -115,7 +115,7 @@ class CacheRows:
 
 
 def _digest(path: str) -> str:
-    """Stands for the digest of bytes that nobody has; never equal to one of real bytes."""
+    """In place of the digest of bytes that are gone; never equal to one of real bytes."""
     return hashlib.sha256(b"legacy cache\0" + path.encode("utf-8", "surrogatepass")).hexdigest()
 
 

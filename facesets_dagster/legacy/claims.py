@@ -1,4 +1,4 @@
-"""Whose face it is when two legacy facesets claim it. Eras of a person are intended copies of the person's faces."""
+"""The owner of a face that two legacy facesets claim. Eras of a person are intended copies of the person's faces."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Lost:
     distance: float | None
     """Cosine distance to the centroid of the faceset that lost it; None if it has no other face."""
     reason: str
-    """`ambiguous` (the other is a legacy person too and nearer), `member_elsewhere` (a member of somebody already)."""
+    """`ambiguous` (the other is a legacy person too and nearer), `member_elsewhere` (a member of another identity)."""
 
 
 def settle_claims(claims: Sequence[Claim], taken: Mapping[str, str]) -> list[Lost]:

@@ -197,7 +197,7 @@ def _kind(entry: Mapping[str, object], name: str, fields: LibraryFields, root: P
 
 
 def _parent(entry: Mapping[str, object], name: str, number: int, fields: LibraryFields, names: set[str]) -> str | None:
-    """The identity that an era splits, where the library has it: a parent that is nowhere stands for nobody."""
+    """The identity that an era splits, where the library has it: a parent that does not exist covers nothing."""
     said = _at(entry, fields.parent) if fields.parent else None
     wanted = (str(said) if said is not None else "", name.split("_era_")[0], faceset_name(number))
     return next((parent for parent in wanted if parent in names and parent != name), None)
@@ -210,7 +210,7 @@ def _label(root: Path, entry: Mapping[str, object], name: str, fields: LibraryFi
     folder = _folder(root, name)
     try:
         text = (folder / "NAME.txt").read_text(encoding="utf-8", errors="replace") if folder else ""
-    except OSError:  # no such file: nobody gave a name
+    except OSError:  # no such file: no name was given
         return None
     first = text.strip().splitlines()[0].strip() if text.strip() else ""
     return first if first and first != name and len(first) <= _MAX_LABEL else None

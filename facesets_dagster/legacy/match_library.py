@@ -1,4 +1,4 @@
-"""Faces of legacy libraries to faces of ours: photos are found or read, boxes matched, caches asked last."""
+"""Faces of legacy libraries to faces of ours: photos are found or read, boxes matched, caches used last."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace

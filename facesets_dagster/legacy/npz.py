@@ -1,4 +1,4 @@
-"""What is in an `.npz`, told from the zip directory and the arrays' headers; nothing is unpickled, ever.
+"""The arrays of an `.npz`, from the zip directory and the arrays' headers; nothing is unpickled, ever.
 
 An array of objects is a pickle, and loading a pickle runs code of whoever wrote it: such a member is refused by name.
 """

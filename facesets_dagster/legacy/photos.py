@@ -53,7 +53,7 @@ class CachedFaces:
 
 
 class Caches:
-    """What our face caches hold. Buckets are read when first asked for and kept."""
+    """What our face caches hold. A bucket is read at its first use and kept."""
 
     def __init__(self, store_of: Callable[[str], FaceStore], buckets: Sequence[str]) -> None:
         self._store_of = store_of

@@ -1,4 +1,4 @@
-"""Is a legacy cache of our model? Told by the faces that both have; its rows are used only if it is."""
+"""Is a legacy cache of our model? Decided by the faces that both have; its rows are used only if it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ class SourcePaths:
 
 
 class BucketFolders:
-    """Tells in which bucket a path lies, through symbolic links too."""
+    """Returns the bucket in which a path lies, through symbolic links too."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._bucket_of: dict[str, str] = {}

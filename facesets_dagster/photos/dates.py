@@ -1,6 +1,6 @@
 """The year a photo is from, as far as it says so: its EXIF text, its file name, the folders that it lies in.
 
-Pure: texts in, a year or nothing out; who opens photos is `photos.exif`. Careful rather than complete: a number that
+Pure: texts in, a year or nothing out; photos are opened by `photos.exif`. Careful rather than complete: a number that
 may be a counter, a size or an id is no year, and a name with two answers gives none, because a wrong year puts a face
 into the wrong period in silence while "undated" is seen.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 EARLIEST_YEAR = 1900
-"""Older numbers in names are counters, older EXIF dates are errors: nobody held a camera that wrote EXIF."""
+"""Older numbers in names are counters, older EXIF dates are errors: there was no camera that wrote EXIF."""
 
 SOURCES = ("exif", "file_name", "folder_name", "undated")
 """Where a date can come from, the most trusted first."""
@@ -20,7 +20,7 @@ SOURCES = ("exif", "file_name", "folder_name", "undated")
 
 @dataclass(frozen=True)
 class PhotoDate:
-    """A photo's year and who says so."""
+    """A photo's year and the source of it."""
 
     year: int | None
     source: str
@@ -52,7 +52,7 @@ def date_photo(
 
 _EXIF = re.compile(r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _RESET_DAYS = frozenset({(1900, 1, 1), (1904, 1, 1), (1970, 1, 1), (1980, 1, 1), (1980, 1, 6), (2000, 1, 1)})
-"""Where clocks begin (Excel, old Macs, Unix, DOS, GPS, many cameras) and run on until somebody sets them."""
+"""Where clocks begin (Excel, old Macs, Unix, DOS, GPS, many cameras) and run on until they are set."""
 _RESET_MOMENTS = frozenset({"2002-12-08 12:00:00", "1999-11-30 00:00:00"})
 """Fixed texts of phones without a clock, and of a zero date that was normalised."""
 _FIRST_RESET_YEAR = 2001

@@ -1,9 +1,8 @@
 """Bytes of a photo file to upright BGR pixels, or a `PhotoError` with a stable reason.
 
-The format is told by the content, never by the suffix. Pillow (with pillow-heif) opens everything but PSD/PSB, whose
-merged picture psd-tools reads (Pillow where psd-tools cannot); the pixels of a JPEG without oddities come from
-`plain_jpeg`, same but faster. Alpha is composited on white; 16-bit and float samples
-are scaled to 8 bit.
+The format is found from the content, never from the suffix. Pillow (with pillow-heif) opens everything but PSD/PSB;
+psd-tools reads their merged picture (Pillow where psd-tools cannot). Pixels of a plain JPEG come from `plain_jpeg`: the
+same pixels, faster. Alpha is composited on white; 16-bit and float samples are scaled to 8 bit.
 
 Truncation: Pillow's switch for damaged files is global, so it is on for good; a photo that decoded but lacks the end
 that its format prescribes is flagged.

@@ -26,7 +26,7 @@ _IGNORED_NAMES = frozenset({"@eaDir", "Thumbs.db", "desktop.ini", "__MACOSX"})
 LISTING_SCHEMA = pl.Schema(
     {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64, "ctime_ns": pl.Int64, "inode": pl.UInt64}
 )
-"""One row per photo file: where it is and what tells that it did not change; columns as in `PhotoFile`."""
+"""One row per photo file: its path, and the values that are equal while it is unchanged; columns as in `PhotoFile`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -61,7 +61,7 @@ class BucketListing:
 
     folder: Path
     table: pl.DataFrame
-    """`LISTING_SCHEMA`, sorted by path: of a large bucket no file is an object of its own before somebody asks."""
+    """`LISTING_SCHEMA`, sorted by path. No file is an object of its own until it is read from here."""
     ignored: int
     """Hidden files, `@eaDir`, `Thumbs.db`, and what the ignore globs name."""
     foreign: tuple[ForeignFile, ...]
@@ -86,7 +86,7 @@ class BucketListing:
     def digest(self) -> str:
         """Changes when any photo file is added, removed, renamed, rewritten or made readable.
 
-        By the status change as well, which no program can set: what a scan would open is news.
+        The time of the status change counts too, because no program can set it.
         """
         paths = self.table["path"].str.join("\0").item() if len(self.table) else ""
         state = hashlib.sha256(paths.encode())

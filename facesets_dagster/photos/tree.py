@@ -1,7 +1,7 @@
 """A folder tree read as fast as the file system gives it: names and states as columns, no object per file.
 
 What belongs here: directories, entries and their status. Which names are passed over or are photos is the caller's
-(`photos.listing`), who alone uses this.
+(`photos.listing`), the only user of this module.
 """
 
 import os
@@ -28,12 +28,12 @@ class Rules:
     """Which entries count."""
 
     hidden_names: frozenset[str]
-    """Files and folders that are passed over, as those are whose name begins with a dot; nothing in them is looked at.
+    """Files and folders that are skipped, like those with a name that begins with a dot.
     """
     is_passed_over: Callable[[str, str], bool] | None
     """By name and relative path; None where nothing is."""
     is_wanted: Callable[[str], bool]
-    """By the end of a regular file's name, from its last dot on; asked once for each."""
+    """Called once for each suffix: the end of a file's name from its last dot on."""
 
 
 @dataclass

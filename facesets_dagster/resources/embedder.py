@@ -24,7 +24,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=None,
         description=(
             "cpu, cuda, tensorrt, coreml, or ONNX Runtime names separated by commas. null = the GPU where the "
-            "installed onnxruntime is built for one. A provider that was asked for and not obtained fails the run."
+            "installed onnxruntime is built for one. A run fails if a named provider is not available."
         ),
     )
     det_size: int = Field(
@@ -69,7 +69,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return thresholds_for(self.pack())
 
     def embedder(self) -> Embedder:
-        """The loaded models: the same object for the same configuration, whoever asks and from whichever thread."""
+        """The loaded models: the same object for the same configuration, in every thread."""
         from facesets_dagster.embedding.load import load_embedder
 
         return load_embedder(

@@ -1,4 +1,4 @@
-"""Runs whose process is gone: Dagster 1.13 leaves them "started" for ever, and they hold up the queue.
+"""Runs without a process: Dagster 1.13 leaves them "started" for ever, and they block the queue.
 
 Every run notes its process as a tag (`note_process`, by the home resource). `end_dead_runs` fails those of this machine
 that no longer live; the sensor `dead_run_sensor` and the command line call it.
@@ -25,7 +25,7 @@ def note_process(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Marks runs as failed whose process on this machine is gone; gives their ids."""
+    """Marks runs as failed if their process on this machine is gone; returns their ids."""
     ended = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         process = run.tags.get(PROCESS_TAG)

@@ -1,4 +1,4 @@
-"""Who may talk to the web server: an ASGI middleware in front of Dagster's.
+"""Which requests reach the web server: an ASGI middleware in front of Dagster's.
 
 Dagster's server has no passwords, takes mutations over GET and answers any Host and Origin, so that any web page that
 the user visits could start runs on 127.0.0.1 (by a form, an image, or a name that resolves to 127.0.0.1). The guard
@@ -6,7 +6,7 @@ refuses, with the reason as text:
 
 - 400: no Host header, or a GraphQL document in the address that cannot be read
 - 403: a Host that is not one of ours (DNS rebinding), an Origin other than the server itself, a request that the
-  browser marks as coming from another site (Fetch Metadata), unless somebody followed a link
+  browser marks as coming from another site (Fetch Metadata), unless it is a followed link
 - 405: anything but a GraphQL query over GET
 
 Clients without a browser send no Origin and pass. Knows nothing of Dagster.

@@ -43,7 +43,7 @@ class FacesetSource:
     embedding: NDArray[np.float32]
     """Raw mean (dim,), not normalised."""
     values: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
-    """What landmark models told of the best face (`embedding.landmarks.VALUES`); only where the consumer asks."""
+    """Landmarks of the best face (`embedding.landmarks.VALUES`); only if the consumer needs them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ExportFile:
     sha256: str
     read: Callable[[], bytes]
     facesets: tuple[str, ...]
-    """Whom it holds."""
+    """The facesets in it."""
 
     @classmethod
     def of(cls, path: str, data: bytes, facesets: Sequence[FacesetSource]) -> "ExportFile":
@@ -78,7 +78,7 @@ class Consumer:
     tasks: tuple[str, ...] = ()
     """What it wants to know of the best face, of `embedding.model_shapes.EXTRA_TASKS`."""
     shared_file: bool = False
-    """One file holds several face sets: it is made anew with everybody whom it holds."""
+    """One file holds several face sets: it is made again with all of them."""
 
 
 def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""A consumer's folder brought up to what it should hold, with an index of what was written here.
+"""A consumer's folder, updated, with an index of the files that were written here.
 
     exports/<consumer>/.facesets.json
 
-Only files that the index knows, with the bytes that it knows, are replaced or removed. A file that somebody changed or
-put there stays as it is and is reported. The index is written before the files, with old and new digests, and after
-them with the new ones: a run that dies in between leaves nothing that the next one would take for somebody else's.
+Only files that the index knows, with the bytes that it knows, are replaced or removed. A file that was changed or put
+there by hand stays as it is and is reported. The index is written before the files, with old and new digests, and after
+them with the new ones: a run that dies in between leaves no file that the next one would not recognise.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class Entry:
     sha256: tuple[str, ...]
     """Of its bytes; several while a run writes."""
     facesets: Mapping[str, Mapping[str, str]]
-    """Whom it holds, and what that was made of."""
+    """The facesets in it and their sources."""
 
 
 @dataclass
