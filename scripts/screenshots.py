@@ -2,8 +2,12 @@
 
 The sample buckets and one more, `portraits`, made of official portraits in the public domain (NASA, US government):
 faces are shown of that bucket only. Needs Chromium from the system.
+
+`record.json` beside them says what they show: the UI's version, its graph (each asset and what it is made of), and the
+size of each picture. A test compares the graph with today's.
 """
 
+import json
 import shutil
 import sys
 import tempfile
@@ -11,17 +15,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 from facesets_dagster.sample.buckets import jpeg_bytes, write_sample
 from facesets_dagster.sample.people import photo_of, portraits
 from testing.browser import LOCATION, browser_path, open_sheet
-from testing.dev_server import dev_server
+from testing.dev_server import ask, dev_server
 from testing.homes import REPOSITORY, RealHome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PICTURES = REPOSITORY / "docs" / "pictures"
+RECORD = PICTURES / "record.json"
 _PUBLIC_DOMAIN = ("eileen_collins", "barack_obama", "joe_biden")
 
 
@@ -78,6 +85,21 @@ def take(page: "Page", address: str, home: RealHome) -> None:
         page.screenshot(path=PICTURES / f"{name}.png")
 
 
+def write_record(address: str) -> None:
+    """What the pictures show, as the UI answers it."""
+    answer = ask(address, "{ version assetNodes { assetKey { path } dependencyKeys { path } } }")
+    graph = {
+        "/".join(node["assetKey"]["path"]): sorted("/".join(key["path"]) for key in node["dependencyKeys"])
+        for node in answer["assetNodes"]
+    }
+    sizes = {}
+    for path in sorted(PICTURES.glob("*.png")):
+        with Image.open(path) as picture:
+            sizes[path.name] = list(picture.size)
+    record = {"ui": answer["version"], "graph": graph, "pictures": sizes}
+    RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def show_markdown(page: "Page") -> None:
     """Opens what is behind a click."""
     page.get_by_text("[Show Markdown]").first.click()
@@ -96,6 +118,7 @@ def main() -> None:
         with dev_server(home, Path(folder) / "dev.log") as address, sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
             take(chromium.new_page(viewport={"width": 1400, "height": 1000}), address, home)
+            write_record(address)
             chromium.close()
 
 
