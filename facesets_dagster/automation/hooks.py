@@ -25,11 +25,11 @@ def note_failure(reports_dir: Path, bucket: str, run_id: str, error: str) -> Non
 
 def run_hook(command: str, bucket: str, run_id: str, error: str) -> None:
     """Runs the user's command. Raises `SettingsError` if it cannot be started, fails, or takes over a minute."""
-    told = {"FACESETS_FAILED_BUCKET": bucket, "FACESETS_FAILED_RUN": run_id, "FACESETS_FAILED_ERROR": error[:4000]}
+    variables = {"FACESETS_FAILED_BUCKET": bucket, "FACESETS_FAILED_RUN": run_id, "FACESETS_FAILED_ERROR": error[:4000]}
     try:
         done = subprocess.run(
             shlex.split(command),
-            env={**os.environ, **told},
+            env={**os.environ, **variables},
             timeout=COMMAND_SECONDS,
             capture_output=True,
             text=True,

@@ -22,7 +22,7 @@ class BucketState:
 
 
 @dataclass(frozen=True)
-class Decision:
+class SensorDecision:
     """What to do at a tick."""
 
     run: tuple[str, ...]
@@ -45,7 +45,7 @@ def decide(
     *,
     settle_seconds: float,
     limit: int = MAX_REQUESTS_PER_TICK,
-) -> Decision:
+) -> SensorDecision:
     """Buckets with photos whose digest differs from the one last requested and which are quiet; at most `limit`.
 
     An absent bucket stays in the cursor, so that a disk that comes back does not count as a change.
@@ -53,7 +53,7 @@ def decide(
     news = [key for key, state in sorted(states.items()) if state.photos and seen.get(key) != state.digest]
     settled = [key for key in news if states[key].quiet_seconds >= settle_seconds]
     run = settled[:limit]
-    return Decision(
+    return SensorDecision(
         run=tuple(run),
         unsettled=tuple(key for key in news if key not in set(settled)),
         waiting=len(settled) - len(run),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from facesets_dagster.automation.hooks import note_failure, run_hook
-from facesets_dagster.automation.news import BucketState, Decision, decide, read_cursor, state_of, write_cursor
+from facesets_dagster.automation.news import BucketState, SensorDecision, decide, read_cursor, state_of, write_cursor
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED
@@ -36,15 +36,15 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         folders = home.buckets()
         by_hand = [HAND_SORTED] if job == "full_pipeline" and home.hand_sorted_root else []
         states, unreadable = _states(home, [*folders, *by_hand])
-        registry, asked = home.library().registry, read_cursor(context.cursor)
+        registry, requested = home.library().registry, read_cursor(context.cursor)
         # What the command line did since the last request counts as much as the request itself.
         done = {key: digest for key, digest in registry.folder_digests().items() if _is_now(states, key, digest)}
         hand_sorted = {key: states.pop(key) for key in by_hand if key in states}
-        news_by_hand = decide(hand_sorted, {**asked, **done}, settle_seconds=settle_seconds)
+        news_by_hand = decide(hand_sorted, {**requested, **done}, settle_seconds=settle_seconds)
         if news_by_hand.run:  # a person of those folders may be in any bucket
             registry.mark_stale(folders)
-            asked, done = {HAND_SORTED: news_by_hand.seen[HAND_SORTED]}, {}
-        decision = decide(states, {**asked, **done}, settle_seconds=settle_seconds)
+            requested, done = {HAND_SORTED: news_by_hand.seen[HAND_SORTED]}, {}
+        decision = decide(states, {**requested, **done}, settle_seconds=settle_seconds)
         if unreadable and not decision.run and not news_by_hand.run:
             raise BucketError("\n".join(unreadable))
         for text in unreadable:
@@ -54,7 +54,7 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         new = [bucket for bucket in decision.run if bucket not in known]
         alone = bool(news_by_hand.run) and not folders
         return dg.SensorResult(
-            run_requests=_requests(decision, states, asked.get(HAND_SORTED), alone=alone),
+            run_requests=_requests(decision, states, requested.get(HAND_SORTED), alone=alone),
             dynamic_partitions_requests=[SOURCE_BUCKET.build_add_request(new)] if new else [],
             cursor=write_cursor(decision.seen),
         )
@@ -118,17 +118,17 @@ def _states(home: HomeResource, keys: Sequence[str]) -> tuple[dict[str, BucketSt
 
 
 def _requests(
-    decision: Decision, states: Mapping[str, BucketState], by_hand: str | None, *, alone: bool
+    decision: SensorDecision, states: Mapping[str, BucketState], by_hand: str | None, *, alone: bool
 ) -> list[dg.RunRequest]:
-    """Dagster starts a run key once, so it holds the state of the hand-sorted folders that was asked for last, if any.
+    """Dagster starts a run key once, so it holds the last requested state of the hand-sorted folders, if any.
 
     `alone`: those folders have to be run without a bucket.
     """
-    asked = "" if by_hand is None else f":{by_hand}"
-    requests = [dg.RunRequest(f"{key}:{states[key].digest}{asked}", partition_key=key) for key in decision.run]
+    requested = "" if by_hand is None else f":{by_hand}"
+    requests = [dg.RunRequest(f"{key}:{states[key].digest}{requested}", partition_key=key) for key in decision.run]
     if alone:
         chosen = [dg.AssetKey(name) for name in BY_HAND]
-        requests.append(dg.RunRequest(f"{HAND_SORTED}{asked}", asset_selection=chosen))
+        requests.append(dg.RunRequest(f"{HAND_SORTED}{requested}", asset_selection=chosen))
     return requests
 
 
@@ -136,7 +136,7 @@ def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool
     return bucket in states and states[bucket].digest == digest
 
 
-def _story(decision: Decision, by_hand: Decision, folders: int) -> str:
+def _story(decision: SensorDecision, by_hand: SensorDecision, folders: int) -> str:
     parts = [f"{folders} bucket folders, {len(decision.run)} to run"]
     if by_hand.run:
         parts.append("the hand-sorted folders changed, so every bucket is run")

@@ -34,7 +34,7 @@ class Lost:
     """`ambiguous` (the other is a legacy person too and nearer), `member_elsewhere` (a member of another identity)."""
 
 
-def settle_claims(claims: Sequence[Claim], taken: Mapping[str, str]) -> list[Lost]:
+def assign_claims(claims: Sequence[Claim], taken: Mapping[str, str]) -> list[Lost]:
     """The claims that do not hold. `taken`: face_id -> family of the live identity that has it already.
 
     A face that several families claim goes to the one it is nearest to; centroids are made of the faces that only one

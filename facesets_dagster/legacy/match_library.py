@@ -108,7 +108,7 @@ class LibraryMatcher:
         """Faces without a photo by the legacy caches; the rows taken; ids that are out of date now, by faceset."""
         found, taken, superseded = list(fates), list[CacheRow](), dict[str, set[str]]()
         seen: set[tuple[str, str]] = set()
-        for place, fate in enumerate(fates):
+        for index, fate in enumerate(fates):
             if fate.face_id is None and fate.reason != "source_missing":
                 continue
             row = rows.find(fate.source, fate.bbox, self._inputs.min_iou)
@@ -117,14 +117,14 @@ class LibraryMatcher:
             if fate.face_id is not None:
                 superseded.setdefault(fate.owner, set()).add(row.face_id)
             elif row.verdict.reason is not None:
-                found[place] = fate.lost(row.verdict.reason)
+                found[index] = fate.lost(row.verdict.reason)
             elif (fate.owner, row.face_id) in seen:
-                found[place] = fate.lost("duplicate")
+                found[index] = fate.lost("duplicate")
             else:
                 seen.add((fate.owner, row.face_id))
                 taken.append(row)
                 vector = row.cache.embeddings[row.row]
-                found[place] = replace(
+                found[index] = replace(
                     fate, reason=None, way="legacy_cache", bucket=LEGACY, face_id=row.face_id, embedding=vector
                 )
         return found, taken, superseded

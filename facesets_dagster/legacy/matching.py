@@ -43,31 +43,31 @@ def match_faces(
     found = list(fates)
     on_photo: dict[Content, list[int]] = {}
     ways: dict[int, str | None] = {}
-    for place, fate in enumerate(fates):
+    for index, fate in enumerate(fates):
         if fate.reason is not None:
             continue
         photo = photo_of(fate.source)
         if photo.content is None:
-            found[place] = fate.lost(photo.problem or "not_read")
+            found[index] = fate.lost(photo.problem or "not_read")
         else:
-            on_photo.setdefault(photo.content, []).append(place)
-            ways[place] = photo.way
+            on_photo.setdefault(photo.content, []).append(index)
+            ways[index] = photo.way
     seen: set[tuple[str, str]] = set()
-    for content, places in on_photo.items():
+    for content, indices in on_photo.items():
         faces = caches.faces(content, dim)
-        boxes = np.array([fates[place].bbox for place in places], np.float32)
-        for place, match in zip(places, match_boxes(boxes, faces.bbox, min_iou), strict=True):
-            fate = fates[place]
+        boxes = np.array([fates[index].bbox for index in indices], np.float32)
+        for index, match in zip(indices, match_boxes(boxes, faces.bbox, min_iou), strict=True):
+            fate = fates[index]
             face_id = None if match.index is None else faces.face_ids[match.index]
             if match.index is None or face_id is None:
-                found[place] = replace(fate.lost(match.problem or "no_face_at_box"), iou=match.iou)
+                found[index] = replace(fate.lost(match.problem or "no_face_at_box"), iou=match.iou)
             elif (fate.owner, face_id) in seen:
-                found[place] = replace(fate.lost("duplicate"), iou=match.iou)
+                found[index] = replace(fate.lost("duplicate"), iou=match.iou)
             else:
                 seen.add((fate.owner, face_id))
-                found[place] = replace(
+                found[index] = replace(
                     fate,
-                    way=ways[place],
+                    way=ways[index],
                     bucket=content.bucket,
                     face_id=face_id,
                     embedding=faces.embeddings[match.index],

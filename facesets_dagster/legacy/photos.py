@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.faces.store import CacheTables, FaceStore
-from facesets_dagster.legacy.sources import BucketFolders, Place, SourcePaths
+from facesets_dagster.legacy.sources import BucketFolders, BucketPath, SourcePaths
 from facesets_dagster.photos.bucket_key import LEGACY
 
 WITHOUT_PHOTO = "legacy cache"
@@ -63,11 +63,11 @@ class Caches:
         self._faces: dict[str, dict[str, CachedFaces]] = {}
         self._homes: dict[str, str] | None = None
 
-    def digest_at(self, place: Place) -> str | None:
-        """Content of the file at this place, as the bucket's last scan found it."""
-        if place.bucket not in self._digests:
-            self._digests[place.bucket] = _digests(self._store_of(place.bucket).read())
-        return self._digests[place.bucket].get(place.path)
+    def digest_at(self, location: BucketPath) -> str | None:
+        """Content of the file at this path, as the bucket's last scan found it."""
+        if location.bucket not in self._digests:
+            self._digests[location.bucket] = _digests(self._store_of(location.bucket).read())
+        return self._digests[location.bucket].get(location.path)
 
     def bucket_with(self, sha256: str) -> str | None:
         """The first bucket, in key order, whose cache has read these bytes."""
@@ -113,28 +113,28 @@ class PhotoFinder:
         self._folders = folders
         self._caches = caches
         self._digests = digests
-        self._places: dict[str, list[tuple[str, Place]]] = {}
-        self._read_here: set[Place] = set()
+        self._located: dict[str, list[tuple[str, BucketPath]]] = {}
+        self._read_here: set[BucketPath] = set()
 
     def read(self, sources: Iterable[str], read_files: ReadFiles) -> None:
         """Reads the photos that are on disk and in no cache; those of the pseudo bucket are always looked at."""
         wanted: dict[str, set[str]] = {LEGACY: set()}
         for source in sorted(set(sources)):
             if self._in_bucket(source) is None:
-                place = self._on_disk(source)
-                if place is not None:
-                    wanted.setdefault(place.bucket, set()).add(place.path)
-                    self._read_here.add(place)
+                location = self._on_disk(source)
+                if location is not None:
+                    wanted.setdefault(location.bucket, set()).add(location.path)
+                    self._read_here.add(location)
         for bucket, files in sorted(wanted.items()):
             read_files(bucket, sorted(files))
             self._caches.forget(bucket)
 
     def photo(self, source: str) -> Photo:
         """Where the photo's faces are; nothing is read."""
-        place = self._in_bucket(source)
-        if place is not None:
-            return self._found("source" if place in self._read_here else "cache", place)
-        digest = self._caches.digest_at(legacy) if (legacy := self._legacy_place(source)) else self._said(source)
+        location = self._in_bucket(source)
+        if location is not None:
+            return self._found("source" if location in self._read_here else "cache", location)
+        digest = self._caches.digest_at(legacy) if (legacy := self._legacy_path(source)) else self._said(source)
         home = self._caches.bucket_with(digest) if digest is not None else None
         if digest is not None and home is not None:
             return Photo("bytes", Content(home, digest), None)
@@ -143,32 +143,32 @@ class PhotoFinder:
         on_disk = self._on_disk(source)
         return Photo(None, None, "source_missing" if on_disk is None else "not_read")
 
-    def _found(self, way: str, place: Place) -> Photo:
-        digest = self._caches.digest_at(place)
+    def _found(self, way: str, location: BucketPath) -> Photo:
+        digest = self._caches.digest_at(location)
         assert digest is not None  # the caller looked
-        content = Content(place.bucket, digest)
+        content = Content(location.bucket, digest)
         status = self._caches.status(content)
         return Photo(way, content, None) if status in ("faces", "noface") else Photo(None, None, status)
 
-    def _candidates(self, source: str) -> list[tuple[str, Place]]:
-        if source not in self._places:
+    def _candidates(self, source: str) -> list[tuple[str, BucketPath]]:
+        if source not in self._located:
             paths = [path for path in self._paths.candidates(source) if os.path.isabs(path) and "\0" not in path]
-            self._places[source] = [(path, self._folders.place(path)) for path in paths]
-        return self._places[source]
+            self._located[source] = [(path, self._folders.locate(path)) for path in paths]
+        return self._located[source]
 
-    def _in_bucket(self, source: str) -> Place | None:
-        """The first of its places in a bucket that the bucket's cache knows."""
-        places = (place for _, place in self._candidates(source) if place.bucket != LEGACY)
-        return next((place for place in places if self._caches.digest_at(place) is not None), None)
+    def _in_bucket(self, source: str) -> BucketPath | None:
+        """The first of its paths in a bucket that the bucket's cache knows."""
+        located = (location for _, location in self._candidates(source) if location.bucket != LEGACY)
+        return next((location for location in located if self._caches.digest_at(location) is not None), None)
 
-    def _legacy_place(self, source: str) -> Place | None:
-        places = (place for _, place in self._candidates(source) if place.bucket == LEGACY)
-        return next((place for place in places if self._caches.digest_at(place) is not None), None)
+    def _legacy_path(self, source: str) -> BucketPath | None:
+        located = (location for _, location in self._candidates(source) if location.bucket == LEGACY)
+        return next((location for location in located if self._caches.digest_at(location) is not None), None)
 
-    def _on_disk(self, source: str) -> Place | None:
-        """The first of its places where a file is, those in buckets first."""
-        there = [place for path, place in self._candidates(source) if os.path.isfile(path)]
-        return min(there, key=lambda place: place.bucket == LEGACY, default=None)
+    def _on_disk(self, source: str) -> BucketPath | None:
+        """The first of its paths where a file is, those in buckets first."""
+        there = [location for path, location in self._candidates(source) if os.path.isfile(path)]
+        return min(there, key=lambda location: location.bucket == LEGACY, default=None)
 
     def _said(self, source: str) -> str | None:
         return self._digests.get(source) or self._digests.get(self._paths.key(source))

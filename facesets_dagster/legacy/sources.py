@@ -11,7 +11,7 @@ from facesets_dagster.photos.listing import PhotoFile, escape_path
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class BucketPath:
     """A path inside a bucket; the pseudo bucket `LEGACY` begins at `/`."""
 
     bucket: str
@@ -59,14 +59,14 @@ class BucketFolders:
                 self._bucket_of.setdefault(os.path.realpath(folder), bucket)
                 self._bucket_of.setdefault(os.path.normpath(folder), bucket)
 
-    def place(self, path: str) -> Place:
+    def locate(self, path: str) -> BucketPath:
         """The bucket that holds this absolute path; `LEGACY` if none does."""
         for spelled in dict.fromkeys((path, os.path.realpath(path))):
             for parent in PurePath(spelled).parents:
                 bucket = self._bucket_of.get(str(parent))
                 if bucket is not None:
-                    return Place(bucket, escape_path(PurePath(spelled).relative_to(parent).as_posix()))
-        return Place(LEGACY, escape_path(path.lstrip("/")))
+                    return BucketPath(bucket, escape_path(PurePath(spelled).relative_to(parent).as_posix()))
+        return BucketPath(LEGACY, escape_path(path.lstrip("/")))
 
 
 def photo_files(folder: Path, paths: Iterable[str]) -> tuple[PhotoFile, ...]:

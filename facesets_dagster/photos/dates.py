@@ -28,21 +28,21 @@ class PhotoDate:
 
 
 def date_photo(
-    taken: str | None, places: Sequence[str], counters: Mapping[str, AbstractSet[str]], today: date
+    taken: str | None, paths: Sequence[str], counters: Mapping[str, AbstractSet[str]], today: date
 ) -> PhotoDate:
     """The date of a content: by EXIF, else by its first file name that has one, else by its nearest folder that has.
 
-    `taken`: EXIF `DateTimeOriginal` as it stands there; `places`: paths of the content with `/`, the bucket's folder
+    `taken`: EXIF `DateTimeOriginal` as it stands there; `paths`: paths of the content with `/`, the bucket's folder
     first; `counters`: `counter_shapes` of everything beside them, by folder.
     """
     if taken is not None and (year := year_of_exif(taken, today)) is not None:
         return PhotoDate(year, "exif")
-    for place in places:
-        folder, _, name = place.rpartition("/")
+    for path in paths:
+        folder, _, name = path.rpartition("/")
         if (year := year_of_name(_stem(name), counters.get(folder, frozenset()), today)) is not None:
             return PhotoDate(year, "file_name")
-    for place in places:
-        folders = place.split("/")[:-1]
+    for path in paths:
+        folders = path.split("/")[:-1]
         for depth in reversed(range(len(folders))):
             beside = counters.get("/".join(folders[:depth]), frozenset())
             if (year := year_of_name(folders[depth], beside, today)) is not None:

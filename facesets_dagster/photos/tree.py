@@ -59,10 +59,10 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
     tree, suffixes, waiting = Tree(), dict[str, bool](), [""]
     while waiting:
         prefix = waiting.pop()
-        place = os.path.join(folder, prefix)
+        path = os.path.join(folder, prefix)
         try:
             # Entries are looked up by the folder's descriptor: the kernel does not walk the whole path for each.
-            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 tree.folders_mtime_ns = max(tree.folders_mtime_ns, os.fstat(descriptor).st_mtime_ns)
                 waiting += _read_folder(descriptor, prefix, rules, suffixes, tree)
@@ -70,14 +70,14 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
                 os.close(descriptor)
         except OSError as error:
             raise BucketError(
-                f"The folder {place} cannot be read ({error.strerror or error}). Expected a readable folder. Fix its "
+                f"The folder {path} cannot be read ({error.strerror or error}). Expected a readable folder. Fix its "
                 "permissions or mount its disk; nothing was changed."
             ) from error
     return tree
 
 
 def _read_folder(descriptor: int, prefix: str, rules: Rules, suffixes: dict[str, bool], tree: Tree) -> list[str]:
-    """Adds the entries of one folder; gives the prefixes of the folders in it.
+    """Adds the entries of one folder; returns the prefixes of the folders in it.
 
     Every file goes through here, so what is done for each is done in whole columns.
     """
@@ -92,14 +92,14 @@ def _read_folder(descriptor: int, prefix: str, rules: Rules, suffixes: dict[str,
         files = [entry for entry in files if not is_passed_over(entry.name, prefix + entry.name)]
     tree.passed_over += len(listed) - len(folders) - len(files)
     names, states = [entry.name for entry in files], _states(files)
-    endings = {_suffix(name) for name in names}
-    for suffix in endings - suffixes.keys():
+    found = {_suffix(name) for name in names}
+    for suffix in found - suffixes.keys():
         suffixes[suffix] = rules.is_wanted(suffix)
     usable = states[:, 0] & _KIND == stat.S_IFREG
-    if not all(suffixes[suffix] for suffix in endings):
+    if not all(suffixes[suffix] for suffix in found):
         usable &= np.fromiter((suffixes[_suffix(name)] for name in names), bool, len(names))
     if not usable.all():
-        tree.others += [(prefix + names[place], int(states[place, 0])) for place in np.flatnonzero(~usable)]
+        tree.others += [(prefix + names[row], int(states[row, 0])) for row in np.flatnonzero(~usable)]
         names, states = list(compress(names, usable)), states[usable]
     tree.paths += [prefix + name for name in names]
     tree.states.append(states[:, 1:])

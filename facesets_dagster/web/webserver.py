@@ -50,9 +50,9 @@ def allowed_hosts(arguments: Sequence[str]) -> tuple[str, ...]:
 
 def address_of(arguments: Sequence[str]) -> str:
     """The address in a command's arguments, 127.0.0.1 if there is none."""
-    for place, argument in enumerate(arguments):
-        if argument in ("-h", "--host") and place + 1 < len(arguments):
-            return arguments[place + 1]
+    for index, argument in enumerate(arguments):
+        if argument in ("-h", "--host") and index + 1 < len(arguments):
+            return arguments[index + 1]
         if argument.startswith("--host="):
             return argument.removeprefix("--host=")
     return "127.0.0.1"

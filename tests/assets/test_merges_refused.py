@@ -37,7 +37,7 @@ def test_names_that_cannot_be_merged_are_refused_with_what_to_do(fake_home: Fake
     refused(fake_home, "faceset_777, which does not exist", [one, "faceset_777"])
     refused(fake_home, "two or more different", [one])
     refused(fake_home, "two or more different", [one, one])
-    refused(fake_home, f"{two} stands in two groups", [one, two], [two, three])
+    refused(fake_home, f"{two} is in two groups", [one, two], [two, three])
     apply(fake_home, [one, two])
     refused(fake_home, f"{two} was merged into {one}. Name {one}", [two, three])
     before = fake_home.files()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from facesets_dagster.files.states import changed_files, file_states
 from facesets_dagster.legacy.boxes import iou, match_boxes
-from facesets_dagster.legacy.claims import Claim, settle_claims
-from facesets_dagster.legacy.sources import BucketFolders, Place, SourcePaths
+from facesets_dagster.legacy.claims import Claim, assign_claims
+from facesets_dagster.legacy.sources import BucketFolders, BucketPath, SourcePaths
 from facesets_dagster.photos.bucket_key import LEGACY
 
 
@@ -69,21 +69,21 @@ def claim(name: str, face: str, angle: float, family: str | None = None) -> Clai
 
 def test_a_contested_face_goes_to_the_nearer_centroid() -> None:
     claims = [claim("a", "1", 0), claim("a", "x", 0.4), claim("b", "2", 1.0), claim("b", "x", 0.4)]
-    (lost,) = settle_claims(claims, {})
+    (lost,) = assign_claims(claims, {})
     assert (lost.name, lost.face_id, lost.to, lost.reason) == ("b", "x", "a", "ambiguous")
     assert lost.distance == pytest.approx(1 - np.cos(0.6), abs=1e-6)
 
 
 def test_eras_are_intended_copies_and_lose_with_their_parent() -> None:
     family = [claim("a", "x", 0.4), claim("a_era", "x", 0.4, "a"), claim("a", "1", 0)]
-    assert settle_claims(family, {}) == []
+    assert assign_claims(family, {}) == []
     nearer = [claim("b", "x", 0.4), claim("b", "2", 0.4)]
-    assert [(lost.name, lost.to) for lost in settle_claims([*family, *nearer], {})] == [("a", "b"), ("a_era", "b")]
+    assert [(lost.name, lost.to) for lost in assign_claims([*family, *nearer], {})] == [("a", "b"), ("a_era", "b")]
 
 
 def test_a_member_of_somebody_else_is_not_taken_away() -> None:
     claims = [claim("a", "x", 0), claim("b", "y", 0)]
-    assert [(lost.name, lost.to, lost.reason) for lost in settle_claims(claims, {"x": "c", "y": "b"})] == [
+    assert [(lost.name, lost.to, lost.reason) for lost in assign_claims(claims, {"x": "c", "y": "b"})] == [
         ("a", "c", "member_elsewhere")
     ]
 
@@ -106,9 +106,9 @@ def test_a_path_is_placed_in_its_bucket_through_links_too(tmp_path: Path) -> Non
     (bucket / "psd").mkdir(parents=True)
     os.symlink(tmp_path / "buckets", tmp_path / "link")
     folders = BucketFolders({"osrc": bucket, LEGACY: Path("/")})
-    assert folders.place(f"{bucket}/psd/a\\b.jpg") == Place("osrc", "psd/a\\\\b.jpg")
-    assert folders.place(f"{tmp_path}/link/osrc/psd/a.jpg") == Place("osrc", "psd/a.jpg")
-    assert folders.place("/elsewhere/a.jpg") == Place(LEGACY, "elsewhere/a.jpg")
+    assert folders.locate(f"{bucket}/psd/a\\b.jpg") == BucketPath("osrc", "psd/a\\\\b.jpg")
+    assert folders.locate(f"{tmp_path}/link/osrc/psd/a.jpg") == BucketPath("osrc", "psd/a.jpg")
+    assert folders.locate("/elsewhere/a.jpg") == BucketPath(LEGACY, "elsewhere/a.jpg")
 
 
 def test_a_file_that_was_rewritten_with_its_old_times_is_seen(tmp_path: Path) -> None:

@@ -160,5 +160,5 @@ def test_other_names_boxes_and_bytes_are_read_by_the_map(tmp_path: Path) -> None
 def test_a_cache_named_by_an_absolute_path_must_be_there(tmp_path: Path) -> None:
     assert find_caches(tmp_path, load_map(None)) == []
     columns = mapped(tmp_path, f"cache: {{files: ['{tmp_path / 'away' / 'c.npz'}']}}")
-    with pytest.raises(SettingsError, match="is not there"):
+    with pytest.raises(SettingsError, match="is missing"):
         find_caches(tmp_path, columns)

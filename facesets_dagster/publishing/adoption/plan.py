@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
-from facesets_dagster.legacy.claims import Claim, Lost, settle_claims
+from facesets_dagster.legacy.claims import Claim, Lost, assign_claims
 from facesets_dagster.legacy.library_folder import LegacyFaceset, LegacyLibrary
 from facesets_dagster.legacy.match_library import Matched
 from facesets_dagster.legacy.matching import Fate
@@ -100,7 +100,7 @@ def make_plan(
         for _, faceset in everybody
     }
     claims = [claim for found in claims_of.values() for claim in found]
-    plan.lost = settle_claims(claims, _taken(known, before))
+    plan.lost = assign_claims(claims, _taken(known, before))
     vectors = {claim.face_id: claim.embedding for claim in claims}
     dropped = {(lost.name, lost.face_id) for lost in plan.lost}
     bucket_of = {fate.face_id: fate.bucket for fate in matched.fates if fate.face_id and fate.bucket}
