@@ -17,7 +17,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.results_file import Row
-from testing.homes import REPOSITORY
+from testing.paths import REPOSITORY
 
 SMALL, MIDDLE, LARGE, MILLION = 5_000, 20_000, 100_000, 1_000_000
 ROUNDS = 3

@@ -32,7 +32,8 @@ from facesets_dagster.identities.consolidation import groups_of_one, near_identi
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.pairs import components
 from facesets_dagster.library.verification import verify_library
-from testing.homes import REPOSITORY, SHARED, RealHome, link_photos
+from testing.homes import RealHome, link_photos
+from testing.paths import REPOSITORY, SHARED
 
 HALVES = ("first half", "second half")
 OTHERS = "others"

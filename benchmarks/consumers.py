@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from benchmarks.results_file import Row
 from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
-from testing.homes import REPOSITORY, SHARED, RealHome, files_below, link_photos
+from testing.homes import RealHome, files_below, link_photos
 from testing.landmark_models import write_models
+from testing.paths import REPOSITORY, SHARED
 
 BUCKET = "all"
 SMALL_PORTRAITS = """\

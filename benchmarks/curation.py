@@ -9,7 +9,8 @@ import polars as pl
 from benchmarks.labels import labelled_faces, pair_scores, read_labels
 from benchmarks.results_file import Row
 from facesets_dagster.publishing.funnel import count_states
-from testing.homes import SHARED, RealHome, files_below, link_photos
+from testing.homes import RealHome, files_below, link_photos
+from testing.paths import SHARED
 
 BUCKET = "all"
 TARGET = ">= 0.99"

@@ -21,7 +21,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.perceptual_hash import FaceHashes, face_hashes
-from testing.homes import SHARED
+from testing.paths import SHARED
 
 ALIKE = 0.8
 NEAR_DUPLICATE = 0.95

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.photos.decode import decode_photo
-from testing.homes import SHARED
+from testing.paths import SHARED
 
 MIN_IOU = 0.5
 PARTS = ("labelled", "eras", "groups", "duplicates")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.threads import in_threads
-from testing.homes import SHARED
+from testing.paths import SHARED
 
 QUALITY = 92
 NOISE = 4.0

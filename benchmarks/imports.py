@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.results_file import Row
-from testing.homes import REPOSITORY, RealHome
+from testing.homes import RealHome
+from testing.paths import REPOSITORY
 
 ROUNDS = 7
 _TIMED = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"

@@ -21,7 +21,8 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.results_file import Row
-from testing.homes import REPOSITORY, SHARED, RealHome
+from testing.homes import RealHome
+from testing.paths import REPOSITORY, SHARED
 
 PHOTOS, SINGLE = 10, 3
 

@@ -29,7 +29,7 @@ from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_sche
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 from facesets_dagster.threads import cores
-from testing.homes import SHARED
+from testing.paths import SHARED
 
 ROUNDS, NEW, PER_FOLDER = 7, 10, 1000
 NEW_ROUNDS = 18

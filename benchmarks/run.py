@@ -31,7 +31,7 @@ from benchmarks.three_buckets import LENIENT, measure_orders
 from benchmarks.ui_load import measure_ui_load
 from benchmarks.what_if import measure_what_if
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
-from testing.homes import REPOSITORY, SHARED
+from testing.paths import REPOSITORY, SHARED
 
 MODELS = REPOSITORY / ".venv" / "share" / "facesets-models"
 REFERENCE = str(SHARED / "models" / "buffalo_sc")

@@ -26,7 +26,8 @@ from facesets_dagster.export.look_store import LookStore
 from facesets_dagster.identities.completeness import expected_movement, noise_of
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.resources.embedder import EmbedderResource
-from testing.homes import SHARED, RealHome, files_below, link_photos
+from testing.homes import RealHome, files_below, link_photos
+from testing.paths import SHARED
 
 BUCKET, ERAS = "all", "eras"
 SMALL_PORTRAITS = """\

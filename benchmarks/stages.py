@@ -30,7 +30,8 @@ from benchmarks.many_buckets import changed_photo
 from benchmarks.results_file import Row
 from facesets_dagster.sample.augment import look_of, vary
 from facesets_dagster.threads import in_threads
-from testing.homes import REPOSITORY, SHARED, RealHome
+from testing.homes import RealHome
+from testing.paths import REPOSITORY, SHARED
 
 BUCKET = "many"
 WAITING = "waits"

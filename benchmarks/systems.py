@@ -13,7 +13,8 @@ import polars as pl
 
 from benchmarks.labels import labelled_faces, read_labels, read_periods
 from benchmarks.results_file import Row
-from testing.homes import SHARED, RealHome, link_photos
+from testing.homes import RealHome, link_photos
+from testing.paths import SHARED
 
 PEOPLE = 20
 STEPS = ("first", "second", "third", "fourth")

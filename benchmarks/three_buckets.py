@@ -11,7 +11,8 @@ import polars as pl
 
 from benchmarks.labels import labelled_faces, read_labels
 from benchmarks.results_file import Row
-from testing.homes import SHARED, RealHome, link_photos
+from testing.homes import RealHome, link_photos
+from testing.paths import SHARED
 
 BUCKETS = ("east", "north", "west")
 MIN_PHOTOS = 12

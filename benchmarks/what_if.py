@@ -38,7 +38,8 @@ from facesets_dagster.identities.discovery import discover
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.membership import bucket_faces, members_of_bucket
 from facesets_dagster.resources.home import HomeResource
-from testing.homes import SHARED, RealHome, files_below, link_photos
+from testing.homes import RealHome, files_below, link_photos
+from testing.paths import SHARED
 
 T = TypeVar("T")
 

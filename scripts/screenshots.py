@@ -22,7 +22,8 @@ from facesets_dagster.sample.buckets import jpeg_bytes, write_sample
 from facesets_dagster.sample.people import photo_of, portraits
 from testing.browser import LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
-from testing.homes import REPOSITORY, RealHome
+from testing.homes import RealHome
+from testing.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

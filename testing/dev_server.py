@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from testing.homes import REPOSITORY, RealHome
+from testing.homes import RealHome
+from testing.paths import REPOSITORY
 
 
 @contextmanager

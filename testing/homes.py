@@ -15,9 +15,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("FACESETS_SHARED", REPOSITORY.parent / "shared"))
+from testing.paths import REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from testing.fake_home import FakeHome, fake_home_in
+from testing.paths import MODELS, SHARED
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"  # ephemeral instances have no dagster.yaml to say so
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -24,15 +23,13 @@ def embedded_models_root() -> Path:
     """A models root with the embedded pack, fetched once and kept beside the virtual environment."""
     from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 
-    root = Path(os.environ.get("FACESETS_TEST_MODELS", REPOSITORY / ".venv" / "share" / "facesets-models"))
-    pull_pack(EMBEDDED, root, print)
-    return root
+    pull_pack(EMBEDDED, MODELS, print)
+    return MODELS
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The labelled photos and model packs that lie beside the repository, where they do."""
-    root = Path(os.environ.get("FACESETS_SHARED", REPOSITORY.parent / "shared"))
-    if not (root / "data").is_dir():
-        pytest.skip(f"the shared test data is not at {root}")
-    return root
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"the shared test data is not at {SHARED}")
+    return SHARED

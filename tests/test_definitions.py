@@ -19,7 +19,7 @@ from facesets_dagster.definitions import ASSETS, build_defs, defs
 from facesets_dagster.embedding.thresholds import ARCFACE
 from facesets_dagster.settings import JOBS, load_settings
 from testing.homes import RealHome
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 SYSTEMS = {
     "legacy_library",

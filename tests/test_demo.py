@@ -12,7 +12,7 @@ import pytest
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.sample.buckets import MARKER, write_sample
 from testing.homes import RealHome
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from facesets_dagster.library import top_manifest
 from facesets_dagster.registry import tables
 from testing.fake_home import FakeHome
 from testing.fakes import PACK, write_person
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "file-formats.md").read_text()
 

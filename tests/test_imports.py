@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from testing.homes import RealHome
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 HEAVY = (
     "cv2", "insightface", "jinja2", "matplotlib", "numba", "onnx", "onnxruntime", "psd_tools", "scipy", "simplejpeg",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testing.homes import REPOSITORY
+from testing.paths import REPOSITORY
 
 UV = REPOSITORY / ".venv" / "bin" / "uv"
 

@@ -7,7 +7,7 @@ import pytest
 
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.settings import load_settings, provider_names
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 
 def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:

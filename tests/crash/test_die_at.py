@@ -13,7 +13,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.registry.registry import Registry
 from testing.fakes import write_looks, write_person
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 from tests.crash.snapshots import snapshot
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from facesets_dagster.errors import LibraryLocked
 from facesets_dagster.library.lock import library_lock
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 HOLD = """
 import sys, time

@@ -13,7 +13,7 @@ from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.registry.registry import Registry
 from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 BEFORE = ("face_cache", "existing_centroids", "osrc_uncovered", "osrc_clusters")
 PUBLISHING = ("swap_ready_facesets", "top_manifest")

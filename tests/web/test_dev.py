@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 _STUB = """
 import subprocess, sys, time

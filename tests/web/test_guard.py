@@ -11,7 +11,7 @@ import pytest
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.web import dev, webserver
 from facesets_dagster.web.guard import LOOPBACK, RequestGuard, reason_to_refuse
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 
 def scope(method: str = "POST", path: str = "/graphql", query: str = "", **headers: str) -> dict[str, Any]:
