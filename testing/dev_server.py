@@ -36,14 +36,14 @@ def dev_server(home: RealHome, log: Path) -> Iterator[str]:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 500
         while not answers(address):
             if time.monotonic() > deadline or child.poll() is not None:
                 raise RuntimeError(f"the web server did not start; the end of its log:\n{log.read_text()[-4000:]}")
             time.sleep(0.5)
         yield address
         os.killpg(child.pid, signal.SIGINT)
-        if child.wait(60):
+        if child.wait(300):
             raise RuntimeError(f"the server ended with {child.returncode}:\n{log.read_text()[-4000:]}")
     finally:
         if child.poll() is None:
@@ -55,7 +55,7 @@ def ask(address: str, query: str) -> dict[str, Any]:
     """The data of a GraphQL answer."""
     body = json.dumps({"query": query}).encode()
     request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.loads(answer.read())["data"]  # type: ignore[no-any-return]
 
 

@@ -31,14 +31,12 @@ class RealHome:
     @property
     def environment(self) -> dict[str, str]:
         """What a user would have set."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FACESETS_", "DAGSTER_"))}
         return {
-            **kept,
+            **clean_environment(),
             "FACESETS_HOME": str(self.folder),
             "FACESETS_MODELS": str(self.models_root),
             "FACESETS_MODEL_PACK": self.pack,
             "FACESETS_PROVIDERS": "cpu",
-            "COLUMNS": "200",
             **self.more,
         }
 
@@ -85,6 +83,12 @@ class RealHome:
         if child.returncode:
             raise RuntimeError(f"facesets {' '.join(arguments)}: exit {child.returncode}\n{said[-4000:]}")
         return said
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without any setting of the platform or of Dagster, for a terminal of 200 columns."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("FACESETS_", "DAGSTER_"))}
+    return {**kept, "COLUMNS": "200"}
 
 
 def link_photos(folder: Path, photos: dict[str, Path]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from facesets_dagster.sample.buckets import write_sample
 from testing.browser import LOCATION, browser_path, open_sheet
 from testing.dev_server import dev_server
-from testing.homes import RealHome
+from testing.forked import ForkedHome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def served(tmp_path: Path, embedded_models_root: Path) -> Iterator[str]:
     """A server over a home with one bucket that nobody has run; the sensor makes a partition of it."""
-    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
     home.facesets("init", "--automation")
     write_sample(tmp_path / "sample", cache_dir=embedded_models_root / "sample")
     shutil.copytree(tmp_path / "sample" / "trip", home.folder / "buckets" / "trip")
@@ -36,7 +36,7 @@ def choose_partition(page: "Page", name: str) -> None:
     for _ in range(4):
         page.get_by_placeholder("Partition").fill(name)
         try:
-            page.get_by_text(name, exact=True).last.click(timeout=20_000)
+            page.get_by_text(name, exact=True).last.click(timeout=60_000)
         except NothingOffered:
             page.reload()
         else:
@@ -54,8 +54,8 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
-        expect.set_options(timeout=120_000)
+        page.set_default_timeout(300_000)
+        expect.set_options(timeout=300_000)
 
         page.goto(f"{served}/asset-groups/")
         for name in ("face_cache", "osrc_uncovered", "osrc_clusters", "top_manifest"):

@@ -12,10 +12,10 @@ import pytest
 
 from facesets_dagster.sample.buckets import write_sample
 from testing.dev_server import ask, dev_server
-from testing.homes import RealHome
+from testing.forked import ForkedHome
 
 
-def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float = 180) -> None:
+def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float = 500) -> None:
     deadline = time.monotonic() + seconds
     while not found():
         if time.monotonic() > deadline:
@@ -24,9 +24,9 @@ def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float =
 
 
 @pytest.fixture
-def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[RealHome, str, Path]]:
+def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[ForkedHome, str, Path]]:
     """What `make dev` starts, with automation on; gives the home, the address and the log."""
-    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
     home.facesets("init", "--automation")
     log = tmp_path / "dev.log"
     with dev_server(home, log) as address:
@@ -42,7 +42,7 @@ def status_of(url: str, body: bytes | None = None, **headers: str) -> tuple[int,
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, body, {"Content-Type": "application/json", **names})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -63,7 +63,7 @@ def check_the_guard(address: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_dropped_bucket_is_picked_up_and_published(
-    running: tuple[RealHome, str, Path], tmp_path: Path, embedded_models_root: Path
+    running: tuple[ForkedHome, str, Path], tmp_path: Path, embedded_models_root: Path
 ) -> None:
     home, address, log = running
     check_the_guard(address)

@@ -198,6 +198,6 @@ def test_dagster_loads_the_code_location(tmp_path, embedded_models_root) -> None
     home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
-        cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.sample.buckets import MARKER, write_sample
-from testing.homes import RealHome
+from testing.forked import ForkedHome
 from testing.paths import REPOSITORY
 
 
@@ -19,11 +19,11 @@ from testing.paths import REPOSITORY
 def facesets(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path):
     """Runs `facesets` over a home of its own; gives (exit code, standard output)."""
     home = tmp_path_factory.mktemp("demo")
-    real = RealHome(home, "embedded", embedded_models_root)
+    real = ForkedHome(home, "embedded", embedded_models_root)
 
     def call(*arguments: str) -> tuple[int, str]:
         child = real.start(*arguments)
-        said, _ = child.communicate(timeout=300)
+        said, _ = child.communicate()
         return child.returncode, said
 
     call.home = home  # type: ignore[attr-defined]
@@ -122,7 +122,7 @@ def test_another_pack_than_the_homes_is_refused(facesets, monkeypatch: pytest.Mo
     environment = {**os.environ, "FACESETS_HOME": str(facesets.home), "FACESETS_MODEL_PACK": "buffalo_l"}
     done = subprocess.run(
         [sys.executable, "-m", "facesets_dagster.cli.main", "status"],
-        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "was made with the model pack 'embedded'" in done.stderr

@@ -26,7 +26,7 @@ def test_three_processes_that_meet_a_fresh_home_make_one(tmp_path: Path, embedde
     home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
     children = [home.start("status", "--json") for _ in range(3)]
     for child in children:
-        said, _ = child.communicate(timeout=120)
+        said, _ = child.communicate()
         assert child.returncode == 0, said
     record = json.loads((home.folder / "home.json").read_text())
     assert (record["model_pack"], record["dagster_ready"], record["automation"]) == ("embedded", True, False)
@@ -210,7 +210,7 @@ def test_a_run_that_wants_a_gpu_fails_with_the_reason_instead_of_crawling(
     home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_PROVIDERS": "cuda"})
     write_photo(tmp_path / "home" / "buckets" / "a" / "one.png", [FakeFace(1, 0.0)])
     child = home.start("run")
-    said, _ = child.communicate(timeout=120)
+    said, _ = child.communicate()
     assert child.returncode == 1
     assert "CUDAExecutionProvider is not available" in said
     assert "FACESETS_PROVIDERS=cpu" in said

@@ -20,7 +20,7 @@ def imported(code: str, home: RealHome) -> set[str]:
     told = f"\nimport sys\nprint('imported:', *[name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code + told],
-        cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split()[1:])

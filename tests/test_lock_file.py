@@ -12,7 +12,7 @@ UV = REPOSITORY / ".venv" / "bin" / "uv"
 
 def locked(extra: str) -> set[str]:
     command = [str(UV), "export", "--frozen", "--no-hashes", "--no-dev", "--no-emit-project", "--extra", extra]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     lines = [line for line in done.stdout.splitlines() if line and line[0].isalnum()]
     return {line.split("==")[0].strip() for line in lines}
 

@@ -68,11 +68,10 @@ def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
     home.facesets("init")
     child = home.start("run", start_new_session=True)
     contents = tmp_path / "home" / "cache" / "faces"
-    deadline = time.monotonic() + 60
-    while not list(contents.rglob("*.parquet")) and time.monotonic() < deadline:
+    while not list(contents.rglob("*.parquet")) and child.poll() is None:
         time.sleep(0.05)
     os.kill(child.pid, ending)
-    said, _ = child.communicate(timeout=30)
+    said, _ = child.communicate()
     assert child.returncode == 1, said
     assert "`facesets run` goes on from there" in said
     assert "press" not in said, "the next bucket was begun"

@@ -1,73 +1,98 @@
-"""Child process of `test_die_at`: runs a job with the fake model and dies at the N-th durable step.
-
-Arguments: home, job, bucket, N (0 = live on); `applied_merges` and `undone_merges` take the names of facesets instead
-of a bucket, with a `+` between them. A durable step is a rename, a folder swap, a removal or a commit. Prints
-the number of steps that were made.
-"""
+"""A run with the fake model that dies at its N-th durable step: a rename, a folder swap, a removal or a commit."""
 
 import os
 import shutil
-import sys
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
-from facesets_dagster.files import writing as storage
+from facesets_dagster.files import writing
 from facesets_dagster.library import moves
-from facesets_dagster.settings import load_settings
+from facesets_dagster.settings import Settings, load_settings
 from testing.fake_home import FakeHome
+from testing.forked import Forked
+from testing.homes import clean_environment
 
-home, job, bucket, fatal = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-made = 0
-
-
-def step(*_: Any) -> None:
-    """Dies before the N-th step is made, as `kill -9` would."""
-    global made
-    made += 1
-    if made == fatal:
-        os._exit(137)
+KILLED = 137
+"""The exit code, as a shell gives it after `kill -9`."""
 
 
-def fatal_before(function: Any) -> Any:
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        step()
-        return function(*args, **kwargs)
+def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
+    """`job` in a process of its own, dead at its `fatal`-th durable step; 0: it lives on, and says how many it made.
 
-    return wrapped
+    `applied_merges` and `undone_merges` take the names of facesets instead of a bucket, with a `+` between them.
+    """
+    arguments = (str(home), job, bucket, fatal)
+    return Forked(f"{__name__}:main", *arguments, environment=clean_environment(), new_session=False)
 
 
-os.replace = fatal_before(os.replace)
-os.rename = fatal_before(os.rename)
-shutil.rmtree = fatal_before(shutil.rmtree)
-exchange = fatal_before(storage.exchange_folders)
-storage.exchange_folders = moves.exchange_folders = exchange
+def run_dying(home: Path, job: str, bucket: str, fatal: int) -> "subprocess.CompletedProcess[str]":
+    """The same, waited for."""
+    child = start_dying(home, job, bucket, fatal)
+    said, _ = child.communicate()
+    return subprocess.CompletedProcess([job, bucket, str(fatal)], child.wait(), said)
 
-environment = {"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home)}
-if (home / "people").is_dir():
-    environment["FACESETS_HAND_SORTED"] = str(home / "people")
-settings = load_settings(environment, home)
-with dg.DagsterInstance.ephemeral() as instance:
-    here = FakeHome(settings, instance)
-    engine_of = sa.create_engine
 
-    def watched(url: str, *args: Any, **kwargs: Any) -> sa.Engine:
-        engine = engine_of(url, *args, **kwargs)
-        if url == settings.database_url:
-            sa.event.listen(engine, "commit", step)
-        return engine
+def main(folder: str, job: str, bucket: str, fatal: int) -> None:
+    """In the process."""
+    home, steps = Path(folder), _Steps(fatal)
+    environment = {"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home)}
+    if (home / "people").is_dir():
+        environment["FACESETS_HAND_SORTED"] = str(home / "people")
+    settings = load_settings(environment, home)
+    steps.watch(settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        _run(FakeHome(settings, instance), job, bucket)
+    print(steps.made)
 
-    sa.create_engine = watched
+
+class _Steps:
+    """Counts durable steps and dies before the fatal one is made, as `kill -9` would."""
+
+    def __init__(self, fatal: int) -> None:
+        self.fatal = fatal
+        self.made = 0
+
+    def one(self, *_: Any) -> None:
+        self.made += 1
+        if self.made == self.fatal:
+            os._exit(KILLED)
+
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.one()
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    def watch(self, settings: Settings) -> None:
+        """Every rename, swap and removal of this process from now on, and every commit of the registry."""
+        os.replace, os.rename = self.before(os.replace), self.before(os.rename)
+        shutil.rmtree = self.before(shutil.rmtree)  # type: ignore[assignment]
+        writing.exchange_folders = moves.exchange_folders = self.before(writing.exchange_folders)
+        engine_of = sa.create_engine
+
+        def watched(url: str, *args: Any, **kwargs: Any) -> sa.Engine:
+            engine = engine_of(url, *args, **kwargs)
+            if url == settings.database_url:
+                sa.event.listen(engine, "commit", self.one)
+            return engine
+
+        sa.create_engine = watched
+
+
+def _run(home: FakeHome, job: str, bucket: str) -> None:
     if job == "applied_merges":
-        here.materialize(job, applied_merges={"merges": [bucket.split("+")]})
+        home.materialize(job, applied_merges={"merges": [bucket.split("+")]})
     elif job == "strict":  # nobody is known from another bucket; the person's years become an era
         strict = {"osrc_uncovered": {"cover_distance": 0.0}}
-        here.run(bucket, osrc_clusters={"rematch_distance": 0.0, "min_faces": 3}, **strict)
-        here.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
+        home.run(bucket, osrc_clusters={"rematch_distance": 0.0, "min_faces": 3}, **strict)
+        home.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
     elif job == "undone_merges":
-        here.materialize(job, undone_merges={"undo": bucket.split("+")})
+        home.materialize(job, undone_merges={"undo": bucket.split("+")})
     else:
-        here.run(bucket, job=job)
-print(made)
+        home.run(bucket, job=job)

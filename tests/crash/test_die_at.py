@@ -3,7 +3,6 @@
 import random
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.registry.registry import Registry
 from testing.fakes import write_looks, write_person
-from testing.paths import REPOSITORY
+from tests.crash.die_at import KILLED, run_dying
 from tests.crash.snapshots import snapshot
 
 
@@ -26,8 +25,7 @@ class Scenario:
     bucket: str
 
     def run(self, home: Path, fatal: int) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "tests.crash.die_at", str(home), self.job, self.bucket, str(fatal)]
-        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+        return run_dying(home, self.job, self.bucket, fatal)
 
 
 def discovery(folder: Path) -> Scenario:
@@ -73,12 +71,12 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
     shutil.copytree(scenario.home, home, copy_function=shutil.copy2)
     before = snapshot(home / "facesets_swap_ready")
     died = scenario.run(home, fatal)
-    assert died.returncode == 137, died.stderr[-2000:]
+    assert died.returncode == KILLED, died.stdout[-2000:]
     left = snapshot(home / "facesets_swap_ready")
     whole = {path for path in before if path.startswith("faceset_001/") and path in undisturbed}
     assert {path for path in left if path.startswith("faceset_001/")} >= whole, "the old faceset must stay whole"
     after = scenario.run(home, 0)
-    assert after.returncode == 0, after.stderr[-2000:]
+    assert after.returncode == 0, after.stdout[-2000:]
     assert snapshot(home / "facesets_swap_ready") == undisturbed
     registry = Registry(f"sqlite:///{home / 'registry.db'}")
     assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
@@ -97,7 +95,7 @@ def steps(start: Scenario, tmp_path_factory: pytest.TempPathFactory) -> tuple[in
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     shutil.copytree(start.home, home)
     done = start.run(home, 0)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-2000:]
     return int(done.stdout.split()[-1]), snapshot(home / "facesets_swap_ready")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from facesets_dagster.sample.buckets import write_sample
-from testing.homes import RealHome
+from testing.forked import ForkedHome
 from tests.crash.snapshots import snapshot
 
 
@@ -25,8 +25,8 @@ class Undisturbed:
     library: dict[str, str]
     seconds: float
 
-    def home(self, folder: Path) -> RealHome:
-        return RealHome(folder, "embedded", self.models_root, {"FACESETS_BUCKETS": str(self.buckets)})
+    def home(self, folder: Path) -> ForkedHome:
+        return ForkedHome(folder, "embedded", self.models_root, {"FACESETS_BUCKETS": str(self.buckets)})
 
 
 def undisturbed_run(scratch: Path, models_root: Path, wanted: set[str] | None) -> Undisturbed:
@@ -54,8 +54,6 @@ def killed_run(undisturbed: Undisturbed, folder: Path, share: float) -> str:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         ended = f"killed after {share:.2f}"
-    if child.stdout is not None:
-        child.stdout.close()
     left = sorted(path.name for path in (folder / "facesets_swap_ready").glob("*"))
     said = home.facesets("run")
     assert snapshot(folder / "facesets_swap_ready") == undisturbed.library, f"{ended}, leaving {left}\n{said}"

@@ -59,7 +59,7 @@ def test_faces_of_one_photo_are_cropped_by_one_thread_one_after_the_other(monkey
     monkeypatch.setattr("facesets_dagster.threads.cores", lambda: 2)
     rows = candidates([0.35 * place for place in range(16)], [place % 4 for place in range(16)])
     order: list[tuple[int, int]] = []
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=600)
 
     def crop(place: int) -> bytes:
         if place in (0, 1):

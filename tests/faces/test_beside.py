@@ -68,7 +68,7 @@ def test_a_second_run_finds_what_the_first_has_read(bucket: Bucket) -> None:
 
 def test_a_run_that_waits_can_be_ended_and_one_that_was_killed_is_not_waited_for(bucket: Bucket) -> None:
     hold = "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire()"
-    command = [sys.executable, "-c", f"{hold}; print(flush=True); time.sleep(60)", str(bucket.store.folder / ".lock")]
+    command = [sys.executable, "-c", f"{hold}; print(flush=True); time.sleep(600)", str(bucket.store.folder / ".lock")]
     said: list[str] = []
 
     def terminate(text: str) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import insightface
@@ -122,15 +123,25 @@ def test_no_photo_is_begun_far_beyond_the_one_that_is_waited_for(monkeypatch: py
         for place, _ in enumerate(outcomes):
             with work.lock:
                 assert max(work.begun) < place + 1 + 2 * 3
-    work = CountedWork(lambda _: 1)
-    held = threading.Event()
-    work.slow = lambda number: float(not held.wait(30)) if number == 0 else 0.0
+
+
+def test_a_photo_that_takes_long_holds_up_all_beyond_the_room_ahead_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    idle, held = threading.Event(), threading.Event()
+
+    class Noticed(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            idle.set()
+            return super().wait(timeout)
+
+    monkeypatch.setattr(pipeline, "AHEAD", 3)
+    monkeypatch.setattr(pipeline, "threading", SimpleNamespace(Condition=Noticed, Thread=threading.Thread))
+    work = CountedWork(lambda _: 1, slow=lambda number: float(number == 0 and not held.wait(600)))
     with in_order(work, range(200), 2) as outcomes:
-        while len(work.batches) < 5:
-            time.sleep(0.001)
-        time.sleep(0.05)
-        assert sorted(work.begun) == list(range(6))
-        held.set()
+        try:
+            assert idle.wait(600), "the other worker never ran out of photos that it may begin"
+            assert sorted(work.begun) == list(range(6))
+        finally:
+            held.set()
         assert len(list(outcomes)) == 200
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from facesets_dagster.library.lock import library_lock
 with library_lock(Path(sys.argv[1]), "run of the child", say=print):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

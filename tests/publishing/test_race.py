@@ -1,7 +1,5 @@
 """Buckets that run at the same time: nobody is founded twice, no number is given twice."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +11,7 @@ from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.registry.registry import Registry
 from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person
-from testing.paths import REPOSITORY
+from tests.crash.die_at import start_dying
 
 BEFORE = ("face_cache", "existing_centroids", "osrc_uncovered", "osrc_clusters")
 PUBLISHING = ("swap_ready_facesets", "top_manifest")
@@ -63,18 +61,9 @@ def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
     for bucket, people in (("a", (1, 2)), ("b", (2, 3)), ("c", (3, 1))):
         for place, person in enumerate(people):
             write_person(home / "buckets" / bucket, person, 7, first=7 * place)
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.die_at", str(home), "discover_identities", bucket, "0"],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for bucket in ("a", "b", "c")
-    ]
+    children = [start_dying(home, "discover_identities", bucket, 0) for bucket in ("a", "b", "c")]
     for child in children:
-        said, _ = child.communicate(timeout=120)
+        said, _ = child.communicate()
         assert child.returncode == 0, said[-3000:]
     registry = Registry(f"sqlite:///{home / 'registry.db'}")
     live = [identity for identity in registry.identities() if identity.live]

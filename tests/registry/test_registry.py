@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,22 +9,29 @@ from testing.fake_home import FakeHome
 from testing.fakes import write_person
 
 _CREATE = """
-import sys, time
+import sys
 from facesets_dagster.registry.registry import Registry
 registry = Registry(sys.argv[1])
-while time.time() < float(sys.argv[2]):
-    pass
+print("ready", flush=True)
+sys.stdin.readline()
 registry.create()
 assert registry.generation() == 0
 """
 
 
 def test_four_processes_that_meet_a_fresh_registry_at_one_moment_make_one(tmp_path: Path) -> None:
-    at = str(time.time() + 3)
-    command = [sys.executable, "-c", _CREATE, f"sqlite:///{tmp_path / 'registry.db'}", at]
-    children = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    command = [sys.executable, "-c", _CREATE, f"sqlite:///{tmp_path / 'registry.db'}"]
+    pipe = subprocess.PIPE
+    children = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
     for child in children:
-        _, said = child.communicate(timeout=60)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("now\n")
+        child.stdin.flush()
+    for child in children:
+        _, said = child.communicate()
         assert child.returncode == 0, said
 
 

@@ -105,7 +105,7 @@ def test_another_address_needs_a_word() -> None:
 @pytest.mark.parametrize("module", [webserver.__name__, dev.__name__])
 def test_the_commands_refuse_an_open_address(module: str) -> None:
     command = [sys.executable, "-m", module, "-h", "0.0.0.0", "-w", "workspace.yaml"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("SettingsError: The web server may not listen on 0.0.0.0 yet.")
 
