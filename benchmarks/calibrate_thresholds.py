@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.labels import read_labels
-from benchmarks.results_file import Row, write_results
+from benchmarks.results_file import write_results
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.thresholds import ARCFACE
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.settings import load_settings
+from testing.measurements.labels import read_labels
+from testing.measurements.row import Row
 
 FIT = (1e-2, 1e-5)
 SAME_PHOTO = 0.1

@@ -16,7 +16,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.results_file import Row
+from testing.measurements.row import Row
 from testing.paths import REPOSITORY
 
 SMALL, MIDDLE, LARGE, MILLION = 5_000, 20_000, 100_000, 1_000_000

@@ -22,10 +22,7 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
-from benchmarks.labels import labelled_faces, read_labels
 from benchmarks.made_up_library import CHAIN, DUPLICATES, FACESETS, MadeUpLibrary
-from benchmarks.results_file import Row
-from benchmarks.systems import PEOPLE, photos_of_people
 from facesets_dagster.assets.merge_proposals import MergeProposalsConfig
 from facesets_dagster.embedding.thresholds import ARCFACE
 from facesets_dagster.identities.consolidation import groups_of_one, near_identities
@@ -33,6 +30,9 @@ from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.pairs import components
 from facesets_dagster.library.verification import verify_library
 from testing.homes import RealHome, link_photos
+from testing.measurements.labels import labelled_faces, read_labels
+from testing.measurements.row import Row
+from testing.measurements.systems import PEOPLE, photos_of_people
 from testing.paths import REPOSITORY, SHARED
 
 HALVES = ("first half", "second half")

@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.results_file import Row
 from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
 from testing.homes import RealHome, files_below, link_photos
 from testing.landmark_models import write_models
+from testing.measurements.row import Row
 from testing.paths import REPOSITORY, SHARED
 
 BUCKET = "all"

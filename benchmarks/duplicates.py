@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.perceptual_hash import FaceHashes, face_hashes
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 ALIKE = 0.8

@@ -24,7 +24,6 @@ import psutil
 from benchmarks.embedding_accuracy import compare
 from benchmarks.embedding_photos import photo_sets
 from benchmarks.embedding_stages import shares
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.precision import FP16
@@ -33,6 +32,7 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.listing import list_bucket
 from facesets_dagster.threads import cores
+from testing.measurements.row import Row
 
 CPU = ("CPUExecutionProvider",)
 ROUNDS = 5

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.photos.decode import decode_photo
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 MIN_IOU = 0.5

@@ -25,10 +25,10 @@ from benchmarks.embedding import CORES, CPU, Timing, face_analysis, naive_loop, 
 from benchmarks.embedding_accuracy import compare
 from benchmarks.embedding_photos import Counts, photo_sets
 from benchmarks.gpu import gpu_name
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.precision import FP16, FP32
+from testing.measurements.row import Row
 
 GPU = ("CUDAExecutionProvider", "CPUExecutionProvider")
 ROUNDS = 2

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.faces import quality
 from facesets_dagster.faces.face_cache import FLUSH_FILES
 from facesets_dagster.faces.read_photo import face_rows, look_at_photo, with_embeddings
 from facesets_dagster.photos.decode import decode_photo
+from testing.measurements.row import Row
 
 REPEATS = 3
 MAX_PIXELS = 300_000_000

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks.results_file import Row
 from testing.homes import RealHome
+from testing.measurements.row import Row
 from testing.paths import REPOSITORY
 
 ROUNDS = 7

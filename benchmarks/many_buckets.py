@@ -20,8 +20,8 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.results_file import Row
 from testing.homes import RealHome
+from testing.measurements.row import Row
 from testing.paths import REPOSITORY, SHARED
 
 PHOTOS, SINGLE = 10, 3

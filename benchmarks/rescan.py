@@ -20,7 +20,6 @@ import numpy as np
 import polars as pl
 
 from benchmarks.peak_memory import peak_mb
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import describe_pack, load_embedder
 from facesets_dagster.faces.changes import find_changes
@@ -29,6 +28,7 @@ from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_sche
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 from facesets_dagster.threads import cores
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 ROUNDS, NEW, PER_FOLDER = 7, 10, 1000

@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,24 +13,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.gpu import gpu_name
+from testing.measurements.row import Row
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("dagster", "insightface", "numpy", "onnxruntime", "onnxruntime-gpu", "polars", "scikit-learn")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A figure. `value` is None where it could not be measured; the note says why."""
-
-    name: str
-    value: float | None
-    unit: str
-    peer: str = ""
-    peer_value: float | None = None
-    ratio: float | None = None
-    target: str = ""
-    met: bool | None = None
-    note: str = ""
 
 
 def write_results(name: str, rows: Sequence[Row]) -> Path:

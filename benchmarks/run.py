@@ -15,22 +15,23 @@ from benchmarks.calibrate_thresholds import calibrate
 from benchmarks.clustering import measure_clustering, measure_hdbscan, measure_million
 from benchmarks.consolidation import measure_consolidation
 from benchmarks.consumers import measure_consumers
-from benchmarks.curation import measure_curation
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
 from benchmarks.rescan import measure_rescan
-from benchmarks.results_file import Row, write_results
+from benchmarks.results_file import write_results
 from benchmarks.sample_run import measure_sample
 from benchmarks.simulation import measure_simulation
 from benchmarks.stages import measure_stages
-from benchmarks.systems import measure_systems
-from benchmarks.three_buckets import LENIENT, measure_orders
 from benchmarks.ui_load import measure_ui_load
 from benchmarks.what_if import measure_what_if
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
+from testing.measurements.curation import measure_curation
+from testing.measurements.row import Row
+from testing.measurements.systems import measure_systems
+from testing.measurements.three_buckets import LENIENT, measure_orders
 from testing.paths import REPOSITORY, SHARED
 
 MODELS = REPOSITORY / ".venv" / "share" / "facesets-models"

@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.results_file import Row
 from facesets_dagster.embedding.packs import EMBEDDED
 from facesets_dagster.sample.buckets import MARKER
 from testing.homes import RealHome
+from testing.measurements.row import Row
 
 
 def measure_sample(models_root: Path) -> list[Row]:

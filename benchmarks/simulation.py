@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.results_file import Row
 from facesets_dagster.analysis.consumer_simulation import SimulationInputs, simulate_facesets
 from facesets_dagster.analysis.simulation_verdicts import Judged, judge
 from facesets_dagster.assets.consumer_simulation import ConsumerSimulationConfig
@@ -27,6 +26,7 @@ from facesets_dagster.identities.completeness import expected_movement, noise_of
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.resources.embedder import EmbedderResource
 from testing.homes import RealHome, files_below, link_photos
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 BUCKET, ERAS = "all", "eras"

@@ -27,10 +27,10 @@ import cv2
 
 from benchmarks.embedding_photos import write_as_camera
 from benchmarks.many_buckets import changed_photo
-from benchmarks.results_file import Row
 from facesets_dagster.sample.augment import look_of, vary
 from facesets_dagster.threads import in_threads
 from testing.homes import RealHome
+from testing.measurements.row import Row
 from testing.paths import REPOSITORY, SHARED
 
 BUCKET = "many"

@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from benchmarks.results_file import Row
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.embedding.packs import EMBEDDED
@@ -30,6 +29,7 @@ from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
 from facesets_dagster.reports.index import RunLine, add_run
 from testing.dev_server import dev_server
 from testing.homes import RealHome
+from testing.measurements.row import Row
 
 PER_BUCKET = ("face_cache", "osrc_uncovered", "osrc_clusters", "swap_ready_facesets")
 UNPARTITIONED = ("existing_centroids", "top_manifest")

@@ -22,7 +22,6 @@ import yaml
 
 from benchmarks.made_up_faces import make_up, write_cache
 from benchmarks.made_up_runs import publish_made_up, run_config
-from benchmarks.results_file import Row
 from facesets_dagster import __version__
 from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of
 from facesets_dagster.analysis.what_if.bucket import WhatIfInputs
@@ -39,6 +38,7 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.membership import bucket_faces, members_of_bucket
 from facesets_dagster.resources.home import HomeResource
 from testing.homes import RealHome, files_below, link_photos
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 T = TypeVar("T")

@@ -1,13 +1,18 @@
 """The code location as users and outside checks see it: names, descriptions, defaults, docs."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise, product
+from pathlib import Path
 from pkgutil import iter_modules
 
 import dagster as dg
 import pytest
+from click import Command, Group
+from typer.main import get_command
 
 import facesets_dagster.assets
 from facesets_dagster.assets._publishers import PUBLISH_PEOPLE, PUBLISHERS
@@ -15,6 +20,7 @@ from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
+from facesets_dagster.cli.main import app
 from facesets_dagster.definitions import ASSETS, build_defs, defs
 from facesets_dagster.embedding.thresholds import ARCFACE
 from facesets_dagster.settings import JOBS, load_settings
@@ -54,7 +60,7 @@ CONFIGS = sorted(
     },
     key=lambda config: config.__name__,
 )
-DOCS = "\n".join(path.read_text() for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+ASSET_PAGES = REPOSITORY / "docs" / "assets"
 
 
 def test_the_graph_has_the_names_of_the_contract() -> None:
@@ -185,13 +191,48 @@ def test_a_wrong_value_is_refused_by_name(config: type[dg.Config], field: str, v
         config(**{field: value})
 
 
-def test_the_docs_name_every_asset_field_and_command() -> None:
-    words = [*NAMES, *JOBS, "bucket_folder", "new_bucket_sensor", "nightly_rescan"]
-    assert len(CONFIGS) >= 10
-    for config in CONFIGS:
-        words += list(config.model_fields)
-    words += ["explain", "show", "init", "sample", "run", "status", "label", "models", "verify", "doctor"]
-    assert [word for word in words if f"`{word}" not in DOCS and f"facesets {word}" not in DOCS] == []
+def first_column(page: Path, heading: str) -> list[str]:
+    """The names in code style in the first column of each table of the page whose first heading is `heading`."""
+    tables = re.findall(rf"^\| {heading} \|.*\n\|[-| ]+\n((?:\|.*\n?)+)", page.read_text(), re.MULTILINE)
+    return re.findall(r"^\| \[?`([^`]+)`", "".join(tables), re.MULTILINE)
+
+
+@pytest.mark.parametrize("asset", [*MATERIALIZABLE, None], ids=lambda asset: asset and asset.key.to_user_string())
+def test_each_asset_has_a_page_with_all_its_fields_and_no_others(asset: dg.AssetsDefinition | None) -> None:
+    name = "bucket_folder" if asset is None else asset.key.to_user_string()
+    page = ASSET_PAGES / f"{name}.md"
+    assert page.read_text().startswith(f"# {name}\n")
+    assert f"assets/{name}.md" in (REPOSITORY / "mkdocs.yml").read_text()
+    fields = [] if asset is None else [*asset.node_def.config_schema.as_field().config_type.fields]
+    assert sorted(first_column(page, "field")) == sorted(fields)
+
+
+def test_the_page_of_the_assets_lists_every_asset_job_sensor_and_schedule() -> None:
+    page, repository = REPOSITORY / "docs" / "assets.md", defs.get_repository_def()
+    assert sorted(first_column(page, "asset")) == sorted({*NAMES, "bucket_folder"})
+    automatic = {definition.name for definition in (*repository.sensor_defs, *repository.schedule_defs)}
+    assert {*first_column(page, "name")} == automatic
+    jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    assert [job for job in sorted(jobs) if f"`{job}`" not in page.read_text()] == []
+
+
+def test_the_page_of_the_commands_lists_every_command_and_option() -> None:
+    page = REPOSITORY / "docs" / "commands.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `facesets ")]
+    for path, command in commands(get_command(app), "facesets"):
+        (row,) = [row for row in rows if re.match(rf"\| `{path}[ `]", row)]
+        options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+        assert [option for option in options if option != "--help" and option not in row] == [], row
+    assert len(rows) == len([*commands(get_command(app), "facesets")])
+
+
+def commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
+    """The commands of a group, below all of its groups, with their full names."""
+    if not isinstance(command, Group):
+        yield path, command
+        return
+    for name, below in command.commands.items():
+        yield from commands(below, f"{path} {name}")
 
 
 def test_dagster_loads_the_code_location(tmp_path, embedded_models_root) -> None:

@@ -13,7 +13,7 @@ from facesets_dagster.definitions import defs
 from facesets_dagster.faces.schema import READ
 from facesets_dagster.identities.identity import ERA_KINDS, TRUST
 from facesets_dagster.publishing.funnel import STATES
-from tests.conftest import REPOSITORY
+from testing.paths import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "glossary.md").read_text()
 FIRST_PAGES = ("README.md", "docs/quickstart.md")

@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.curation import measure_curation
-from benchmarks.systems import measure_systems
-from benchmarks.three_buckets import BUCKETS, LibraryOutcome, cached_home, run_at_once, run_in_order
 from testing.homes import RealHome
+from testing.measurements.curation import measure_curation
+from testing.measurements.systems import measure_systems
+from testing.measurements.three_buckets import BUCKETS, LibraryOutcome, cached_home, run_at_once, run_in_order
 from testing.odd_formats import UNUSED_IN_A_BUCKET
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.labels import labelled_faces, read_labels
-from benchmarks.results_file import Row
 from testing.homes import RealHome, link_photos
+from testing.measurements.labels import labelled_faces, read_labels
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 BUCKETS = ("east", "north", "west")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.labels import labelled_faces, pair_scores, read_labels
-from benchmarks.results_file import Row
 from facesets_dagster.publishing.funnel import count_states
 from testing.homes import RealHome, files_below, link_photos
+from testing.measurements.labels import labelled_faces, pair_scores, read_labels
+from testing.measurements.row import Row
 from testing.paths import SHARED
 
 BUCKET = "all"
