@@ -1,21 +1,29 @@
 """Homes run through the real command line, in processes of their own; for measurements and end-to-end tests."""
 
+import atexit
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
 from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.embedding.packs import EMBEDDED
 from facesets_dagster.faces.store import CacheTables
+from facesets_dagster.home import init_home
 from facesets_dagster.library.library import Library
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
-from testing.paths import REPOSITORY
+from testing.paths import MODELS, REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,13 @@ class RealHome:
     def settings(self) -> Settings:
         """The same, read by the platform."""
         return load_settings(self.environment, REPOSITORY)
+
+    def made(self) -> Self:
+        """Itself, as `facesets init` would make it: a copy of one that was made so once in this process."""
+        shutil.copytree(_initialised(), self.folder, dirs_exist_ok=True)
+        record = self.folder / "home.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "model_pack": self.pack}))
+        return self
 
     @property
     def library(self) -> Library:
@@ -83,6 +98,20 @@ class RealHome:
         if child.returncode:
             raise RuntimeError(f"facesets {' '.join(arguments)}: exit {child.returncode}\n{said[-4000:]}")
         return said
+
+
+def copy_dagster(settings: Settings) -> None:
+    """Dagster's folder of a home with its databases, as `facesets init` makes it, in milliseconds."""
+    shutil.copytree(_initialised() / "dagster", settings.dagster_home, dirs_exist_ok=True)
+
+
+@cache
+def _initialised() -> Path:
+    """A home with the embedded pack, made by `facesets init`; goes when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="facesets-home-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    init_home(RealHome(folder / "home", EMBEDDED, MODELS).settings, say=lambda _: None)
+    return folder / "home"
 
 
 def clean_environment() -> dict[str, str]:

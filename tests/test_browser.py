@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def served(tmp_path: Path, embedded_models_root: Path) -> Iterator[str]:
     """A server over a home with one bucket that nobody has run; the sensor makes a partition of it."""
-    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"}).made()
     home.facesets("init", "--automation")
     write_sample(tmp_path / "sample", cache_dir=embedded_models_root / "sample")
     shutil.copytree(tmp_path / "sample" / "trip", home.folder / "buckets" / "trip")

@@ -26,7 +26,7 @@ def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float =
 @pytest.fixture
 def running(tmp_path: Path, embedded_models_root: Path) -> Iterator[tuple[ForkedHome, str, Path]]:
     """What `make dev` starts, with automation on; gives the home, the address and the log."""
-    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"})
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"}).made()
     home.facesets("init", "--automation")
     log = tmp_path / "dev.log"
     with dev_server(home, log) as address:

@@ -19,7 +19,7 @@ from testing.paths import REPOSITORY
 def facesets(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path):
     """Runs `facesets` over a home of its own; gives (exit code, standard output)."""
     home = tmp_path_factory.mktemp("demo")
-    real = ForkedHome(home, "embedded", embedded_models_root)
+    real = ForkedHome(home, "embedded", embedded_models_root).made()
 
     def call(*arguments: str) -> tuple[int, str]:
         child = real.start(*arguments)

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from facesets_dagster import home as home_module
 from facesets_dagster.doctor import Finding, run_doctor
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.home import init_home, recorded_automation, recorded_precision
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
-from testing.homes import RealHome
+from testing.forked import ForkedHome
+from testing.homes import copy_dagster
 
 
 def settings_of(folder: Path, models_root: Path, **more: str) -> Settings:
@@ -22,8 +24,14 @@ def settings_of(folder: Path, models_root: Path, **more: str) -> Settings:
     return load_settings(environment, folder.parent)
 
 
+@pytest.fixture
+def dagster_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster's databases of every home are copies, for tests of all the rest of a home."""
+    monkeypatch.setattr(home_module, "_make_dagster", copy_dagster)
+
+
 def test_three_processes_that_meet_a_fresh_home_make_one(tmp_path: Path, embedded_models_root: Path) -> None:
-    home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root)
     children = [home.start("status", "--json") for _ in range(3)]
     for child in children:
         said, _ = child.communicate()
@@ -37,6 +45,7 @@ def test_three_processes_that_meet_a_fresh_home_make_one(tmp_path: Path, embedde
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.usefixtures("dagster_copied")
 def test_a_second_init_says_and_changes_nothing(tmp_path: Path, embedded_models_root: Path) -> None:
     settings = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="embedded")
     said: list[str] = []
@@ -60,6 +69,7 @@ def test_an_init_that_was_cut_off_is_finished_and_keeps_dagster_yaml(
     assert (settings.home / "home.json").exists()
 
 
+@pytest.mark.usefixtures("dagster_copied")
 def test_automation_is_remembered_and_the_setting_wins(tmp_path: Path, embedded_models_root: Path) -> None:
     settings = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="embedded")
     init_home(settings, say=lambda _: None)
@@ -72,6 +82,7 @@ def test_automation_is_remembered_and_the_setting_wins(tmp_path: Path, embedded_
     assert not recorded_automation(off)
 
 
+@pytest.mark.usefixtures("dagster_copied")
 def test_a_home_keeps_its_pack(tmp_path: Path, embedded_models_root: Path) -> None:
     init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
     other = settings_of(tmp_path / "home", embedded_models_root, FACESETS_MODEL_PACK="buffalo_l")
@@ -94,6 +105,7 @@ def test_a_home_that_cannot_be_written_and_a_broken_record_are_explained(
         init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
 
 
+@pytest.mark.usefixtures("dagster_copied")
 def test_a_home_keeps_the_precision_that_it_was_made_with(tmp_path: Path, embedded_models_root: Path) -> None:
     def settings_in(folder: str, **more: str) -> Settings:
         return settings_of(tmp_path / folder, embedded_models_root, FACESETS_MODEL_PACK="embedded", **more)
@@ -115,6 +127,7 @@ def finding(settings: Settings, name: str) -> Finding:
     return found
 
 
+@pytest.mark.usefixtures("dagster_copied")
 def test_the_doctor_sees_both_onnxruntimes_and_a_second_opencv(
     tmp_path: Path, embedded_models_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +160,7 @@ def test_the_doctor_names_a_missing_pack_a_missing_root_and_a_gpu_that_is_not_th
     assert "make setup ACCEL=gpu" in wanted.advice
 
 
+@pytest.mark.usefixtures("dagster_copied")
 def test_a_misspelt_library_is_refused_and_makes_nothing(tmp_path: Path, embedded_models_root: Path) -> None:
     init_home(settings_of(tmp_path / "home", embedded_models_root), say=lambda _: None)
     (tmp_path / "home" / "facesets_swap_ready_fresh").mkdir()
@@ -191,7 +205,7 @@ def test_the_doctor_sees_folders_that_it_may_not_read(tmp_path: Path, monkeypatc
 def test_misspelt_names_are_told_by_the_doctor_and_at_the_start_of_a_command(
     tmp_path: Path, embedded_models_root: Path
 ) -> None:
-    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_BUKETS": str(tmp_path)})
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_BUKETS": str(tmp_path)})
     said = home.facesets("init")
     assert "warning: FACESETS_BUKETS is set and means nothing. Did you mean FACESETS_BUCKETS?" in said
     found = finding(settings_of(tmp_path / "home", embedded_models_root, FACESETS_BUKETS="x"), "names")
@@ -207,7 +221,7 @@ def test_a_run_that_wants_a_gpu_fails_with_the_reason_instead_of_crawling(
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
-    home = RealHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_PROVIDERS": "cuda"})
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root, {"FACESETS_PROVIDERS": "cuda"}).made()
     write_photo(tmp_path / "home" / "buckets" / "a" / "one.png", [FakeFace(1, 0.0)])
     child = home.start("run")
     said, _ = child.communicate()

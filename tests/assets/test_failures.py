@@ -15,6 +15,7 @@ from facesets_dagster.publishing.swap_ready_facesets import publish_bucket
 from facesets_dagster.sample.buckets import write_sample
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
+from testing.forked import ForkedHome
 from testing.homes import RealHome
 
 
@@ -63,10 +64,9 @@ def test_an_error_of_the_domain_is_not_tried_again(fake_home: FakeHome) -> None:
 def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
     tmp_path: Path, embedded_models_root: Path, ending: signal.Signals
 ) -> None:
-    home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
+    home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root).made()
     write_sample(tmp_path / "home" / "buckets", cache_dir=embedded_models_root / "sample")
-    home.facesets("init")
-    child = home.start("run", start_new_session=True)
+    child = RealHome.start(home, "run", start_new_session=True)  # an interpreter that started as a user's does
     contents = tmp_path / "home" / "cache" / "faces"
     while not list(contents.rglob("*.parquet")) and child.poll() is None:
         time.sleep(0.05)
