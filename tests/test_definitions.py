@@ -8,10 +8,11 @@ from importlib import import_module
 from itertools import pairwise, product
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import dagster as dg
 import pytest
-from click import Command, Group
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import facesets_dagster.assets
@@ -201,9 +202,10 @@ def first_column(page: Path, heading: str) -> list[str]:
 def test_each_asset_has_a_page_with_all_its_fields_and_no_others(asset: dg.AssetsDefinition | None) -> None:
     name = "bucket_folder" if asset is None else asset.key.to_user_string()
     page = ASSET_PAGES / f"{name}.md"
-    assert page.read_text().startswith(f"# {name}\n")
+    assert re.match(rf"# {name}\b", page.read_text())
     assert f"assets/{name}.md" in (REPOSITORY / "mkdocs.yml").read_text()
-    fields = [] if asset is None else [*asset.node_def.config_schema.as_field().config_type.fields]
+    config = None if asset is None else asset.node_def.config_schema.as_field().config_type
+    fields = getattr(config, "fields", {})  # none: any config, which nobody reads
     assert sorted(first_column(page, "field")) == sorted(fields)
 
 
@@ -226,9 +228,9 @@ def test_the_page_of_the_commands_lists_every_command_and_option() -> None:
     assert len(rows) == len([*commands(get_command(app), "facesets")])
 
 
-def commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
+def commands(command: Any, path: str) -> Iterator[tuple[str, TyperCommand]]:
     """The commands of a group, below all of its groups, with their full names."""
-    if not isinstance(command, Group):
+    if not isinstance(command, TyperGroup):
         yield path, command
         return
     for name, below in command.commands.items():
