@@ -66,8 +66,12 @@ def without_eras(files: dict[str, bytes]) -> dict[str, bytes]:
 
 def meet(home: FakeHome) -> FakeHome:
     """One person, young and old, and another one, discovered."""
+    home.begin(_meet)
+    assert home.library.registry.identities()[0].name == "faceset_001"
+    return home
+
+
+def _meet(home: FakeHome) -> None:
     write_dated(home.buckets / "a", [*YOUNG, *OLD])
     write_person(home.buckets / "a", 2, 6)
     home.run("a")
-    assert home.library.registry.identities()[0].name == "faceset_001"
-    return home

@@ -1,8 +1,12 @@
 """A home run in this process with the fake face model."""
 
+import atexit
 import dataclasses
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import Flaw, verify_library
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import partition_key
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
@@ -80,6 +85,24 @@ class FakeHome:
             raise_on_error=raise_on_error,
         )
 
+    def begin(self, fill: Callable[..., object], *arguments: object) -> None:
+        """What `fill(home, *arguments)` makes of an empty home: a call the first time, a copy of that from then on.
+
+        `fill` is a function of a module that needs nothing but the home. What Dagster remembers of the runs does not
+        come with the copy, partitions do.
+        """
+        assert not any(self.buckets.iterdir()), "only an empty home is begun"
+        key = (fill.__module__, fill.__qualname__, repr(arguments), type(self.embedder).__qualname__)
+        if key not in _BEGUN:
+            fill(self, *arguments)
+            _BEGUN[key] = Path(tempfile.mkdtemp(prefix="begun-", dir=_begun_folder()))
+            for name in ("home", "people"):
+                shutil.copytree(self.settings.home.parent / name, _BEGUN[key] / name)
+            return
+        shutil.copytree(_BEGUN[key], self.settings.home.parent, dirs_exist_ok=True)
+        keys = [partition_key(folder.name) for folder in self.buckets.iterdir()]
+        self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), keys)
+
     def flaws(self) -> list[Flaw]:
         """What `facesets verify` would list."""
         return verify_library(self.library)
@@ -92,6 +115,17 @@ class FakeHome:
             for path in sorted(root.rglob("*"))
             if path.is_file() and not path.name.startswith(".lock")
         }
+
+
+_BEGUN: dict[tuple[str, ...], Path] = {}
+"""What was begun in this process -> where its copy lies."""
+
+
+@cache
+def _begun_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="facesets-begun-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One person with several names, for the tests of consolidation; merging, undoing, and what can be seen of it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,14 @@ _RUN_KEYS = ("run_id", "undone_by", "generation")
 
 def meet(home: FakeHome, *looks: list[float], person: int = 1) -> list[str]:
     """A bucket for each set of looks, `a`, `b` ..., and the facesets that they found: all of one person."""
+    home.begin(_meet, looks, person)
+    return [f"faceset_{number:03d}" for number in range(1, len(looks) + 1)]
+
+
+def _meet(home: FakeHome, looks: Sequence[list[float]], person: int) -> None:
     for bucket, variants in zip("abcdefg", looks, strict=False):
         write_looks(home.buckets / bucket, person, variants)
         home.run(bucket, **STRICT)
-    return [f"faceset_{number:03d}" for number in range(1, len(looks) + 1)]
 
 
 def sort_by_hand(home: FakeHome, *folders: tuple[str, list[float]], person: int = 1) -> None:

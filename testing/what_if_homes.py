@@ -67,6 +67,10 @@ def fill(home: FakeHome) -> None:
 
 
 def new_bucket(home: FakeHome) -> None:
+    home.begin(_new_bucket)
+
+
+def _new_bucket(home: FakeHome) -> None:
     fill(home)
     home.materialize("face_cache", bucket="a")
 
@@ -74,6 +78,10 @@ def new_bucket(home: FakeHome) -> None:
 def published_bucket(home: FakeHome) -> None:
     """Facesets of its own, faces without a good crop, and others' identities that have faces here and came later."""
     home.embedder = BlindResource()
+    home.begin(_published_bucket)
+
+
+def _published_bucket(home: FakeHome) -> None:
     fill(home)
     write_person(home.buckets / "b", 2, 7, first=9)
     write_person(home.buckets / "b", 7, 7)

@@ -37,10 +37,14 @@ def tables_of(heading: str) -> list[set[str]]:
     ]
 
 
+def one_person(home: FakeHome) -> None:
+    write_person(home.buckets / "b", 1, 8)
+    home.run("b")
+
+
 @pytest.fixture
 def published(fake_home: FakeHome) -> FakeHome:
-    write_person(fake_home.buckets / "b", 1, 8)
-    fake_home.run("b")
+    fake_home.begin(one_person)
     return fake_home
 
 

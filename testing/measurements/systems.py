@@ -11,12 +11,6 @@ from pathlib import Path
 
 import polars as pl
 
-<<<<<<< HEAD:benchmarks/systems.py
-from benchmarks.labels import labelled_faces, read_labels, read_periods
-from benchmarks.results_file import Row
-=======
-from facesets_dagster.library.numbering import read_manifest
->>>>>>> 588ff73 (Measurements on the labelled photos lie in testing; the docs' test looks on the page where a name belongs):testing/measurements/systems.py
 from testing.homes import RealHome, link_photos
 from testing.measurements.labels import labelled_faces, read_labels, read_periods
 from testing.measurements.row import Row

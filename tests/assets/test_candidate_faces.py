@@ -29,7 +29,7 @@ def fill(home: FakeHome) -> None:
 
 @pytest.fixture
 def filled(fake_home: FakeHome) -> FakeHome:
-    fill(fake_home)
+    fake_home.begin(fill)
     return fake_home
 
 

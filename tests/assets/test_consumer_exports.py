@@ -32,14 +32,18 @@ print(json.dumps({path: hashlib.sha256(frame.tobytes()).hexdigest() for path, fr
 """
 
 
+def two_people(home: FakeHome) -> None:
+    write_person(home.buckets / "b", 1, 8)
+    write_person(home.buckets / "b", 2, 7)
+    home.run("b")
+
+
 @pytest.fixture
 def home(fake_home: FakeHome, tmp_path: Path) -> FakeHome:
     """A home of a 512-d pack with landmark models, and two people in it."""
     write_models(tmp_path / "models" / "fake")
     fake_home.embedder = Resource512(models_root=str(tmp_path))
-    write_person(fake_home.buckets / "b", 1, 8)
-    write_person(fake_home.buckets / "b", 2, 7)
-    fake_home.run("b")
+    fake_home.begin(two_people)
     return fake_home
 
 

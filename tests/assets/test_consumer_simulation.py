@@ -22,12 +22,16 @@ from testing.sharp_eyes import SharpResource
 BOTH = png_bytes(draw_photo([FakeFace(1, 0.0, x=20), FakeFace(2, 0.0, x=300)]))
 
 
+def two_people(home: FakeHome) -> None:
+    write_person(home.buckets / "b", 1, 8)
+    write_person(home.buckets / "b", 2, 7)
+    home.run("b")
+
+
 @pytest.fixture
 def home(fake_home: FakeHome) -> FakeHome:
     """Two people in a bucket."""
-    write_person(fake_home.buckets / "b", 1, 8)
-    write_person(fake_home.buckets / "b", 2, 7)
-    fake_home.run("b")
+    fake_home.begin(two_people)
     return fake_home
 
 

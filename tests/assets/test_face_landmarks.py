@@ -18,14 +18,18 @@ from testing.fakes import write_person
 from testing.landmark_models import PACK_512, YAW, Resource512, expected, write_models
 
 
+def two_people(home: FakeHome) -> None:
+    for person in (1, 2):
+        write_person(home.buckets / "b", person, 8)
+    home.run("b")
+
+
 @pytest.fixture
 def enriching(fake_home: FakeHome, tmp_path: Path) -> FakeHome:
     """A home with two people, and a pack with landmark models."""
     write_models(tmp_path / "models" / "fake")
     fake_home.embedder = Resource512(models_root=str(tmp_path))
-    for person in (1, 2):
-        write_person(fake_home.buckets / "b", person, 8)
-    fake_home.run("b")
+    fake_home.begin(two_people)
     return fake_home
 
 

@@ -20,12 +20,16 @@ from testing.fake_home import FakeHome
 from testing.fakes import write_looks
 
 
+def two_people(home: FakeHome) -> None:
+    write_looks(home.buckets / "b", 1, [-0.9, -0.45, 0.0, 0.45, 0.9])
+    write_looks(home.buckets / "b", 2, [-0.3, 0.3])
+    home.run("b", osrc_clusters={"min_faces": 2})
+
+
 @pytest.fixture
 def home(fake_home: FakeHome) -> FakeHome:
     """Somebody with five looks, and somebody with two."""
-    write_looks(fake_home.buckets / "b", 1, [-0.9, -0.45, 0.0, 0.45, 0.9])
-    write_looks(fake_home.buckets / "b", 2, [-0.3, 0.3])
-    fake_home.run("b", osrc_clusters={"min_faces": 2})
+    fake_home.begin(two_people)
     return fake_home
 
 

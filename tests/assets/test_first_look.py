@@ -28,7 +28,7 @@ def look(home: FakeHome, **config: object) -> dict:
 
 @pytest.fixture
 def filled(fake_home: FakeHome) -> FakeHome:
-    fill(fake_home)
+    fake_home.begin(fill)
     fake_home.materialize("face_cache", bucket="b")
     return fake_home
 

@@ -59,7 +59,15 @@ def assert_equal_to_a_real_run(
     assert row["grown"] == sum(joined > 0 for joined, _ in changes.values())
 
 
-@pytest.mark.parametrize("prepare", [new_bucket, published_bucket, bucket_with_news, merged_bucket])
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        new_bucket,
+        published_bucket,
+        pytest.param(bucket_with_news, marks=pytest.mark.slow),
+        pytest.param(merged_bucket, marks=pytest.mark.slow),
+    ],
+)
 def test_its_numbers_are_those_of_real_runs(fake_home: FakeHome, tmp_path: Path, prepare: Any) -> None:
     prepare(fake_home)
     before = own_members(fake_home)
