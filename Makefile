@@ -18,7 +18,7 @@ demo: setup ## sample buckets through the whole platform, with the embedded mode
 		[ -n "$$home" ] && .venv/bin/facesets sample "$$home/buckets" && .venv/bin/facesets run
 
 test: setup ## the fast tests, a process for each core
-	@$(PYTHON) -m pytest -n logical --dist loadfile -m "not slow"
+	@$(PYTHON) -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## the long tests
 	@$(PYTHON) -m pytest -m slow

@@ -17,6 +17,25 @@ gc.set_threshold(100_000, 20, 50)
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"  # ephemeral instances have no dagster.yaml to say so
 
 
+LONGEST = (
+    "test_dev_server",
+    "test_die_at",
+    "test_what_if_real_runs",
+    "test_kill_group",
+    "test_demo",
+    "test_legacy_library",
+    "test_any_order",
+    "test_consumer_exports",
+    "test_main_chain",
+    "test_merges_by_hand",
+)
+"""Files that begin first: a process that is left with one of them at the end would keep all others waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 @pytest.fixture
 def fake_home(tmp_path: Path) -> Iterator[FakeHome]:
     with fake_home_in(tmp_path) as home:
