@@ -55,7 +55,7 @@ class RealHome:
 
     def made(self) -> Self:
         """Itself, as `facesets init` would make it: a copy of one that was made so once in this process."""
-        shutil.copytree(_initialised(), self.folder, dirs_exist_ok=True)
+        shutil.copytree(initialised_home(), self.folder, dirs_exist_ok=True)
         record = self.folder / "home.json"
         record.write_text(json.dumps({**json.loads(record.read_text()), "model_pack": self.pack}))
         return self
@@ -100,13 +100,8 @@ class RealHome:
         return said
 
 
-def copy_dagster(settings: Settings) -> None:
-    """Dagster's folder of a home with its databases, as `facesets init` makes it, in milliseconds."""
-    shutil.copytree(_initialised() / "dagster", settings.dagster_home, dirs_exist_ok=True)
-
-
 @cache
-def _initialised() -> Path:
+def initialised_home() -> Path:
     """A home with the embedded pack, made by `facesets init`; goes when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="facesets-home-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
 from testing.forked import ForkedHome
-from testing.homes import copy_dagster
+from testing.homes import initialised_home
 
 
 def settings_of(folder: Path, models_root: Path, **more: str) -> Settings:
@@ -27,7 +28,12 @@ def settings_of(folder: Path, models_root: Path, **more: str) -> Settings:
 @pytest.fixture
 def dagster_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dagster's databases of every home are copies, for tests of all the rest of a home."""
-    monkeypatch.setattr(home_module, "_make_dagster", copy_dagster)
+    made = initialised_home() / "dagster"
+
+    def copied(settings: Settings) -> None:
+        shutil.copytree(made, settings.dagster_home, dirs_exist_ok=True)
+
+    monkeypatch.setattr(home_module, "_make_dagster", copied)
 
 
 def test_three_processes_that_meet_a_fresh_home_make_one(tmp_path: Path, embedded_models_root: Path) -> None:
