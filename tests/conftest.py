@@ -52,6 +52,16 @@ def embedded_models_root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def sample(embedded_models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample buckets, written once: to be copied from, not to be changed."""
+    from facesets_dagster.sample.buckets import write_sample
+
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder, cache_dir=embedded_models_root / "sample")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The labelled photos and model packs that lie beside the repository, where they do."""
     if not (SHARED / "data").is_dir():

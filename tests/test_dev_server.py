@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from facesets_dagster.sample.buckets import write_sample
 from testing.browser import LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
 from testing.forked import ForkedHome
@@ -39,14 +38,13 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path, sample: Path) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     home = ForkedHome(folder / "home", "embedded", embedded_models_root, {"FACESETS_SETTLE_SECONDS": "2"}).made()
     home.facesets("init", "--automation")
-    write_sample(folder / "sample", cache_dir=embedded_models_root / "sample")
     log = folder / "dev.log"
     with dev_server(home, log) as address:
-        shutil.copytree(folder / "sample" / "trip", home.folder / "buckets" / "trip")
+        shutil.copytree(sample / "trip", home.folder / "buckets" / "trip")
         wait_for("a successful run", lambda: "SUCCESS" in run_states(address), log)
         yield Served(home, address, run_states(address))
 

@@ -14,7 +14,6 @@ from rich.console import Console
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run import run_buckets
 from facesets_dagster.embedding import load
-from facesets_dagster.sample.buckets import write_sample
 from facesets_dagster.settings import Settings
 from testing.homes import RealHome
 
@@ -22,13 +21,12 @@ BUCKETS = ("a", "b", "c", "d")
 
 
 @pytest.fixture
-def settings(tmp_path: Path, embedded_models_root: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, embedded_models_root: Path, sample: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home with four buckets of two photos each, the embedded pack, and no model loaded yet."""
     monkeypatch.setattr(load, "_LOADED", {})
     monkeypatch.setenv("DAGSTER_HOME", "set by the command")  # and put back afterwards
     settings = RealHome(tmp_path / "home", "embedded", embedded_models_root).made().settings
-    write_sample(tmp_path / "sample", cache_dir=embedded_models_root / "sample")
-    photos = sorted((tmp_path / "sample" / "trip").glob("*.jpg"))
+    photos = sorted((sample / "trip").glob("*.jpg"))
     assert len(photos) >= 2 * len(BUCKETS)
     for number, bucket in enumerate(BUCKETS):
         (settings.bucket_roots[0] / bucket).mkdir()

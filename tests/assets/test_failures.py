@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 from facesets_dagster.assets import _asset as failures
 from facesets_dagster.assets import swap_ready_facesets
 from facesets_dagster.publishing.swap_ready_facesets import publish_bucket
-from facesets_dagster.sample.buckets import write_sample
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 from testing.forked import ForkedHome
@@ -62,10 +62,10 @@ def test_an_error_of_the_domain_is_not_tried_again(fake_home: FakeHome) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
-    tmp_path: Path, embedded_models_root: Path, ending: signal.Signals
+    tmp_path: Path, embedded_models_root: Path, sample: Path, ending: signal.Signals
 ) -> None:
     home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root).made()
-    write_sample(tmp_path / "home" / "buckets", cache_dir=embedded_models_root / "sample")
+    shutil.copytree(sample, tmp_path / "home" / "buckets", dirs_exist_ok=True)
     child = RealHome.start(home, "run", start_new_session=True)  # an interpreter that started as a user's does
     contents = tmp_path / "home" / "cache" / "faces"
     while not list(contents.rglob("*.parquet")) and child.poll() is None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from facesets_dagster.sample.buckets import write_sample
 from testing.forked import ForkedHome
 from tests.crash.snapshots import snapshot
 
@@ -29,10 +28,10 @@ class Undisturbed:
         return ForkedHome(folder, "embedded", self.models_root, {"FACESETS_BUCKETS": str(self.buckets)})
 
 
-def undisturbed_run(scratch: Path, models_root: Path, wanted: set[str] | None) -> Undisturbed:
+def undisturbed_run(scratch: Path, models_root: Path, sample: Path, wanted: set[str] | None) -> Undisturbed:
     """A run over the sample buckets, or those that are wanted, in an empty home."""
     buckets = scratch / "buckets"
-    write_sample(buckets, cache_dir=models_root / "sample")
+    shutil.copytree(sample, buckets)
     for folder in [path for path in buckets.iterdir() if path.is_dir() and wanted and path.name not in wanted]:
         shutil.rmtree(folder)
     blank = Undisturbed(buckets, models_root, {}, 0.0)
@@ -64,8 +63,8 @@ def killed_run(undisturbed: Undisturbed, folder: Path, share: float) -> str:
 
 
 @pytest.fixture(scope="module")
-def one_bucket(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path) -> Undisturbed:
-    return undisturbed_run(tmp_path_factory.mktemp("one"), embedded_models_root, {"trip"})
+def one_bucket(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path, sample: Path) -> Undisturbed:
+    return undisturbed_run(tmp_path_factory.mktemp("one"), embedded_models_root, sample, {"trip"})
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
@@ -76,9 +75,9 @@ def test_a_killed_run_is_finished_by_the_next(one_bucket: Undisturbed, tmp_path:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_twenty_killed_runs_over_all_buckets_are_finished_by_the_next(
-    tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path, tmp_path: Path
+    tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path, sample: Path, tmp_path: Path
 ) -> None:
-    undisturbed = undisturbed_run(tmp_path_factory.mktemp("all"), embedded_models_root, None)
+    undisturbed = undisturbed_run(tmp_path_factory.mktemp("all"), embedded_models_root, sample, None)
     moments = random.Random(20).sample(range(1, 100), 20)
     ends = [killed_run(undisturbed, tmp_path / f"home {share}", share / 100) for share in moments]
     assert sum(end.startswith("killed") for end in ends) >= 15
