@@ -1,6 +1,5 @@
 """What starts quickly stays quick: nothing heavy is imported before a step needs it."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -45,16 +44,3 @@ def test_commands_that_look_at_no_photo_import_nothing_heavy(
     if arguments == ["--help"]:
         dagster = f"{code}\nimport sys\nassert 'dagster' not in sys.modules"
         assert imported(dagster, home) == set()
-
-
-ROOMS = ("benchmarks", "scripts", "tests")
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_benchmarks_scripts_and_tests_share_only_what_lies_in_testing(room: str) -> None:
-    others = {other for other in ROOMS if other != room}
-    for path in (*(REPOSITORY / room).rglob("*.py"), *(REPOSITORY / "testing").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not others & {name.split(".")[0] for name in names}, path
