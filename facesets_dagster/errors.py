@@ -8,6 +8,7 @@
     │   ├── ModelPackMissing   the pack is not on this machine and could not be fetched
     │   ├── ModelPackInvalid   files of the pack are not what they should be
     │   ├── ModelMismatch      results of two models would be compared
+    │   ├── SessionFailed      ONNX Runtime cannot open a model
     │   └── ProviderUnavailable   the session runs on another execution provider than the one set
     ├── DiskSpaceError         too little room for the work ahead
     └── LibraryError
@@ -59,6 +60,10 @@ class ModelPackInvalid(ModelError):
 
 class ModelMismatch(ModelError):
     """Results of two models would be compared."""
+
+
+class SessionFailed(ModelError):
+    """ONNX Runtime cannot open a model."""
 
 
 class ProviderUnavailable(ModelError):

@@ -1,9 +1,9 @@
-"""ONNX Runtime sessions on the configured provider, or an error."""
+"""ONNX Runtime sessions that run on the chosen provider, or not at all."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
+from facesets_dagster.errors import ProviderUnavailable, SessionFailed
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -20,7 +20,8 @@ def is_nvidia(provider: str) -> bool:
 def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: int) -> "ort.InferenceSession":
     """A session whose first provider is the first of `providers`.
 
-    ONNX Runtime falls back to the CPU without raising; here that is `ProviderUnavailable`.
+    Raises `ProviderUnavailable` if it is another one (ONNX Runtime falls back to the CPU without raising), and
+    `SessionFailed` if the model cannot be opened.
     """
     import onnxruntime as ort
 
@@ -39,8 +40,10 @@ def open_session(model: Path | bytes, *, providers: tuple[str, ...], threads: in
     try:
         session = ort.InferenceSession(source, sess_options=options, providers=wanted)
     except Exception as error:  # ONNX Runtime has no common base class for what a bad file or driver raises
-        name = "the model" if isinstance(model, bytes) else str(model)
-        raise ModelPackInvalid(f"{name} cannot be opened ({type(error).__name__}: {error}). Fetch it again.") from error
+        name, advice = str(model), "Fetch it again."
+        if isinstance(model, bytes):
+            name, advice = "A graph made by this program", "Install the onnxruntime that uv.lock names: `make setup`."
+        raise SessionFailed(f"{name} cannot be opened ({type(error).__name__}: {error}). {advice}") from error
     if session.get_providers()[0] != providers[0]:
         raise ProviderUnavailable(_advice(providers[0], f"the session got {', '.join(session.get_providers())}"))
     return session

@@ -19,8 +19,9 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
-from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, Picture, unique_titles
+from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, unique_titles
 from facesets_dagster.export.consumers.owned_folder import FolderOutcome, bring_up, held_in
+from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock

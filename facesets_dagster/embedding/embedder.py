@@ -1,8 +1,8 @@
 """The one narrow interface between the platform and a pair of face models.
 
-Implemented by `insightface_pack`, `embedded_pack` and the fake embedder of the tests. Used by
-`faces.face_cache` (detect and embed photos) and `export.face_crop` (look at a crop as its consumer will). Nothing here
-imports a model library.
+Implemented by `pack_embedder` with `insightface_pack` and `embedded_pack`, and by the fake embedder of the tests. Used
+by `faces` (to detect and embed photos), `export.crop_check` and `analysis.consumer_simulation` (to see a crop as its
+consumer does). Nothing here imports a model library.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class ModelPack:
     recogniser: str
     """File name of the recogniser."""
     precision: str = FP32
-    """In which the recogniser computes: one of `precision.PRECISIONS`."""
+    """Of the recogniser's arithmetic: `fp32` or `fp16`."""
 
     def recorded(self) -> dict[str, object]:
         """What the manifests of facesets say of the model."""
@@ -63,7 +63,7 @@ class Embedder(Protocol):
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """What the sessions really got, first choice first."""
+        """The providers that the sessions really got, first choice first."""
         ...
 
     def at(self, det_size: int) -> "Embedder":
@@ -80,7 +80,7 @@ class Embedder(Protocol):
         ...
 
     def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-        """What `recognise` needs of each face at `kps` (n, 5, 2) of a photo (h, w, 3), BGR; the photo may go then."""
+        """The aligned face, for `recognise`, of each of `kps` (n, 5, 2) in a photo (h, w, 3), BGR; copies, no views."""
         ...
 
     def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

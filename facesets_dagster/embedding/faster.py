@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 _CPU = "CPUExecutionProvider"
 _LOG = logging.getLogger(__name__)
 
-Pairs = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+OutputPairs = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 """The same output of two models."""
 
 
@@ -52,7 +52,7 @@ def open_fast_session(model: Path, sample: NDArray[np.float32], options: Session
     """A session of the changed graph if it agrees with the file's own on `sample`, else one of the file.
 
     `sample`: an input of the model. Only a CPU has use for rewriting: a GPU has a kernel of its own for what is
-    rewritten. Raises `ModelPackInvalid` for a model that differs in fp16.
+    rewritten. Raises `ModelPackInvalid` if a model strays in fp16, which was chosen.
     """
     original = options.open(model)
     if options.precision == FP16:
@@ -90,14 +90,8 @@ def _halved(
     return half
 
 
-def largest_difference(
-    first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]
-) -> float:
+def _difference(pairs: OutputPairs) -> float:
     """Over all outputs, as a share of each one's largest value; infinite where shapes differ or a number is none."""
-    return _difference(_outputs(first, second, sample))
-
-
-def _difference(pairs: Pairs) -> float:
     worst = 0.0
     for one, other in pairs:
         if one.shape != other.shape or not np.isfinite(other).all():
@@ -106,7 +100,7 @@ def _difference(pairs: Pairs) -> float:
     return worst
 
 
-def strays(pairs: Pairs, precision: str) -> str:
+def strays(pairs: OutputPairs, precision: str) -> str:
     """How outputs stray from the file's own in fp32, for a message; empty if no more than `precision` may."""
     if precision == FP16:
         cosine = _cosine(pairs)
@@ -115,7 +109,7 @@ def strays(pairs: Pairs, precision: str) -> str:
     return "" if difference <= TOLERANCE else f"differs by {difference:.2g}, at most {TOLERANCE} is accepted"
 
 
-def _cosine(pairs: Pairs) -> float:
+def _cosine(pairs: OutputPairs) -> float:
     """The least over all outputs, each taken as one vector; -1 where shapes differ or a number is none."""
     least = 1.0
     for one, other in pairs:
@@ -126,7 +120,7 @@ def _cosine(pairs: Pairs) -> float:
     return least
 
 
-def _outputs(first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]) -> Pairs:
+def _outputs(first: "ort.InferenceSession", second: "ort.InferenceSession", sample: NDArray[np.float32]) -> OutputPairs:
     names = [output.name for output in first.get_outputs()]
     feed = {first.get_inputs()[0].name: sample}
     return list(zip(first.run(names, feed), second.run(names, feed), strict=True))

@@ -1,55 +1,40 @@
 """insightface packs: SCRFD finds faces, ArcFace embeds them; boxes and vectors are those of insightface's classes."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.alignment import align
-from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
+from facesets_dagster.embedding.embedder import Detections, ModelPack
 from facesets_dagster.embedding.faster import SessionOptions
 from facesets_dagster.embedding.models import Scaling, open_detector, open_recogniser
+from facesets_dagster.embedding.pack_embedder import LoadAt, PackEmbedder
 from facesets_dagster.embedding.packs import PackFiles
 from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, decode_outputs, fitted_size
 from facesets_dagster.errors import ModelPackInvalid
 
 
-class InsightfaceEmbedder(Embedder):
-    """Implements `Embedder`; detection and recognition only, one detector scale.
+class InsightfaceEmbedder(PackEmbedder):
+    """Detection and recognition only, one detector scale.
 
     insightface 2.x by itself detects at 128 and 640 and merges, which gives other boxes.
     """
 
     def __init__(
-        self, pack: ModelPack, files: PackFiles, *, providers: tuple[str, ...], threads: int, batch: int
+        self, pack: ModelPack, files: PackFiles, options: SessionOptions, *, batch: int, load_at: LoadAt
     ) -> None:
-        self._pack = pack
-        self._batch = batch
-        exact = SessionOptions(providers, threads)
-        chosen = replace(exact, precision=pack.precision)
-        self._detector = open_detector(files.detector, pack.det_size, Scaling(MEAN, STD, rgb=True), exact)
-        outputs = len(self._detector.session.get_outputs())
+        detector = open_detector(files.detector, pack.det_size, Scaling(MEAN, STD, rgb=True), options)
+        outputs = len(detector.session.get_outputs())
         if outputs not in HEADS:
             raise ModelPackInvalid(
                 f"{files.detector} has {outputs} outputs, expected 9 or 15: it finds no landmarks, and no "
                 "face can be aligned without them. Use a detector with landmarks (`det_*.onnx` of an insightface pack)."
             )
         mean, std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
-        self._recogniser = open_recogniser(files.recogniser, Scaling(mean, std, rgb=True), chosen, batch)
-
-    @property
-    def pack(self) -> ModelPack:
-        return self._pack
-
-    @property
-    def providers(self) -> tuple[str, ...]:
-        return tuple(self._detector.session.get_providers())
-
-    @property
-    def batch(self) -> int:
-        return self._batch
+        chosen = replace(options, precision=pack.precision)
+        recogniser = open_recogniser(files.recogniser, Scaling(mean, std, rgb=True), chosen, batch)
+        super().__init__(pack, detector, recogniser, batch=batch, load_at=load_at)
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """SCRFD at `det_size`."""
@@ -58,18 +43,11 @@ class InsightfaceEmbedder(Embedder):
         outputs = self._detector.outputs(image, size)
         return decode_outputs(outputs, HEADS[len(outputs)], side, size[0] / image.shape[0])
 
-    def align(self, image: NDArray[np.uint8], kps: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-        return align(image, kps)
-
-    def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """ArcFace on aligned faces."""
-        return self._recogniser.vectors(faces)
-
 
 def arcface_scaling(model: onnx.ModelProto) -> tuple[float, float]:
     """Mean and standard deviation that the recogniser's input wants.
 
-    As insightface does: a graph that begins with subtraction and multiplication (MXNet's) scales by itself.
+    By the rule of insightface: a graph that begins with subtraction and multiplication (MXNet's) scales by itself.
     """
     names = [node.name for node in model.graph.node[:8]]
     subtracts = any(name.startswith(("Sub", "_minus")) for name in names)

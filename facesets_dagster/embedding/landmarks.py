@@ -1,8 +1,7 @@
-"""The narrow interface to the models that compute more of a face than box and embedding: landmarks, pose, gender, age.
+"""The narrow interface to models of a face beyond box and embedding: landmarks, pose, gender, age.
 
-Implemented by `landmark_models` and by stand-ins in tests. Used by `analysis.face_landmarks`.
-Not a part of `Embedder`: few packs have such models, and only exports need their values. Nothing here
-imports a model library.
+Implemented by `landmark_models` and by stand-ins in tests, used by `analysis.face_landmarks`. Not a part of `Embedder`:
+few packs have such models, and only exports need their values. Nothing here imports a model library.
 """
 
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from facesets_dagster.embedding.model_shapes import GENDER_AGE, LANDMARK_2D, LAN
 from facesets_dagster.files.writing import sha256_of
 
 Values = Mapping[str, NDArray[np.generic]]
-"""The values of a model for one face, by insightface's names; shapes as in `VALUES`."""
+"""Values of one face, by insightface's names; shapes as in `VALUES`."""
 
 VALUES: dict[str, dict[str, tuple[type[np.generic], tuple[int, ...]]]] = {
     LANDMARK_2D: {"landmark_2d_106": (np.float32, (106, 2))},
@@ -54,15 +53,8 @@ def find_extra_models(folder: Path) -> dict[str, ExtraModel]:
     return {task: ExtraModel(task, file, _digest(file)) for task, file in extra_models(folder).items()}
 
 
-def open_enricher(model: ExtraModel, *, providers: tuple[str, ...], threads: int) -> Enricher:
-    """Opens the model's session."""
-    from facesets_dagster.embedding.landmark_models import InsightfaceEnricher
-
-    return InsightfaceEnricher(model, providers=providers, threads=threads)
-
-
 def _digest(file: Path) -> str:
-    """Of a file of a hundred megabytes; needed by every run, so cached by the file's state."""
+    """sha256 of a file of a hundred megabytes; every run needs it, so it is kept while the file's state is the same."""
     status = file.stat()
     key = (str(file), status.st_size, status.st_mtime_ns)
     if key not in _DIGESTS:

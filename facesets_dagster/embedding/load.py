@@ -3,11 +3,14 @@
 import hashlib
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.embedding.faster import SessionOptions
+from facesets_dagster.embedding.free_sides import needs_free_sides, write_free_sides
+from facesets_dagster.embedding.landmarks import Enricher, ExtraModel
+from facesets_dagster.embedding.pack_embedder import LoadAt
 from facesets_dagster.embedding.packs import EMBEDDED, PackFiles, find_pack
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.files.writing import sha256_of
@@ -40,9 +43,10 @@ def load_embedder(
     recogniser_batch: int,
     precision: str = FP32,
 ) -> Embedder:
-    """The embedder of a pack, loaded at most once for a configuration; `recogniser_batch` 0 = as the provider likes."""
+    """The embedder of a pack, opened once for a configuration; `recogniser_batch` 0 = what suits the provider."""
     pack = describe_pack(pack_name, models_root=models_root, det_size=det_size, precision=precision)
-    key = (pack, providers, threads, recogniser_batch)
+    options = SessionOptions(providers, threads)
+    key = (pack, options, recogniser_batch)
 
     def load_at(other_size: int) -> Embedder:
         return load_embedder(
@@ -57,51 +61,30 @@ def load_embedder(
 
     with _LOCK:
         if key not in _LOADED:
-            _LOADED[key] = _loaded(
-                find_pack(pack_name, models_root), pack, providers, threads, recogniser_batch, load_at
-            )
+            batch = recogniser_batch or (BATCH_CPU if providers[0] == "CPUExecutionProvider" else BATCH_GPU)
+            _LOADED[key] = _opened(pack, find_pack(pack_name, models_root), options, batch, load_at)
         return _LOADED[key]
 
 
-class _Siblings:
-    """What loading adds to a pack's embedder: the way to the one that detects at another size."""
+def open_enricher(model: ExtraModel, *, providers: tuple[str, ...], threads: int) -> Enricher:
+    """One of a pack's other models, opened."""
+    from facesets_dagster.embedding.landmark_models import InsightfaceEnricher
 
-    load_at: Callable[[int], Embedder]
-
-    def at(self, det_size: int) -> Embedder:
-        """The embedder of the same configuration with this `det_size`."""
-        return self.load_at(det_size)
+    return InsightfaceEnricher(model, providers=providers, threads=threads)
 
 
-def _loaded(
-    files: PackFiles,
-    pack: ModelPack,
-    providers: tuple[str, ...],
-    threads: int,
-    recogniser_batch: int,
-    load_at: Callable[[int], Embedder],
-) -> Embedder:
-    from facesets_dagster.embedding.free_sides import needs_free_sides, write_free_sides
-
-    if files.name == EMBEDDED:
-        from facesets_dagster.embedding.embedded_pack import EmbeddedEmbedder
-
-        class Loaded(_Siblings, EmbeddedEmbedder):
-            """Of the embedded pack."""
-
-    else:
-        from facesets_dagster.embedding.insightface_pack import InsightfaceEmbedder
-
-        class Loaded(_Siblings, InsightfaceEmbedder):  # type: ignore[no-redef]
-            """Of an insightface pack."""
-
+def _opened(pack: ModelPack, files: PackFiles, options: SessionOptions, batch: int, load_at: LoadAt) -> Embedder:
+    """The embedder of a pack, by whose files it is."""
     with tempfile.TemporaryDirectory() as scratch:
         if needs_free_sides(files.detector, pack.det_size):
             files = replace(files, detector=write_free_sides(files.detector, Path(scratch)))
-        batch = recogniser_batch or (BATCH_CPU if providers[0] == "CPUExecutionProvider" else BATCH_GPU)
-        embedder = Loaded(pack, files, providers=providers, threads=threads, batch=batch)
-    embedder.load_at = load_at
-    return embedder
+        if files.name == EMBEDDED:
+            from facesets_dagster.embedding.embedded_pack import EmbeddedEmbedder
+
+            return EmbeddedEmbedder(pack, files, options, batch=batch, load_at=load_at)
+        from facesets_dagster.embedding.insightface_pack import InsightfaceEmbedder
+
+        return InsightfaceEmbedder(pack, files, options, batch=batch, load_at=load_at)
 
 
 def _described(files: PackFiles, det_size: int, precision: str) -> ModelPack:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import onnx
 
 FP32, FP16 = "fp32", "fp16"
-PRECISIONS = (FP32, FP16)
 
 LEAST_COSINE = 0.999
 """Between what a model gives in fp16 and in fp32; the same face is at 0.55 and more."""

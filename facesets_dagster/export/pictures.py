@@ -17,7 +17,7 @@ from typing import IO
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG that is read at its first use."""
+    """A PNG that is read on demand: of a new crop, or of the library."""
 
     sha256: str
     read: Callable[[], bytes]

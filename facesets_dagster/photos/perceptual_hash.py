@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 HASH_VERSION = 1
 """Part of what a stored hash is known by: raised when the same pixels would give another hash."""
-HASH_BITS = 64
 _SIDE, _LOW = 32, 8
 _HEAD_MARGIN = 0.15
 """Added on each side of the bbox, of its longer side."""

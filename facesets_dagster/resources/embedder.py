@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
-from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models, open_enricher
+from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models
+from facesets_dagster.embedding.load import describe_pack, load_embedder, open_enricher
 from facesets_dagster.embedding.packs import pack_folder
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
@@ -46,6 +47,8 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=0, ge=0, le=1024, description="Faces per call of the recogniser, of several photos; 0 = 1 on a CPU, 32."
     )
 
+    _embedder: Embedder | None = PrivateAttr(default=None)
+
     @classmethod
     def of(cls, settings: Settings) -> "EmbedderResource":
         """The resource for these settings; the pack is the home's."""
@@ -58,8 +61,6 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def pack(self) -> ModelPack:
         """What identifies the models; opens no session."""
-        from facesets_dagster.embedding.load import describe_pack
-
         return describe_pack(
             self.model_pack, models_root=Path(self.models_root), det_size=self.det_size, precision=self.precision
         )
@@ -69,18 +70,21 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return thresholds_for(self.pack())
 
     def embedder(self) -> Embedder:
-        """The loaded models: the same object for the same configuration, in every thread."""
-        from facesets_dagster.embedding.load import load_embedder
+        """The loaded models: the same object at every call and from every thread, and for every equal resource.
 
-        return load_embedder(
-            self.model_pack,
-            models_root=Path(self.models_root),
-            providers=self._provider_names(),
-            det_size=self.det_size,
-            threads=self.threads,
-            recogniser_batch=self.recogniser_batch,
-            precision=self.precision,
-        )
+        Kept here too: finding it by its files takes 2 ms, and each crop calls this.
+        """
+        if self._embedder is None:
+            self._embedder = load_embedder(
+                self.model_pack,
+                models_root=Path(self.models_root),
+                providers=self._provider_names(),
+                det_size=self.det_size,
+                threads=self.threads,
+                recogniser_batch=self.recogniser_batch,
+                precision=self.precision,
+            )
+        return self._embedder
 
     def extra_models(self) -> dict[str, ExtraModel]:
         """Task -> what the pack has beyond detector and recogniser; opens no session."""

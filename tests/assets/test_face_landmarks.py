@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesets_dagster.embedding import landmarks
+from facesets_dagster.embedding import landmarks, load
 from facesets_dagster.faces.landmark_store import LandmarkStore, landmark_schema
 from facesets_dagster.photos.bucket_key import LIBRARY
 from testing.fake_home import FakeHome
@@ -37,7 +37,7 @@ def enriching(fake_home: FakeHome, tmp_path: Path) -> FakeHome:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Tasks whose models were opened."""
     tasks: list[str] = []
-    real = landmarks.open_enricher
+    real = load.open_enricher
 
     def noted(model: landmarks.ExtraModel, **options: object) -> landmarks.Enricher:
         tasks.append(model.task)

@@ -5,7 +5,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from facesets_dagster.embedding.landmarks import ExtraModel, open_enricher
+from facesets_dagster.embedding.landmarks import ExtraModel
+from facesets_dagster.embedding.load import open_enricher
 from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.embedding.packs import list_packs
 from facesets_dagster.errors import ModelPackInvalid

@@ -21,7 +21,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.fold import fold_block_quantised
 from facesets_dagster.embedding.letterbox import fitted_size, non_maximum_suppression
 from facesets_dagster.embedding.yunet import decode_outputs
-from facesets_dagster.errors import ModelPackInvalid, ProviderUnavailable
+from facesets_dagster.errors import ProviderUnavailable, SessionFailed
 from facesets_dagster.onnx_sessions import open_session
 
 CPU = ("CPUExecutionProvider",)
@@ -134,13 +134,13 @@ def test_nothing_is_wired_to_512_dimensions(shared: Path, six_people: NDArray[np
 
 def test_eight_threads_get_the_same_object(embedded_models_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    real = load._loaded
+    real = load._opened
 
     def counted(*arguments: object) -> Embedder:
         opened.append("once")
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(load, "_loaded", counted)
+    monkeypatch.setattr(load, "_opened", counted)
     monkeypatch.setattr(load, "_LOADED", {})
     got: list[Embedder] = []
     threads = [
@@ -207,7 +207,7 @@ def test_a_session_that_fell_back_to_the_cpu_is_refused(
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"not a model")
-    with pytest.raises(ModelPackInvalid, match=r"broken\.onnx cannot be opened"):
+    with pytest.raises(SessionFailed, match=r"broken\.onnx cannot be opened"):
         open_session(tmp_path / "broken.onnx", providers=CPU, threads=1)
 
 

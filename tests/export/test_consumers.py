@@ -10,7 +10,8 @@ from insightface.app.common import Face
 from safetensors import safe_open
 
 from facesets_dagster.export.consumers import CONSUMERS
-from facesets_dagster.export.consumers.consumer import ExportFile, FacesetSource, Picture, unique_titles
+from facesets_dagster.export.consumers.consumer import ExportFile, FacesetSource, unique_titles
+from facesets_dagster.export.pictures import Picture
 from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
 
 RNG = np.random.default_rng(7)

@@ -12,13 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG of the library."""
-
-    sha256: str
-    read: Callable[[], bytes]
+from facesets_dagster.export.pictures import Picture
 
 
 @dataclass(frozen=True)
