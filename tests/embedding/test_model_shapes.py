@@ -9,7 +9,7 @@ from facesets_dagster.embedding.landmarks import ExtraModel
 from facesets_dagster.embedding.load import open_enricher
 from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.embedding.packs import list_packs
-from facesets_dagster.errors import ModelPackInvalid
+from facesets_dagster.errors import SessionFailed
 from facesets_dagster.files.writing import sha256_of
 from testing.landmark_models import write_models
 from tests.embedding.test_packs import DETECTOR, RECOGNISER
@@ -41,7 +41,7 @@ def test_the_list_of_packs_shows_what_else_they_have(tmp_path: Path) -> None:
 def test_a_broken_model_is_named(tmp_path: Path) -> None:
     path = tmp_path / "genderage.onnx"
     path.write_bytes(b"no ONNX")
-    with pytest.raises(ModelPackInvalid, match=r"genderage\.onnx"):
+    with pytest.raises(SessionFailed, match=r"genderage\.onnx"):
         open_enricher(ExtraModel("genderage", path, sha256_of(path)), providers=("CPUExecutionProvider",), threads=1)
 
 
