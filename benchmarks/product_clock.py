@@ -40,8 +40,8 @@ class ProductClock:
         for kind_of_tiles, near in self._near.items():
             kind_of_tiles.near = near
 
-    def _measured(self, near: Callable[..., finders.Places]) -> Callable[..., finders.Places]:
-        def measured(tiles: Any, tile: int) -> finders.Places:
+    def _measured(self, near: Callable[..., finders.TilePositions]) -> Callable[..., finders.TilePositions]:
+        def measured(tiles: Any, tile: int) -> finders.TilePositions:
             self.width = tiles._left.shape[1]
             return near(tiles, tile)
 

@@ -51,7 +51,7 @@ STAGES = (
     ("rows and quality", "faces.read_file", "look_at_photo"),
     ("rows and quality", "faces.read_file", "with_embeddings"),
     ("flush", "faces.scan", "_flush"),
-    ("flush", "faces.scan", "bring_up"),
+    ("flush", "faces.face_cache", "refresh_cache"),
     (WAITING, "faces.pipeline", "_Pipeline.take"),
     (WAITING, "faces.pipeline", "_Pipeline._next"),
     ("coverage", "library.bucket_coverage", "cover"),

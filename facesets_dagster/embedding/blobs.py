@@ -31,8 +31,8 @@ class DetectorInput:
         cv2.resize(image, (width, height), dst=scaled)
         parts = [plane[: height * width].reshape(height, width) for plane in planes]
         cv2.split(scaled, parts)
-        for place, part in enumerate(reversed(parts) if self._rgb else parts):
-            standardise(part, blob[0, place, :height, :width], self._mean, self._scale)
+        for index, part in enumerate(reversed(parts) if self._rgb else parts):
+            standardise(part, blob[0, index, :height, :width], self._mean, self._scale)
         return blob
 
     def _memory(

@@ -27,9 +27,9 @@ def write_free_sides(detector: Path, folder: Path) -> Path:
             height, width = list(value.type.tensor_type.shape.dim)[-2:]
             height.dim_param, width.dim_param = "height", "width"
     for value in model.graph.output:
-        for place, dim in enumerate(list(value.type.tensor_type.shape.dim)[:-1]):
+        for axis, dim in enumerate(list(value.type.tensor_type.shape.dim)[:-1]):
             if dim.dim_value > 1:
-                dim.dim_param = f"{value.name}_{place}"
+                dim.dim_param = f"{value.name}_{axis}"
     del model.graph.value_info[:]
     write_bytes(folder / detector.name, model.SerializeToString(deterministic=True))
     return folder / detector.name

@@ -26,7 +26,7 @@ class _Call(Generic[Item, Result]):
     """Held while the thread has to wait: for its result, or for its turn to run the model."""
 
     @property
-    def settled(self) -> bool:
+    def done(self) -> bool:
         return bool(self.result) or self.error is not None
 
 
@@ -48,7 +48,7 @@ class Gathered(Generic[Item, Result]):
             first, self._busy = not self._busy, True
         if not first:
             call.asleep.acquire()
-        if not call.settled:
+        if not call.done:
             self._serve()
         if call.error is not None:
             raise call.error

@@ -216,4 +216,4 @@ class _PictureRecogniser:
 
 def _each(outputs: Outputs, count: int) -> list[Outputs]:
     """Those of each picture, with a first dimension of 1."""
-    return [[output[place : place + 1] for output in outputs] for place in range(count)]
+    return [[output[index : index + 1] for output in outputs] for index in range(count)]

@@ -21,6 +21,6 @@ def halve(model: "onnx.ModelProto") -> "onnx.ModelProto":
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True)
-    for place, node in enumerate(halved.graph.node):
-        node.name = f"{node.op_type}_{place}"  # the converter gives some name twice, which a session may refuse
+    for index, node in enumerate(halved.graph.node):
+        node.name = f"{node.op_type}_{index}"  # the converter gives some name twice, which a session may refuse
     return halved

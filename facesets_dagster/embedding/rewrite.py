@@ -64,17 +64,17 @@ def _merge_convolutions(model: "onnx.ModelProto", weights: Weights) -> int:
     """Convolutions of one input with equal kernels and attributes as one, split again behind it."""
     graph = model.graph
     groups: dict[tuple[object, ...], list[int]] = {}
-    for place, node in enumerate(graph.node):
+    for index, node in enumerate(graph.node):
         if _is_plain_convolution(node, weights):
-            groups.setdefault(_likeness(node, weights), []).append(place)
-    merged = {places[0]: places for places in groups.values() if len(places) > 1}
-    gone = {place for places in merged.values() for place in places}
+            groups.setdefault(_likeness(node, weights), []).append(index)
+    merged = {indices[0]: indices for indices in groups.values() if len(indices) > 1}
+    gone = {index for indices in merged.values() for index in indices}
     version = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     nodes: list[onnx.NodeProto] = []
-    for place, node in enumerate(graph.node):
-        if place in merged:
-            nodes.extend(_merged(graph, [graph.node[other] for other in merged[place]], weights, version))
-        elif place not in gone:
+    for index, node in enumerate(graph.node):
+        if index in merged:
+            nodes.extend(_merged(graph, [graph.node[other] for other in merged[index]], weights, version))
+        elif index not in gone:
             nodes.append(node)
     refill(graph.node, nodes)
     return len(gone)

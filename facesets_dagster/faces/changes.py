@@ -15,7 +15,7 @@ _STATE = LISTING_SCHEMA.names()
 
 
 @dataclass(frozen=True)
-class Changes:
+class FileChanges:
     """A bucket's listing against its cache."""
 
     known: pl.DataFrame
@@ -26,7 +26,9 @@ class Changes:
     """The cached rows are those of the listing: nothing to open, nothing gone, the same files passed over."""
 
 
-def find_changes(listing: BucketListing, files: pl.DataFrame, contents: pl.DataFrame, *, retry_failed: bool) -> Changes:
+def find_changes(
+    listing: BucketListing, files: pl.DataFrame, contents: pl.DataFrame, *, retry_failed: bool
+) -> FileChanges:
     """Compares.
 
     `files`: cached rows (`FILE_SCHEMA`); `contents`: `sha256` and `status` of what was read. A row is true if the
@@ -41,4 +43,4 @@ def find_changes(listing: BucketListing, files: pl.DataFrame, contents: pl.DataF
     changed = () if len(known) == len(listing) else files_of(listing.table.join(known, on="path", how="anti"))
     passed_over = [(file.path, file.reason) for file in listing.foreign]
     none = same and not changed and files.filter(foreign).select("path", "detail").sort("path").rows() == passed_over
-    return Changes(known, tuple(sorted(changed)), none)
+    return FileChanges(known, tuple(sorted(changed)), none)

@@ -17,12 +17,12 @@ import polars as pl
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
-from facesets_dagster.faces.changes import Changes, find_changes
+from facesets_dagster.faces.changes import FileChanges, find_changes
 from facesets_dagster.faces.pipeline import in_order
 from facesets_dagster.faces.read_file import FileReader
 from facesets_dagster.faces.read_photo import PhotoResult, face_rows
+from facesets_dagster.faces.refresh import refresh_cache
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ
-from facesets_dagster.faces.settling import bring_up
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.threads import one_opencv_thread
@@ -100,7 +100,7 @@ def scan_bucket(
             say=say,
         )
         if not read.nothing_new or store.has_loose_files():
-            bring_up(store, listing, read.known)
+            refresh_cache(store, listing, read.known)
         store.note_folder(listing.digest())
         if read.opened:
             store.note_scan(ScanCounts(len(listing) - read.opened, read.opened, read.decoded, read.byte_copies))
@@ -152,7 +152,7 @@ def read_files(
 
 
 def _read(
-    reader: FileReader, store: FaceStore, changes: Changes, *, dim: int, workers: int, report: Report
+    reader: FileReader, store: FaceStore, changes: FileChanges, *, dim: int, workers: int, report: Report
 ) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
     pending, changed = _Pending(), changes.to_open

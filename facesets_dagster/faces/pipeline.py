@@ -34,10 +34,10 @@ class HasAligned(Protocol):
 
 Item = TypeVar("Item", contravariant=True)
 Opened = TypeVar("Opened", bound=HasAligned)
-Outcome = TypeVar("Outcome", covariant=True)
+Result = TypeVar("Result", covariant=True)
 
 
-class PhotoWork(Protocol[Item, Opened, Outcome]):
+class PhotoWork(Protocol[Item, Opened, Result]):
     """The work; methods are called from several threads at once."""
 
     @property
@@ -53,28 +53,26 @@ class PhotoWork(Protocol[Item, Opened, Outcome]):
         """Embeddings (n, dim) of faces of one photo or several."""
         ...
 
-    def finish(self, opened: Opened, embeddings: NDArray[np.float32], /) -> Outcome:
+    def finish(self, opened: Opened, embeddings: NDArray[np.float32], /) -> Result:
         """What is handed on; `embeddings` (n, dim) of the file's faces, (0, 0) without any."""
         ...
 
 
 @contextmanager
-def in_order(
-    work: PhotoWork[Item, Opened, Outcome], items: Sequence[Item], workers: int
-) -> Iterator[Iterator[Outcome]]:
-    """Gives an iterator of outcomes in the order of `items`; workers are at work inside the `with` block.
+def in_order(work: PhotoWork[Item, Opened, Result], items: Sequence[Item], workers: int) -> Iterator[Iterator[Result]]:
+    """Gives an iterator of results in the order of `items`; workers are at work inside the `with` block.
 
-    An exception of the work comes out at its item's place, after all before it. At the block's end nothing new is
+    An exception of the work comes out at its item's position, after all before it. At the block's end nothing new is
     begun, and what is under way is waited for.
     """
     pipeline = _Pipeline(work, items, workers * AHEAD)
     threads = [
-        threading.Thread(target=pipeline.run, name=f"photo_{place}") for place in range(min(workers, len(items)))
+        threading.Thread(target=pipeline.run, name=f"photo_{position}") for position in range(min(workers, len(items)))
     ]
     try:
         for thread in threads:
             thread.start()
-        yield (pipeline.take(place) for place in range(len(items)))
+        yield (pipeline.take(position) for position in range(len(items)))
     finally:
         pipeline.stop()
         for thread in threads:
@@ -85,7 +83,7 @@ def in_order(
 class _Photo(Generic[Opened]):
     """A photo whose faces are being recognised."""
 
-    place: int
+    position: int
     opened: Opened
     waiting: int
     """Faces without a vector."""
@@ -96,10 +94,10 @@ _Face = tuple[_Photo[Opened], int]
 """A photo and which of its faces."""
 
 
-class _Pipeline(Generic[Item, Opened, Outcome]):
+class _Pipeline(Generic[Item, Opened, Result]):
     """What the workers share; attributes from `_begun` on are touched under `_changed` only."""
 
-    def __init__(self, work: PhotoWork[Item, Opened, Outcome], items: Sequence[Item], ahead: int) -> None:
+    def __init__(self, work: PhotoWork[Item, Opened, Result], items: Sequence[Item], ahead: int) -> None:
         self._work = work
         self._items = items
         self._ahead = ahead
@@ -110,18 +108,18 @@ class _Pipeline(Generic[Item, Opened, Outcome]):
         self._stopped = False
         self._faces: deque[_Face[Opened]] = deque()
         self._batch = 1
-        self._done: dict[int, Outcome] = {}
+        self._done: dict[int, Result] = {}
         self._failed: dict[int, BaseException] = {}
 
-    def take(self, place: int) -> Outcome:
-        """Waits for one outcome; the one before is forgotten, and room is made for a photo more."""
+    def take(self, position: int) -> Result:
+        """Waits for one result; the one before is forgotten, and room is made for a photo more."""
         with self._changed:
-            self._taken = place
+            self._taken = position
             self._changed.notify_all()
-            self._changed.wait_for(lambda: place in self._done or place in self._failed)
-            if place in self._failed:
-                raise self._failed[place]
-            return self._done.pop(place)
+            self._changed.wait_for(lambda: position in self._done or position in self._failed)
+            if position in self._failed:
+                raise self._failed[position]
+            return self._done.pop(position)
 
     def stop(self) -> None:
         """No worker begins anything more."""
@@ -138,7 +136,7 @@ class _Pipeline(Generic[Item, Opened, Outcome]):
                 self._recognise(task)
 
     def _next(self) -> int | list[_Face[Opened]] | None:
-        """A batch of faces, else a photo's place, else the faces that there are; None when all is done."""
+        """A batch of faces, else a photo's position, else the faces that there are; None when all is done."""
         with self._changed:
             while not self._stopped:
                 room = self._begun < min(len(self._items), self._taken + self._ahead)
@@ -153,31 +151,31 @@ class _Pipeline(Generic[Item, Opened, Outcome]):
                 self._changed.wait()
             return None
 
-    def _open(self, place: int) -> None:
+    def _open(self, position: int) -> None:
         try:
-            opened = self._work.open(self._items[place])
-            photo = _Photo(place, opened, len(opened.aligned))
+            opened = self._work.open(self._items[position])
+            photo = _Photo(position, opened, len(opened.aligned))
             batch = self._work.batch if photo.waiting else self._batch
             outcome = None if photo.waiting else self._work.finish(opened, np.zeros((0, 0), np.float32))
         except BaseException as error:  # Whatever it is, it is raised where the outcome is waited for.
-            self._settle(failed={place: error}, opened=True)
+            self._record(failed={position: error}, opened=True)
             return
         if outcome is not None:
-            self._settle(done={place: outcome}, opened=True)
+            self._record(done={position: outcome}, opened=True)
             return
         with self._changed:
             self._batch = batch
             self._faces.extend((photo, face) for face in range(photo.waiting))
-        self._settle(opened=True)
+        self._record(opened=True)
 
     def _recognise(self, faces: list[_Face[Opened]]) -> None:
         try:
             vectors = self._work.recognise([photo.opened.aligned[face] for photo, face in faces])
-            done = {photo.place: self._finished(photo) for photo in self._completed(faces, vectors)}
+            done = {photo.position: self._finished(photo) for photo in self._completed(faces, vectors)}
         except BaseException as error:  # As above.
-            self._settle(failed={photo.place: error for photo, _ in faces})
+            self._record(failed={photo.position: error for photo, _ in faces})
             return
-        self._settle(done=done)
+        self._record(done=done)
 
     def _completed(self, faces: list[_Face[Opened]], vectors: NDArray[np.float32]) -> list[_Photo[Opened]]:
         """Photos of which no other face is left."""
@@ -185,15 +183,15 @@ class _Pipeline(Generic[Item, Opened, Outcome]):
             for (photo, face), vector in zip(faces, vectors, strict=True):
                 photo.vectors[face] = vector
                 photo.waiting -= 1
-            return list({photo.place: photo for photo, _ in faces if not photo.waiting}.values())
+            return list({photo.position: photo for photo, _ in faces if not photo.waiting}.values())
 
-    def _finished(self, photo: _Photo[Opened]) -> Outcome:
+    def _finished(self, photo: _Photo[Opened]) -> Result:
         return self._work.finish(photo.opened, np.stack([photo.vectors[face] for face in range(len(photo.vectors))]))
 
-    def _settle(
+    def _record(
         self,
         *,
-        done: Mapping[int, Outcome] = MappingProxyType({}),
+        done: Mapping[int, Result] = MappingProxyType({}),
         failed: Mapping[int, BaseException] = MappingProxyType({}),
         opened: bool = False,
     ) -> None:

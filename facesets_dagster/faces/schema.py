@@ -36,7 +36,7 @@ def face_schema(dim: int) -> pl.Schema:
 
 
 FACE_COLUMNS = {
-    "face_id": "content digest and the face's place in the photo; stable over paths and buckets",
+    "face_id": "content digest and the face's position in the photo; stable over paths and buckets",
     "bucket": "partition key",
     "sha256": "digest of the photo's bytes",
     "path": "canonical path of the photo, relative to the bucket",

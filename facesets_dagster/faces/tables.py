@@ -1,4 +1,4 @@
-"""How the cached tables of a bucket should stand for a listing: set arithmetic, no file is opened here."""
+"""The cached tables of a bucket, for a listing: set arithmetic, no file is opened here."""
 
 import polars as pl
 
@@ -7,7 +7,7 @@ from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.photos.listing import LISTING_SCHEMA, BucketListing
 
 _STATE = LISTING_SCHEMA.names()
-_PLACE = ["path", "aliases", "source_missing"]
+_PATHS = ["path", "aliases", "source_missing"]
 
 
 def file_table(
@@ -28,34 +28,34 @@ def file_table(
     return pl.concat([listed.select(FILE_SCHEMA.names()), pl.DataFrame(passed_over, schema=FILE_SCHEMA)]).sort("path")
 
 
-def places_of_faces(faces: pl.DataFrame, files: pl.DataFrame, contents: pl.DataFrame) -> pl.DataFrame:
-    """Where each face lies now: `face_id`, `path`, `aliases`, `source_missing`, and `moved` if that is news.
+def paths_of_faces(faces: pl.DataFrame, files: pl.DataFrame, contents: pl.DataFrame) -> pl.DataFrame:
+    """Where each face lies now: `face_id`, `path`, `aliases`, `source_missing`, and `moved` if that changed.
 
     The canonical path of a content is the first of its paths in sorted order. Faces of contents that no file holds any
     more are flagged `source_missing` and keep the path that they had. Those of a content that is not on record (the
     run was cut off before it was) are left out.
 
-    `faces`: rows of the face table with at least these columns and `sha256`; `files`: as `file_table` gives them.
+    `faces`: rows of the face table with at least these columns and `sha256`; `files`: as `file_table` returns them.
     """
-    paths = files.drop_nulls("sha256").sort("path").group_by("sha256", maintain_order=True).agg("path")
-    paths = paths.select("sha256", first=pl.col("path").list.first(), others=pl.col("path").list.slice(1))
-    whole = faces.select("face_id", "sha256", *_PLACE).join(contents.select("sha256"), on="sha256", how="semi")
-    placed = whole.join(paths, on="sha256", how="left").select(
+    first = files.drop_nulls("sha256").sort("path").group_by("sha256", maintain_order=True).agg("path")
+    first = first.select("sha256", first=pl.col("path").list.first(), others=pl.col("path").list.slice(1))
+    whole = faces.select("face_id", "sha256", *_PATHS).join(contents.select("sha256"), on="sha256", how="semi")
+    placed = whole.join(first, on="sha256", how="left").select(
         "face_id",
         path=pl.coalesce("first", "path"),
         aliases=pl.coalesce("others", pl.lit([], dtype=pl.List(pl.String))),
         source_missing=pl.col("first").is_null(),
-        was=pl.struct(_PLACE),
+        was=pl.struct(_PATHS),
     )
-    return placed.with_columns(moved=pl.struct(_PLACE) != pl.col("was")).drop("was")
+    return placed.with_columns(moved=pl.struct(_PATHS) != pl.col("was")).drop("was")
 
 
-def with_places(faces: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the face table that `places` has, with their places of now, sorted by `face_id`."""
-    placed = faces.drop(_PLACE).join(places.select("face_id", *_PLACE), on="face_id", how="inner")
+def with_paths(faces: pl.DataFrame, paths: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the face table that `paths` has, with their paths of now, sorted by `face_id`."""
+    placed = faces.drop(_PATHS).join(paths.select("face_id", *_PATHS), on="face_id", how="inner")
     return placed.select(faces.columns).sort("face_id")
 
 
-def whole_tables(cached: CacheTables, files: pl.DataFrame, places: pl.DataFrame) -> CacheTables:
-    """The tables of a bucket as they should stand."""
-    return CacheTables(with_places(cached.faces, places), cached.contents.sort("sha256"), files)
+def whole_tables(cached: CacheTables, files: pl.DataFrame, paths: pl.DataFrame) -> CacheTables:
+    """The tables of a bucket brought up to the listing."""
+    return CacheTables(with_paths(cached.faces, paths), cached.contents.sort("sha256"), files)

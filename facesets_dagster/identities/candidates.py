@@ -153,9 +153,9 @@ def _groups(
     for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
         distances = cosine_distance(centroid(known.unit[rows])[None], centroids)[0]
         photos = {known.photos[row] for row in rows}
-        for place in np.argsort(distances, kind="stable"):
-            if 2 * len(photos & photos_of.get(people[place].family, set())) <= len(photos):
-                found.append(_Group(rows, people[place], float(distances[place])))
+        for index in np.argsort(distances, kind="stable"):
+            if 2 * len(photos & photos_of.get(people[index].family, set())) <= len(photos):
+                found.append(_Group(rows, people[index], float(distances[index])))
                 break
         else:
             found.append(_Group(rows, None, None))

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Verdict = Literal["complete", "would_gain", "too_thin"]
+CompletenessVerdict = Literal["complete", "would_gain", "too_thin"]
 
 _SURE = 2.0
 """Jackknife standard errors on each side of an estimate."""
@@ -58,7 +58,7 @@ class Completeness:
     """Cosine distance that unlimited further faces of the same kind would move the mean."""
     more: Estimate
     """Further faces until that is no more than the tolerance."""
-    verdict: Verdict
+    verdict: CompletenessVerdict
     reason: str
 
     def in_words(self) -> str:
@@ -134,7 +134,7 @@ def _noise(sums: NDArray[np.float64], embeddings: NDArray[np.float64], faces: in
     return np.where(true_length > 0, across / np.where(true_length > 0, true_length, 1), np.inf)
 
 
-def _judged(faces: int, movement: Estimate, rules: CompletenessRules) -> tuple[Verdict, str]:
+def _judged(faces: int, movement: Estimate, rules: CompletenessRules) -> tuple[CompletenessVerdict, str]:
     if faces < rules.min_faces:
         return "too_thin", f"{faces} exported, and fewer than {rules.min_faces} say too little of how varied they look"
     expected = f"more photos are expected to move the mean by {movement.value:.3f}"

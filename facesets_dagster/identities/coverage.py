@@ -60,8 +60,8 @@ def cover(
     newest = np.iinfo(np.int64).max
     member_since = np.array([by_name[name].founded if name in by_name else newest for name in member_of], np.int64)
     copy_of = tuple(copies.get(face_id) if face_id not in members else None for face_id in face_ids)
-    place = {identity.name: index for index, identity in enumerate(known)}
-    copied = np.array([place.get(name or "", -1) for name in copy_of], np.int64)
+    row_of = {identity.name: index for index, identity in enumerate(known)}
+    copied = np.array([row_of.get(name or "", -1) for name in copy_of], np.int64)
     people = _People.of(known, bucket, unit.shape[1])
     found = _Nearest.nobody(len(unit))
     step = min(max(1, _BLOCK_DISTANCES // max(len(known), 1)), _BLOCK_FACES)
@@ -85,7 +85,7 @@ def stands_for_somebody(identity: Identity) -> bool:
 
 @dataclass(frozen=True)
 class _Nearest:
-    """Per face (n,): places in the list of people, -1 for nobody, and distances, NaN for nobody."""
+    """Per face (n,): rows of `_People`, -1 for nobody, and distances, NaN for nobody."""
 
     foreign: NDArray[np.int64]
     foreign_distance: NDArray[np.float32]
@@ -100,13 +100,13 @@ class _Nearest:
     def nobody(cls, count: int) -> "_Nearest":
         """For so many faces."""
 
-        def places() -> NDArray[np.int64]:
+        def rows() -> NDArray[np.int64]:
             return np.full(count, -1, np.int64)
 
         def distances() -> NDArray[np.float32]:
             return np.full(count, np.nan, np.float32)
 
-        return cls(places(), distances(), places(), distances(), places(), distances(), distances())
+        return cls(rows(), distances(), rows(), distances(), rows(), distances(), distances())
 
     def put(self, block: slice, found: "_Nearest") -> None:
         """Writes the answers for a block of faces."""

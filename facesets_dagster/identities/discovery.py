@@ -94,7 +94,7 @@ def discover(
     """
     found = sort_out(faces, uncovered, parameters, mode, own, pinned)
     labels = average_linkage(found.unit, parameters.cluster_distance, progress=progress, scratch=scratch)
-    return judge(found, labels, parameters)
+    return judge_clusters(found, labels, parameters)
 
 
 def sort_out(
@@ -117,7 +117,7 @@ def sort_out(
     return SortedOut(rows.select("face_id", "model_id"), verdicts, rest, unit, mode)
 
 
-def judge(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters) -> pl.DataFrame:
+def judge_clusters(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters) -> pl.DataFrame:
     """The cluster table (`CLUSTER_SCHEMA`) of a bucket whose rest was cut into clusters: `labels` (n,) of its rows."""
     clusters = dict(zip(found.rest["face_id"].to_list(), labels.tolist(), strict=True))
     verdicts = {**found.verdicts, **_cluster_verdicts(found.rest, found.unit, labels, parameters)}

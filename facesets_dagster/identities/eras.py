@@ -78,12 +78,12 @@ REASONS = {
 
 
 def seed(
-    faces: DatedFaces, free: NDArray[np.bool_], standing: Sequence[Anchor], numbers: EraNumbers
+    faces: DatedFaces, free: NDArray[np.bool_], existing: Sequence[Anchor], numbers: EraNumbers
 ) -> tuple[list[Anchor], list[str]]:
     """New anchors out of the dated faces that are `free` (n,), and the ids of faces in sub-clusters too small for one.
 
     Sub-clusters by average linkage, cut into periods, largest first (ties: earlier year, smaller face_id). One that
-    shows the same look in the same years as an anchor that stands, or as a larger new one, seeds nothing: its faces
+    shows the same look in the same years as an existing anchor, or as a larger new one, seeds nothing: its faces
     are judged one by one, and do not move that anchor.
     """
     rows = np.flatnonzero(free & faces.dated)
@@ -91,7 +91,7 @@ def seed(
     periods: list[NDArray[np.int64]] = []
     for label in range(labels.max() + 1 if len(labels) else 0):
         cluster = rows[labels == label]
-        periods += [cluster[places] for places in split_by_year(faces.years[cluster], numbers.join_years)]
+        periods += [cluster[part] for part in split_by_year(faces.years[cluster], numbers.join_years)]
     periods.sort(key=lambda period: (-len(period), float(np.median(faces.years[period])), int(period.min())))
     anchors: list[Anchor] = []
     too_few: list[str] = []
@@ -101,7 +101,7 @@ def seed(
             continue
         years = faces.years[period]
         anchor = Anchor(centroid(faces.unit[period]), float(np.median(years)), int(years.min()), int(years.max()))
-        if not any(_same_period(anchor, other, numbers) for other in (*standing, *anchors)):
+        if not any(_same_period(anchor, other, numbers) for other in (*existing, *anchors)):
             anchors.append(anchor)
     return anchors, sorted(too_few)
 
@@ -146,16 +146,16 @@ def stays(faces: DatedFaces, anchor: Anchor, numbers: EraNumbers) -> NDArray[np.
 
 
 def join(
-    faces: DatedFaces, anchors: Sequence[Anchor], numbers: Sequence[EraNumbers], settled: NDArray[np.int64]
+    faces: DatedFaces, anchors: Sequence[Anchor], numbers: Sequence[EraNumbers], joined: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Index of the anchor of each face (n,), -1 for none: the nearest within reach, ties to the lower index.
 
-    `settled` (n,): faces that have one already, else -1; `numbers`: per anchor.
+    `joined` (n,): index of the anchor that a face has already, else -1; `numbers`: per anchor.
     """
-    best, least = settled.copy(), np.full(len(settled), np.inf, np.float32)
+    best, least = joined.copy(), np.full(len(joined), np.inf, np.float32)
     for index, (anchor, own) in enumerate(zip(anchors, numbers, strict=True)):
         distance = cosine_distance(faces.unit, anchor.centroid[None])[:, 0]
-        better = (settled < 0) & within_reach(faces, anchor, own) & (distance < least)
+        better = (joined < 0) & within_reach(faces, anchor, own) & (distance < least)
         best[better], least[better] = index, distance[better]
     return best
 

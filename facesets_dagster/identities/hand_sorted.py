@@ -20,7 +20,7 @@ from facesets_dagster.identities.geometry import centroid, cosine_distance, norm
 
 
 @dataclass(frozen=True)
-class Person:
+class FolderPerson:
     """What a folder came to."""
 
     folder: str
@@ -37,7 +37,7 @@ class Person:
 class HandSorted:
     """All folders, and where every face of them ends before curation."""
 
-    people: list[Person]
+    people: list[FolderPerson]
     members: dict[str, list[str]]
     """Folder -> face_ids, for folders with a majority."""
     verdicts: dict[str, Verdict]
@@ -82,10 +82,10 @@ def assert_people(
     return result
 
 
-def _person(folder: str, unit: NDArray[np.float32], photos: list[str], first_distance: float) -> Person:
+def _person(folder: str, unit: NDArray[np.float32], photos: list[str], first_distance: float) -> FolderPerson:
     count = len(set(photos))
     if not count:
-        return Person(folder, 0, 0, 0.0, None)
+        return FolderPerson(folder, 0, 0, 0.0, None)
     labels = average_linkage(unit, first_distance)
     seeds = [centroid(unit[labels == label]) for label in range(labels.max() + 1)]
     near = cosine_distance(unit, np.array(seeds)) <= first_distance
@@ -95,5 +95,5 @@ def _person(folder: str, unit: NDArray[np.float32], photos: list[str], first_dis
     apart = cosine_distance(np.array(seeds), seeds[best][None])[:, 0] > first_distance
     rivals = [seed for seed in range(len(seeds)) if apart[seed] and shown[seed] == shown[best]]
     if share <= 0.5 or rivals:
-        return Person(folder, count, len(unit), share, None)
-    return Person(folder, count, len(unit), share, centroid(unit[near[:, best]]))
+        return FolderPerson(folder, count, len(unit), share, None)
+    return FolderPerson(folder, count, len(unit), share, centroid(unit[near[:, best]]))

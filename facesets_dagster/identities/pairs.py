@@ -15,14 +15,14 @@ _ROWS, _COLUMNS = 512, 8192
 _SLACK = 1e-4
 """Added to a distance before float32 products are compared with it: a component may be too large, never torn."""
 
-Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+FacePairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 """Row, a later row, their cosine similarity; by row, then by the later row."""
 
 
-def near_pairs(unit: NDArray[np.float32], min_similarity: float) -> Iterator[Pairs]:
+def near_pairs(unit: NDArray[np.float32], min_similarity: float) -> Iterator[FacePairs]:
     """All pairs of unit rows (n, dim) at least as similar as `min_similarity`, a block of whole rows at a time."""
     for top in range(0, len(unit), _ROWS):
-        found: list[Pairs] = []
+        found: list[FacePairs] = []
         for left in range(top, len(unit), _COLUMNS):
             similarity = unit[top : top + _ROWS] @ unit[left : left + _COLUMNS].T
             rows, others = np.nonzero(similarity >= min_similarity)

@@ -92,10 +92,10 @@ def join_clusters(
         if linked[pair[0]] == linked[pair[1]]:
             together.setdefault(int(linked[pair[0]]), []).append(pair)
     order = np.argsort(linked, kind="stable")
-    for places in np.split(order, np.flatnonzero(np.diff(linked[order])) + 1):
-        if len(places) > 1:
-            apart = together.get(int(linked[places[0]]), [])
-            smallest[places] = names[places[_complete_linkage(middles[places], places, apart, merge_distance)]]
+    for indices in np.split(order, np.flatnonzero(np.diff(linked[order])) + 1):
+        if len(indices) > 1:
+            apart = together.get(int(linked[indices[0]]), [])
+            smallest[indices] = names[indices[_complete_linkage(middles[indices], indices, apart, merge_distance)]]
     return np.asarray(smallest[np.searchsorted(names, labels)], np.int64)
 
 
@@ -107,13 +107,13 @@ def _centroids(unit: NDArray[np.float32], labels: NDArray[np.int64], names: NDAr
 
 
 def _complete_linkage(
-    middles: NDArray[np.float32], places: NDArray[np.int64], apart: list[tuple[int, int]], merge_distance: float
+    middles: NDArray[np.float32], indices: NDArray[np.int64], apart: list[tuple[int, int]], merge_distance: float
 ) -> NDArray[np.int64]:
-    """For each centroid the first place in `middles` of its set; `apart`: pairs of `places` that are never joined."""
+    """For each centroid the first index in `middles` of its set; `apart`: pairs of `indices` that are never joined."""
     distance = cosine_distance(middles, middles).astype(np.float64)
     np.fill_diagonal(distance, 0.0)
     for pair in apart:
-        first, second = np.searchsorted(places, pair)
+        first, second = np.searchsorted(indices, pair)
         distance[first, second] = distance[second, first] = APART
     _, first_of, sets = np.unique(complete_linkage(distance, merge_distance), return_index=True, return_inverse=True)
     return np.asarray(first_of[sets], np.int64)
@@ -124,9 +124,9 @@ def _seen_together(
 ) -> list[tuple[int, int]]:
     """Positions in `names` of clusters that have a photo in common."""
     shown: dict[str, set[int]] = {}
-    for place, photo in zip(np.searchsorted(names, labels).tolist(), photos.tolist(), strict=True):
-        shown.setdefault(photo, set()).add(place)
-    return sorted({(a, b) for places in shown.values() for a in places for b in places if a < b})
+    for index, photo in zip(np.searchsorted(names, labels).tolist(), photos.tolist(), strict=True):
+        shown.setdefault(photo, set()).add(index)
+    return sorted({(a, b) for indices in shown.values() for a in indices for b in indices if a < b})
 
 
 def _joined(raw: NDArray[np.int64], labels: NDArray[np.int64]) -> list[tuple[int, int]]:

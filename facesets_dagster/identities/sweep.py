@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.coverage import Coverage
 from facesets_dagster.identities.coverage_table import coverage_table
-from facesets_dagster.identities.discovery import DiscoveryParameters, SortedOut, judge, sort_out
+from facesets_dagster.identities.discovery import DiscoveryParameters, SortedOut, judge_clusters, sort_out
 from facesets_dagster.linkage import average_merges
 
 
@@ -58,7 +58,7 @@ class ClusterSweep:
     def clusters_at(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> pl.DataFrame:
         """What `osrc_clusters` gives, without its column `parameters`."""
         found = self._sorted_out(cover_distance, parameters, mode)
-        return judge(found, self._cuts_of(found).labels_at(parameters.cluster_distance), parameters)
+        return judge_clusters(found, self._cuts_of(found).labels_at(parameters.cluster_distance), parameters)
 
     def _sorted_out(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> SortedOut:
         joins = mode == "grow" and bool(self._own)  # only who may join an own identity is gated before the clustering

@@ -26,7 +26,7 @@ class CanonicalRows:
     """(d,): the caller's row."""
     weight: NDArray[np.int64]
     """(d,): rows that it stands for."""
-    place: NDArray[np.int64]
+    distinct: NDArray[np.int64]
     """(n,): for each of the caller's rows the distinct row that stands for it."""
     digest: str
     """Of all rows, in whatever order they were given, and of which stand for others."""
@@ -102,11 +102,11 @@ def canonical_rows(embeddings: NDArray[np.floating], apart: NDArray[np.bool_], *
     distinct[1:] = (np.diff(keys[order]) != 0) | alone[order[1:]]
     for at in np.flatnonzero(~distinct):
         distinct[at] = not measured.same(order[at - 1], order[at])
-    place = np.empty(count, np.int64)
-    place[order] = np.cumsum(distinct) - 1
+    stands_for = np.empty(count, np.int64)
+    stands_for[order] = np.cumsum(distinct) - 1
     first = order[distinct]
     unit = np.zeros((len(first), -(-max(dim, 1) // WIDTH) * WIDTH), np.float32)
     measured.fill(first, unit)
     whole = keys[order].tobytes() + distinct.tobytes() + repr((count, dim)).encode()
     digest = hashlib.blake2b(whole, digest_size=16).hexdigest()
-    return CanonicalRows(unit, first, np.bincount(place, minlength=len(first)), place, digest)
+    return CanonicalRows(unit, first, np.bincount(stands_for, minlength=len(first)), stands_for, digest)

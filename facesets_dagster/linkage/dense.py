@@ -24,8 +24,8 @@ def merge_densely(
     """Pairs (m, 2) of rows whose clusters are joined, and the heights (m,) of the joins, in the order of the chain.
 
     `unit` (n, dim): unit or zero rows; `size` (n,): faces that a row stands for; `forbidden` (f, 2): rows that are
-    never joined. A joined cluster takes the place of the first of its parts. Ties go to the cluster before in the
-    chain, then to the lower place.
+    never joined. A joined cluster takes the row of the first of its parts. Ties go to the cluster before in the
+    chain, then to the lower row.
     """
     similarity, sizes = _similarities(unit, forbidden), size.astype(np.float64)
     alive, height = np.ones(len(unit), bool), np.zeros(len(unit))
@@ -65,7 +65,7 @@ def _similarities(unit: NDArray[np.float32], forbidden: NDArray[np.int64]) -> ND
     return similarity
 
 
-def _remove(similarity: NDArray[np.float64], alive: NDArray[np.bool_], place: int) -> None:
-    alive[place] = False
-    similarity[place] = -np.inf
-    similarity[:, place] = -np.inf
+def _remove(similarity: NDArray[np.float64], alive: NDArray[np.bool_], row: int) -> None:
+    alive[row] = False
+    similarity[row] = -np.inf
+    similarity[:, row] = -np.inf

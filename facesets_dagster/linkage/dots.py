@@ -51,9 +51,9 @@ def dot(typingctx, a, b):  # type: ignore[no-untyped-def]
         added = []
         for part, partial in enumerate(sums):
             partial.add_incoming(zero, before)
-            place = builder.add(at, length.type(part * _LANES))
+            offset = builder.add(at, length.type(part * _LANES))
             x, y = (
-                builder.load(builder.bitcast(builder.gep(row.data, [place]), vector.as_pointer()), align=4)
+                builder.load(builder.bitcast(builder.gep(row.data, [offset]), vector.as_pointer()), align=4)
                 for row in (first, second)
             )
             added.append(builder.fadd(partial, builder.fmul(x, y)))
@@ -83,13 +83,13 @@ def any_reaches(typingctx, line, left, threshold):  # type: ignore[no-untyped-de
     def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         row = context.make_array(line)(context, builder, arguments[0])
         number = arguments[2].type
-        vector, places = ir.VectorType(number, _LANES), ir.VectorType(ir.IntType(32), _LANES)
+        vector, lanes = ir.VectorType(number, _LANES), ir.VectorType(ir.IntType(32), _LANES)
         one = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[2], ir.IntType(32)(0))
-        least = builder.shuffle_vector(one, one, ir.Constant(places, [0] * _LANES))
+        least = builder.shuffle_vector(one, one, ir.Constant(lanes, [0] * _LANES))
         reached = ir.Constant(ir.VectorType(ir.IntType(1), _LANES), [0] * _LANES)
         for part in range(_PARTS):
-            place = builder.add(arguments[1], arguments[1].type(part * _LANES))
-            pointer = builder.bitcast(builder.gep(row.data, [place]), vector.as_pointer())
+            offset = builder.add(arguments[1], arguments[1].type(part * _LANES))
+            pointer = builder.bitcast(builder.gep(row.data, [offset]), vector.as_pointer())
             compare = builder.icmp_signed if isinstance(number, ir.IntType) else builder.fcmp_ordered
             reached = builder.or_(reached, compare(">=", builder.load(pointer, align=4), least))
         return builder.icmp_unsigned("!=", builder.bitcast(reached, ir.IntType(_LANES)), ir.IntType(_LANES)(0))

@@ -1,4 +1,4 @@
-"""Finders of near rows: a product of two tiles, and the places in it that are similar enough.
+"""Finders of near rows: a product of two tiles, and the positions in it that are similar enough.
 
 A finder returns every near pair; a few that are not quite near may be among them. Two ways: products of 8-bit codes,
 or of float32.
@@ -13,7 +13,7 @@ from facesets_dagster.errors import SettingsError
 from facesets_dagster.linkage.codes import encode
 from facesets_dagster.linkage.products import float_session, integer_limit, integer_session, is_exact
 
-Places = tuple[NDArray[np.int32], NDArray[np.int32]]
+TilePositions = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Row within its tile, column within its tile."""
 
 Arithmetic = Literal["auto", "int8", "int7", "float32"]
@@ -35,7 +35,7 @@ class TileFinder(Protocol):
     def take_rows(self, tile: int) -> None:
         """Sets the tile whose rows are compared."""
 
-    def near(self, tile: int) -> Places:
+    def near(self, tile: int) -> TilePositions:
         """Rows and columns of pairs with that tile; of the tile with itself each once. Valid until called again."""
 
 
@@ -67,7 +67,7 @@ def choose_finder(unit: NDArray[np.float32], keep: float, arithmetic: Arithmetic
 
 
 class _Scanner:
-    """A buffer for products and one for the places found in them."""
+    """A buffer for products and one for the positions found in them."""
 
     def __init__(self, kind: type[np.int32] | type[np.float32]) -> None:
         self._product = np.empty(_TILE * _TILE, kind)
@@ -76,7 +76,7 @@ class _Scanner:
     def room(self, rows: int, columns: int) -> NDArray[np.number]:
         return self._product[: rows * columns].reshape(rows, columns)
 
-    def scan(self, product: NDArray[np.number], thresholds: NDArray[np.number], diagonal: bool) -> Places:
+    def scan(self, product: NDArray[np.number], thresholds: NDArray[np.number], diagonal: bool) -> TilePositions:
         from facesets_dagster.linkage import kernels
 
         found = int(kernels.scan(product, thresholds, diagonal, self._rows, self._columns))
@@ -111,7 +111,7 @@ class _CodeTiles:
         self._tile, self._left = tile, self._codes.left(tile)
         self._run.bind_cpu_input("codes", self._left)
 
-    def near(self, tile: int) -> Places:
+    def near(self, tile: int) -> TilePositions:
         others = self._codes.tiles[tile]
         product = self._scanner.room(len(self._left), others.shape[1])
         self._run.bind_cpu_input("others", others)
@@ -143,7 +143,7 @@ class _FloatTiles:
         self._tile, self._left = tile, self._unit[_rows(tile, _TILE)]
         self._run.bind_cpu_input("rows", self._left)
 
-    def near(self, tile: int) -> Places:
+    def near(self, tile: int) -> TilePositions:
         others = self._unit[_rows(tile, _TILE)]
         product = self._scanner.room(len(self._left), len(others))
         self._run.bind_cpu_input("others", others)

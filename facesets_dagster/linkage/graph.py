@@ -1,6 +1,6 @@
 """The graph of near pairs: strip by strip of rows, on all cores, nothing kept but the edges.
 
-Finders propose places of tiles, the true products of `dots.dot` decide, so that the edges are the same to the bit
+Finders propose positions in tiles, the true products of `dots.dot` decide, so that the edges are the same to the bit
 whatever proposed them.
 """
 

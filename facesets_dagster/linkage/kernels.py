@@ -81,18 +81,18 @@ def same_row(rows: NDArray[np.floating], first: int, second: int, lengths: Wide)
 @compiled
 def unit_rows(rows: NDArray[np.floating], chosen: Longs, lengths: Wide, top: int, end: int, unit: Floats) -> None:
     """Writes `chosen[top:end]` of rows (n, dim) to `unit[top:end]`, scaled to length 1."""
-    for place in range(top, end):
-        row = chosen[place]
+    for target in range(top, end):
+        row = chosen[target]
         for column in range(rows.shape[1]):
-            unit[place, column] = _number(rows, row, column, lengths[row])
+            unit[target, column] = _number(rows, row, column, lengths[row])
 
 
 @compiled
 def scan(product: NDArray[np.number], thresholds: NDArray[np.number], diagonal: bool, rows: Ints, columns: Ints) -> int:
-    """Places of a tile (r, c) that reach their row's threshold (r,); returns how many there are.
+    """Cells of a tile (r, c) that reach their row's threshold (r,); returns how many there are.
 
     They are written to `rows` and `columns` as far as those reach. `diagonal`: the tile compares rows with themselves,
-    only places right of the diagonal count. Stripes are first looked at as a whole.
+    only cells right of the diagonal count. Stripes are first looked at as a whole.
     """
     found, limit, width = 0, len(rows), product.shape[1]
     for r in range(product.shape[0]):
@@ -111,10 +111,10 @@ def scan(product: NDArray[np.number], thresholds: NDArray[np.number], diagonal: 
 
 @compiled
 def keep_near(unit: Floats, top: int, left: int, rows: Ints, columns: Ints, keep: np.float32, values: Floats) -> int:
-    """Makes places in a tile rows of `unit` (n, dim), keeps those with a similarity >= `keep`; returns how many."""
+    """Makes cells of a tile rows of `unit` (n, dim), keeps those with a similarity >= `keep`; returns how many."""
     kept = 0
-    for place in range(len(rows)):
-        row, column = top + rows[place], left + columns[place]
+    for cell in range(len(rows)):
+        row, column = top + rows[cell], left + columns[cell]
         similarity = dot(unit[row], unit[column])
         if similarity >= keep:
             rows[kept], columns[kept], values[kept] = row, column, similarity

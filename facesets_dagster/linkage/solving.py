@@ -95,16 +95,16 @@ def _rows(
     apart = np.zeros(len(embeddings), bool)
     apart[given] = True
     rows = canonical_rows(embeddings, apart, few=few)
-    return rows, np.unique(np.sort(rows.place[given], axis=1), axis=0)
+    return rows, np.unique(np.sort(rows.distinct[given], axis=1), axis=0)
 
 
 def _merges(
     rows: CanonicalRows, pairs: NDArray[np.int32], heights: NDArray[np.float64], distance_threshold: float
 ) -> Merges:
     """Merges of the caller's rows, copies of a row first, and none that lies above the threshold by rounding."""
-    copies = np.flatnonzero(rows.first[rows.place] != np.arange(len(rows.place)))
+    copies = np.flatnonzero(rows.first[rows.distinct] != np.arange(len(rows.distinct)))
     near = heights <= distance_threshold
-    made = np.concatenate([np.stack([rows.first[rows.place[copies]], copies], axis=1), rows.first[pairs[near]]])
+    made = np.concatenate([np.stack([rows.first[rows.distinct[copies]], copies], axis=1), rows.first[pairs[near]]])
     high = np.concatenate([np.zeros(len(copies)), heights[near]])
     order = np.argsort(high, kind="stable")  # a cluster's own merges stay before those that it goes into
-    return Merges(len(rows.place), distance_threshold, made[order], high[order])
+    return Merges(len(rows.distinct), distance_threshold, made[order], high[order])

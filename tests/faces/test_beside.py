@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from facesets_dagster.faces import settling
+from facesets_dagster.faces import refresh
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.faces.tables import whole_tables
 from facesets_dagster.photos.listing import list_bucket
@@ -50,7 +50,7 @@ def test_of_two_scans_at_once_the_second_waits_and_no_photo_is_lost(
             assert moved_on.wait(20)
         return whole_tables(*arguments)
 
-    monkeypatch.setattr(settling, "whole_tables", late)
+    monkeypatch.setattr(refresh, "whole_tables", late)
     bucket.scan()
     second[0].join()
     tables = bucket.store.read()

@@ -48,9 +48,9 @@ def seeded(people: DatedFaces, *standing: Anchor, numbers: EraNumbers = NUMBERS)
     return [(found.year, found.first_year, found.last_year) for found in anchors]
 
 
-def joined(people: DatedFaces, *anchors: Anchor, settled: tuple[int, ...] = ()) -> list[int]:
-    before = np.array(settled or [-1] * len(people.face_ids), np.int64)
-    return join(people, anchors, [NUMBERS] * len(anchors), before).tolist()
+def joined(people: DatedFaces, *anchors: Anchor, before: tuple[int, ...] = ()) -> list[int]:
+    given = np.array(before or [-1] * len(people.face_ids), np.int64)
+    return join(people, anchors, [NUMBERS] * len(anchors), given).tolist()
 
 
 @given(st.lists(st.integers(1900, 2026), max_size=60), st.floats(0, 30))
@@ -150,7 +150,7 @@ def test_faces_do_not_drift_along_a_chain_of_faces_that_joined() -> None:
 def test_a_face_that_has_an_anchor_keeps_it_though_another_is_nearer() -> None:
     anchors = anchor(0, 2010, 2009, 2011), anchor(40, 2011, 2011, 2012)
     people = faces((39, 2011), (39, 2011))
-    assert joined(people, *anchors, settled=(0, -1)) == [0, 1]
+    assert joined(people, *anchors, before=(0, -1)) == [0, 1]
 
 
 def test_a_member_stays_unless_its_look_or_a_known_date_speaks_against_it() -> None:
