@@ -49,8 +49,8 @@ def seeded(people: DatedFaces, *standing: Anchor, numbers: EraNumbers = NUMBERS)
 
 
 def joined(people: DatedFaces, *anchors: Anchor, before: tuple[int, ...] = ()) -> list[int]:
-    given = np.array(before or [-1] * len(people.face_ids), np.int64)
-    return join(people, anchors, [NUMBERS] * len(anchors), given).tolist()
+    start = np.array(before or [-1] * len(people.face_ids), np.int64)
+    return join(people, anchors, [NUMBERS] * len(anchors), start).tolist()
 
 
 @given(st.lists(st.integers(1900, 2026), max_size=60), st.floats(0, 30))
