@@ -138,7 +138,7 @@ def _numbers(result: EraResult) -> dict[str, Any]:
         "thin_eras": thin,
         "faces": result.faces(),
         "faces_in_eras": sum(len(era.members) for era in eras),
-        "joined_now": sum(result.joined.values()),
+        "joined_now": sum(result.joined().values()),
         "faces_in_no_era": result.left(),
         "photos_dated_by": sources,
         "undated_share": round(sources["undated"] / max(photos, 1), 4),

@@ -13,10 +13,10 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Pair
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
-from facesets_dagster.publishing.merges.changes import Changes, Standing, standing
+from facesets_dagster.publishing.merges.changes import Changes, Merging, Standing, standing
 from facesets_dagster.publishing.merges.evidence import faces_by_photo
 from facesets_dagster.publishing.merges.planner import MergePlanner
-from facesets_dagster.publishing.publisher import Plan, Update, update_library
+from facesets_dagster.publishing.publisher import Update, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.merges import rejected_pairs
@@ -42,7 +42,7 @@ class MergeRequest:
 class ApplyResult:
     """What came of it."""
 
-    update: Update
+    update: Update[Merging]
     merged: list[Merge] = field(default_factory=list)
     already: list[Pair] = field(default_factory=list)
     """Name, keeper: merged by an earlier run."""
@@ -55,21 +55,8 @@ def apply_merges(run: Run, request: MergeRequest) -> ApplyResult:
     library = run.library
     merge_top_manifest(library, run.holder, run.say)  # what stands there is kept word for word
     planner = MergePlanner(run)
-    found: list[Changes] = []
-
-    def make_plan() -> Plan:
-        changes = _changes(request, run)
-        found.append(changes)
-        return planner.plan(changes)
-
-    update = update_library(
-        library,
-        make_plan,
-        run.stamp(),
-        allowed=lambda _: planner.touched,
-        say=run.say,
-    )
-    changes = found[-1]
+    update = publish(run, lambda: planner.plan(_changes(request, run)))
+    changes = update.notes.changes
     named = [name for group in request.groups for name in group]
     already = [merge for merge in changes.now.household.merges if merge.merged in named]
     return ApplyResult(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from facesets_dagster.photos.dates import PhotoDate
-from facesets_dagster.publishing.eras.families import Family
-from facesets_dagster.publishing.eras.planner import EraInputs, EraPlanner
-from facesets_dagster.publishing.publisher import Update, update_library
+from facesets_dagster.publishing.eras.families import Family, PlannedEra
+from facesets_dagster.publishing.eras.planner import EraInputs, EraNotes, EraPlanner
+from facesets_dagster.publishing.publisher import Update, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import faces_in_place
 
@@ -17,26 +17,47 @@ from facesets_dagster.publishing.staging import faces_in_place
 class EraResult:
     """What came of it."""
 
-    update: Update
-    families: list[Family]
-    """Identities that have eras or were split now, by name."""
-    orphans: list[str]
-    """Eras that went out of use because their parent did."""
-    emptied: list[str]
-    """Eras that went out of use because no face is left in them."""
-    rows: pl.DataFrame
-    """Face table of the families' members, and of the other faces of their photos."""
-    dates: Mapping[str, PhotoDate]
-    """Content digest -> date, of the photos of these families."""
-    joined: Mapping[str, int]
-    """Era -> faces that were not in it before."""
+    update: Update[EraNotes]
     exported: Mapping[str, int]
     """Era -> faces that its folder holds."""
 
+    @property
+    def families(self) -> list[Family]:
+        """Identities that have eras or were split now, by name."""
+        return self.update.notes.families
+
+    @property
+    def orphans(self) -> list[str]:
+        """Eras that went out of use because their parent did."""
+        return self.update.notes.orphans
+
+    @property
+    def emptied(self) -> list[str]:
+        """Eras that went out of use because no face is left in them."""
+        return [identity.name for family in self.families for identity in family.emptied]
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Face table of the families' members, and of the other faces of their photos."""
+        return self.update.notes.faces.rows
+
+    @property
+    def dates(self) -> Mapping[str, PhotoDate]:
+        """Content digest -> date, of the photos of these families."""
+        return self.update.notes.faces.dates
+
+    def eras(self) -> list[PlannedEra]:
+        """Of all families."""
+        return [era for family in self.families for era in family.eras]
+
+    def joined(self) -> dict[str, int]:
+        """Era -> faces that were not in it before."""
+        before = self.update.notes.before
+        return {era.name: len(era.members.keys() - before.get(era.name, {}).keys()) for era in self.eras()}
+
     def moved(self) -> list[str]:
         """Thin eras that became substantive."""
-        eras = [era for family in self.families for era in family.eras]
-        return [era.name for era in eras if era.identity and era.identity.kind != era.kind]
+        return [era.name for era in self.eras() if era.identity and era.identity.kind != era.kind]
 
     def faces(self) -> int:
         """Members of these families."""
@@ -53,26 +74,6 @@ def publish_eras(run: Run, inputs: EraInputs) -> EraResult:
 
     May touch eras only: those of the plan, and those that it retires.
     """
-    library, planner = run.library, EraPlanner(run, inputs)
-    before = library.registry.members([era.name for era in library.registry.identities() if era.is_era])
-    update = update_library(
-        library,
-        planner.plan,
-        run.stamp(),
-        allowed=lambda plan: {
-            *(wanted.identity.name for wanted in plan.wanted if wanted.identity),
-            *(identity.name for identity in plan.retire),
-        },
-        say=run.say,
-    )
-    eras = [era for family in planner.families for era in family.eras]
-    return EraResult(
-        update=update,
-        families=planner.families,
-        orphans=planner.orphans,
-        emptied=[identity.name for family in planner.families for identity in family.emptied],
-        rows=planner.rows,
-        dates=planner.dates,
-        joined={era.name: len(era.members.keys() - before.get(era.name, {}).keys()) for era in eras},
-        exported={era.name: len(faces_in_place(library.folder, era.name, era.kind)) for era in eras},
-    )
+    update = publish(run, EraPlanner(run, inputs).plan)
+    eras = [era for family in update.notes.families for era in family.eras]
+    return EraResult(update, {era.name: len(faces_in_place(run.library.folder, era.name, era.kind)) for era in eras})

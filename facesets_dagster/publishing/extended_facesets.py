@@ -1,5 +1,6 @@
 """Covered faces of a bucket become members of the identities that cover them: the call behind `extended_facesets`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -11,7 +12,7 @@ from facesets_dagster.library.membership import bucket_faces, people_of_faces
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
-from facesets_dagster.publishing.publisher import Plan, Wanted, update_library
+from facesets_dagster.publishing.publisher import Plan, Wanted, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place
 from facesets_dagster.registry.merges import redirects
@@ -75,59 +76,50 @@ def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: floa
     return waiting
 
 
+@dataclass(frozen=True)
+class _Before:
+    """The identities concerned as they were when the plan was made."""
+
+    members: Mapping[str, Mapping[str, str]]
+    exported: Mapping[str, int | None]
+
+
 def extend_bucket(run: Run, inputs: ExtendInputs) -> ExtendResult:
     """Adds what waits, ranks and publishes the identities concerned anew, and says what changed for each."""
-    library = run.library
-    faces = bucket_faces(run.store_of(inputs.bucket), library, inputs.bucket)
-    known: dict[str, dict[str, str]] = {}
-    before: dict[str, int | None] = {}
-
-    def make_plan() -> Plan:
-        waiting = waiting_faces(library, inputs.coverage, inputs.route_distance)
-        live = {identity.name: identity for identity in library.registry.identities() if identity.live}
-        members = library.registry.members(list(waiting))
-        known.update(members)
-        before.update({name: _exported(library, live[name]) for name in waiting if name in live})
-        gallery = run.gallery(faces, Terms("discovered", inputs.bucket, {}, run.export), list(waiting))
-        wanted = [
-            Wanted(
-                {**members.get(name, {}), **dict.fromkeys(joining, "extended")},
-                _terms(run, live[name], inputs),
-                live[name],
-            )
-            for name, joining in waiting.items()
-            if name in live
-        ]
-        return Plan(wanted, gallery)
-
-    update = update_library(
-        library,
-        make_plan,
-        run.stamp(),
-        allowed=lambda plan: {wanted.identity.name for wanted in plan.wanted if wanted.identity},
-        say=run.say,
-    )
-    joined = {
-        wanted.identity.name: wanted.members.keys() - known.get(wanted.identity.name, {}).keys()
-        for wanted in update.plan.wanted
-        if wanted.identity is not None
-    }
+    faces = bucket_faces(run.store_of(inputs.bucket), run.library, inputs.bucket)
+    update = publish(run, lambda: _plan(run, inputs, faces))
+    extended = [(wanted.identity, wanted.members) for wanted in update.plan.wanted if wanted.identity is not None]
+    joined = {one.name: members.keys() - update.notes.members[one.name].keys() for one, members in extended}
     rows = [
         {
-            "identity": wanted.identity.name,
-            "kind": wanted.identity.kind,
-            "label": wanted.identity.label,
-            "joined": len(joined[wanted.identity.name]),
-            "members": len(wanted.members),
-            "exported_before": before.get(wanted.identity.name),
-            "exported": _exported(library, wanted.identity),
+            "identity": one.name,
+            "kind": one.kind,
+            "label": one.label,
+            "joined": len(joined[one.name]),
+            "members": len(members),
+            "exported_before": update.notes.exported[one.name],
+            "exported": _exported(run.library, one),
             "run_id": run.run_id,
         }
-        for wanted in update.plan.wanted
-        if wanted.identity is not None
+        for one, members in extended
     ]
     who = {name: faces.filter(pl.col("face_id").is_in(list(face_ids))) for name, face_ids in sorted(joined.items())}
     return ExtendResult(update.outcome, pl.DataFrame(rows, schema=EXTENSION_SCHEMA), who)
+
+
+def _plan(run: Run, inputs: ExtendInputs, faces: pl.DataFrame) -> Plan[_Before]:
+    registry = run.library.registry
+    waiting = waiting_faces(run.library, inputs.coverage, inputs.route_distance)
+    live = {one.name: one for one in registry.identities() if one.live and one.name in waiting}
+    known = registry.members(list(live))
+    members = {name: known.get(name, {}) for name in live}
+    wanted = [
+        Wanted({**members[name], **dict.fromkeys(joining, "extended")}, _terms(run, live[name], inputs), live[name])
+        for name, joining in waiting.items()
+        if name in live
+    ]
+    gallery = run.gallery(faces, Terms("discovered", inputs.bucket, {}, run.export), list(waiting))
+    return Plan(wanted, gallery, _Before(members, {name: _exported(run.library, one) for name, one in live.items()}))
 
 
 def _terms(run: Run, identity: Identity, inputs: ExtendInputs) -> Terms:

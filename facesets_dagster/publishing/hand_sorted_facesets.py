@@ -15,11 +15,10 @@ from facesets_dagster.identities.merging import whose
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces, places_of
 from facesets_dagster.photos.bucket_key import HAND_SORTED
-from facesets_dagster.publishing.bucket_publisher import verdicts_in_place
-from facesets_dagster.publishing.funnel import bucket_record
+from facesets_dagster.publishing.funnel import bucket_record, verdicts_in_place, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.hand_sorted_owners import KnownPeople, known_people, owners_of_folders
-from facesets_dagster.publishing.publisher import Plan, Update, Wanted, update_library, verdicts_of
+from facesets_dagster.publishing.publisher import Plan, Update, Wanted, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import standing_terms, terms_in_place
 from facesets_dagster.publishing.transaction import BucketRecord
@@ -42,7 +41,7 @@ class PeopleInputs:
 class PeopleResult:
     """What came of it."""
 
-    update: Update
+    update: Update[dict[str, int]]
     people: HandSorted
     names: dict[str, str]
     """Folder -> faceset."""
@@ -72,27 +71,11 @@ def publish_people(run: Run, inputs: PeopleInputs) -> PeopleResult:
     people = assert_people(
         present, folders, first_distance=inputs.first_distance, second_distance=inputs.second_distance
     )
-
-    placed: dict[str, int] = {}
-
-    def make_plan() -> Plan:
-        placed.clear()
-        return _plan(run, inputs, people, faces, known_people(library), placed)
-
-    update = update_library(
-        library,
-        make_plan,
-        run.stamp(),
-        allowed=lambda plan: {
-            *(entry.identity.name for entry in plan.wanted if entry.identity),
-            *(identity.name for identity in plan.retire),
-        },
-        say=run.say,
-    )
+    update = publish(run, lambda: _plan(run, inputs, people, faces, known_people(library)))
     folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(HAND_SORTED, folder_digest)
-    names = {folder: update.names[place] for folder, place in placed.items() if place in update.names}
+    names = {folder: update.names[place] for folder, place in update.notes.items() if place in update.names}
     return PeopleResult(update, people, names, loose)
 
 
@@ -109,15 +92,15 @@ def _plan(
     people: HandSorted,
     faces: pl.DataFrame,
     known: KnownPeople,
-    placed: dict[str, int],
-) -> Plan:
-    """`placed` gets the position in `wanted` of each folder's person."""
+) -> Plan[dict[str, int]]:
+    """Notes: folder -> position in `wanted` of its person."""
     library = run.library
     order = _order(people, faces)
     asserted = {face_id for folder in order for face_id in people.members[folder]}
     owner = owners_of_folders(order, people, known, inputs.second_distance)
     terms = Terms("hand_sorted", HAND_SORTED, inputs.parameters(run.export), run.export)
     wanted: list[Wanted] = []
+    placed: dict[str, int] = {}
     person_of = {folder: known.person_of(owner.get(folder)) for folder in order}
     for folder in order:
         if folder in placed:
@@ -142,7 +125,7 @@ def _plan(
     wanted += stay
     gallery = run.gallery(faces, terms, list(known.live))
 
-    def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
+    def records(names: Mapping[int, str]) -> list[BucketRecord]:
         verdicts: dict[str, Verdict] = dict(people.verdicts)
         for place, entry in enumerate(wanted):
             verdicts.update(_verdicts(library, entry, gallery, names.get(place)))
@@ -153,7 +136,7 @@ def _plan(
         head = [run.code_version, run.pack.model_id, parameters]
         return [bucket_record(HAND_SORTED, rows, verdicts, nearest, head, parameters["hand_sorted_facesets"])]
 
-    return Plan(wanted, gallery, retire, records)
+    return Plan(wanted, gallery, placed, retire, records=records)
 
 
 def _kept(

@@ -1,32 +1,14 @@
-"""What a publication asks for and what came of it: two records, no behaviour."""
+"""What a publication did; the change report and the assets' metadata are made of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import polars as pl
-
-from facesets_dagster.publishing.resolution import Proposal
 
 
 @dataclass(frozen=True)
-class Publication:
-    """A bucket's request to be published."""
-
-    proposal: Proposal
-    inputs_digest: str
-    identity_parameters: Mapping[str, object]
-    model_id: str
-    coverage: pl.DataFrame
-    flags: pl.DataFrame
-    run_id: str
-    code_version: str
-
-
-@dataclass
 class Outcome:
-    """What a publication did; the change report and the asset's metadata are made of it."""
+    """Names of facesets by what became of them."""
 
     unchanged: bool = False
+    """True if the inputs of the last run were found again, and nothing was looked at."""
     founded: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)

@@ -1,21 +1,22 @@
-"""Publishing identities as they should stand: what extend, hand-sorted folders, refine and eras have in common.
+"""The publisher: brings the library up to a plan. Every change of a faceset goes this way.
 
-The same road as `publishing.bucket_publisher`, without a bucket's funnel:
+    plan and render (no lock) -> lock -> settle -> plan again if the library moved on -> stage -> commit -> move
+                              -> verify untouched -> top-level manifest
 
-    plan and render (no lock) -> lock -> settle -> plan again if library or labels moved on -> stage -> commit -> move
-                              -> top-level manifest
+The commit of the registry is the point of no return: before it nothing of the library has changed, after it the moves
+that it recorded are finished by this run or by the next (`library.moves`). Numbers are allocated in the same commit, so
+a killed run burns none.
 """
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-import polars as pl
 import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
-from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.library import Library
@@ -26,9 +27,13 @@ from facesets_dagster.library.signatures import faceset_signatures
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.resolution import Group
-from facesets_dagster.publishing.staging import RunStamp, stage
+from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.staging import Fate, RunStamp, Staged, stage
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, commit
+
+Notes = TypeVar("Notes")
+"""What a planner finds out beside the plan."""
 
 
 @dataclass(frozen=True)
@@ -53,117 +58,160 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Generic[Notes]):
     """What should become true, made from the library as it was when it was made."""
 
     wanted: Sequence[Wanted]
     gallery: Gallery
+    notes: Notes
     retire: Sequence[Identity] = ()
-    records: Callable[[Mapping[int, str], Gallery], Sequence[BucketRecord]] | None = None
+    stands: Sequence[str] | None = None
+    """Given where the inputs of the last run were found again: the facesets that stand. Nothing is done then."""
+    records: Callable[[Mapping[int, str]], Sequence[BucketRecord]] | None = None
     """Position in `wanted` -> name; gives the funnels of the buckets that this publication settles."""
     archive: Archive | None = None
     """Of a merge or undo: folders that are kept as they are, and given out again where they hold the same."""
     also: Callable[[sa.Connection], None] | None = None
     """What else becomes true in the same transaction."""
 
+    def content(self, wanted: Wanted) -> FacesetContent:
+        """What its faceset holds; rendered once."""
+        return self.gallery.content(wanted.members, wanted.whose(), wanted.terms)
+
 
 @dataclass(frozen=True)
-class Update:
+class Update(Generic[Notes]):
     """What came of it."""
 
     outcome: Outcome
     names: dict[int, str]
     """Position in the plan's `wanted` -> name; a new identity without one exportable face has none."""
-    plan: Plan
+    plan: Plan[Notes]
+
+    @property
+    def notes(self) -> Notes:
+        """The planner's."""
+        return self.plan.notes
 
 
-def update_library(
-    library: Library,
-    make_plan: Callable[[], Plan],
-    stamp: RunStamp,
-    *,
-    allowed: Callable[[Plan], set[str]],
-    say: Callable[[str], None],
-) -> Update:
+@dataclass(frozen=True)
+class _Entry:
+    """One identity of a plan on its way into the library."""
+
+    position: int
+    published: PublishedIdentity
+    staged: Staged
+    leaves: str | None
+    """The place that it leaves: an era that is no longer thin."""
+
+
+def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
     """Brings the library up to the plan; nothing happens where it is already so.
 
-    `allowed`: names of the facesets that exist which this publication may touch; any other that differs afterwards is
-    listed in `touched_undeclared`.
+    A faceset that differs afterwards although nothing was to become of it is listed in `touched_undeclared`.
     """
-    library.settle(f"run {stamp.run_id}", say)
+    library = run.library
+    library.settle(run.holder, run.say)
     generation, plan = library.registry.generation(), make_plan()
     for wanted in plan.wanted:  # renders outside of the lock
-        plan.gallery.content(wanted.members, wanted.whose(), wanted.terms)
-    with library_lock(library.folder, f"run {stamp.run_id}", say=say):
-        settle(library.registry, library.folder, say)
-        if library.registry.generation() != generation:
+        plan.content(wanted)
+    with library_lock(library.folder, run.holder, say=run.say):
+        settle(library.registry, library.folder, run.say)
+        if plan.stands is not None or library.registry.generation() != generation:
             plan = make_plan()
-        before = faceset_signatures(library.folder)
-        update = _update_locked(library, plan, stamp)
-        settle(library.registry, library.folder, say)
-        after = faceset_signatures(library.folder)
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    update.outcome.touched_undeclared = sorted(changed - set(update.outcome.founded) - allowed(plan))
-    merge_top_manifest(library, f"run {stamp.run_id}", say)
+        update = _publish_locked(run, plan)
+    merge_top_manifest(library, run.holder, run.say)
     return update
 
 
-def _update_locked(library: Library, plan: Plan, stamp: RunStamp) -> Update:
-    outcome = Outcome(retired=[identity.name for identity in plan.retire])
-    staging, names = uuid.uuid4().hex, dict[int, str]()
-    number = next_number(library.registry.used_numbers(), (library.folder, *library.legacy_roots))
+def _publish_locked(run: Run, plan: Plan[Notes]) -> Update[Notes]:
+    if plan.stands is not None:
+        return Update(Outcome(unchanged=True, kept=list(plan.stands)), {}, plan)
+    library = run.library
+    before = faceset_signatures(library.folder)
+    outcome, names = _commit(run, plan)
+    settle(library.registry, library.folder, run.say)
+    after = faceset_signatures(library.folder)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    shared = plan.archive.names() if plan.archive else set()
+    return Update(replace(outcome, touched_undeclared=sorted(changed - outcome.declared() - shared)), names, plan)
+
+
+def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
+    """Stages what changes and makes it true; the moves are still owed."""
+    library, stamp, staging = run.library, run.stamp(), uuid.uuid4().hex
     away = plan.archive.keep(library.folder / STAGING / staging) if plan.archive else set[str]()
-    moves = [Move(staging, "install", place, digest) for place, digest in plan.archive.kept] if plan.archive else []
-    moves += [
-        Move(staging, "drop" if identity.name in away else "retire", place_of(identity.name, identity.kind), None)
-        for identity in plan.retire
-    ]
-    published: list[PublishedIdentity] = []
-    for position, wanted in enumerate(plan.wanted):
-        content = plan.gallery.content(wanted.members, wanted.whose(), wanted.terms)
-        if wanted.identity is None and not content.faces:
-            continue  # nothing to export: nothing is founded
-        name = wanted.identity.name if wanted.identity else wanted.name or faceset_name(number)
-        own_number = wanted.identity.number if wanted.identity else wanted.number or number
-        number += name == faceset_name(number)
-        if wanted.identity is not None and wanted.identity.kind != content.kind and wanted.identity.is_era:
-            moves.append(Move(staging, "retire", place_of(name, wanted.identity.kind), None))  # it moves house
-        move = stage(library.folder, staging, name, wanted.identity, content, stamp, outcome, plan.archive)
-        moves += [move] if move else []
-        names[position] = name
-        published.append(
-            PublishedIdentity(
-                name, own_number, Group(wanted.members, wanted.identity), content,
-                move.manifest_sha256 if move else None, wanted.parent, wanted.label, wanted.anchor,
-            )
-        )  # fmt: skip
-    moves += [Move(staging, "drop", place, None) for place in plan.archive.dropped] if plan.archive else []
-    records = plan.records(names, plan.gallery) if plan.records else []
-    differ = any(_record_differs(library, record) for record in records) or _members_differ(library, published)
-    if moves or differ or plan.also is not None:
+    entries = _staged(run, plan, stamp, staging)
+    names = {entry.position: entry.published.name for entry in entries}
+    published = [entry.published for entry in entries]
+    moves = _moves(plan, entries, staging, away)
+    records = plan.records(names) if plan.records else []
+    if moves or plan.also is not None or _differs(library, published, records):
         commit(
             library.registry,
             Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, records, plan.also),
         )
-    return Update(outcome, names, plan)
+    return _outcome(plan, entries), names
 
 
-def _record_differs(library: Library, record: BucketRecord) -> bool:
-    run = library.registry.bucket_run(record.bucket)
-    same = run is not None and run.inputs_digest == record.inputs_digest
-    return not same or not library.registry.decisions(record.bucket).equals(record.funnel)
+def _outcome(plan: Plan[Notes], entries: Sequence[_Entry]) -> Outcome:
+    def those(fate: Fate) -> list[str]:
+        return [entry.published.name for entry in entries if entry.staged.fate == fate]
+
+    retired = [identity.name for identity in plan.retire]
+    return Outcome(
+        founded=those("founded"),
+        changed=those("changed"),
+        kept=those("kept"),
+        retired=retired,
+        revived=those("revived"),
+    )
 
 
-def _members_differ(library: Library, published: Sequence[PublishedIdentity]) -> bool:
+def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[_Entry]:
+    """The identities of the plan with their names, their folders staged where they differ from those in place."""
+    library = run.library
+    number = next_number(library.registry.used_numbers(), (library.folder, *library.legacy_roots))
+    entries: list[_Entry] = []
+    for position, wanted in enumerate(plan.wanted):
+        content, identity = plan.content(wanted), wanted.identity
+        if identity is None and not content.faces:
+            continue  # nothing to export: nothing is founded
+        name = identity.name if identity else wanted.name or faceset_name(number)
+        own_number = identity.number if identity else wanted.number or number
+        number += name == faceset_name(number)
+        staged = stage(library.folder, staging, name, identity, content, stamp, plan.archive)
+        digest = staged.move.manifest_sha256 if staged.move else None
+        group = Group(wanted.members, identity)
+        published = PublishedIdentity(
+            name, own_number, group, content, digest, wanted.parent, wanted.label, wanted.anchor
+        )
+        moves_house = identity is not None and identity.is_era and identity.kind != content.kind
+        leaves = place_of(name, identity.kind) if identity and moves_house else None
+        entries.append(_Entry(position, published, staged, leaves))
+    return entries
+
+
+def _moves(plan: Plan[Notes], entries: Sequence[_Entry], staging: str, away: set[str]) -> list[Move]:
+    """In the order in which they are made. `away`: names whose folders are in the archive only from now on."""
+    archive = plan.archive
+    moves = [Move(staging, "install", place, digest) for place, digest in archive.kept] if archive else []
+    for identity in plan.retire:
+        action = "drop" if identity.name in away else "retire"
+        moves.append(Move(staging, action, place_of(identity.name, identity.kind), None))
+    for entry in entries:
+        moves += [Move(staging, "retire", entry.leaves, None)] if entry.leaves else []
+        moves += [entry.staged.move] if entry.staged.move else []
+    return moves + ([Move(staging, "drop", place, None) for place in archive.dropped] if archive else [])
+
+
+def _differs(library: Library, published: Sequence[PublishedIdentity], records: Sequence[BucketRecord]) -> bool:
+    """Whether the registry says anything else than these."""
+    for record in records:
+        run = library.registry.bucket_run(record.bucket)
+        if run is None or run.inputs_digest != record.inputs_digest:
+            return True
+        if not library.registry.decisions(record.bucket).equals(record.funnel):
+            return True
     known = library.registry.members([entry.name for entry in published])
     return any(set(known.get(entry.name, {})) != set(entry.group.members) for entry in published)
-
-
-def verdicts_of(content: FacesetContent, bucket: str, name: str | None) -> dict[str, Verdict]:
-    """Terminal verdicts of the members of one faceset that are members through this bucket."""
-    here = content.members.filter(pl.col("bucket") == bucket)["face_id"]
-    found = {}
-    for face_id in here:
-        ended = content.excluded.get(face_id, Verdict("exported"))
-        found[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)
-    return found

@@ -20,9 +20,9 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.numbering import numbers_in
 from facesets_dagster.photos.bucket_key import REFINED
-from facesets_dagster.publishing.funnel import bucket_record, inputs_digest
+from facesets_dagster.publishing.funnel import bucket_record, inputs_digest, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
-from facesets_dagster.publishing.publisher import Plan, Update, Wanted, update_library, verdicts_of
+from facesets_dagster.publishing.publisher import Plan, Update, Wanted, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord
@@ -50,7 +50,7 @@ class RefineInputs:
 class RefineResult:
     """What came of it."""
 
-    update: Update | None
+    update: Update[None] | None
     """None if the library is the result of these very inputs already."""
     refined: Refined | None
     faces: int
@@ -83,12 +83,11 @@ def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
     refined = refine(distinct, inputs.parameters)
     run.say(f"{len(distinct)} faces: {refined.raw_clusters} raw clusters, {len(refined.people)} people")
 
-    def make_plan() -> Plan:
+    def make_plan() -> Plan[None]:
         require_fresh(library)
         return _plan(run, inputs, refined, distinct, faces)
 
-    update = update_library(library, make_plan, run.stamp(), allowed=lambda plan: set(), say=run.say)
-    return RefineResult(update, refined, len(distinct), counts)
+    return RefineResult(publish(run, make_plan), refined, len(distinct), counts)
 
 
 def require_fresh(library: Library) -> None:
@@ -120,13 +119,13 @@ def _is_done(run: Run, inputs: RefineInputs, faces: Mapping[str, pl.DataFrame]) 
 
 def _plan(
     run: Run, inputs: RefineInputs, refined: Refined, distinct: pl.DataFrame, faces: Mapping[str, pl.DataFrame]
-) -> Plan:
+) -> Plan[None]:
     terms = Terms("auto", REFINED, inputs.by_asset(run.export), run.export)
     wanted = [Wanted(dict.fromkeys(members, "refined"), terms) for members in refined.people]
     gallery = run.gallery(distinct, terms, [])
     first_bucket = dict(distinct.select("face_id", "bucket").iter_rows())
 
-    def records(names: Mapping[int, str], gallery: Gallery) -> list[BucketRecord]:
+    def records(names: Mapping[int, str]) -> list[BucketRecord]:
         verdicts, near = dict(refined.verdicts), _nearest(distinct, wanted, names, gallery)
         for place, entry in enumerate(wanted):
             content = gallery.content(entry.members, None, entry.terms)
@@ -144,7 +143,7 @@ def _plan(
             found.append(bucket_record(bucket, table, here, near, inputs.head(run), parameters))
         return found
 
-    return Plan(wanted, gallery, records=records)
+    return Plan(wanted, gallery, None, records=records)
 
 
 def _of_copy(verdict: Verdict, near: tuple[str | None, float] | None, distance: float) -> Verdict:

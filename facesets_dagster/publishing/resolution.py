@@ -4,6 +4,7 @@ Run once before the lock is taken (so that crops are rendered outside of it) and
 bucket may have published in between.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, nearest
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.matching import match_by_overlap
+from facesets_dagster.library.numbering import faceset_name
+from facesets_dagster.publishing.proposal import Proposal
 
 
 @dataclass(frozen=True)
@@ -33,24 +36,6 @@ class Group:
         return self.identity.name if self.identity else None
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """What the assets hand over: face ids and numbers, nothing that has to be derived again."""
-
-    bucket: str
-    mode: str
-    min_faces: int
-    rematch_distance: float
-    verdicts: Mapping[str, Verdict]
-    """face_id -> verdict of `identities.discovery`."""
-    clusters: Mapping[int, AbstractSet[str]]
-    """Cluster label -> faces that passed gates and outlier rejection."""
-    photo_of: Mapping[str, str]
-    """face_id -> content digest."""
-    unit: Mapping[str, NDArray[np.float32]]
-    """face_id -> unit embedding (dim,)."""
-
-
 @dataclass
 class Resolution:
     """Fates of all groups and faces."""
@@ -66,6 +51,11 @@ class Resolution:
     def new_groups(self) -> list[Group]:
         """Groups that found an identity, in the order of their numbers."""
         return [group for group in self.groups if group.identity is None]
+
+    def names(self, next_number: int) -> list[str]:
+        """Name of each group; new ones take the numbers from `next_number` on, in their order."""
+        numbers = itertools.count(next_number)
+        return [group.name or faceset_name(next(numbers)) for group in self.groups]
 
 
 def new_name(place: int) -> str:

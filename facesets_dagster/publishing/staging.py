@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.curation import ExportParameters
@@ -12,7 +13,6 @@ from facesets_dagster.library.faceset_manifest import MANIFEST, read_faceset
 from facesets_dagster.library.moves import STAGING, Move
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.gallery import Terms
-from facesets_dagster.publishing.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,18 @@ class RunStamp:
     created_at: str
 
 
+Fate = Literal["founded", "changed", "kept", "revived"]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What becomes of a faceset."""
+
+    fate: Fate
+    move: Move | None = None
+    """None if it is kept."""
+
+
 def stage(
     library_dir: Path,
     staging: str,
@@ -32,33 +44,24 @@ def stage(
     identity: Identity | None,
     content: FacesetContent,
     stamp: RunStamp,
-    outcome: Outcome,
     archive: Archive | None = None,
-) -> Move | None:
-    """Writes the faceset's folder below `.staging/<staging>/` and notes in `outcome` what becomes of it.
+) -> Staged:
+    """Writes the faceset's folder below `.staging/<staging>/`, unless what is in place holds the same.
 
-    None if it stays as it is: the same content, or nothing that can be exported now (nothing is unpublished for that).
+    It is kept too if nothing can be exported now: nothing is unpublished for that.
     `identity`: None for a new one; `archive`: where folders are that are given out again if they hold the same.
     """
     place = place_of(name, content.kind)
     current = read_faceset(library_dir / place)
     if identity is not None and current is not None and current.content_digest == content.digest():
-        outcome.kept.append(name)
-        return None
+        return Staged("kept")
     staged = library_dir / STAGING / staging / place
     archived = archive.give_out(name, content, identity.live, staged) if archive and identity else None
     if identity is not None and archived is None and not content.faces:
-        outcome.kept.append(name)
-        return None
+        return Staged("kept")
     # A folder that the platform did not write is never replaced, not even by an identity of that name.
     if (library_dir / place / MANIFEST).exists() and (identity is None or current is None):
         raise LibraryCorrupt(f"{library_dir / place} exists although it was never founded here. Move it away.")
-    if identity is None:
-        outcome.founded.append(name)
-    elif identity.live:
-        outcome.changed.append(name)
-    else:
-        outcome.revived.append(name)
     digest = archived or write_faceset(
         staged,
         name,
@@ -67,7 +70,8 @@ def stage(
         created_at=stamp.created_at,
         code_version=stamp.code_version,
     )
-    return Move(staging, "install", place, digest)
+    fate: Fate = "founded" if identity is None else "changed" if identity.live else "revived"
+    return Staged(fate, Move(staging, "install", place, digest))
 
 
 def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -> Terms:

@@ -1,31 +1,26 @@
 """From the tables of a bucket to its publication: the domain call behind `swap_ready_facesets`."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.membership import (
     bucket_faces,
     members_of_bucket,
     own_names,
 )
-from facesets_dagster.publishing.bucket_publisher import Publisher
+from facesets_dagster.publishing.bucket_plan import BucketPlanner
 from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Terms
-from facesets_dagster.publishing.outcome import Outcome, Publication
-from facesets_dagster.publishing.resolution import Proposal
+from facesets_dagster.publishing.outcome import Outcome
+from facesets_dagster.publishing.proposal import proposal_of, units_of
+from facesets_dagster.publishing.publisher import publish
 from facesets_dagster.publishing.run import Run
-from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.wording import counted
 
 
@@ -72,13 +67,7 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     store = run.store_of(inputs.bucket)
     faces = bucket_faces(store, library, inputs.bucket)
     _require_consistent(run, inputs, faces)
-    parameters = inputs.identity_parameters()
-    request = _request(run, inputs, faces, parameters)
-    publisher = Publisher(library.registry, library.folder, library.legacy_roots, run.say)
-    terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
-    gallery = run.gallery(faces, terms, own_names(library, inputs.bucket, retired=True))
-    outcome = publisher.publish(request, gallery)
-    merge_top_manifest(library, run.holder, run.say)
+    outcome = publish(run, _planner(run, inputs, faces).plan).outcome
     folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(inputs.bucket, folder_digest)
@@ -106,9 +95,12 @@ def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) ->
         )
 
 
-def _request(run: Run, inputs: PublishInputs, faces: pl.DataFrame, parameters: dict[str, object]) -> Publication:
+def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlanner:
+    parameters = inputs.identity_parameters()
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
-    return Publication(
+    terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
+    return BucketPlanner(
+        run=run,
         proposal=proposal_of(
             inputs.bucket,
             inputs.clusters,
@@ -117,51 +109,13 @@ def _request(run: Run, inputs: PublishInputs, faces: pl.DataFrame, parameters: d
             photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
             unit=units_of(rows),
         ),
+        coverage=inputs.coverage,
+        cover_distance=float(str(parameters.get("cover_distance", 0))),
+        flags=rows.select("face_id", "source_missing", "truncated"),
         inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, asdict(run.export)]),
         identity_parameters=parameters,
-        model_id=run.pack.model_id,
-        coverage=inputs.coverage,
-        flags=rows.select("face_id", "source_missing", "truncated"),
-        run_id=run.run_id,
-        code_version=run.code_version,
+        gallery=run.gallery(faces, terms, own_names(run.library, inputs.bucket, retired=True)),
     )
-
-
-def units_of(rows: pl.DataFrame) -> dict[str, NDArray[np.float32]]:
-    """face_id -> unit embedding (dim,) of rows of the face table."""
-    ids = rows["face_id"].to_list()
-    return dict(zip(ids, normalised(rows["embedding"].to_numpy()), strict=True)) if ids else {}
-
-
-def proposal_of(
-    bucket: str,
-    table: pl.DataFrame,
-    *,
-    min_faces: int,
-    rematch_distance: float,
-    photo_of: Mapping[str, str],
-    unit: Mapping[str, NDArray[np.float32]],
-) -> Proposal:
-    """What a cluster table proposes. `photo_of`: face_id -> content digest; `unit`: face_id -> (dim,)."""
-    survivors = table.filter(pl.col("state").is_in(["candidate", "small_cluster"]))
-    clusters: dict[int, set[str]] = {}
-    for label, face_id in survivors.select("cluster", "face_id").iter_rows():
-        clusters.setdefault(label, set()).add(face_id)
-    return Proposal(
-        bucket=bucket,
-        mode=table["mode"][0] if len(table) else "grow",
-        min_faces=min_faces,
-        rematch_distance=rematch_distance,
-        verdicts=_verdicts(table),
-        clusters=clusters,
-        photo_of=photo_of,
-        unit=unit,
-    )
-
-
-def _verdicts(clusters: pl.DataFrame) -> dict[str, Verdict]:
-    columns = ("face_id", "state", "value", "threshold", "identity")
-    return {row[0]: Verdict(*row[1:]) for row in clusters.select(columns).iter_rows()}
 
 
 def _summary(outcome: Outcome) -> str:

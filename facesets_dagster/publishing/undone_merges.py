@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.library.model import require_model
-from facesets_dagster.publishing.merges.changes import Changes, standing
+from facesets_dagster.publishing.merges.changes import Changes, Merging, standing
 from facesets_dagster.publishing.merges.planner import MergePlanner
-from facesets_dagster.publishing.publisher import Plan, Update, update_library
+from facesets_dagster.publishing.publisher import Update, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.merges import merged_once
@@ -20,7 +20,7 @@ ALL = "*"
 class UndoResult:
     """What came of it."""
 
-    update: Update
+    update: Update[Merging]
     back: dict[str, str]
     """Name -> the keeper that it was taken from."""
     already: list[str]
@@ -36,27 +36,14 @@ def undo_merges(run: Run, names: Sequence[str]) -> UndoResult:
     library = run.library
     merge_top_manifest(library, run.holder, run.say)
     planner = MergePlanner(run)
-    found: list[Changes] = []
-
-    def make_plan() -> Plan:
-        changes = _changes(names, run)
-        found.append(changes)
-        return planner.plan(changes)
-
-    update = update_library(
-        library,
-        make_plan,
-        run.stamp(),
-        allowed=lambda _: planner.touched,
-        say=run.say,
-    )
-    changes, archive = found[-1], update.plan.archive
+    update = publish(run, lambda: planner.plan(_changes(names, run)))
+    changes, archive = update.notes.changes, update.plan.archive
     keeper = {merge.merged: merge.keeper for merge in changes.now.household.merges}
     return UndoResult(
         update,
         {name: keeper[name] for name in changes.back},
         sorted({*names} - {ALL} - keeper.keys()),
-        sorted(changes.vanished),
+        sorted(update.notes.vanished()),
         sorted(archive.given_out) if archive else [],
     )
 

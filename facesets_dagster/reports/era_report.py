@@ -22,6 +22,7 @@ ERA_COLUMNS = ("identity", "person", "era", "kind", "years", "members", "joined 
 
 def era_rows(result: EraResult) -> list[list[object]]:
     """One row per era, columns as `ERA_COLUMNS`."""
+    joined = result.joined()
     return [
         [
             family.parent.name,
@@ -30,7 +31,7 @@ def era_rows(result: EraResult) -> list[list[object]]:
             "thin" if era.kind == "thin_era" else "era",
             f"{era.anchor.first_year}-{era.anchor.last_year}",
             len(era.members),
-            result.joined[era.name],
+            joined[era.name],
             result.exported[era.name],
         ]
         for family in result.families

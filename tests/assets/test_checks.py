@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from facesets_dagster.library.moves import settle
-from facesets_dagster.publishing import bucket_publisher as publishing
+from facesets_dagster.publishing import publisher as publishing
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 

@@ -7,7 +7,8 @@ import numpy as np
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.publishing.resolution import Proposal, resolve
+from facesets_dagster.publishing.proposal import Proposal
+from facesets_dagster.publishing.resolution import resolve
 
 AXES = np.eye(6, dtype=np.float32)
 

@@ -31,10 +31,9 @@ from facesets_dagster.library.membership import (
 )
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import next_number, place_of
-from facesets_dagster.publishing.bucket_publisher import verdicts_in_place
-from facesets_dagster.publishing.funnel import inputs_digest
+from facesets_dagster.publishing.funnel import inputs_digest, verdicts_in_place
 from facesets_dagster.publishing.member_rows import MemberRows
-from facesets_dagster.publishing.swap_ready_facesets import proposal_of, units_of
+from facesets_dagster.publishing.proposal import proposal_of, units_of
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.registry.registry import BucketRun
 

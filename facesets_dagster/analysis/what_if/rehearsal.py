@@ -1,6 +1,6 @@
 """What a bucket's publication would come to, without rendering a picture and without changing anything.
 
-The same resolution, curation and endings as `publishing.bucket_publisher`. The one thing that only a model can tell
+The same resolution, curation and endings as `publishing.swap_ready_facesets`. The one thing that only a model can tell
 is whether a crop shows exactly its face: faces that a run has rendered end as they did then, others are taken to be
 fine.
 """
@@ -18,10 +18,10 @@ from facesets_dagster.export.rendering import choose
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.publishing.endings import Ending, members_elsewhere, names_of, terminal_verdicts
-from facesets_dagster.publishing.funnel import build_funnel
+from facesets_dagster.publishing.funnel import Ending, build_funnel, members_elsewhere, terminal_verdicts
 from facesets_dagster.publishing.member_rows import MemberRows
-from facesets_dagster.publishing.resolution import Group, Proposal, Resolution, resolve
+from facesets_dagster.publishing.proposal import Proposal
+from facesets_dagster.publishing.resolution import Group, Resolution, resolve
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Rehearsal:
 
         asked = [identity for identity in known.identities if identity.name not in known.merged]
         resolution = resolve(proposal, asked, known.members, known.elsewhere, build)
-        names = [name for name, _ in names_of(resolution.groups, known.next_number)]
+        names = resolution.names(known.next_number)
         verdicts = self._verdicts(proposal, resolution, names, export)
         verdicts.update(
             members_elsewhere(

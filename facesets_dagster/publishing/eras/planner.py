@@ -44,22 +44,47 @@ class EraInputs:
     today: date
 
 
+@dataclass(frozen=True)
+class DatedRows:
+    """The families' members and when their photos were taken."""
+
+    rows: pl.DataFrame
+    """Face table of the members, and of the other faces of their photos."""
+    dates: Mapping[str, PhotoDate]
+    """Content digest -> date."""
+
+    def of(self, members: AbstractSet[str]) -> DatedFaces:
+        """The members that are known."""
+        rows = self.rows.filter(pl.col("face_id").is_in(list(members))).sort("face_id")
+        years = [self.dates[sha256].year for sha256 in rows["sha256"]]
+        return DatedFaces(
+            tuple(rows["face_id"]),
+            normalised(rows["embedding"].to_numpy().reshape(len(rows), -1)),
+            np.array([np.nan if year is None else year for year in years], np.float64),
+        )
+
+
+@dataclass(frozen=True)
+class EraNotes:
+    """What the report says of a plan."""
+
+    families: list[Family]
+    """Identities that have eras or are split now, by name."""
+    orphans: list[str]
+    """Live eras whose parent is out of use."""
+    before: Mapping[str, Mapping[str, str]]
+    """Era -> its members as they were."""
+    faces: DatedRows
+
+
 class EraPlanner:
-    """Makes the plan, again if the library moved on, and keeps what the report wants to know of the last one."""
+    """Makes the plan, again if the library moved on."""
 
     def __init__(self, run: Run, inputs: EraInputs) -> None:
         self._run, self._inputs, self._library = run, inputs, run.library
         self._gallery: Gallery | None = None
-        self.families: list[Family] = []
-        """Identities that have eras or are split now, by name."""
-        self.orphans: list[str] = []
-        """Live eras whose parent is out of use."""
-        self.rows = pl.DataFrame()
-        """Face table of the families' members, and of the other faces of their photos."""
-        self.dates: dict[str, PhotoDate] = {}
-        """Content digest -> date."""
 
-    def plan(self) -> Plan:
+    def plan(self) -> Plan[EraNotes]:
         """From the library as it is now."""
         registry = self._library.registry
         identities = registry.identities()
@@ -69,7 +94,7 @@ class EraPlanner:
         concerned = sorted((chosen | standing.keys()) & parents.keys())
         require_model([identity for identity in identities if identity.live], self._run.pack)
         members = {name: set(faces) - adopted for name, faces in registry.members(concerned).items()}
-        self._load(
+        found = self._load(
             {
                 face: bucket
                 for name in concerned
@@ -78,20 +103,24 @@ class EraPlanner:
             }
         )
         names = [*concerned, *(era.identity.name for name in concerned for era in standing.get(name, []))]
-        self._gallery = gallery = self._gallery or self._made_gallery(names)
+        terms = Terms("thin_era", LIBRARY, {}, self._run.export)
+        # One for all plans of this publication: a crop is made once.
+        self._gallery = gallery = self._gallery or self._run.gallery(found.rows, terms, names)
         taken = {identity.name for identity in identities}
-        self.families = [
+        families = [
             self._family(
-                parents[name], members.get(name, set()), standing.get(name, []), taken, name in chosen, gallery
+                parents[name], found.of(members.get(name, set())), members.get(name, set()),
+                standing.get(name, []), taken, name in chosen, gallery,
             )
             for name in concerned
-        ]
+        ]  # fmt: skip
         orphans = [era.identity for parent in sorted(standing.keys() - parents.keys()) for era in standing[parent]]
         orphans = [identity for identity in orphans if identity.live]
-        self.orphans = sorted(identity.name for identity in orphans)
-        emptied = [identity for family in self.families for identity in family.emptied]
-        wanted = [self._wanted(family.parent, era) for family in self.families for era in family.eras]
-        return Plan(wanted, gallery, retire=sorted([*orphans, *emptied], key=lambda identity: identity.name))
+        emptied = [identity for family in families for identity in family.emptied]
+        wanted = [self._wanted(family.parent, era) for family in families for era in family.eras]
+        before = registry.members([identity.name for identity in identities if identity.is_era])
+        notes = EraNotes(families, sorted(identity.name for identity in orphans), before, found)
+        return Plan(wanted, gallery, notes, retire=sorted([*orphans, *emptied], key=lambda identity: identity.name))
 
     def _chosen(self, parents: Mapping[str, Identity]) -> set[str]:
         """Raises `SettingsError` for a name that cannot be split."""
@@ -132,14 +161,14 @@ class EraPlanner:
         manifest = read_faceset(self._library.folder / place)
         return (manifest.numbers(_ASSET, EraNumbers) if manifest else None) or self._inputs.numbers
 
-    def _load(self, face_ids: Mapping[str, str]) -> None:
+    def _load(self, face_ids: Mapping[str, str]) -> DatedRows:
         """Rows and dates of these members."""
         run, inputs = self._run, self._inputs
         found = rows_of_members(self._library, run.store_of, face_ids) if face_ids else None
-        self.rows = pl.DataFrame(schema=face_schema(run.pack.dim)) if found is None else found
-        require_one_model(self.rows, run.pack.model_id, "the members of an identity")
-        self.dates = date_contents(
-            self.rows.filter(pl.col("face_id").is_in(list(face_ids))),
+        rows = pl.DataFrame(schema=face_schema(run.pack.dim)) if found is None else found
+        require_one_model(rows, run.pack.model_id, "the members of an identity")
+        dates = date_contents(
+            rows.filter(pl.col("face_id").is_in(list(face_ids))),
             run.store_of,
             run.folders,
             inputs.cache_dir,
@@ -147,27 +176,18 @@ class EraPlanner:
             today=inputs.today,
             say=run.say,
         )
-
-    def _made_gallery(self, names: list[str]) -> Gallery:
-        """One for all plans of this publication: a crop is made once. `names`: whose pictures are taken over."""
-        return self._run.gallery(self.rows, Terms("thin_era", LIBRARY, {}, self._run.export), names)
+        return DatedRows(rows, dates)
 
     def _family(
         self,
         parent: Identity,
+        faces: DatedFaces,
         members: set[str],
         standing: list[StandingEra],
         taken: set[str],
         split: bool,
         gallery: Gallery,
     ) -> Family:
-        rows = self.rows.filter(pl.col("face_id").is_in(list(members))).sort("face_id")
-        years = [self.dates[sha256].year for sha256 in rows["sha256"]]
-        faces = DatedFaces(
-            tuple(rows["face_id"]),
-            normalised(rows["embedding"].to_numpy().reshape(len(rows), -1)),
-            np.array([np.nan if year is None else year for year in years], np.float64),
-        )
         terms = Terms("thin_era", LIBRARY, {}, self._export_of(parent))
         return plan_family(
             parent,

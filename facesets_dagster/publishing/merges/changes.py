@@ -5,8 +5,9 @@ Used by `publishing.merges.planner` only.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -55,19 +56,13 @@ def standing(library: Library) -> Standing:
 
 @dataclass(frozen=True)
 class Changes:
-    """From one household to another, and what the planner finds out on the way."""
+    """From one household to another."""
 
     now: Standing
     after: Household
     reject: Pairs = frozenset()
     """Pairs that are two people from now on."""
     accept_again: Pairs = frozenset()
-    eras: dict[str, Rows] = field(default_factory=dict)
-    """Era -> its members after it, of eras that may change."""
-    unpublished: dict[str, r.MergeRecord | None] = field(default_factory=dict)
-    """Legacy identities and eras that are again as they were adopted; the record of those who had become a keeper."""
-    vanished: list[str] = field(default_factory=list)
-    """Merged ones of whom nothing is left to come back."""
 
     @cached_property
     def new_merges(self) -> list[Merge]:
@@ -114,12 +109,51 @@ class Changes:
         return not (self.new_merges or self.back or self.reject or self.accept_again)
 
 
-def statements(changes: Changes, archive: Archive, run: Run) -> Callable[[sa.Connection], None]:
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of one identity whose members or whose standing differ."""
+
+    identity: Identity
+    rows: Rows
+    """Its members after it."""
+    end: Literal["published", "unpublished", "gone"]
+    """`unpublished`: a legacy identity or era that is again as it was adopted; `gone`: nothing of it is left."""
+    record: r.MergeRecord | None = None
+    """Of an unpublished person who had become a keeper."""
+
+
+@dataclass(frozen=True)
+class Merging:
+    """The changes, and what follows from them for each identity."""
+
+    changes: Changes
+    fates: Sequence[Fate]
+
+    def published(self) -> list[Fate]:
+        """Those whose faceset is made anew or given out of the archive."""
+        return [fate for fate in self.fates if fate.end == "published"]
+
+    def unpublished(self) -> list[Fate]:
+        """Those who have no folder here any more."""
+        return [fate for fate in self.fates if fate.end == "unpublished"]
+
+    def retired(self) -> list[Identity]:
+        """Live identities that go out of use: those that become somebody's part, and those of which nothing is left."""
+        parts = [self.changes.now.identities[name] for name in self.changes.redirect]
+        return parts + [fate.identity for fate in self.fates if fate.end == "gone" and fate.identity.live]
+
+    def vanished(self) -> list[str]:
+        """Merged ones of whom nothing is left to come back."""
+        return [fate.identity.name for fate in self.fates if fate.end == "gone" and not fate.identity.live]
+
+
+def statements(merging: Merging, archive: Archive, run: Run) -> Callable[[sa.Connection], None]:
     """What the transaction of the publication is told beside it.
 
     Labels and the top-level manifest are what people write while a plan is made: they are read in the transaction.
     """
     library, run_id, model_id = run.library, run.run_id, run.pack.model_id
+    changes, vanished = merging.changes, merging.vanished()
     now, after = changes.now, changes.after
     records = _new_records(library, changes)
     buckets = {run.bucket for run in library.registry.bucket_runs()}
@@ -130,7 +164,7 @@ def statements(changes: Changes, archive: Archive, run: Run) -> Callable[[sa.Con
             r.write_members(connection, name, after.members[name], run_id)
         for name, keeper in changes.redirect.items():
             r.write_redirect(connection, name, keeper)
-        for name in changes.vanished:
+        for name in vanished:
             r.write_vanished(connection, name)
         entries = _entries_as_they_stand(library, now) if records else {}
         for record in records:
@@ -140,10 +174,10 @@ def statements(changes: Changes, archive: Archive, run: Run) -> Callable[[sa.Con
             r.write_label(connection, name, label, given)
         for name, folder in archive.given_out.items():
             r.restore_row(connection, name, **row_of_folder(folder, name))
-        for name, unpublished in changes.unpublished.items():
-            _restore_unpublished(connection, name, changes, unpublished, buckets, model_id)
+        for fate in merging.unpublished():
+            _restore_unpublished(connection, fate, buckets, model_id)
         r.write_rejected(connection, changes.reject, changes.accept_again, run_id)
-        for name in sorted({*changes.back} - {*changes.vanished}):
+        for name in sorted({*changes.back} - {*vanished}):
             if not r.is_live(connection, name):
                 raise _cannot_come_back(name)
 
@@ -155,14 +189,8 @@ def members_digest(rows: Rows) -> str:
     return hashlib.sha256(canonical_json(sorted((face, *row) for face, row in rows.items())).encode()).hexdigest()
 
 
-def _restore_unpublished(
-    connection: sa.Connection,
-    name: str,
-    changes: Changes,
-    record: r.MergeRecord | None,
-    buckets: set[str],
-    model_id: str,
-) -> None:
+def _restore_unpublished(connection: sa.Connection, fate: Fate, buckets: set[str], model_id: str) -> None:
+    name, record = fate.identity.name, fate.record
     if record is None:  # an era: nothing was decided by it
         r.restore_row(connection, name)
         return
@@ -170,7 +198,7 @@ def _restore_unpublished(
     r.restore_row(
         connection, name, manifest_sha256=None, centroid=record.centroid, run_id=record.run_id, model_id=known
     )
-    r.restore_decisions(connection, name, changes.after.members[name], record.unpublished or (), buckets)
+    r.restore_decisions(connection, name, fate.rows, record.unpublished or (), buckets)
 
 
 def _new_records(library: Library, changes: Changes) -> list[r.MergeRecord]:

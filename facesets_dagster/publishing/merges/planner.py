@@ -17,7 +17,7 @@ from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.gallery import Gallery, Terms
-from facesets_dagster.publishing.merges.changes import Changes, members_digest, statements
+from facesets_dagster.publishing.merges.changes import Changes, Fate, Merging, members_digest, statements
 from facesets_dagster.publishing.publisher import Plan, Wanted
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place, terms_of_folder
@@ -29,52 +29,22 @@ class MergePlanner:
 
     def __init__(self, run: Run) -> None:
         self._run, self._library = run, run.library
-        self.touched: set[str] = set()
-        """Facesets that the last plan may touch: keepers, merged ones, and the eras of both."""
 
-    def plan(self, changes: Changes) -> Plan:
+    def plan(self, changes: Changes) -> Plan[Merging]:
         """The same library if there are none."""
-        wanted: list[Wanted] = []
-        retire = [changes.now.identities[name] for name in changes.redirect]
-        for name in sorted({*changes.back, *changes.moved} - {*changes.merged}):
-            person = changes.now.identities[name]
-            if person.live or name in changes.back:  # else somebody's part, or out of use: only its record changes
-                self._plan_person(person, changes, wanted, retire)
-                self._plan_eras(person, changes, wanted, retire)
-        archive = self._archive(changes)
-        names = sorted({entry.identity.name for entry in wanted if entry.identity})
-        self.touched = {*names, *(identity.name for identity in retire), *archive.names()}
-        gallery = self._gallery({name: self._rows(name, changes) for name in names}, sorted(self.touched))
+        merging = Merging(changes, _fates(changes))
+        wanted = [
+            Wanted(_hows(fate.rows), self._terms(fate.identity), fate.identity, parent=fate.identity.parent)
+            for fate in merging.published()
+        ]
+        retire, archive = merging.retired(), self._archive(merging)
+        names = {*(fate.identity.name for fate in merging.published()), *(identity.name for identity in retire)}
+        rows = {fate.identity.name: fate.rows for fate in merging.published()}
+        gallery = self._gallery(rows, sorted({*names, *archive.names()}))
         if changes.are_none():
-            return Plan(wanted, gallery)
-        also = statements(changes, archive, self._run)
-        return Plan(wanted, gallery, retire, archive=archive, also=also)
-
-    def _plan_person(self, person: Identity, changes: Changes, wanted: list[Wanted], retire: list[Identity]) -> None:
-        rows = changes.after.members.get(person.name, {})
-        record = changes.now.records.get(person.name)
-        if not rows:
-            _out_of_use(person, changes, retire)
-        elif record is not None and _stood_unpublished(record, rows):
-            changes.unpublished[person.name] = record
-        else:
-            wanted.append(Wanted(_hows(rows), self._terms(person), person))
-
-    def _plan_eras(self, person: Identity, changes: Changes, wanted: list[Wanted], retire: list[Identity]) -> None:
-        """Eras come back with their person, and lose the faces that their person loses."""
-        now, is_back = changes.now, person.name in changes.back
-        rows = changes.after.members.get(person.name, {})
-        lost = now.household.members.get(person.name, {}).keys() - rows.keys()
-        for era in now.eras_of(person.name, live=not is_back):
-            before = now.household.members.get(era.name, {})
-            left = {face: row for face, row in before.items() if (face in rows if is_back else face not in lost)}
-            changes.eras[era.name] = left
-            if not left:
-                _out_of_use(era, changes, retire)
-            elif is_back and now.digests[era.name] is None:
-                changes.unpublished[era.name] = None
-            elif is_back or left != before:
-                wanted.append(Wanted(_hows(left), self._terms(era), era, parent=person.name))
+            return Plan(wanted, gallery, merging)
+        also = statements(merging, archive, self._run)
+        return Plan(wanted, gallery, merging, retire, archive=archive, also=also)
 
     def _terms(self, identity: Identity) -> Terms:
         """What its faceset was made under: by the folder in place, or by the one that it had last."""
@@ -84,12 +54,13 @@ class MergePlanner:
             return terms_in_place(folder, identity, self._run.export)
         return terms_of_folder(versions[-1], identity, self._run.export)
 
-    def _archive(self, changes: Changes) -> Archive:
+    def _archive(self, merging: Merging) -> Archive:
+        changes = merging.changes
         now, stay = changes.now, changes.after.named()
         forget = {
             entry for entry in archived_digests(self._library.registry) if now.identities[entry[0]].family not in stay
         }
-        blank = [now.identities[name] for name, record in changes.unpublished.items() if record is not None]
+        blank = [fate.identity for fate in merging.unpublished() if fate.record is not None]
         return Archive(
             self._library.folder,
             {identity.name: place_of(identity.name, identity.kind) for identity in changes.concerned},
@@ -97,10 +68,6 @@ class MergePlanner:
             forget,
             [place_of(identity.name, identity.kind) for identity in blank if identity.live],
         )
-
-    @staticmethod
-    def _rows(name: str, changes: Changes) -> Rows:
-        return changes.eras[name] if name in changes.eras else changes.after.members[name]
 
     def _gallery(self, rows: Mapping[str, Rows], names: Sequence[str]) -> Gallery:
         run, library = self._run, self._library
@@ -116,6 +83,44 @@ class MergePlanner:
             places=lambda name: {face: bucket for face, (bucket, _) in rows[name].items()},
             pictures=pictures_of(library.folder, names),
         )
+
+
+def _fates(changes: Changes) -> list[Fate]:
+    """Of everybody whose members differ or who comes back, each before its eras."""
+    found: list[Fate] = []
+    for name in sorted({*changes.back, *changes.moved} - {*changes.merged}):
+        person = changes.now.identities[name]
+        if person.live or name in changes.back:  # else somebody's part, or out of use: only its record changes
+            found += [_fate_of_person(person, changes), *_fates_of_eras(person, changes)]
+    return found
+
+
+def _fate_of_person(person: Identity, changes: Changes) -> Fate:
+    rows = changes.after.members.get(person.name, {})
+    record = changes.now.records.get(person.name)
+    if not rows:
+        return Fate(person, rows, "gone")
+    if record is not None and _stood_unpublished(record, rows):
+        return Fate(person, rows, "unpublished", record)
+    return Fate(person, rows, "published")
+
+
+def _fates_of_eras(person: Identity, changes: Changes) -> list[Fate]:
+    """Eras come back with their person, and lose the faces that their person loses."""
+    now, is_back = changes.now, person.name in changes.back
+    rows = changes.after.members.get(person.name, {})
+    lost = now.household.members.get(person.name, {}).keys() - rows.keys()
+    found: list[Fate] = []
+    for era in now.eras_of(person.name, live=not is_back):
+        before = now.household.members.get(era.name, {})
+        left = {face: row for face, row in before.items() if (face in rows if is_back else face not in lost)}
+        if not left:
+            found.append(Fate(era, left, "gone"))
+        elif is_back and now.digests[era.name] is None:
+            found.append(Fate(era, left, "unpublished"))
+        elif is_back or left != before:
+            found.append(Fate(era, left, "published"))
+    return found
 
 
 def _with_archived(
@@ -136,14 +141,6 @@ def _with_archived(
 
 def _stood_unpublished(record: MergeRecord, rows: Rows) -> bool:
     return record.unpublished is not None and record.members_digest == members_digest(rows)
-
-
-def _out_of_use(identity: Identity, changes: Changes, retire: list[Identity]) -> None:
-    """Nothing of it is left."""
-    if identity.live:
-        retire.append(identity)
-    else:
-        changes.vanished.append(identity.name)
 
 
 def _hows(rows: Rows) -> dict[str, str]:

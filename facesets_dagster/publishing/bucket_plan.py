@@ -1,0 +1,115 @@
+"""A bucket's facesets as they should stand, and its funnel: the plan behind `swap_ready_facesets`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.membership import joined_elsewhere
+from facesets_dagster.library.numbering import place_of
+from facesets_dagster.publishing.funnel import (
+    Ending,
+    build_funnel,
+    members_elsewhere,
+    terminal_verdicts,
+    verdicts_in_place,
+)
+from facesets_dagster.publishing.gallery import Gallery
+from facesets_dagster.publishing.proposal import Proposal
+from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.resolution import Resolution, resolve
+from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.staging import faces_in_place, standing_terms
+from facesets_dagster.publishing.transaction import BucketRecord
+from facesets_dagster.registry.merges import redirects
+
+
+@dataclass(frozen=True)
+class BucketPlanner:
+    """Makes the plan of one bucket from the library as it is."""
+
+    run: Run
+    proposal: Proposal
+    coverage: pl.DataFrame
+    cover_distance: float
+    flags: pl.DataFrame
+    """`face_id`, `source_missing`, `truncated` of the faces of `coverage`."""
+    inputs_digest: str
+    identity_parameters: Mapping[str, object]
+    gallery: Gallery
+    """One for all plans: a crop is made once."""
+
+    def plan(self) -> Plan[None]:
+        """The facesets that stand, if the bucket was published from the same inputs and they are all in place."""
+        identities = self.run.library.registry.identities()
+        stands = self._stands(identities)
+        if stands is not None:
+            return Plan((), self.gallery, None, stands=stands)
+        resolution = self._resolution(identities)
+        folder, terms = self.run.library.folder, self.gallery.terms
+        wanted = [
+            Wanted(group.members, standing_terms(folder, group.identity, terms), group.identity)
+            for group in resolution.groups
+        ]
+        return Plan(
+            wanted,
+            self.gallery,
+            None,
+            retire=resolution.vanished,
+            records=lambda names: [self._record(identities, resolution, wanted, names)],
+        )
+
+    def _stands(self, identities: Sequence[Identity]) -> list[str] | None:
+        library, bucket = self.run.library, self.proposal.bucket
+        last = library.registry.bucket_run(bucket)
+        if last is None or last.inputs_digest != self.inputs_digest:
+            return None
+        own = [one.name for one in identities if one.live and one.bucket == bucket and not one.is_era]
+        return own if all((library.folder / name / "manifest.json").exists() for name in own) else None
+
+    def _resolution(self, identities: Sequence[Identity]) -> Resolution:
+        registry = self.run.library.registry
+        merged = redirects(registry)
+        return resolve(
+            self.proposal,
+            [identity for identity in identities if identity.name not in merged],
+            registry.members(),
+            joined_elsewhere(registry.memberships(), self.proposal.bucket),
+            self.gallery.curated_centroid,
+        )
+
+    def _record(
+        self,
+        identities: Sequence[Identity],
+        resolution: Resolution,
+        wanted: Sequence[Wanted],
+        names: Mapping[int, str],
+    ) -> BucketRecord:
+        folder, stays = self.run.library.folder, set[str]()
+        endings = []
+        for position, (group, entry) in enumerate(zip(resolution.groups, wanted, strict=True)):
+            content = self.gallery.content(group.members, group.name, entry.terms)
+            if group.identity is not None and not content.faces:
+                stays |= faces_in_place(folder, group.identity.name, group.identity.kind)
+            endings.append(Ending.of(names[position], group, content, self.proposal.bucket))
+        for group in resolution.empty:
+            content = self.gallery.content(group.members, group.name)
+            endings.append(Ending.of(None, group, content, self.proposal.bucket))
+        verdicts = terminal_verdicts(self.proposal, resolution, endings, stays)
+        verdicts.update(self._elsewhere(identities))
+        funnel = build_funnel(self.coverage, self.flags, verdicts)
+        return BucketRecord(self.proposal.bucket, self.inputs_digest, self.identity_parameters, funnel)
+
+    def _elsewhere(self, identities: Sequence[Identity]) -> dict[str, Verdict]:
+        """Faces of this bucket that are members of identities of others end as their facesets say."""
+        library = self.run.library
+        return members_elsewhere(
+            self.proposal,
+            identities,
+            library.registry.memberships(bucket=self.proposal.bucket),
+            self.coverage,
+            self.cover_distance,
+            lambda one: verdicts_in_place(library.folder / place_of(one.name, one.kind), one.name),
+        )

@@ -1,0 +1,64 @@
+"""What the tables of a bucket propose: who is spoken for, and which clusters may found somebody."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import normalised
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Face ids and numbers, nothing that has to be derived again."""
+
+    bucket: str
+    mode: str
+    """`grow` or `rebuild` (`identities.discovery`)."""
+    min_faces: int
+    rematch_distance: float
+    verdicts: Mapping[str, Verdict]
+    """face_id -> verdict of `identities.discovery`."""
+    clusters: Mapping[int, AbstractSet[str]]
+    """Cluster label -> faces that passed gates and outlier rejection."""
+    photo_of: Mapping[str, str]
+    """face_id -> content digest."""
+    unit: Mapping[str, NDArray[np.float32]]
+    """face_id -> unit embedding (dim,)."""
+
+
+def units_of(rows: pl.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """face_id -> unit embedding (dim,) of rows of the face table."""
+    ids = rows["face_id"].to_list()
+    return dict(zip(ids, normalised(rows["embedding"].to_numpy()), strict=True)) if ids else {}
+
+
+def proposal_of(
+    bucket: str,
+    table: pl.DataFrame,
+    *,
+    min_faces: int,
+    rematch_distance: float,
+    photo_of: Mapping[str, str],
+    unit: Mapping[str, NDArray[np.float32]],
+) -> Proposal:
+    """What a cluster table proposes. `photo_of`: face_id -> content digest; `unit`: face_id -> (dim,)."""
+    survivors = table.filter(pl.col("state").is_in(["candidate", "small_cluster"]))
+    clusters: dict[int, set[str]] = {}
+    for label, face_id in survivors.select("cluster", "face_id").iter_rows():
+        clusters.setdefault(label, set()).add(face_id)
+    columns = ("face_id", "state", "value", "threshold", "identity")
+    return Proposal(
+        bucket=bucket,
+        mode=table["mode"][0] if len(table) else "grow",
+        min_faces=min_faces,
+        rematch_distance=rematch_distance,
+        verdicts={face_id: Verdict(*verdict) for face_id, *verdict in table.select(columns).iter_rows()},
+        clusters=clusters,
+        photo_of=photo_of,
+        unit=unit,
+    )
