@@ -160,9 +160,7 @@ def _open_pictures(
         changed = onnx.load(str(model))
         if options.precision == FP16:
             changed = halve(changed)
-        take_pictures(
-            changed, count=count, side=len(samples[0]), mean=scaling.mean, std=scaling.std, rgb=scaling.rgb
-        )  # fmt: skip
+        take_pictures(changed, count=count, side=len(samples[0]), mean=scaling.mean, std=scaling.std, rgb=scaling.rgb)
         return options.open(changed.SerializeToString(deterministic=True))
 
     original = options.open(model)

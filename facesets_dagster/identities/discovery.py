@@ -125,9 +125,16 @@ def judge_clusters(found: SortedOut, labels: NDArray[np.int64], parameters: Disc
 
 
 _ASKED = (
-    "face_id", "cover_distance", "member_of", "foreign", "foreign_distance", "own", "own_distance", "covered",
+    "face_id",
+    "cover_distance",
+    "member_of",
+    "foreign",
+    "foreign_distance",
+    "own",
+    "own_distance",
+    "covered",
     "covered_by",
-)  # fmt: skip
+)
 """Columns of the coverage table that decide whether a face is spoken for."""
 
 

@@ -109,11 +109,16 @@ class EraPlanner:
         taken = {identity.name for identity in identities}
         families = [
             self._family(
-                parents[name], found.of(members.get(name, set())), members.get(name, set()),
-                standing.get(name, []), taken, name in chosen, gallery,
+                parents[name],
+                found.of(members.get(name, set())),
+                members.get(name, set()),
+                standing.get(name, []),
+                taken,
+                name in chosen,
+                gallery,
             )
             for name in concerned
-        ]  # fmt: skip
+        ]
         orphans = [era.identity for parent in sorted(standing.keys() - parents.keys()) for era in standing[parent]]
         orphans = [identity for identity in orphans if identity.live]
         emptied = [identity for family in families for identity in family.emptied]
