@@ -73,7 +73,7 @@ def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
     os.kill(child.pid, ending)
     said, _ = child.communicate()
     assert child.returncode == 1, said
-    assert "`facesets run` goes on from there" in said
+    assert "`facesets run` continues from there" in said
     assert "press" not in said, "the next bucket was begun"
     assert not (tmp_path / "home" / "facesets_swap_ready" / ".lock.json").exists()
     assert list(contents.rglob("*.parquet"))
