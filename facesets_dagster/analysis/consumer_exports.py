@@ -1,7 +1,7 @@
 """Face sets in the formats of other programs: the domain call behind `consumer_exports`. The library is only read.
 
 choose consumers -> lock -> settle -> read the facesets -> release
-                 -> ask for what their best faces still lack
+                 -> compute what their best faces still lack
                  -> lock -> settle -> read again if the library moved on -> bring the folders up
 
 Where facesets are named, files of other live ones stay as they are; only a file that they share is made anew with them.
@@ -32,7 +32,7 @@ SWAPPERS_RECOGNISER = "w600k_r50.onnx"
 _OTHER_LOSSES = ("adaface", "cosface", "curricularface", "elasticface", "facenet", "magface", "sphereface")
 
 Describe = Callable[[Sequence[PublishedFaceset], Sequence[str]], Mapping[str, Values]]
-"""Facesets and tasks -> what those models tell of the best face of each; one whose photo cannot be read is missing."""
+"""Facesets and tasks -> values of the best face of each; a face is missing if its photo cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ExportInputs:
     """Where facesets are named: files of the others go."""
     pack: ModelPack
     tasks: Sequence[str]
-    """What the pack's further models can tell."""
+    """What the pack's further models can compute."""
     exports_dir: Path
     run_id: str
 
@@ -61,7 +61,7 @@ class ConsumerExport:
     facesets: list[str]
     """Brought up now, as far as its files were free to write."""
     standing: list[str]
-    """Live ones that nobody named, and whose files stay as they are."""
+    """Live facesets that were not named; their files stay as they are."""
     left_out: dict[str, str]
     """Faceset -> why it is not."""
     outcome: FolderOutcome
@@ -73,7 +73,7 @@ class Exports:
 
     exports: list[ConsumerExport]
     refused: dict[str, str]
-    """Consumer -> why it is not fed, of those that nobody named."""
+    """Consumer -> why it does not fit the model pack, of those that were not named."""
     facesets: list[PublishedFaceset]
     not_published_here: dict[str, Path]
     """As in `Published`."""
@@ -83,7 +83,7 @@ class Exports:
 def export_consumers(
     inputs: ExportInputs, library: Library, describe: Describe, *, say: Callable[[str], None]
 ) -> Exports:
-    """Brings the folders of the chosen consumers up to the library. Raises `SettingsError` for what cannot be fed."""
+    """Updates the folders of the chosen consumers. Raises `SettingsError` if a named one does not fit the pack."""
     chosen, refused = choose_consumers(inputs)
     tasks = sorted({task for consumer in chosen for task in consumer.tasks})
     holder = f"run {inputs.run_id}"
@@ -113,7 +113,7 @@ def export_consumers(
 
 
 def choose_consumers(inputs: ExportInputs) -> tuple[list[Consumer], dict[str, str]]:
-    """The consumers of this run, and why others are not fed; one that was named and cannot be fed is an error."""
+    """The consumers of this run, and why others do not fit the model pack; for a named one that is an error."""
     reasons = {name: reason for name, consumer in CONSUMERS.items() if (reason := refusal(consumer, inputs))}
     if inputs.consumers is None:
         return [consumer for name, consumer in CONSUMERS.items() if name not in reasons], reasons
@@ -151,7 +151,7 @@ def other_recogniser(consumers: Sequence[Consumer], pack: ModelPack) -> str | No
         return None
     return (
         f"The embeddings are those of {pack.recogniser}. Inswapper, which these programs swap with, was trained with "
-        f"{SWAPPERS_RECOGNISER} (buffalo_l, buffalo_m): another model's embeddings are read, and show somebody else. "
+        f"{SWAPPERS_RECOGNISER} (buffalo_l, buffalo_m): another model's embeddings are read, and show another person. "
         "The .fsz files and exports/facefusion/ hold pictures and do not depend on it."
     )
 

@@ -50,7 +50,7 @@ class SeenFaceset:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Everything that was seen, and everybody whom a mean may be taken for."""
+    """Everything that was seen, and all identities that a mean may resemble."""
 
     facesets: list[SeenFaceset]
     people: list[Identity]

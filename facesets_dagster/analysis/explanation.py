@@ -120,7 +120,7 @@ def _face(
 def _nearest_other(
     row: Mapping[str, Any], found: Mapping[str, Any], identities: Sequence[Identity]
 ) -> tuple[str | None, float | None]:
-    """Who else a member might be: what was recorded, if that is somebody else, where no identities are given."""
+    """The nearest other identity of a member: the recorded one if no identities are given and it is another one."""
     if not identities:
         own = found["nearest"] == found["identity"]
         return (None, None) if own else (found["nearest"], found["nearest_distance"])

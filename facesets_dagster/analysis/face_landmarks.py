@@ -1,6 +1,6 @@
 """Landmarks, pose, gender and age of chosen faces: the domain call behind `face_landmarks` (the legacy `enrich`).
 
-Only what is asked for and not on record is computed; a model is opened when the first face needs it.
+Only values that are not on record are computed; a model is opened when the first face needs it.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class Enriched:
     """What is known of the faces now."""
 
     tables: Mapping[str, pl.DataFrame]
-    """Task -> rows of `landmark_schema`, of the faces that were asked for."""
+    """Task -> rows of `landmark_schema`, of the chosen faces."""
     computed: Mapping[str, int]
     """Task -> faces that were not on record before."""
     unreadable: Mapping[str, str]

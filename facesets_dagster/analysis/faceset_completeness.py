@@ -1,6 +1,6 @@
 """How settled the mean of every live faceset is: the domain call behind `faceset_completeness`. Only reads.
 
-Thin eras are left out: they stand for nobody.
+Thin eras are left out: they cover no faces.
 """
 
 import math
@@ -47,7 +47,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class MeasuredLibrary:
-    """Everybody whose faces could be measured, and who could not."""
+    """The identities whose faces could be measured, and those whose could not."""
 
     facesets: list[Measured]
     """Those that need photos most first."""

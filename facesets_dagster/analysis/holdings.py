@@ -1,4 +1,4 @@
-"""All that is known at once: the faces and files of every cache, and who is a member of which live identity."""
+"""All faces and files of every cache, with the live identity of each member."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

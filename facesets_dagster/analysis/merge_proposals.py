@@ -68,8 +68,8 @@ STATES = {
     "proposed": "one person, by everything that is known",
     "vetoed": "near, but photos show both",
     "far_members": "centroids are near, but too few of the faces are",
-    "rejected": "somebody said that they are two people",
-    "chained": "near, but somebody else in the group of one of them is not",
+    "rejected": "two people: you said so",
+    "chained": "near, but another faceset in the group of one of them is not",
 }
 _MOST_PHOTOS = 20
 
@@ -88,7 +88,7 @@ class Proposals:
 
 @dataclass(frozen=True)
 class _Compared:
-    """Everybody who is compared, by name."""
+    """All identities that are compared, by name."""
 
     people: list[Identity]
     shown: list[Shown]
@@ -121,7 +121,7 @@ def propose_merges(library: Library, store_of: StoreOf, pack: ModelPack, numbers
 
 
 def _rejected_now(library: Library) -> set[Pair]:
-    """Pairs of those to whom the rejected names lead, in order: what was merged since then is two people as before."""
+    """Pairs to which the rejected names lead now, in order."""
     redirected = Household({}, merges_in_force(library.registry))
     return set(redirected.leading(rejected_pairs(library.registry)).values())
 

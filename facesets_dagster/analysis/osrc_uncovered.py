@@ -21,7 +21,7 @@ from facesets_dagster.library.membership import copies_of_members, judged_faces,
 def cover_bucket(
     library: Library, store: FaceStore, bucket: str, identities: Sequence[Identity], *, model_id: str, dim: int
 ) -> tuple[list[str], Coverage]:
-    """The faces of a bucket that a run decides on, by face_id, and who covers them."""
+    """The faces of a bucket that a run decides on, by face_id, and their coverage."""
     members = members_of_bucket(library, bucket)
     with store.open_faces("source_missing", "model_id") as (table, files):
         kept = lost_members(library, bucket, members, table["face_id"])

@@ -1,6 +1,6 @@
 """Live facesets of the library as analyses need them: manifests read and checked against the registry's digests.
 
-Thin eras stand for nobody and are left out unless the caller wants them. Adopted legacy facesets that were never
+Thin eras cover no faces and are left out unless the caller wants them. Adopted legacy facesets that were never
 published here cannot be read, because their files lie in the other library: they are named beside the others.
 """
 
@@ -78,7 +78,7 @@ class Published:
     not_published_here: dict[str, Path]
     """Adopted legacy faceset -> the library that its files lie in; none where facesets were named."""
     known: tuple[Identity, ...]
-    """Everybody who can be asked for, by name."""
+    """All facesets that can be named."""
 
 
 def published_facesets(
@@ -86,7 +86,7 @@ def published_facesets(
 ) -> Published:
     """Live facesets by name; all, or these; `thin`: thin eras too. Raises `SettingsError` for a name that is none.
 
-    The caller holds the library's lock: registry and folders agree only while nobody publishes.
+    The caller holds the library's lock: registry and folders agree only while no run publishes.
     """
     live = {identity.name: identity for identity in library.registry.identities() if identity.live}
     found = {name: identity for name, identity in sorted(live.items()) if thin or identity.kind != "thin_era"}
@@ -114,7 +114,7 @@ def _why_not(live: Identity | None, elsewhere: Collection[str]) -> str:
         return "is no live faceset"
     if live.name in elsewhere:
         return "was adopted and never published here"
-    return f"is a thin era and stands for nobody; name its person, {live.parent}"
+    return f"is a thin era and not exported; name its person, {live.parent}"
 
 
 def _read_faceset(library_dir: Path, identity: Identity, wanted: str | None) -> PublishedFaceset:

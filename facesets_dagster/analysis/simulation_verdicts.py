@@ -36,12 +36,12 @@ SIMULATION_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class Limits:
-    """What a mean has to keep."""
+    """The limits for a mean."""
 
     max_mean_distance: float
     """Cosine distance from the faceset's centroid."""
     min_margin: float
-    """By how much it is nearer to that than to anybody else's."""
+    """By how much it is nearer to that than to any other person's."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which contents other buckets have read with the same model, so that the same bytes are looked at once.
 
-A process that brings up a thousand small buckets asks a thousand times: what a bucket's cache holds is read again only
+A process that runs a thousand small buckets looks a thousand times: what a bucket's cache holds is read again only
 if its files changed, and of each bucket the last state is kept, however many there are (some 110 bytes a photo).
 """
 

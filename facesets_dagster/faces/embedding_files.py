@@ -1,4 +1,4 @@
-"""Embeddings of faces as rows that stay on disk: a stretch of them is read when somebody looks at it.
+"""Embeddings of faces as rows that stay on disk: parts of them are read when needed.
 
 For work that goes over a bucket once, block by block (`identities.coverage`). Who needs all of them at a time asks the
 store for its tables.

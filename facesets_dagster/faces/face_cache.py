@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 
 def _unheard(_: str) -> None:
-    """For callers to whom it does not matter that another run is waited for."""
+    """For callers that do not report waiting."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ScanResult:
 
     @cached_property
     def tables(self) -> CacheTables:
-        """Read when somebody asks: the scan of an unchanged bucket has no use for the faces."""
+        """Read at the first use: the scan of an unchanged bucket does not need the faces."""
         return self.store.read()
 
 
@@ -172,7 +172,7 @@ def _read(
                 report(done, len(changed), faces, failed)
                 if len(pending.files) >= FLUSH_FILES or time.monotonic() - pending.since > FLUSH_SECONDS:
                     pending = _flush(store, pending, dim)
-        finally:  # Before the workers are waited for: whoever stops a run may kill it soon.
+        finally:  # Before waiting for the workers: a stopped run may be killed soon.
             _flush(store, pending, dim)
     return FilesRead(changes.known, False, len(changed), decoded, copies, copied)
 
@@ -184,7 +184,7 @@ def check_disk_space(folder: Path, needed_bytes: int) -> None:
     if free < needed_bytes + _RESERVE_BYTES:
         raise DiskSpaceError(
             f"{free / 1e6:.0f} MB are free under {folder}, about {(needed_bytes + _RESERVE_BYTES) / 1e6:.0f} MB are "
-            "needed. Nothing was begun. Make room or move FACESETS_HOME to a larger disk."
+            "needed. Nothing was started. Make room or move FACESETS_HOME to a larger disk."
         )
 
 

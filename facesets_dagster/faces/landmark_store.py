@@ -1,9 +1,9 @@
-"""What landmark models told of faces, made once and kept.
+"""Values of the landmark models, computed once and kept.
 
     cache/face_landmarks/<model_id>/<task>-<first 16 digits of the model file's sha256>.parquet
 
 By `model_id`, because a face's box is the detector's; by the enriching model, because its values are that model's. The
-cache may be deleted; what is asked for then is computed again.
+cache may be deleted; values are then computed again when needed.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Dates of the contents of buckets: EXIF texts read once and kept, names judged anew each time.
+"""Dates of the contents of buckets: EXIF texts read once and kept, names judged again each time.
 
     cache/photo_dates.parquet      schema version 1: `sha256`, `taken` (EXIF `DateTimeOriginal` as it stands, or null)
 

@@ -1,10 +1,10 @@
 """Worker threads that share two kinds of work: photos to open and faces to recognise, the latter first.
 
-What belongs here: who does what next, and how much may be under way. What the work is, is the caller's `PhotoWork`.
+What belongs here: the order of the work, and how much may run at once. The work itself is the caller's `PhotoWork`.
 
 Each worker holds the pixels of one photo at most: they are let go once its faces are aligned. Faces wait in one queue
 over all photos, so that a recogniser that likes batches gets full ones, and a photo of forty people is shared by all
-workers. No photo is begun more than `AHEAD` a worker beyond the one that is handed on next, so that neither the size
+workers. No photo is started more than `AHEAD` per worker beyond the next one in order, so that neither the size
 of a bucket nor one slow photo lets memory grow.
 """
 
@@ -42,7 +42,7 @@ class PhotoWork(Protocol[Item, Opened, Result]):
 
     @property
     def batch(self) -> int:
-        """Faces that one call of `recognise` should get; asked for only when there are faces."""
+        """Faces that one call of `recognise` should get; read only when there are faces."""
         ...
 
     def open(self, item: Item, /) -> Opened:

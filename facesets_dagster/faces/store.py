@@ -8,7 +8,7 @@ first, contents second, files last, each by rename: a content row proves that it
 compacted tables plus parts, so it does not matter where a run was cut off. After a scan a few small parts of faces and
 contents may stay; the file table is whole. Run-independent: the store knows nothing of run ids.
 
-Whoever writes holds the store (`alone`); readers need not, they read again what was taken into a table meanwhile.
+Writers hold the store (`alone`); readers need not, they read again what was merged into a table meanwhile.
 """
 
 import json
@@ -76,9 +76,9 @@ class FaceStore:
 
     @contextmanager
     def alone(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Nobody else writes here as long as the block lasts; `say` is told if another run must be waited for.
+        """No other process writes here during the block; `say` gets a line if another run must be waited for.
 
-        The system releases the lock when its process dies. Whoever holds it may enter again with the same store.
+        The system releases the lock when its process dies. The holder may enter again with the same store.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         since, patience = time.monotonic(), 0.0

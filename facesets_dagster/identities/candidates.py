@@ -75,7 +75,7 @@ class _Faces:
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows that look like one person, and whom they are nearest to."""
+    """Rows that look like one person, and the identity that they are nearest to."""
 
     rows: NDArray[np.int64]
     nearest: Identity | None
@@ -146,7 +146,7 @@ def _groups(
     centroids = np.array([identity.centroid for identity in people], np.float32).reshape(
         len(people), known.unit.shape[1]
     )
-    require_at_most(parameters.max_faces, len(known.unit), "The faces that are nobody's")
+    require_at_most(parameters.max_faces, len(known.unit), "The left-over faces")
     labels = average_linkage(known.unit, parameters.cluster_distance)
     order = np.argsort(labels, kind="stable")
     found = []

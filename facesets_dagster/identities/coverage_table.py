@@ -1,4 +1,4 @@
-"""The coverage of a bucket as a table: who is near each face, and who covers it."""
+"""The coverage of a bucket as a table: the identity near each face, and the one that covers it."""
 
 import numpy as np
 import polars as pl

@@ -1,8 +1,8 @@
-"""People asserted by folders: whose face is it that a folder named by a person is about?
+"""People asserted by folders: which of the faces in a folder are those of its person.
 
 Two passes, as the legacy `build_folders`: of the folder's clusters (average linkage) the one whose centroid most photos
 have a face within `first_distance` of; those faces give a second centroid, the faces within `second_distance` of that
-are the person. Everybody else in those photos is not taken. A folder in which no person is in more than half of the
+are the person. Other people in those photos are not taken. A folder in which no person is in more than half of the
 photos, or two are in equally many, is reported, not guessed.
 """
 
@@ -28,7 +28,7 @@ class FolderPerson:
     """Contents in the folder that show a face."""
     faces: int
     share: float
-    """Of the photos that show the person whom most of them show, 0..1."""
+    """Share of the photos that show the most frequent person, 0..1."""
     centroid: NDArray[np.float32] | None
     """(dim,), unit length; None without a majority."""
 
@@ -41,7 +41,7 @@ class HandSorted:
     members: dict[str, list[str]]
     """Folder -> face_ids, for folders with a majority."""
     verdicts: dict[str, Verdict]
-    """face_id -> why it is nobody's member here."""
+    """face_id -> why it is not a member here."""
     nearest: dict[str, tuple[str, float]]
     """face_id -> nearest folder that it lies in, and the distance."""
 

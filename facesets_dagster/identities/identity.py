@@ -20,7 +20,7 @@ class Identity:
     name: str
     number: int
     kind: str
-    """`auto`, `hand_sorted`, `discovered`, `era`, or `thin_era`: an era with too few faces to stand for anybody."""
+    """`auto`, `hand_sorted`, `discovered`, `era`, or `thin_era`: an era with too few faces to cover others."""
     parent: str | None
     """Of an era: the name of the identity that it splits."""
     bucket: str | None

@@ -61,7 +61,7 @@ class ClusterSweep:
         return judge_clusters(found, self._cuts_of(found).labels_at(parameters.cluster_distance), parameters)
 
     def _sorted_out(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> SortedOut:
-        joins = mode == "grow" and bool(self._own)  # only who may join an own identity is gated before the clustering
+        joins = mode == "grow" and bool(self._own)  # only faces that may join one are gated before
         key = (cover_distance, mode, parameters.gates() if joins else None)
         if self._sorted is None or self._sorted[0] != key:
             table = self.coverage_at(cover_distance)
@@ -79,7 +79,7 @@ class Cuts:
     """The partitions of the same faces at several distances."""
 
     def __init__(self, unit: NDArray[np.float32], largest: float) -> None:
-        """`unit`: rows (n, dim); `largest`: the largest distance that will be asked for."""
+        """`unit`: rows (n, dim); `largest`: the largest distance that will be needed."""
         self._count = len(unit)
         self._merges = average_merges(unit, largest) if len(unit) > 1 else None
 

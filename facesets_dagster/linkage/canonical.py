@@ -85,7 +85,7 @@ def canonical_rows(embeddings: NDArray[np.floating], apart: NDArray[np.bool_], *
     """Sorts rows (n, dim) by a digest of their unit vectors; raises `SettingsError` on a number that is not finite.
 
     `apart` (n,): rows that must stand for themselves, because they have cannot-link pairs. Zero rows do so too: their
-    distance is 1 to everybody, each other included. `few`: without compiled code.
+    distance is 1 to all rows, each other included. `few`: without compiled code.
     """
     count, dim = embeddings.shape
     measured: _Measured = _Few(embeddings) if few else _Many(embeddings)

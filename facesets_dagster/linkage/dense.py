@@ -37,7 +37,7 @@ def merge_densely(
         top = chain[-1]
         best = int(similarity[top].argmax())
         most = similarity[top, best]
-        if not 1.0 - most <= distance_threshold:  # it will never be nearer to anybody
+        if not 1.0 - most <= distance_threshold:  # it will never be nearer to another
             _remove(similarity, alive, chain.pop())
         elif len(chain) > 1 and similarity[top, chain[-2]] == most:
             kept, gone = chain[-2], chain[-1]
@@ -56,7 +56,7 @@ def merge_densely(
 
 
 def _similarities(unit: NDArray[np.float32], forbidden: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Similarities (n, n), symmetric; minus infinity for who must not be joined, and for each row with itself."""
+    """Similarities (n, n), symmetric; minus infinity for pairs that are never joined, and for each row with itself."""
     wide = unit.astype(np.float64)
     similarity = np.round(wide @ wide.T, _DECIMALS)
     similarity = np.maximum(similarity, similarity.T)

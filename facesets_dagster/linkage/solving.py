@@ -39,7 +39,7 @@ def average_merges(
 ) -> Merges:
     """The merges of average linkage on cosine distance whose average distance is at most `distance_threshold`.
 
-    Rows (n, dim) of any length; a zero row is at distance 1 of everybody. They do not depend on the order of the rows
+    Rows (n, dim) of any length; a zero row is at distance 1 from all. They do not depend on the order of the rows
     nor on the CPU. `cannot_link` (m, 2): rows that are never in one cluster, nor are clusters that hold them; ties
     between equal rows that have such pairs go by their order. `scratch`: a folder for the edges of more than 50,000
     rows, whence an interrupted call with the same rows and threshold goes on. `arithmetic`: `auto` takes `dense` for

@@ -1,7 +1,7 @@
-"""Merges that somebody named: the domain call behind the job `apply_merges`.
+"""Merges by name: the domain call behind the job `apply_merges`.
 
-Refuses rather than guesses: whoever is unknown, an era, out of use, of another model, seen together with the other in
-a photo, labelled as somebody else, or rejected before, is not merged unless the request says so.
+Refuses rather than guesses: a name that is unknown, an era, out of use, of another model, in one photo with the other,
+labelled differently, or rejected before, is not merged unless the request says so.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class MergeRequest:
-    """What somebody asked for, by name."""
+    """A request, by name."""
 
     groups: Sequence[Sequence[str]]
     """Facesets that are one person; the most trusted keeps its name."""
@@ -144,7 +144,7 @@ def _require_one_label(group: Sequence[Identity], *, despite: bool) -> None:
 
 
 def _require_not_rejected(group: Sequence[Identity], rejected: Mapping[Pair, Pair]) -> None:
-    """`rejected`: a pair as it was named then -> to whom it leads now."""
+    """`rejected`: a pair as it was named then -> the pair to which it leads now."""
     inside = {*_all_pairs(group)}
     found = [(now, pair) for pair, now in sorted(rejected.items()) if now in inside]
     if found:
@@ -197,7 +197,7 @@ def _rejected(request: MergeRequest, now: Standing) -> set[Pair]:
 
 
 def _accepted_again(request: MergeRequest, known: Collection[Pair], now: Standing) -> set[Pair]:
-    """All rejected pairs that lead to whom a named pair leads to, and those that are named themselves."""
+    """All rejected pairs that are named, or lead to the same pair as a named one."""
     named = _pairs(request.accept_again, now, "accept_again")
     wanted = {pair for pair in now.household.leading(named).values() if pair[0] != pair[1]}
     return {pair for pair, leads_to in now.household.leading(known).items() if pair in named or leads_to in wanted}

@@ -3,7 +3,7 @@
     choose and render into `.candidates/` (no lock) -> lock -> settle -> choose again if the library moved on
                               -> swap with `_candidates/`, or throw it away where it holds the same
 
-Not `.staging/`: whoever takes the lock next clears that, and rendering does not hold the lock. Two runs of this call
+Not `.staging/`: the next holder of the lock clears that, and rendering does not hold the lock. Two runs of this call
 take turns by a lock of their own. A run that dies leaves the old folder or the new one, and `.candidates/`, which the
 next run clears.
 """
@@ -56,7 +56,7 @@ class Candidates:
     offers: Offers
     written: list[WrittenFolder]
     considered: int
-    """Faces that ended `small_cluster` in the funnel of a bucket and are nobody's members."""
+    """Faces with the state `small_cluster` in the funnel of a bucket that are members of no identity."""
     changed: bool
     touched: list[str]
     """Facesets that differ from before; must be empty."""
@@ -178,7 +178,7 @@ def _put_in_place(library_dir: Path) -> bool:
         shutil.rmtree(work, ignore_errors=True)
         return False
     if not wanted:
-        os.rename(final, work)  # nobody is offered any more
+        os.rename(final, work)  # no candidate is left
     elif not final.exists():
         os.rename(work, final)
     elif not exchange_folders(work, final):

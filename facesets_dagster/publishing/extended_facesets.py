@@ -37,14 +37,14 @@ EXTENSION_COLUMNS = {
     "joined": "faces of this bucket that joined in this run",
     "members": "members after it, curated or not",
     "exported_before": "faces exported before; null for a legacy faceset that had no folder here",
-    "exported": "faces exported after it, ranked anew",
+    "exported": "faces exported after it, ranked again",
     "run_id": "the run",
 }
 
 
 @dataclass(frozen=True)
 class ExtendInputs:
-    """A bucket and how far its covered faces may lie from those who cover them."""
+    """A bucket, and the largest distance of its covered faces from the identities that cover them."""
 
     bucket: str
     coverage: pl.DataFrame
@@ -59,13 +59,13 @@ class ExtendResult:
     table: pl.DataFrame
     """Rows of `EXTENSION_SCHEMA`."""
     joined: dict[str, pl.DataFrame]
-    """Identity -> rows of the face table of those who joined."""
+    """Identity -> rows of the face table of the faces that joined."""
 
 
 def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: float) -> dict[str, list[str]]:
-    """Identity -> covered faces within reach that are nobody's members yet.
+    """Identity -> covered faces within reach that are not members yet.
 
-    A face whose bytes are somebody's member already, through another bucket, adds nothing and stays `covered`.
+    A copy of a member of another bucket adds nothing and stays `covered`.
     """
     near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
     taken, merged = people_of_faces(library), redirects(library.registry)
@@ -85,7 +85,7 @@ class _Before:
 
 
 def extend_bucket(run: Run, inputs: ExtendInputs) -> ExtendResult:
-    """Adds what waits, ranks and publishes the identities concerned anew, and says what changed for each."""
+    """Adds the waiting faces, ranks and publishes their identities again, and returns what changed for each."""
     faces = bucket_faces(run.store_of(inputs.bucket), run.library, inputs.bucket)
     update = publish(run, lambda: _plan(run, inputs, faces))
     extended = [(wanted.identity, wanted.members) for wanted in update.plan.wanted if wanted.identity is not None]

@@ -1,6 +1,6 @@
 """What the exports of a bucket's identities would hold: curated and rendered once, remembered by membership.
 
-Members may come from any bucket. Lives for one publication. The resolution asks for centroids, the publication for
+Members may come from any bucket. Lives for one publication. The resolution reads centroids, the publication
 contents; both outside and under the lock, so that a crop is made once.
 """
 
@@ -30,7 +30,7 @@ class Terms:
 
     kind: str
     bucket: str
-    """The bucket that founded it, or what stands for one (`photos.bucket_key`)."""
+    """The bucket that founded it, or a pseudo bucket (`photos.bucket_key`)."""
     parameters: Mapping[str, Mapping[str, object]]
     """Resolved numbers per asset, as in run config."""
     export: ExportParameters
@@ -54,7 +54,7 @@ class Gallery:
         published: Mapping[str, Path],
         say: Callable[[str], None],
     ) -> None:
-        """`faces`: rows of the face table at hand, others are asked for; `published`: face_id -> PNG.
+        """`faces`: rows of the face table at hand, others are looked up; `published`: face_id -> PNG.
 
         `scratch`: a folder on the disk on which the pictures lie until they are written.
         """
@@ -74,7 +74,7 @@ class Gallery:
     def content(self, members: Mapping[str, str], name: str | None, terms: Terms | None = None) -> FacesetContent:
         """What the faceset of these members (face_id -> how it joined) holds.
 
-        `name`: the identity whose members they are or whose copies; None for a new one, whose faces are those at hand.
+        `name`: the identity that has them as members or copies; None for a new one, which has the faces at hand.
         """
         terms = terms or self.terms
         places = self._places(name) if name is not None else {}
@@ -139,7 +139,7 @@ class _Curated:
 
 
 class _Published:
-    """A PNG of an earlier run, given out again only if its lineage is the one asked for."""
+    """A PNG of an earlier run, used again only if it has the same lineage."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

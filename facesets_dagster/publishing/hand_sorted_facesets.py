@@ -63,7 +63,7 @@ def folders_of(tables: CacheTables) -> tuple[dict[str, set[str]], list[str]]:
 
 
 def publish_people(run: Run, inputs: PeopleInputs) -> PeopleResult:
-    """Publishes every folder with a majority; the others, and everybody else in the photos, get their reason."""
+    """Publishes every folder with a majority; the other folders and the other people in the photos get a reason."""
     library, store = run.library, run.store_of(HAND_SORTED)
     folders, loose = folders_of(store.read())
     faces = bucket_faces(store, library, HAND_SORTED)
@@ -147,10 +147,10 @@ def _kept(
     judges: AbstractSet[str],
     asserted: AbstractSet[str],
 ) -> dict[str, str]:
-    """Members of a person whom no folder asserts now: face_id -> how it joined.
+    """Members of a person that no folder asserts now: face_id -> how it joined.
 
-    What another folder asserts goes there; who is here by one of the folders of this person (of `judges`) is judged
-    anew; who joined through a bucket, or whose photo or folder is gone, stays.
+    A face of another folder moves there. One that joined through a folder of this person (of `judges`) is judged
+    again. One that joined through a bucket, or has lost its photo or folder, stays.
     """
     if identity is None:
         return {}
@@ -182,7 +182,7 @@ def _without_folder(
 ) -> tuple[list[Wanted], list[Identity]]:
     """People of folders that are gone or undecided now: they stay, but for what another folder asserts.
 
-    `taken`: those who have one. The second list: those of whom nothing is left, because their photos lie in another
+    `taken`: identities with one. The second list: identities without faces now, because their photos lie in another
     person's folder now.
     """
     stay: list[Wanted] = []

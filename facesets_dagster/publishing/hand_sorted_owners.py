@@ -1,6 +1,4 @@
-"""Whom a hand-sorted folder may assert again: people of folders and adopted legacy ones, and whoever they were merged
-into.
-"""
+"""Identities that a hand-sorted folder may assert again: people of folders, adopted ones, keepers of their merges."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +18,13 @@ class KnownPeople:
     """As the registry has them."""
 
     everybody: Mapping[str, Identity]
-    """By name; those who were merged into somebody are among them, their folders still stand."""
+    """By name; merged identities are among them, because their folders still exist."""
     live: Mapping[str, Identity]
     """Live ones, and keepers of the others."""
     leads_to: Mapping[str, str]
     """Merged name -> keeper, to the end of the way."""
     members: Mapping[str, Mapping[str, str]]
-    """Name -> face_id -> how it joined; those who were merged too, as they were."""
+    """Name -> face_id -> how it joined; of merged identities too, unchanged."""
 
     def own_members(self) -> dict[str, dict[str, str]]:
         """Name -> members that are its own: a keeper's without those of a merge, which are the merged one's."""
@@ -41,7 +39,7 @@ class KnownPeople:
         return found
 
     def person_of(self, identity: Identity | None) -> Identity | None:
-        """The live identity that stands for one of `everybody`; None for nobody."""
+        """The live identity of one of `everybody`, the keeper of a merged one; None if there is none."""
         return None if identity is None else self.live.get(self.leads_to.get(identity.name, identity.name))
 
     def how_joined(self, asserter: str | None, person: Identity | None) -> str:
@@ -65,7 +63,7 @@ def owners_of_folders(
 ) -> dict[str, Identity]:
     """Folder -> the identity that it asserted before: the one with most of its faces, else the one of its name.
 
-    A name alone is not enough: the folder's person must look like it, or somebody else's photos lie there now.
+    A name alone is not enough: the folder's person must look like the identity.
     """
     members = known.own_members()
     by_number = {identity.number: identity for identity in known.everybody.values()}
@@ -78,7 +76,7 @@ def owners_of_folders(
         for _, identity in sorted(known.everybody.items()):
             alike = (
                 identity.label == folder
-                and identity.bucket == HAND_SORTED  # an adopted person of that name may be somebody else
+                and identity.bucket == HAND_SORTED  # an adopted person of that name may be another person
                 and identity.name not in taken
                 and identity.centroid is not None
                 and cosine_distance(identity.centroid[None], middle[folder][None])[0, 0] <= second_distance

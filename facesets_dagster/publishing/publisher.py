@@ -53,7 +53,7 @@ class Wanted:
     anchor: Anchor | None = None
 
     def whose(self) -> str | None:
-        """The identity by whose membership its faces are known: its own, or of a new era the parent's."""
+        """The identity that has its faces as members: itself, or for a new era the parent."""
         return self.identity.name if self.identity else self.parent
 
 
@@ -193,7 +193,7 @@ def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[
 
 
 def _moves(plan: Plan[Notes], entries: Sequence[_Entry], staging: str, away: set[str]) -> list[Move]:
-    """In the order in which they are made. `away`: names whose folders are in the archive only from now on."""
+    """In the order of execution. `away`: names whose folders are only in the archive from now on."""
     archive = plan.archive
     moves = [Move(staging, "install", place, digest) for place, digest in archive.kept] if archive else []
     for identity in plan.retire:

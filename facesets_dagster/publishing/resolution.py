@@ -43,7 +43,7 @@ class Resolution:
     groups: list[Group] = field(default_factory=list)
     """Identities that exist first (by number), then new ones in the order of their numbers."""
     empty: list[Group] = field(default_factory=list)
-    """Groups without one exportable face: they found nothing, bring nobody back, and nobody whom faces left stays."""
+    """Groups without an exportable face. They found and revive no identity, and retire one that has lost members."""
     overrides: dict[str, Verdict] = field(default_factory=dict)
     """Verdicts that differ from the proposal's."""
     vanished: list[Identity] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Resolution:
 
 
 def new_name(place: int) -> str:
-    """Stands for the name of the `place`-th (1, 2, ...) new identity until its number is allocated.
+    """Placeholder for the name of the `place`-th (1, 2, ...) new identity until its number is allocated.
 
     Sorts after every real name, so that on a tie an identity that exists wins.
     """
@@ -78,7 +78,7 @@ def resolve(
     elsewhere: Mapping[str, AbstractSet[str]],
     build: Build,
 ) -> Resolution:
-    """Matches clusters to the bucket's own identities, then to everybody's, and founds what is left.
+    """Matches clusters to the bucket's own identities, then to all others, and founds what is left.
 
     `members`: identity -> face_id -> how it joined; `elsewhere`: identity -> its members from other buckets, which this
     bucket's parameters do not move.

@@ -33,7 +33,7 @@ class PublishInputs:
     clusters: pl.DataFrame
 
     def identity_parameters(self) -> dict[str, object]:
-        """The numbers that decided who is who, as the cluster table carries them; {} for a bucket without faces."""
+        """The numbers of coverage and clustering, from the cluster table; {} for a bucket without faces."""
         if self.clusters.is_empty():
             return {}
         found = json.loads(self.clusters["parameters"][0])

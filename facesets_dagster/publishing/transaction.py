@@ -54,7 +54,7 @@ class Commit:
     moves: Sequence[Move]
     finished_at: str
     records: Sequence[BucketRecord] = ()
-    """Of the buckets whose funnel this publication settles; none of one that only extends."""
+    """Of the buckets whose funnel this publication replaces; none of one that only extends."""
     also: Callable[[sa.Connection], None] | None = None
     """What else becomes true with it."""
 
@@ -95,7 +95,7 @@ def commit(registry: Registry, entry: Commit) -> None:
 def _write_identity(
     connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int
 ) -> list[tuple[str, str]]:
-    """Gives (bucket, face_id) of those who are members no longer."""
+    """Returns (bucket, face_id) of faces that are members no longer."""
     content = entry.content
     if entry.group.identity is None:
         _insert_identity(connection, entry, owner.run_id, generation)

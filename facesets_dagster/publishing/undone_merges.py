@@ -28,11 +28,11 @@ class UndoResult:
     vanished: list[str]
     """Nothing was left to come back: other people have their faces by now."""
     as_before: list[str]
-    """Facesets, keepers too, whose folder is byte for byte an earlier one."""
+    """Facesets, keepers too, with a folder that is byte for byte an earlier one."""
 
 
 def undo_merges(run: Run, names: Sequence[str]) -> UndoResult:
-    """Takes the named ones out of whom they were merged into, all or nothing."""
+    """Undoes the merges of these names, all or nothing."""
     library = run.library
     merge_top_manifest(library, run.holder, run.say)
     planner = MergePlanner(run)

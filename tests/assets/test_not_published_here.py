@@ -79,5 +79,5 @@ def test_a_thin_era_is_refused_with_the_name_of_its_person(fake_home: FakeHome) 
     eras.meet(fake_home)
     eras.split(fake_home, "faceset_001", min_era_faces=50)
     assert eras.names(fake_home)[eras.FIRST] == "thin_era"
-    with pytest.raises(dg.Failure, match="is a thin era and stands for nobody; name its person, faceset_001"):
+    with pytest.raises(dg.Failure, match="is a thin era and not exported; name its person, faceset_001"):
         fake_home.materialize("faceset_completeness", faceset_completeness={"facesets": [eras.FIRST]})

@@ -1,4 +1,4 @@
-"""The points of a what-if: which numbers are asked for, one parameter at a time around a base, and explicit ones."""
+"""The points of a what-if: one parameter at a time around a base, and explicit ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace

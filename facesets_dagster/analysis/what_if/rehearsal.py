@@ -31,7 +31,7 @@ class Standing:
     bucket: str
     identities: Sequence[Identity]
     merged: AbstractSet[str]
-    """Names that were merged into others: nobody is found again under them."""
+    """Names that were merged into others: no cluster revives them."""
     members: Mapping[str, Mapping[str, str]]
     """Identity -> face_id -> how it joined; all of the library, retired ones too."""
     elsewhere: Mapping[str, AbstractSet[str]]
@@ -88,7 +88,7 @@ class _Sketch:
 
 
 class Rehearsal:
-    """Rehearses publications of one bucket; a membership is curated once, whatever point asks for it."""
+    """Rehearses publications of one bucket; each set of members is curated once for all points."""
 
     def __init__(self, standing: Standing, rows: MemberRows) -> None:
         """`rows`: the bucket's face rows at hand, and a way to those of other buckets."""

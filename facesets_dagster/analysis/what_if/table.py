@@ -1,4 +1,4 @@
-"""The answers of a what-if as a table: counts per point, and who would change against the library."""
+"""The answers of a what-if as a table: counts per point, and the changes against the library."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -100,7 +100,7 @@ WHAT_IF_COLUMNS = {
 
 @dataclass(frozen=True)
 class Change:
-    """Who would change against the library as it stands."""
+    """The changes against the library as it is."""
 
     joined: dict[str, int]
     """Live faceset -> faces that would join it."""

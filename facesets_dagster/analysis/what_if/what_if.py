@@ -66,7 +66,7 @@ def ask(
             f"The bucket {inputs.bucket!r} was not read with the model {inputs.pack.name} yet, so it has no cached "
             "faces. Materialize face_cache of this bucket first."
         )
-    # Read before settling: who commits after this is noticed, who committed before it is waited for.
+    # Read first: a later commit is noticed, the moves of an earlier one are finished below.
     generation = library.registry.generation()
     library.settle(holder, say)
     found = _answer_all(inputs, library, store_of, say)

@@ -82,7 +82,7 @@ def plan_family(
     *,
     split: EraNumbers | None,
 ) -> Family:
-    """`faces`: members of the parent; `absent`: members of whom no row is at hand, they stay where they are.
+    """`faces`: members of the parent; `absent`: members without a row now, which stay where they are.
 
     `taken`: names that are in use or were; `split`: what new eras are made by, None if there are to be none.
     """
@@ -115,7 +115,7 @@ def plan_family(
 
 
 def _claims(faces: DatedFaces, standing: list[StandingEra]) -> NDArray[np.int64]:
-    """Who stays where they are (n,): members that nothing speaks against; live eras before those out of use."""
+    """Era of each face that stays where it is (n,); live eras come before those out of use."""
     settled = np.full(len(faces.face_ids), -1, np.int64)
     for index, era in enumerate(standing):
         member = np.array([face_id in era.members for face_id in faces.face_ids], bool)

@@ -71,7 +71,7 @@ class EraNotes:
     families: list[Family]
     """Identities that have eras or are split now, by name."""
     orphans: list[str]
-    """Live eras whose parent is out of use."""
+    """Live eras of a parent that is out of use."""
     before: Mapping[str, Mapping[str, str]]
     """Era -> its members as they were."""
     faces: DatedRows

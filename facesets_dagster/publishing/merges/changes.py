@@ -1,4 +1,4 @@
-"""What differs between two households, and what the registry is told of it beside the facesets themselves.
+"""The difference between two states of members and merges, and what the registry records of it beside the facesets.
 
 Used by `publishing.merges.planner` only.
 """
@@ -31,7 +31,7 @@ class Standing:
     identities: Mapping[str, Identity]
     household: Household
     graves: Mapping[str, str]
-    """Name -> reason, of everybody who is out of use."""
+    """Name -> reason, of all identities out of use."""
     digests: Mapping[str, str | None]
     """Name -> digest of the faceset's manifest; None for a legacy one that was never published here."""
     records: Mapping[str, r.MergeRecord]
@@ -56,7 +56,7 @@ def standing(library: Library) -> Standing:
 
 @dataclass(frozen=True)
 class Changes:
-    """From one household to another."""
+    """From one state of members and merges to another."""
 
     now: Standing
     after: Household
@@ -71,12 +71,12 @@ class Changes:
 
     @cached_property
     def merged(self) -> list[str]:
-        """Who becomes somebody's part."""
+        """Names that are merged."""
         return sorted(merge.merged for merge in self.new_merges)
 
     @cached_property
     def redirect(self) -> dict[str, str]:
-        """Who goes out of use, eras too -> the keeper."""
+        """Names that go out of use, eras too -> the keeper."""
         return {
             name: merge.keeper
             for merge in self.new_merges
@@ -85,14 +85,14 @@ class Changes:
 
     @cached_property
     def back(self) -> list[str]:
-        """Who is nobody's part any more."""
+        """Names that are merged no longer."""
         return sorted(
             {merge.merged for merge in self.now.household.merges} - {merge.merged for merge in self.after.merges}
         )
 
     @cached_property
     def moved(self) -> list[str]:
-        """Everybody whose members differ, those who are out of use too."""
+        """Names with other members, those out of use too."""
         before = self.now.household.members
         return sorted(name for name, rows in self.after.members.items() if rows != before.get(name, {}))
 
@@ -105,13 +105,13 @@ class Changes:
         ]
 
     def are_none(self) -> bool:
-        """Nothing is asked for that is not so already."""
+        """True if the request is fulfilled already."""
         return not (self.new_merges or self.back or self.reject or self.accept_again)
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of one identity whose members or whose standing differ."""
+    """The new state of one identity whose members or merges differ."""
 
     identity: Identity
     rows: Rows
@@ -119,7 +119,7 @@ class Fate:
     end: Literal["published", "unpublished", "gone"]
     """`unpublished`: a legacy identity or era that is again as it was adopted; `gone`: nothing of it is left."""
     record: r.MergeRecord | None = None
-    """Of an unpublished person who had become a keeper."""
+    """Of an unpublished identity that had become a keeper."""
 
 
 @dataclass(frozen=True)
@@ -130,25 +130,25 @@ class Merging:
     fates: Sequence[Fate]
 
     def published(self) -> list[Fate]:
-        """Those whose faceset is made anew or given out of the archive."""
+        """Identities whose faceset is made again or restored from the archive."""
         return [fate for fate in self.fates if fate.end == "published"]
 
     def unpublished(self) -> list[Fate]:
-        """Those who have no folder here any more."""
+        """Identities without a folder here from now on."""
         return [fate for fate in self.fates if fate.end == "unpublished"]
 
     def retired(self) -> list[Identity]:
-        """Live identities that go out of use: those that become somebody's part, and those of which nothing is left."""
+        """Live identities that go out of use: those that are merged, and those without faces."""
         parts = [self.changes.now.identities[name] for name in self.changes.redirect]
         return parts + [fate.identity for fate in self.fates if fate.end == "gone" and fate.identity.live]
 
     def vanished(self) -> list[str]:
-        """Merged ones of whom nothing is left to come back."""
+        """Merged identities without faces that could come back."""
         return [fate.identity.name for fate in self.fates if fate.end == "gone" and not fate.identity.live]
 
 
 def statements(merging: Merging, archive: Archive, run: Run) -> Callable[[sa.Connection], None]:
-    """What the transaction of the publication is told beside it.
+    """What the transaction of the publication records besides the publication.
 
     Labels and the top-level manifest are what people write while a plan is made: they are read in the transaction.
     """
@@ -202,7 +202,7 @@ def _restore_unpublished(connection: sa.Connection, fate: Fate, buckets: set[str
 
 
 def _new_records(library: Library, changes: Changes) -> list[r.MergeRecord]:
-    """Of those who take part in a merge for the first time, and of keepers who leave the manifest now."""
+    """Of identities that take part in a merge for the first time, and of keepers that leave the manifest now."""
     now = changes.now
     run_ids = r.run_ids(library.registry)
     found = []
@@ -241,10 +241,10 @@ def _with_entry(record: r.MergeRecord, entry: r.KeptEntry | None) -> r.MergeReco
 
 
 def _labels(changes: Changes, stands: Mapping[str, str | None]) -> dict[str, tuple[str | None, str | None]]:
-    """Name -> label, and the one that a merge gave it, of everybody whose label moves. `stands`: the labels until now.
+    """Name -> label, and the one that a merge gave it, of all with another label. `stands`: the labels until now.
 
-    A keeper without a label takes that of the first who was merged into it. It loses it with the last who brought it;
-    a label that somebody gave by hand since then stays.
+    A keeper without a label takes that of the first merged one with a label, and loses it with the last of them;
+    a label that was given by hand since then stays.
     """
     now, after = changes.now, changes.after
     label = {name: stands[name] for name, identity in now.identities.items() if not identity.is_era}
@@ -266,7 +266,7 @@ def _labels(changes: Changes, stands: Mapping[str, str | None]) -> dict[str, tup
 
 
 def _from_the_outside_in(household: Household, names: Sequence[str]) -> list[str]:
-    """Those who were merged before those who keep them."""
+    """Merged names before their keepers."""
     return sorted(names, key=lambda name: (len(household.part_of(name)), name))
 
 

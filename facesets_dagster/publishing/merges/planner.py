@@ -1,7 +1,7 @@
 """The library as it should stand after merges, or after taking some back: the plan behind both jobs.
 
-Both say which household should be true (`identities.merging`); everything else follows from the difference: whose
-faceset is made anew or given out of the archive, whose goes, which eras follow, which labels move.
+Both say which members and merges should be true (`identities.merging`); the rest follows from the difference: which
+faceset is made again or restored from the archive, which one goes, which eras follow, which labels change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from facesets_dagster.registry.merges import MergeRecord, archived_digests
 
 
 class MergePlanner:
-    """Makes the plan that leads to a household."""
+    """Makes the plan that leads to a state of members and merges."""
 
     def __init__(self, run: Run) -> None:
         self._run, self._library = run, run.library
@@ -86,11 +86,11 @@ class MergePlanner:
 
 
 def _fates(changes: Changes) -> list[Fate]:
-    """Of everybody whose members differ or who comes back, each before its eras."""
+    """All identities with other members and those that come back, each before its eras."""
     found: list[Fate] = []
     for name in sorted({*changes.back, *changes.moved} - {*changes.merged}):
         person = changes.now.identities[name]
-        if person.live or name in changes.back:  # else somebody's part, or out of use: only its record changes
+        if person.live or name in changes.back:  # else merged or out of use: only its record changes
             found += [_fate_of_person(person, changes), *_fates_of_eras(person, changes)]
     return found
 
