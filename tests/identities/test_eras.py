@@ -43,8 +43,8 @@ def anchor(degrees: float, year: float, first: int, last: int) -> Anchor:
     return Anchor(look(degrees), year, first, last)
 
 
-def seeded(people: DatedFaces, *standing: Anchor, numbers: EraNumbers = NUMBERS) -> list[tuple[float, int, int]]:
-    anchors, _ = seed(people, np.ones(len(people.face_ids), bool), standing, numbers)
+def seeded(people: DatedFaces, *existing: Anchor, numbers: EraNumbers = NUMBERS) -> list[tuple[float, int, int]]:
+    anchors, _ = seed(people, np.ones(len(people.face_ids), bool), existing, numbers)
     return [(found.year, found.first_year, found.last_year) for found in anchors]
 
 

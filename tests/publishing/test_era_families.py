@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.eras import DatedFaces, EraNumbers
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.publishing.eras.families import Family, StandingEra, plan_family
+from facesets_dagster.publishing.eras.families import ExistingEra, Family, plan_family
 
 NUMBERS = EraNumbers(era_distance=0.35, join_distance=0.40, join_years=5, min_seed_faces=1, min_era_faces=3)
 PARENT = Identity(1, "faceset_007", 7, "discovered", None, "a", None, True, 1, "m", None)
@@ -31,21 +31,21 @@ def faces(people: Mapping[str, Look]) -> DatedFaces:
 
 def plan(
     people: Mapping[str, Look],
-    standing: Sequence[StandingEra] = (),
+    existing: Sequence[ExistingEra] = (),
     *,
     split: EraNumbers | None = NUMBERS,
     exported: Callable[[Mapping[str, str]], int] = len,
     absent: frozenset[str] = frozenset(),
     taken: frozenset[str] = frozenset(),
 ) -> Family:
-    names = {era.identity.name for era in standing}
-    return plan_family(PARENT, faces(people), absent, list(standing), names | taken, exported, split=split)
+    names = {era.identity.name for era in existing}
+    return plan_family(PARENT, faces(people), absent, list(existing), names | taken, exported, split=split)
 
 
-def published(family: Family, *, live: bool = True) -> list[StandingEra]:
+def published(family: Family, *, live: bool = True) -> list[ExistingEra]:
     """The eras of a plan as the registry would give them back."""
     return [
-        StandingEra(
+        ExistingEra(
             Identity(9, era.name, 7, era.kind, PARENT.name, "a", None, live, 2, "m", None),
             era.anchor,
             era.numbers,

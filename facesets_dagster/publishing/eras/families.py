@@ -16,7 +16,7 @@ from facesets_dagster.identities.identity import Identity
 
 
 @dataclass(frozen=True)
-class StandingEra:
+class ExistingEra:
     """An era of the registry, live or out of use."""
 
     identity: Identity
@@ -65,18 +65,18 @@ class _Slot:
 
     anchor: Anchor
     numbers: EraNumbers
-    standing: StandingEra | None
+    existing: ExistingEra | None
 
     @property
     def is_live(self) -> bool:
-        return self.standing is not None and self.standing.identity.live
+        return self.existing is not None and self.existing.identity.live
 
 
 def plan_family(
     parent: Identity,
     faces: DatedFaces,
     absent: AbstractSet[str],
-    standing: list[StandingEra],
+    existing: list[ExistingEra],
     taken: AbstractSet[str],
     exported: Exported,
     *,
@@ -86,10 +86,10 @@ def plan_family(
 
     `taken`: names that are in use or were; `split`: what new eras are made by, None if there are to be none.
     """
-    standing = sorted(standing, key=lambda era: (not era.identity.live, era.identity.name))
-    slots = [_Slot(era.anchor, era.numbers, era) for era in standing]
+    existing = sorted(existing, key=lambda era: (not era.identity.live, era.identity.name))
+    slots = [_Slot(era.anchor, era.numbers, era) for era in existing]
     wanting = set[str]()
-    joined, slots = _fill(faces, slots, _claims(faces, standing), absent, exported, wanting)
+    joined, slots = _fill(faces, slots, _claims(faces, existing), absent, exported, wanting)
     too_few: list[str] = []
     while split is not None:
         anchors, too_few = seed(faces, joined < 0, [slot.anchor for slot in slots], split)
@@ -114,19 +114,19 @@ def plan_family(
     )
 
 
-def _claims(faces: DatedFaces, standing: list[StandingEra]) -> NDArray[np.int64]:
+def _claims(faces: DatedFaces, existing: list[ExistingEra]) -> NDArray[np.int64]:
     """Era of each face that stays where it is (n,); live eras come before those out of use."""
-    settled = np.full(len(faces.face_ids), -1, np.int64)
-    for index, era in enumerate(standing):
+    fixed = np.full(len(faces.face_ids), -1, np.int64)
+    for index, era in enumerate(existing):
         member = np.array([face_id in era.members for face_id in faces.face_ids], bool)
-        settled[member & (settled < 0) & stays(faces, era.anchor, era.numbers)] = index
-    return settled
+        fixed[member & (fixed < 0) & stays(faces, era.anchor, era.numbers)] = index
+    return fixed
 
 
 def _fill(
     faces: DatedFaces,
     slots: list[_Slot],
-    settled: NDArray[np.int64],
+    fixed: NDArray[np.int64],
     absent: AbstractSet[str],
     exported: Exported,
     wanting: set[str],
@@ -136,7 +136,7 @@ def _fill(
     Those faces are noted in `wanting`.
     """
     while True:
-        joined = join(faces, [slot.anchor for slot in slots], [slot.numbers for slot in slots], settled)
+        joined = join(faces, [slot.anchor for slot in slots], [slot.numbers for slot in slots], fixed)
         members = [_members(faces, slot, joined == index, absent) for index, slot in enumerate(slots)]
         kept = [
             index for index, slot in enumerate(slots) if slot.is_live or (members[index] and exported(members[index]))
@@ -145,15 +145,15 @@ def _fill(
             return joined, slots
         for index in set(range(len(slots))) - set(kept):
             wanting.update(members[index])
-        place = {index: new for new, index in enumerate(kept)}
-        settled = np.array([place.get(int(index), -1) for index in settled], np.int64)
+        position = {index: new for new, index in enumerate(kept)}
+        fixed = np.array([position.get(int(index), -1) for index in fixed], np.int64)
         slots = [slots[index] for index in kept]
 
 
 def _members(faces: DatedFaces, slot: _Slot, mine: NDArray[np.bool_], absent: AbstractSet[str]) -> dict[str, str]:
     """face_id -> how it joined, for the rows that are `mine` (n,), by face_id."""
-    before = slot.standing.members if slot.standing else {}
-    how = "slotted" if slot.standing else "founded"
+    before = slot.existing.members if slot.existing else {}
+    how = "slotted" if slot.existing else "founded"
     found = {faces.face_ids[row]: before.get(faces.face_ids[row], how) for row in np.flatnonzero(mine)}
     if slot.is_live:
         found.update({face_id: joined_by for face_id, joined_by in before.items() if face_id in absent})
@@ -162,7 +162,7 @@ def _members(faces: DatedFaces, slot: _Slot, mine: NDArray[np.bool_], absent: Ab
 
 def _names(parent: Identity, slots: list[_Slot], joined: NDArray[np.int64], taken: AbstractSet[str]) -> list[str]:
     """Names in the order of `slots`: new ones by span, then size; a span that is taken gets `_2`, `_3` ..."""
-    names = {index: slot.standing.identity.name for index, slot in enumerate(slots) if slot.standing}
+    names = {index: slot.existing.identity.name for index, slot in enumerate(slots) if slot.existing}
     used = {*taken, *names.values()}
     new = [index for index in range(len(slots)) if index not in names]
     new.sort(
@@ -181,7 +181,7 @@ def _names(parent: Identity, slots: list[_Slot], joined: NDArray[np.int64], take
 
 def _planned(name: str, slot: _Slot, members: dict[str, str], exported: Exported) -> PlannedEra:
     """A substantive era stays one, whatever it exports later."""
-    identity = slot.standing.identity if slot.standing else None
+    identity = slot.existing.identity if slot.existing else None
     substantive = identity is not None and identity.kind == "era"
     if not substantive and members:
         substantive = exported(members) >= slot.numbers.min_era_faces

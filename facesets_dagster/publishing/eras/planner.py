@@ -1,4 +1,4 @@
-"""The eras of the library as they should stand, out of registry, caches and dates: the plan behind `publish_eras`."""
+"""The eras of the library as they should be, from registry, caches and dates: the plan behind `publish_eras`."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -22,7 +22,7 @@ from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
-from facesets_dagster.publishing.eras.families import Family, PlannedEra, StandingEra, plan_family
+from facesets_dagster.publishing.eras.families import ExistingEra, Family, PlannedEra, plan_family
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Wanted
 from facesets_dagster.publishing.run import Run
@@ -90,8 +90,8 @@ class EraPlanner:
         identities = registry.identities()
         parents = {identity.name: identity for identity in identities if identity.live and not identity.is_era}
         chosen = self._chosen(parents)
-        standing, adopted = self._eras(identities, chosen)
-        concerned = sorted((chosen | standing.keys()) & parents.keys())
+        existing, adopted = self._eras(identities, chosen)
+        concerned = sorted((chosen | existing.keys()) & parents.keys())
         require_model([identity for identity in identities if identity.live], self._run.pack)
         members = {name: set(faces) - adopted for name, faces in registry.members(concerned).items()}
         found = self._load(
@@ -102,7 +102,7 @@ class EraPlanner:
                 if face in members.get(name, set())
             }
         )
-        names = [*concerned, *(era.identity.name for name in concerned for era in standing.get(name, []))]
+        names = [*concerned, *(era.identity.name for name in concerned for era in existing.get(name, []))]
         terms = Terms("thin_era", LIBRARY, {}, self._run.export)
         # One for all plans of this publication: a crop is made once.
         self._gallery = gallery = self._gallery or self._run.gallery(found.rows, terms, names)
@@ -112,14 +112,14 @@ class EraPlanner:
                 parents[name],
                 found.of(members.get(name, set())),
                 members.get(name, set()),
-                standing.get(name, []),
+                existing.get(name, []),
                 taken,
                 name in chosen,
                 gallery,
             )
             for name in concerned
         ]
-        orphans = [era.identity for parent in sorted(standing.keys() - parents.keys()) for era in standing[parent]]
+        orphans = [era.identity for parent in sorted(existing.keys() - parents.keys()) for era in existing[parent]]
         orphans = [identity for identity in orphans if identity.live]
         emptied = [identity for family in families for identity in family.emptied]
         wanted = [self._wanted(family.parent, era) for family in families for era in family.eras]
@@ -140,7 +140,7 @@ class EraPlanner:
 
     def _eras(
         self, identities: list[Identity], chosen: AbstractSet[str]
-    ) -> tuple[dict[str, list[StandingEra]], set[str]]:
+    ) -> tuple[dict[str, list[ExistingEra]], set[str]]:
         """Parent -> eras that were seeded here, and the members of live eras that came from elsewhere.
 
         Eras that went out of use because parent or faces were gone count; merged or forgotten ones do not.
@@ -149,13 +149,13 @@ class EraPlanner:
         anchors, eras = registry.anchors(), [identity for identity in identities if identity.is_era]
         members = registry.members([era.name for era in eras])
         gone = {tombstone.name for tombstone in registry.tombstones() if tombstone.reason != "vanished"}
-        found: dict[str, list[StandingEra]] = {}
+        found: dict[str, list[ExistingEra]] = {}
         adopted: set[str] = set()
         for era in eras:
             if era.name in anchors and era.name not in gone:
                 numbers = self._inputs.numbers if era.family in chosen else self._recorded(era)
-                standing = StandingEra(era, anchors[era.name], numbers, members.get(era.name, {}))
-                found.setdefault(era.family, []).append(standing)
+                existing = ExistingEra(era, anchors[era.name], numbers, members.get(era.name, {}))
+                found.setdefault(era.family, []).append(existing)
             elif era.live:
                 adopted |= members.get(era.name, {}).keys()
         return found, adopted
@@ -188,7 +188,7 @@ class EraPlanner:
         parent: Identity,
         faces: DatedFaces,
         members: set[str],
-        standing: list[StandingEra],
+        existing: list[ExistingEra],
         taken: set[str],
         split: bool,
         gallery: Gallery,
@@ -198,7 +198,7 @@ class EraPlanner:
             parent,
             faces,
             members - set(faces.face_ids),
-            standing,
+            existing,
             taken,
             lambda found: len(gallery.content(found, parent.name, terms).faces),
             split=self._inputs.numbers if split else None,
