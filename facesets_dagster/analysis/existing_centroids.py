@@ -29,11 +29,25 @@ CENTROID_COLUMNS = {
 
 
 @dataclass(frozen=True)
+class ClosePair:
+    """Two identities of different families that look like one person."""
+
+    first: str
+    second: str
+    distance: float
+    """Cosine distance of their centroids."""
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second}: {self.distance:.3f}"
+
+
+@dataclass(frozen=True)
 class CentroidCheck:
     """What would make the table unfit or doubtful."""
 
     numbers_twice: list[int]
-    close_pairs: list[str]
+    close_pairs: list[ClosePair]
+    """Nearest first."""
 
 
 def centroid_schema(dim: int) -> pl.Schema:
@@ -102,7 +116,7 @@ def _row(identity: Identity) -> dict[str, object]:
     return row
 
 
-def _close_pairs(live: list[Identity], cover_distance: float) -> list[str]:
+def _close_pairs(live: list[Identity], cover_distance: float) -> list[ClosePair]:
     """Pairs of different families within `cover_distance`, nearest first."""
     known = [identity for identity in live if identity.centroid is not None]
     if len(known) < 2:
@@ -113,4 +127,4 @@ def _close_pairs(live: list[Identity], cover_distance: float) -> list[str]:
         ((float(distance[a, b]), known[a], known[b]) for a, b in zip(first, second, strict=True)),
         key=lambda pair: (pair[0], pair[1].name, pair[2].name),
     )
-    return [f"{a.name} and {b.name}: {value:.3f}" for value, a, b in pairs if a.family != b.family]
+    return [ClosePair(a.name, b.name, value) for value, a, b in pairs if a.family != b.family]

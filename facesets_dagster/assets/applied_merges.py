@@ -139,7 +139,7 @@ def _told(result: ApplyResult | None, home: HomeResource, run_id: str) -> dict[s
         "merged_before": [f"{name} into {keeper}" for name, keeper in result.already[:500]],
         "rejected": [f"{first}, {second}" for first, second in result.rejected],
         "accepted_again": [f"{first}, {second}" for first, second in result.accepted_again],
-        "eras_out_of_use": [name for name in result.update.outcome.retired if "_era_" in name][:500],
+        "eras_out_of_use": [one.name for one in result.update.plan.retire if one.is_era][:500],
         "report": link("the report of this run", "reports", LIBRARY, page.name),
         **({"contact_sheet": dg.MetadataValue.md(sheet_markdown(sheet))} if home.pictures_in_ui and sheet else {}),
     }

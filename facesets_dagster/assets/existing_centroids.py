@@ -74,7 +74,10 @@ def existing_centroids(
                 check_name="identities_apart",
                 passed=not check.close_pairs,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"pairs": check.close_pairs[:100], "cover_distance": thresholds.cover_distance},
+                metadata={
+                    "pairs": [str(pair) for pair in check.close_pairs[:100]],
+                    "cover_distance": thresholds.cover_distance,
+                },
             ),
         ],
     )

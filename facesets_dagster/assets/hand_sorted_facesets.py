@@ -165,7 +165,7 @@ def _known_twice(library: Library, embedder: EmbedderResource) -> list[str]:
     """Pairs of identities, one of them hand-sorted, that look like one person."""
     _, check = centroid_table(library, embedder.pack(), embedder.thresholds().cover_distance)
     ours = {identity.name for identity in library.registry.identities() if identity.kind == "hand_sorted"}
-    return [pair for pair in check.close_pairs if ours & set(pair.split(":")[0].split(" and "))][:100]
+    return [str(pair) for pair in check.close_pairs if ours & {pair.first, pair.second}][:100]
 
 
 def _rows(result: PeopleResult, library: Library) -> list[list[object]]:
