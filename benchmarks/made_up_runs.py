@@ -24,6 +24,7 @@ from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, publish_bucket
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.tables import read_clusters
 from testing.homes import RealHome
 
 _TABLES = ("existing_centroids", "osrc_uncovered", "osrc_clusters")
@@ -50,7 +51,7 @@ def publish_made_up(home: RealHome, bucket: str, numbers: Numbers) -> pl.DataFra
     inputs = PublishInputs(
         bucket,
         pl.read_parquet(tables / "osrc_uncovered" / f"{bucket}.parquet"),
-        pl.read_parquet(tables / "osrc_clusters" / f"{bucket}.parquet"),
+        read_clusters(tables / "osrc_clusters" / f"{bucket}.parquet"),
     )
     with patch("facesets_dagster.export.rendering.face_crop", _crop):
         return publish_bucket(run, inputs).funnel

@@ -1,7 +1,6 @@
 """New people of a bucket: the faces that nobody covers, clustered."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +14,7 @@ from facesets_dagster.assets._story import Story
 from facesets_dagster.assets._versions import frame_version, table_columns
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, DiscoveryParameters, discover, mode_of
+from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, ClusterTable, DiscoveryParameters, discover, mode_of
 from facesets_dagster.library.membership import bucket_faces, merged_members, own_names
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.plots import bars
@@ -87,7 +86,7 @@ def osrc_clusters(
     home: HomeResource,
     embedder: EmbedderResource,
     progress: ProgressResource,
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> dg.MaterializeResult[ClusterTable]:
     """The faces that are neither covered nor own members, clustered by average linkage and gated.
 
     The partition is that of average linkage on cosine distance cut at `cluster_distance`. Inside each cluster faces
@@ -100,7 +99,7 @@ def osrc_clusters(
     faces = bucket_faces(home.face_store(bucket, pack.model_id, pack.dim), library, bucket)
     cover_distance = _cover_distance(osrc_uncovered, embedder)
     parameters = config.resolved(embedder.thresholds(), cover_distance)
-    identity_parameters = {"cover_distance": cover_distance, **asdict(parameters)}
+    identity_parameters = ClusterTable(pl.DataFrame(), parameters, cover_distance).identity_parameters()
     last = library.registry.bucket_run(bucket)
     mode = mode_of(last.identity_parameters if last else None, identity_parameters)
     own = set(own_names(library, bucket, retired=False))
@@ -115,19 +114,17 @@ def osrc_clusters(
             progress=report,
             scratch=Path(home.cache_dir) / "linkage",
         )
-    table = table.with_columns(parameters=pl.lit(json.dumps(identity_parameters, sort_keys=True)))
     clustered = table.filter(pl.col("cluster") >= 0)
     states = dict(table.group_by("state").len().sort("state").iter_rows())
     story.tell(f"{bucket}: mode {mode}, {len(clustered)} faces in {clustered['cluster'].n_unique()} clusters, {states}")
     sizes = clustered.group_by("cluster").len().sort("cluster")["len"].to_list()
     return dg.MaterializeResult(
-        value=table,
-        data_version=frame_version(table),
+        value=ClusterTable(table, parameters, cover_distance),
+        # The numbers are part of what the table says: another run with others is another version.
+        data_version=frame_version(table.with_columns(parameters=pl.lit(json.dumps(identity_parameters)))),
         metadata={
             "dagster/row_count": len(table),
-            "dagster/column_schema": table_columns(
-                table, {**CLUSTER_COLUMNS, "parameters": "numbers of this run, JSON"}
-            ),
+            "dagster/column_schema": table_columns(table, CLUSTER_COLUMNS),
             "mode": mode,
             "faces_clustered": len(clustered),
             "clusters": clustered["cluster"].n_unique(),

@@ -20,6 +20,7 @@ from facesets_dagster.assets._swap_ready_checks import CHECK_SPECS, check_result
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.library.library import Library
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing.extended_facesets import waiting_faces
@@ -84,7 +85,7 @@ def swap_ready_facesets(
     context: AssetExecutionContext,
     config: SwapReadyFacesetsConfig,
     osrc_uncovered: pl.DataFrame,
-    osrc_clusters: pl.DataFrame,
+    osrc_clusters: ClusterTable,
     home: HomeResource,
     embedder: EmbedderResource,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]

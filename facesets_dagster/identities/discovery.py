@@ -7,7 +7,7 @@ identity covers is clustered again, and publishing matches the clusters to the i
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,20 @@ class DiscoveryParameters(QualityGates):
     outlier_distance: float
     outlier_min_size: int
     min_faces: int
+
+
+@dataclass(frozen=True)
+class ClusterTable:
+    """A bucket's cluster table and the numbers that it was made with."""
+
+    frame: pl.DataFrame
+    """Rows of `CLUSTER_SCHEMA`."""
+    parameters: DiscoveryParameters
+    cover_distance: float
+
+    def identity_parameters(self) -> dict[str, float]:
+        """Name -> number of everything that decides who is who, by name."""
+        return dict(sorted({"cover_distance": self.cover_distance, **asdict(self.parameters)}.items()))
 
 
 @dataclass(frozen=True)

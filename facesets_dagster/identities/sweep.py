@@ -56,7 +56,7 @@ class ClusterSweep:
         return self._tables[cover_distance]
 
     def clusters_at(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> pl.DataFrame:
-        """What `osrc_clusters` gives, without its column `parameters`."""
+        """The frame that `osrc_clusters` gives."""
         found = self._sorted_out(cover_distance, parameters, mode)
         return judge_clusters(found, self._cuts_of(found).labels_at(parameters.cluster_distance), parameters)
 

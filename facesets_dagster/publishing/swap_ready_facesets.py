@@ -1,6 +1,5 @@
 """From the tables of a bucket to its publication: the domain call behind `swap_ready_facesets`."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import polars as pl
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.library.membership import (
     bucket_faces,
     members_of_bucket,
@@ -30,16 +30,11 @@ class PublishInputs:
 
     bucket: str
     coverage: pl.DataFrame
-    clusters: pl.DataFrame
+    clusters: ClusterTable
 
-    def identity_parameters(self) -> dict[str, object]:
-        """The numbers of coverage and clustering, from the cluster table; {} for a bucket without faces."""
-        if self.clusters.is_empty():
-            return {}
-        found = json.loads(self.clusters["parameters"][0])
-        if not isinstance(found, dict):
-            raise PublishRefused(f"The cluster table of {self.bucket} carries no parameters. Materialize it again.")
-        return found
+    def identity_parameters(self) -> dict[str, float]:
+        """The numbers of coverage and clustering; {} for a bucket without faces."""
+        return {} if self.clusters.frame.is_empty() else self.clusters.identity_parameters()
 
     def parameters_by_asset(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config: names like `outlier_distance` mean another thing in each asset."""
@@ -81,13 +76,13 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
 
 def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> None:
     library = run.library
-    for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters, "cluster table")):
+    for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters.frame, "cluster table")):
         require_one_model(frame, run.pack.model_id, f"the {what} of {inputs.bucket}")
     ids = inputs.coverage["face_id"].to_list()
     live = {*own_names(library, inputs.bucket, retired=False), *members_of_bucket(library, inputs.bucket).values()}
-    referred = inputs.clusters.filter(pl.col("state").is_in(["member", "joining"]))["identity"].to_list()
+    referred = inputs.clusters.frame.filter(pl.col("state").is_in(["member", "joining"]))["identity"].to_list()
     unknown = set(ids) - set(faces["face_id"])
-    if ids != inputs.clusters["face_id"].to_list() or unknown or set(referred) - live:
+    if ids != inputs.clusters.frame["face_id"].to_list() or unknown or set(referred) - live:
         raise PublishRefused(
             f"The tables of {inputs.bucket} do not belong together: they were made from different states of the cache "
             "or the library. Nothing was published. Materialize osrc_uncovered and osrc_clusters again, or run the "
@@ -103,14 +98,14 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
         run=run,
         proposal=proposal_of(
             inputs.bucket,
-            inputs.clusters,
-            min_faces=int(str(parameters.get("min_faces", 1))),
-            rematch_distance=float(str(parameters.get("rematch_distance", 0))),
+            inputs.clusters.frame,
+            min_faces=inputs.clusters.parameters.min_faces,
+            rematch_distance=inputs.clusters.parameters.rematch_distance,
             photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
             unit=units_of(rows),
         ),
         coverage=inputs.coverage,
-        cover_distance=float(str(parameters.get("cover_distance", 0))),
+        cover_distance=inputs.clusters.cover_distance,
         flags=rows.select("face_id", "source_missing", "truncated"),
         inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, asdict(run.export)]),
         identity_parameters=parameters,

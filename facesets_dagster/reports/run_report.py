@@ -112,7 +112,7 @@ def gather(
     pictures = of_faces(rows, photo_loader(run.folders, tables.faces, run.max_pixels), cache_dir)
     explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
     ambiguous = decisions.filter(pl.col("ambiguous_with").is_not_null())
-    sizes = inputs.clusters.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
+    sizes = inputs.clusters.frame.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
     return RunReport(
         run=run,
         inputs=inputs,
@@ -124,7 +124,7 @@ def gather(
         source=source_of(tables, scan),
         coverage=covered_of(decisions, own),
         identities=sum(stands_for_somebody(identity) and identity.name not in own for identity in identities),
-        clustering=clustering_of(inputs.clusters, dict(tables.faces.select("face_id", "sha256").iter_rows())),
+        clustering=clustering_of(inputs.clusters.frame, dict(tables.faces.select("face_id", "sha256").iter_rows())),
         clusters=sizes.to_list(),
         facesets=[
             _faceset(result.library_dir / name, name, labels.get(name))
@@ -189,7 +189,7 @@ def _figures(run: Run, inputs: PublishInputs, tables: CacheTables, sizes: list[i
     numbers = inputs.identity_parameters()
 
     def gate(name: str) -> dict[str, float]:
-        return {name: float(str(numbers[name]))} if name in numbers else {}
+        return {name: float(numbers[name])} if name in numbers else {}
 
     faces, nearest = tables.faces, inputs.coverage["nearest_distance"].drop_nulls()
     export = {"export": run.export.min_face_short_px}
@@ -200,4 +200,4 @@ def _figures(run: Run, inputs: PublishInputs, tables: CacheTables, sizes: list[i
         ("Distance to the nearest identity", "cos-dist", nearest, gate("cover_distance")),
     ]
     figures = [histogram_figure(*plot[:2], plot[2].to_numpy(), plot[3]) for plot in wanted if len(plot[2])]
-    return figures + ([sizes_figure(sizes, int(str(numbers["min_faces"])))] if sizes else [])
+    return figures + ([sizes_figure(sizes, inputs.clusters.parameters.min_faces)] if sizes else [])

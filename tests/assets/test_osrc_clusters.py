@@ -1,5 +1,8 @@
 """Assets called as functions: a table in, a table out."""
 
+import json
+from pathlib import Path
+
 import dagster as dg
 import polars as pl
 import pytest
@@ -8,8 +11,12 @@ from facesets_dagster.analysis.existing_centroids import centroid_table
 from facesets_dagster.assets.face_cache import FaceCacheConfig, face_cache
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig, osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import OsrcUncoveredConfig, osrc_uncovered
+from facesets_dagster.errors import PublishRefused
+from facesets_dagster.files.writing import write_parquet
+from facesets_dagster.identities.discovery import CLUSTER_SCHEMA, ClusterTable, DiscoveryParameters
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
+from facesets_dagster.resources.tables import read_clusters
 from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person, write_photo
 
@@ -39,9 +46,9 @@ def test_two_people_are_two_candidates(fake_home: FakeHome) -> None:
     table = uncovered_table(fake_home, "a")
     assert table["covered"].sum() == 0
     result = clusters_of(fake_home, table, OsrcClustersConfig())
-    sizes = result.value.group_by("cluster").len().sort("cluster")["len"].to_list()
+    sizes = result.value.frame.group_by("cluster").len().sort("cluster")["len"].to_list()
     assert sizes == [8, 6]
-    assert set(result.value["state"]) == {"candidate"}
+    assert set(result.value.frame["state"]) == {"candidate"}
     assert result.metadata["candidate_clusters"] == 2
     assert result.metadata["mode"] == "grow"
 
@@ -49,9 +56,9 @@ def test_two_people_are_two_candidates(fake_home: FakeHome) -> None:
 def test_min_faces_and_gates_decide_on_candidates(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     table = uncovered_table(fake_home, "a")
-    few = clusters_of(fake_home, table, OsrcClustersConfig(min_faces=9)).value
+    few = clusters_of(fake_home, table, OsrcClustersConfig(min_faces=9)).value.frame
     assert set(few["state"]) == {"small_cluster"}
-    small = clusters_of(fake_home, table, OsrcClustersConfig(min_face_short_px=161)).value
+    small = clusters_of(fake_home, table, OsrcClustersConfig(min_face_short_px=161)).value.frame
     assert set(small["state"]) == {"below_gate:face_short"}
     assert small["value"].to_list() == [160.0] * 8
     assert small["threshold"].to_list() == [161.0] * 8
@@ -62,3 +69,25 @@ def test_a_table_of_another_model_is_refused(fake_home: FakeHome) -> None:
     table = uncovered_table(fake_home, "a").with_columns(model_id=pl.lit("another"))
     with pytest.raises(dg.Failure, match="made with the model another"):
         clusters_of(fake_home, table, OsrcClustersConfig())
+
+
+def test_a_cluster_table_carries_its_numbers_and_one_without_them_is_refused(tmp_path: Path) -> None:
+    parameters = DiscoveryParameters(
+        min_face_short_px=90,
+        min_blur=40,
+        min_det_score=0.6,
+        cluster_distance=0.55,
+        rematch_distance=0.45,
+        outlier_distance=0.55,
+        outlier_min_size=4,
+        min_faces=6,
+    )
+    written = ClusterTable(pl.DataFrame(schema=CLUSTER_SCHEMA), parameters, 0.45)
+    path = tmp_path / "a.parquet"
+    write_parquet(path, written.frame, {"parameters": json.dumps(written.identity_parameters())})
+    found = read_clusters(path)
+    assert repr(found.parameters) == repr(parameters)  # 90 is not 90.0: digests are made of it
+    assert found.cover_distance == 0.45
+    write_parquet(path, written.frame, {"schema_version": "1"})
+    with pytest.raises(PublishRefused, match="Materialize osrc_clusters of this bucket again"):
+        read_clusters(path)
