@@ -26,7 +26,7 @@ LONGEST = (
     "test_legacy_library",
     "test_any_order",
     "test_consumer_exports",
-    "test_main_chain",
+    "test_swap_ready_facesets",
     "test_merges_by_hand",
 )
 """Files that begin first: a process that is left with one of them at the end would keep all others waiting."""
