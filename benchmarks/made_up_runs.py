@@ -13,7 +13,7 @@ import polars as pl
 
 from facesets_dagster import __version__
 from facesets_dagster.analysis.what_if.points import EXPORT, Numbers
-from facesets_dagster.assets._shape import CODE_VERSION
+from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.crop import crop_plans

@@ -27,7 +27,7 @@ from facesets_dagster.analysis.existing_centroids import centroid_table, identit
 from facesets_dagster.analysis.what_if.bucket import WhatIfInputs
 from facesets_dagster.analysis.what_if.points import POINT, Numbers
 from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
-from facesets_dagster.assets._shape import CODE_VERSION
+from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets.what_if import WhatIfConfig, default_numbers
 from facesets_dagster.embedding.thresholds import thresholds_for
 from facesets_dagster.faces.store import FaceStore

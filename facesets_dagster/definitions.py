@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from facesets_dagster.assets._asset import in_job_order
 from facesets_dagster.assets.applied_merges import applied_merges
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.candidate_faces import candidate_faces
@@ -19,6 +20,7 @@ from facesets_dagster.assets.faceset_completeness import faceset_completeness
 from facesets_dagster.assets.first_look import first_look
 from facesets_dagster.assets.hand_sorted_facesets import hand_sorted_facesets
 from facesets_dagster.assets.legacy_library import legacy_library
+from facesets_dagster.assets.library import library
 from facesets_dagster.assets.library_duplicates import library_duplicates
 from facesets_dagster.assets.merge_proposals import merge_proposals
 from facesets_dagster.assets.osrc_clusters import osrc_clusters
@@ -28,13 +30,7 @@ from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
-from facesets_dagster.automation.jobs import (
-    apply_merges,
-    build_housekeeping,
-    discover_identities,
-    full_pipeline,
-    undo_merges,
-)
+from facesets_dagster.automation.jobs import ASSET_JOBS, build_housekeeping
 from facesets_dagster.automation.schedules import build_nightly_housekeeping, build_nightly_rescan
 from facesets_dagster.automation.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.home import recorded_automation
@@ -47,28 +43,30 @@ from facesets_dagster.settings import Settings, load_settings
 ASSETS = (
     bucket_folder,
     face_cache,
-    first_look,
-    legacy_library,
-    hand_sorted_facesets,
     existing_centroids,
-    refined_library,
     osrc_uncovered,
-    extended_facesets,
     osrc_clusters,
     swap_ready_facesets,
+    first_look,
+    what_if,
+    legacy_library,
+    hand_sorted_facesets,
+    extended_facesets,
+    refined_library,
     era_facesets,
-    candidate_faces,
-    library_duplicates,
-    merge_proposals,
     applied_merges,
     undone_merges,
-    what_if,
+    library,
+    top_manifest,
+    candidate_faces,
+    merge_proposals,
+    library_duplicates,
+    faceset_completeness,
     face_landmarks,
     consumer_exports,
     consumer_simulation,
-    faceset_completeness,
-    top_manifest,
 )
+"""From the photos to the library, and from there to what reads it."""
 
 
 def build_defs(
@@ -82,22 +80,25 @@ def build_defs(
     `terminal`: file descriptor to draw a progress bar on. `overrides`: resources to use instead, by key.
     """
     on, housekeeping = recorded_automation(settings), build_housekeeping(settings)
+    resources: dict[str, Any] = {
+        "home": HomeResource.of(settings),
+        "embedder": EmbedderResource.of(settings),
+        "progress": ProgressResource(terminal=terminal),
+        "tables": TableIOManager(folder=str(settings.tables_dir)),
+        **(overrides or {}),
+    }
+    # The jobs run optional assets first; in the graph those are not upstream of what works without them.
+    ordered = dg.Definitions(assets=in_job_order(ASSETS), jobs=ASSET_JOBS, resources=resources)
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[discover_identities, full_pipeline, apply_merges, undo_merges, housekeeping],
+        jobs=[*(ordered.resolve_job_def(job.name) for job in ASSET_JOBS), housekeeping],
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),
             dead_run_sensor,
         ],
         schedules=[build_nightly_rescan(settings.job, on=on), build_nightly_housekeeping(housekeeping, on=on)],
-        resources={
-            "home": HomeResource.of(settings),
-            "embedder": EmbedderResource.of(settings),
-            "progress": ProgressResource(terminal=terminal),
-            "tables": TableIOManager(folder=str(settings.tables_dir)),
-            **(overrides or {}),
-        },
+        resources=resources,
         # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
         executor=dg.in_process_executor,
     )

@@ -15,7 +15,7 @@ from facesets_dagster import __version__
 from facesets_dagster.analysis.what_if.bucket import WhatIfInputs
 from facesets_dagster.analysis.what_if.points import EXPORT
 from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
-from facesets_dagster.assets._shape import CODE_VERSION
+from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets.what_if import default_numbers
 from facesets_dagster.embedding.embedder import Detections, Embedder
 from facesets_dagster.embedding.thresholds import ARCFACE

@@ -16,8 +16,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import facesets_dagster.assets
-from facesets_dagster.assets._publishers import PUBLISH_PEOPLE, PUBLISHERS
 from facesets_dagster.assets.face_cache import FaceCacheConfig
+from facesets_dagster.assets.library import PUBLISHERS
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
@@ -67,40 +67,59 @@ ASSET_PAGES = REPOSITORY / "docs" / "assets"
 def test_the_graph_has_the_names_of_the_contract() -> None:
     repository = defs.get_repository_def()
     names = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
-    assert names == {*MAIN_CHAIN, *SYSTEMS, "bucket_folder"}
+    assert names == {*MAIN_CHAIN, *SYSTEMS, "bucket_folder", "library"}
     assert repository.has_job("discover_identities")
     assert repository.has_job("full_pipeline")
     assert repository.has_sensor_def("new_bucket_sensor")
     assert repository.has_schedule_def("nightly_rescan")
 
 
-def test_edges_run_from_photos_to_the_manifest() -> None:
-    graph = defs.get_repository_def().asset_graph
+OPTIONAL = {*SYSTEMS}
+READERS = (
+    "candidate_faces",
+    "merge_proposals",
+    "library_duplicates",
+    "faceset_completeness",
+    "face_landmarks",
+    "consumer_exports",
+    "consumer_simulation",
+)
 
-    def parents(name: str) -> set[str]:
-        return {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
 
+def parents(name: str) -> set[str]:
+    node = defs.get_repository_def().asset_graph.get(dg.AssetKey(name))
+    return {key.to_user_string() for key in node.parent_keys}
+
+
+def test_the_main_chain_is_one_line_and_the_library_the_hub() -> None:
     assert parents("face_cache") == {"bucket_folder"}
-    assert parents("hand_sorted_facesets") == {"legacy_library"}
-    assert parents("existing_centroids") == {"hand_sorted_facesets"}
     assert parents("osrc_uncovered") == {"face_cache", "existing_centroids"}
-    assert parents("extended_facesets") >= {"osrc_uncovered"}
-    assert parents("osrc_clusters") == {"osrc_uncovered", "extended_facesets"}
-    assert parents("swap_ready_facesets") >= {"osrc_clusters"}
-    assert parents("era_facesets") == {"swap_ready_facesets"}
-    assert parents("top_manifest") == {"swap_ready_facesets", "era_facesets", "applied_merges", "undone_merges"}
-    assert parents("first_look") == {"face_cache"}
-    assert parents("refined_library") == {"face_cache"}
+    assert parents("osrc_clusters") == {"osrc_uncovered"}
+    assert parents("swap_ready_facesets") == {"osrc_uncovered", "osrc_clusters"}
+    assert parents("library") == {*PUBLISHERS}
+    assert parents("top_manifest") == {"library", "swap_ready_facesets"}
+    for reader in READERS:
+        assert parents(reader) == {"top_manifest"}
+    for name in ("first_look", "refined_library", "what_if"):
+        assert parents(name) == {"face_cache"}
 
 
-def test_whoever_reads_facesets_comes_after_everything_that_publishes_them() -> None:
+def test_nothing_optional_is_upstream_of_what_works_without_it() -> None:
+    """The UI asks "Are you sure?" before what has an upstream asset that was never materialized."""
     graph = defs.get_repository_def().asset_graph
-    readers = ("face_landmarks", "consumer_exports", "consumer_simulation", "faceset_completeness")
-    for name in readers:
-        parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
-        assert parents - {"face_landmarks"} == {*PUBLISHERS}, name
-    parents = {key.to_user_string() for key in graph.get(dg.AssetKey("merge_proposals")).parent_keys}
-    assert parents == {*PUBLISH_PEOPLE}
+    for key in graph.materializable_asset_keys:
+        upstream = {parent for parent in graph.get(key).parent_keys if graph.get(parent).is_materializable}
+        assert not {parent.to_user_string() for parent in upstream} & OPTIONAL, key
+
+
+def test_every_asset_that_shows_that_it_left_others_untouched_leads_to_the_library() -> None:
+    checked = {
+        spec.asset_key.to_user_string()
+        for asset in MATERIALIZABLE
+        for spec in asset.check_specs
+        if spec.name == "others_untouched"
+    }
+    assert checked | {"legacy_library"} == {*PUBLISHERS, "candidate_faces"}
 
 
 @pytest.mark.parametrize(
@@ -112,10 +131,35 @@ def test_whoever_reads_facesets_comes_after_everything_that_publishes_them() -> 
         ("full_pipeline", list(FULL_PIPELINE)),
     ],
 )
-def test_a_job_runs_its_own_steps_and_the_manifest_last(job: str, steps: list[str]) -> None:
+def test_a_job_runs_its_own_steps_and_the_manifest_after_what_publishes(job: str, steps: list[str]) -> None:
     order = [node.name for node in defs.resolve_job_def(job).nodes_in_topological_order]
     assert sorted(order) == sorted(steps)
-    assert order[-1] == "top_manifest"
+    manifest = order.index("top_manifest")
+    assert {*order[:manifest]} >= {*steps} & {*PUBLISHERS}
+    assert {*order[manifest + 1 :]} <= {*READERS}
+
+
+def upstream_in(job: str, name: str) -> set[str]:
+    """Steps of the job without which the step does not run."""
+    graph = defs.resolve_job_def(job).graph
+    found, todo = set[str](), [name]
+    while todo:
+        step = todo.pop()
+        deps = graph.dependencies[next(node for node in graph.dependencies if node.name == step)]
+        new = {dep.node for definition in deps.values() for dep in definition.get_node_dependencies()} - found
+        found |= new
+        todo += new
+    return found
+
+
+def test_a_job_runs_optional_assets_first_and_ends_with_them_if_they_fail() -> None:
+    assert upstream_in("full_pipeline", "existing_centroids") == {"hand_sorted_facesets", "legacy_library"}
+    assert upstream_in("full_pipeline", "hand_sorted_facesets") == {"legacy_library"}
+    assert "extended_facesets" in upstream_in("full_pipeline", "osrc_clusters")
+    assert "swap_ready_facesets" in upstream_in("full_pipeline", "era_facesets")
+    assert upstream_in("full_pipeline", "top_manifest") == {*FULL_PIPELINE} - {"top_manifest", "candidate_faces"}
+    assert upstream_in("apply_merges", "top_manifest") == {"applied_merges"}
+    assert upstream_in("undo_merges", "top_manifest") == {"undone_merges"}
 
 
 def test_the_diagram_of_the_docs_has_the_edges_of_the_graph() -> None:

@@ -7,6 +7,7 @@ choose consumers -> lock -> settle -> read the facesets -> release
 Where facesets are named, files of other live ones stay as they are; only a file that they share is made anew with them.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +21,7 @@ from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
 from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, unique_titles
-from facesets_dagster.export.consumers.owned_folder import FolderOutcome, bring_up, held_in
+from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, bring_up, held_in
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
@@ -154,6 +155,12 @@ def other_recogniser(consumers: Sequence[Consumer], pack: ModelPack) -> str | No
         f"{SWAPPERS_RECOGNISER} (buffalo_l, buffalo_m): another model's embeddings are read, and show another person. "
         "The .fsz files and exports/facefusion/ hold pictures and do not depend on it."
     )
+
+
+def indexes_of(exports: Exports) -> str:
+    """What the folders hold now, by their indexes, as JSON."""
+    paths = [export.folder / INDEX for export in exports.exports]
+    return json.dumps([json.loads(path.read_text(encoding="utf-8")) if path.exists() else None for path in paths])
 
 
 def titles_of(identities: Sequence[Identity]) -> dict[str, str]:

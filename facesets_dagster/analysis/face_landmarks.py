@@ -12,10 +12,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.analysis.published_facesets import Published, published_facesets
+from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import VALUES, Enricher, ExtraModel, Values
 from facesets_dagster.embedding.model_shapes import EXTRA_TASKS
 from facesets_dagster.errors import PhotoError, SettingsError
 from facesets_dagster.faces.landmark_store import LandmarkStore
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.moves import settle
 
 _KEEP_EVERY = 200
 
@@ -59,6 +64,34 @@ def wanted_models(
                 "antelopev2 do), or leave it out."
             )
     return [models[task] for task in EXTRA_TASKS if task in models and (tasks is None or task in tasks)]
+
+
+def facesets_to_describe(
+    library: Library,
+    pack: ModelPack,
+    models: Sequence[ExtraModel],
+    names: Sequence[str],
+    *,
+    holder: str,
+    say: Callable[[str], None],
+) -> Published:
+    """The live facesets, or these; none where there is no model.
+
+    Read under the lock: a run that publishes meanwhile would look like a damaged library.
+    """
+    if not models:
+        return Published([], {}, ())
+    with library_lock(library.folder, holder, say=say):
+        settle(library.registry, library.folder, say)
+        return published_facesets(library, pack, names)
+
+
+def with_values(faces: pl.DataFrame, found: Enriched) -> pl.DataFrame:
+    """The faces with a column for each value of the chosen quantities, null where it is not known."""
+    table = faces.select("faceset", "rank", "face_id", "bucket", "path")
+    for values in found.tables.values():
+        table = table.join(values, on="face_id", how="left", maintain_order="left")
+    return table
 
 
 def enrich_faces(

@@ -1,25 +1,122 @@
-"""Errors of the domain as Dagster failures: the message that teaches, and a retry only where one can help.
+"""What all assets of the platform have in common: group, owners, code version, checks, and how errors end.
 
-Not a `RetryPolicy`: that also retries a step that somebody terminated (Dagster 1.13), and Terminate would not end it.
+A domain error becomes a Dagster failure with its text; what may pass by itself becomes a retry. Not a `RetryPolicy`:
+that also retries a step that somebody terminated (Dagster 1.13), and Terminate would not end it.
 """
 
 import functools
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dagster as dg
+import polars as pl
 from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.errors import FacesetsError, LibraryLocked
+from facesets_dagster.partitions import SOURCE_BUCKET
+
+if TYPE_CHECKING:
+    Result = dg.MaterializeResult[Any]
+else:  # With the type of a value the annotation of an asset does not go with check_specs (Dagster 1.13).
+    Result = dg.MaterializeResult
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+GROUP = "facesets"
+OWNERS = ["team:facesets"]
+CODE_VERSION = "2"
+"""Changed when an asset computes something else from the same inputs; part of what "same inputs" means."""
 
 MAX_RETRIES = 2
 RETRY_SECONDS = 5
 
 _MAY_PASS = (LibraryLocked, OSError, OperationalError)
 """A library that another run holds, a disk that was busy, a database that was locked."""
+
+_IN_JOBS: dict[dg.AssetKey, dg.AssetsDefinition] = {}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that an asset reports itself, with its numbers in hand."""
+
+    name: str
+    description: str
+    blocking: bool = False
+    """A failure stops what comes after the asset; one that does not block is a warning."""
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.WARN
+
+    def spec(self, asset: str) -> dg.AssetCheckSpec:
+        """The declaration for an asset."""
+        return dg.AssetCheckSpec(self.name, asset=asset, blocking=self.blocking, description=self.description)
+
+    def result(self, passed: bool, **metadata: Any) -> dg.AssetCheckResult:
+        """The verdict; metadata that is empty is left out."""
+        return dg.AssetCheckResult(
+            check_name=self.name,
+            passed=passed,
+            severity=dg.AssetCheckSeverity.ERROR if self.blocking else self.severity,
+            metadata=filled(metadata),
+        )
+
+
+UNTOUCHED = Check("others_untouched", "No faceset that the run did not name differs by one byte.", blocking=True)
+"""Of every asset that publishes."""
+
+
+def filled(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata without values that say nothing: None and empty texts, lists, mappings. Zero and False stay."""
+    return {name: value for name, value in metadata.items() if value is not None and value not in ("", [], {}, ())}
+
+
+def library_asset(
+    *,
+    kinds: set[str],
+    deps: Sequence[dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec | str] = (),
+    after: Sequence[str] = (),
+    checks: Sequence[Check] = (),
+    partitioned: bool = False,
+    table: str | None = None,
+    record: type = pl.DataFrame,
+    pool: str | None = None,
+) -> Callable[[Callable[P, Result]], dg.AssetsDefinition]:
+    """The decorator of an asset, named and described by its function.
+
+    `after`: assets that a job which holds them runs first, although this one works without them; they are no edges of
+    the graph. `table`: name of the type of what the asset hands on, a data frame or a `record` of its own. `pool`: of steps at once.
+    """
+
+    def decorate(function: Callable[P, Result]) -> dg.AssetsDefinition:
+        # Given here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
+        kind = dg.PythonObjectDagsterType(record, name=table) if table else None
+
+        def define(upstream: Sequence[Any]) -> dg.AssetsDefinition:
+            return dg.asset(
+                deps=upstream,
+                partitions_def=SOURCE_BUCKET if partitioned else None,
+                group_name=GROUP,
+                owners=OWNERS,
+                kinds=kinds,
+                code_version=CODE_VERSION,
+                pool=pool,
+                check_specs=[check.spec(function.__name__) for check in checks],
+                io_manager_key="tables" if table else None,
+                dagster_type=kind,
+            )(teaching(function))
+
+        asset = define(deps)
+        if after:
+            _IN_JOBS[asset.key] = define([*deps, *after])
+        return asset
+
+    return decorate
+
+
+def in_job_order(assets: Iterable[Any]) -> list[Any]:
+    """The same assets with the order of `after` as edges, for the jobs."""
+    return [_IN_JOBS.get(asset.key, asset) for asset in assets]
 
 
 def teaching(function: Callable[P, R]) -> Callable[P, R]:

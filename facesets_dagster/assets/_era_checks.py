@@ -2,29 +2,19 @@
 
 import dagster as dg
 
-from facesets_dagster.assets._untouched import untouched_result, untouched_spec
+from facesets_dagster.assets._asset import UNTOUCHED, Check
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.era_facesets import EraResult
 from facesets_dagster.reports.era_report import dated_by
 
-CHECK_SPECS = [
-    dg.AssetCheckSpec(
-        "parent_untouched",
-        asset="era_facesets",
-        blocking=True,
-        description="No identity differs by one byte because it was split.",
-    ),
-    dg.AssetCheckSpec(
-        "one_era_per_face",
-        asset="era_facesets",
-        blocking=True,
-        description="Every member is in at most one era of its identity, and every face of an era is a member.",
-    ),
-    dg.AssetCheckSpec(
-        "dates_known", asset="era_facesets", description="Most photos of these identities say when they were taken."
-    ),
-    untouched_spec("era_facesets"),
-]
+PARENT_UNTOUCHED = Check("parent_untouched", "No identity differs by one byte because it was split.", blocking=True)
+ONE_ERA_PER_FACE = Check(
+    "one_era_per_face",
+    "Every member is in at most one era of its identity, and every face of an era is a member.",
+    blocking=True,
+)
+DATES_KNOWN = Check("dates_known", "Most photos of these identities say when they were taken.")
+CHECKS = (PARENT_UNTOUCHED, ONE_ERA_PER_FACE, DATES_KNOWN, UNTOUCHED)
 
 
 def members_of_eras(library: Library) -> dict[str, dict[str, str]]:
@@ -33,7 +23,7 @@ def members_of_eras(library: Library) -> dict[str, dict[str, str]]:
 
 
 def check_results(result: EraResult, library: Library, min_dated_share: float) -> list[dg.AssetCheckResult]:
-    """Results of `CHECK_SPECS`."""
+    """Results of `CHECKS`."""
     eras = {era.name: era.family for era in library.registry.identities() if era.live and era.is_era}
     people = set(eras.values())
     touched = result.update.outcome.touched_undeclared
@@ -55,25 +45,14 @@ def check_results(result: EraResult, library: Library, min_dated_share: float) -
     sources = dated_by(result)
     photos = sum(sources.values())
     share = 1 - sources["undated"] / photos if photos else 1.0
+    others = sorted(set(touched) - split)
     return [
-        dg.AssetCheckResult(
-            check_name="parent_untouched",
-            passed=not split & set(touched),
-            metadata={"touched": sorted(split & set(touched))},
+        PARENT_UNTOUCHED.result(not split & set(touched), touched=sorted(split & set(touched))),
+        ONE_ERA_PER_FACE.result(not twice and not strangers, in_two_eras=twice[:100], no_members=strangers[:100]),
+        DATES_KNOWN.result(
+            share >= min_dated_share,
+            dated_share=round(share, 4),
+            what_to_do="Put the year into the EXIF, the file name or the folder name of undated photos.",
         ),
-        dg.AssetCheckResult(
-            check_name="one_era_per_face",
-            passed=not twice and not strangers,
-            metadata={"in_two_eras": twice[:100], "no_members": strangers[:100]},
-        ),
-        dg.AssetCheckResult(
-            check_name="dates_known",
-            passed=share >= min_dated_share,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "dated_share": round(share, 4),
-                "what_to_do": "Put the year into the EXIF, the file name or the folder name of undated photos.",
-            },
-        ),
-        untouched_result(set(touched) - split),
+        UNTOUCHED.result(not others, touched=others),
     ]

@@ -6,8 +6,8 @@ from pathlib import Path
 from dagster import AssetExecutionContext
 
 from facesets_dagster import __version__
-from facesets_dagster.assets._shape import CODE_VERSION
-from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.assets._asset import CODE_VERSION
+from facesets_dagster.assets._config import ExportConfig, PhotoConfig
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -18,13 +18,17 @@ def run_of(
     context: AssetExecutionContext,
     home: HomeResource,
     embedder: EmbedderResource,
+    config: PhotoConfig,
     *,
-    export: ExportParameters,
-    max_pixels: int,
+    export: ExportConfig | None = None,
     library: Library | None = None,
     folders: Mapping[str, Path] | None = None,
 ) -> Run:
-    """What the domain needs of this run. `library`: another one than the home's; `folders`: further buckets."""
+    """What the domain needs of this run.
+
+    `export`: how faces are exported, the pack's numbers without it; `library`: another one than the home's; `folders`:
+    further buckets.
+    """
     pack = embedder.pack()
     return Run(
         library=library or home.library(),
@@ -32,8 +36,8 @@ def run_of(
         embedder=embedder.embedder,
         pack=pack,
         folders={**home.folders(), **(folders or {})},
-        max_pixels=max_pixels,
-        export=export,
+        max_pixels=config.max_pixels,
+        export=(export or ExportConfig()).resolved(embedder.thresholds()),
         run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
         say=context.log.info,

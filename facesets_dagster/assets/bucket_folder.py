@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from facesets_dagster.assets._shape import GROUP
+from facesets_dagster.assets._asset import GROUP
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource

@@ -7,14 +7,14 @@ from pydantic import Field
 
 from facesets_dagster.analysis.existing_centroids import identities_of
 from facesets_dagster.analysis.osrc_uncovered import cover_bucket
-from facesets_dagster.assets._asset import teaching
-from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets._story import Story
-from facesets_dagster.assets._versions import frame_version, table_columns
+from facesets_dagster.assets._asset import Result, library_asset
+from facesets_dagster.assets._config import given_or
+from facesets_dagster.assets._page import Page
+from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
 from facesets_dagster.library.model import require_model
-from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.reports.markdown import markdown_table
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -35,68 +35,60 @@ class OsrcUncoveredConfig(dg.Config):
     )
 
 
-@dg.asset(
-    partitions_def=SOURCE_BUCKET,
-    deps=[face_cache],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"parquet"},
-    code_version=CODE_VERSION,
-    io_manager_key="tables",
-)
-@teaching
+@library_asset(kinds={"parquet"}, deps=[face_cache], partitioned=True, table="CoverageTable")
 def osrc_uncovered(
     context: AssetExecutionContext,
     config: OsrcUncoveredConfig,
     existing_centroids: pl.DataFrame,
     home: HomeResource,
     embedder: EmbedderResource,
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> Result:
     """Nearest identity and cosine distance of every face of a bucket, and which faces are covered.
 
     A face within `cover_distance` of an identity that another bucket founded is covered and set aside. The bucket's own
     identities never cover it; they grow. A face within reach of two people is listed as ambiguous and goes to the
     nearest only. The table is a snapshot: publishing matches again against the library as it is then.
     """
-    story, bucket, pack, library = Story(context), context.partition_key, embedder.pack(), home.library()
-    distance = embedder.thresholds().cover_distance if config.cover_distance is None else config.cover_distance
+    page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
+    distance = given_or(config.cover_distance, embedder.thresholds().cover_distance)
     identities = identities_of(existing_centroids)
     require_model(identities, pack)
     store = home.face_store(bucket, pack.model_id, pack.dim)
-    ids, coverage = cover_bucket(library, store, bucket, identities, model_id=pack.model_id, dim=pack.dim)
+    ids, coverage = cover_bucket(home.library(), store, bucket, identities, model_id=pack.model_id, dim=pack.dim)
     generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
     table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
-    story.tell(
-        f"{bucket}: {counted(len(table), 'face')}, {table['covered'].sum()} covered at {distance}, "
-        f"{counted(int(table['member_of'].is_not_null().sum()), 'member')} already, "
-        f"{table['ambiguous_with'].is_not_null().sum()} ambiguous"
+    return _described(page, bucket, table, distance)
+
+
+def _described(page: Page, bucket: str, table: pl.DataFrame, distance: float) -> Result:
+    covered, members = int(table["covered"].sum()), int(table["member_of"].is_not_null().sum())
+    ambiguous = table.filter(pl.col("ambiguous_with").is_not_null())["face_id"].to_list()
+    page.say(
+        f"{bucket}: {counted(len(table), 'face')}, {covered} covered at {distance}, "
+        f"{counted(members, 'member')} already, {len(ambiguous)} ambiguous"
     )
-    return dg.MaterializeResult(
-        value=table,
-        data_version=frame_version(table.drop("generation")),
-        metadata={
-            "dagster/row_count": len(table),
-            "dagster/column_schema": table_columns(table, COVERAGE_COLUMNS),
+    return page.table(
+        table,
+        COVERAGE_COLUMNS,
+        {
             "faces": len(table),
-            "covered": int(table["covered"].sum()),
-            "members": int(table["member_of"].is_not_null().sum()),
-            "ambiguous": int(table["ambiguous_with"].is_not_null().sum()),
+            "covered": covered,
+            "members": members,
             "uncovered": len(table.filter(~pl.col("covered") & pl.col("member_of").is_null())),
-            "cover_distance": distance,
-            "seconds": story.seconds(),
-            "nearest_distance": dg.MetadataValue.md(
-                histogram(table["nearest_distance"].drop_nulls(), "cos-dist", threshold=distance)
-            ),
-            "covered_by": dg.MetadataValue.md(_by_identity(table)),
-            "ambiguous_faces": table.filter(pl.col("ambiguous_with").is_not_null())["face_id"].to_list()[:200],
-            "model_id": pack.model_id,
+            "covered_by": _by_identity(table),
         },
+        {
+            "nearest_distance": histogram(table["nearest_distance"].drop_nulls(), "cos-dist", threshold=distance),
+            "cover_distance": distance,
+            "ambiguous": len(ambiguous),
+            "ambiguous_faces": ambiguous[:200],
+        },
+        version=frame_version(table.drop("generation")),
     )
 
 
 def _by_identity(table: pl.DataFrame) -> str:
     counts = table.filter("covered").group_by("covered_by").agg(pl.len(), pl.col("foreign_distance").median())
-    if counts.is_empty():
-        return "No face is covered by an identity of another bucket."
-    rows = [f"| {name} | {count} | {median:.3f} |" for name, count, median in counts.sort("covered_by").rows()]
-    return "\n".join(["| identity | faces | median cos-dist |", "| --- | --- | --- |", *rows])
+    rows = counts.sort("covered_by").rows()
+    empty = "No face is covered by an identity of another bucket."
+    return markdown_table(("identity", "faces", "median cos-dist"), rows, empty=empty)

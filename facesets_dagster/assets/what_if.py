@@ -1,5 +1,6 @@
 """What a bucket's run would come to with other numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -13,30 +14,25 @@ from facesets_dagster.analysis.what_if.points import SWEPT, Numbers, default_swe
 from facesets_dagster.analysis.what_if.table import WHAT_IF_COLUMNS, table_of
 from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
 from facesets_dagster.analysis.what_if.words import sentences
-from facesets_dagster.assets._asset import teaching
-from facesets_dagster.assets._links import link
-from facesets_dagster.assets._shape import CODE_VERSION, GROUP, OWNERS
-from facesets_dagster.assets._story import Story
-from facesets_dagster.assets._versions import frame_version, table_columns
+from facesets_dagster.assets._asset import CODE_VERSION, Check, Result, library_asset
+from facesets_dagster.assets._config import PhotoConfig
+from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
-from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig, swap_ready_facesets
+from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing.funnel import count_states
-from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
-from facesets_dagster.reports.system_page import write_system_page
-from facesets_dagster.reports.thumbnails import of_faces
-from facesets_dagster.reports.what_if_page import (
-    curves_of,
-    newcomers,
-    points_markdown,
-    sheet_of,
-    what_if_sections,
-)
+from facesets_dagster.reports.markdown import bullets
+from facesets_dagster.reports.what_if_page import curves_of, points_markdown, what_if_sections, what_if_sheet
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
+
+MATCHES_LAST_RUN = Check(
+    "matches_last_run",
+    "Clustering everything anew with the numbers of the last run gives the funnel on record. It does not "
+    "where the bucket grew over several runs, or others' identities came after it.",
+)
 
 
 class WhatIfNumbers(dg.Config):
@@ -72,7 +68,7 @@ def _values(of: str) -> str:
     return f"Values of {of}, the others as in the base point. null = a grid around the pack's number, [] = none."
 
 
-class WhatIfConfig(dg.Config):
+class WhatIfConfig(PhotoConfig):
     """Which points are asked for: one parameter at a time around a base, and others one by one."""
 
     base: WhatIfNumbers = Field(
@@ -96,7 +92,6 @@ class WhatIfConfig(dg.Config):
     max_shown: int = Field(
         default=12, ge=0, le=40, description="Most identities that would be new and get a row of pictures."
     )
-    max_pixels: int = Field(default=300_000_000, gt=0, description="Photos with more pixels (decoded) get no picture.")
 
     @field_validator(*SWEPT)
     @classmethod
@@ -111,38 +106,22 @@ class WhatIfConfig(dg.Config):
         return {name: default_sweep(name, pack) if values is None else values for name, values in given.items()}
 
 
-@dg.asset(
-    partitions_def=SOURCE_BUCKET,
-    deps=[face_cache, swap_ready_facesets],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"parquet"},
-    code_version=CODE_VERSION,
-    io_manager_key="tables",
-    # Said here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
-    dagster_type=dg.PythonObjectDagsterType(pl.DataFrame, name="WhatIfTable"),
-    check_specs=[
-        dg.AssetCheckSpec(
-            "matches_last_run",
-            asset="what_if",
-            description=(
-                "Clustering everything anew with the numbers of the last run gives the funnel on record. It does not "
-                "where the bucket grew over several runs, or others' identities came after it."
-            ),
-        )
-    ],
-)
-@teaching
+@library_asset(kinds={"parquet"}, deps=[face_cache], partitioned=True, table="WhatIfTable", checks=[MATCHES_LAST_RUN])
 def what_if(
     context: AssetExecutionContext, config: WhatIfConfig, home: HomeResource, embedder: EmbedderResource
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> Result:
     """What would a bucket's run come to with other distances, gates or `min_faces`? Asked of the cached faces.
 
     Each point goes through coverage, clustering, matching with the live library and curation as a run would, without
     a model and without changing anything: identities founded, grown and vanished, exported faces, impossible pairs,
     who would change against the library. One parameter at a time around the numbers of the last run, and any points.
     """
-    story, bucket, pack, thresholds = Story(context), context.partition_key, embedder.pack(), embedder.thresholds()
+    page, bucket, pack, thresholds = (
+        Page(context, home, embedder),
+        context.partition_key,
+        embedder.pack(),
+        embedder.thresholds(),
+    )
     inputs = WhatIfInputs(
         bucket=bucket,
         default=default_numbers(thresholds),
@@ -155,37 +134,28 @@ def what_if(
     holder = f"run {context.run.run_id}"
     found = ask(inputs, home.library(), home.store_of(pack), holder=holder, say=context.log.info)
     table, answers = table_of(found), sentences(found)
-    story.tell(f"{bucket}: {len(table)} points, {len(answers)} answers")
-    seconds = story.seconds()
-    sheet = _sheet(found, config, home, bucket)
-    page = write_system_page(
-        home.reports(), bucket, context.run.run_id, "what_if", "What if", what_if_sections(table, answers, sheet),
-        changes="",
-    )  # fmt: skip
+    page.say(f"{bucket}: {len(table)} points, {len(answers)} answers")
+    load_photo = photo_loader(home.folders(), found.faces, config.max_pixels)
+    sheet = what_if_sheet(found, config.max_shown, load_photo, Path(home.cache_dir))
+    sections = what_if_sections(table, answers, sheet)
+    page.write("What if", sections, "the answers, with curves and pictures", sheet=sheet)
+    return _described(page, found, table, answers)
+
+
+def _described(page: Page, found: WhatIf, table: pl.DataFrame, answers: Sequence[str]) -> Result:
     base = table.row(0, named=True)
-    small = {f"curve_{name}": dg.MetadataValue.md(text) for name, text in curves_of(table).items()}
-    return dg.MaterializeResult(
-        value=table,
-        data_version=frame_version(table),
-        metadata={
-            "dagster/row_count": len(table),
-            "dagster/column_schema": table_columns(table, WHAT_IF_COLUMNS),
-            "report": link("the answers, with curves and pictures", "reports", bucket, page.name),
-            "answers": dg.MetadataValue.md("\n".join(f"- {text}" for text in answers) or "nothing was asked"),
-            **small,
-            "points": dg.MetadataValue.md(points_markdown(table)),
+    return page.table(
+        table,
+        WHAT_IF_COLUMNS,
+        {"answers": bullets(answers) or "nothing was asked", "points": points_markdown(table)},
+        {
+            **{f"curve_{name}": text for name, text in curves_of(table).items()},
+            **{name: base[name] for name in ("faces", "identities", "exported")},
             "base_mode": base["mode"],
-            "faces": base["faces"],
-            "identities": base["identities"],
-            "exported": base["exported"],
-            **({"contact_sheet": dg.MetadataValue.md(sheet_markdown(sheet))} if sheet and home.pictures_in_ui else {}),
             "base": {name: base[name] for name in WhatIfNumbers.model_fields},
             "generation": found.generation,
-            "seconds_without_pictures": seconds,
-            "seconds": story.seconds(),
-            **embedder.describe(),
         },
-        check_results=[_check(found)],
+        checks=[_check(found)],
     )
 
 
@@ -196,16 +166,6 @@ def default_numbers(thresholds: PackThresholds) -> Numbers:
     return Numbers(cover_distance, discovery, SwapReadyFacesetsConfig().resolved(thresholds))
 
 
-def _sheet(found: WhatIf, config: WhatIfConfig, home: HomeResource, bucket: str) -> list[SheetRow]:
-    """Pictures are cut out of the photos; where those are not there now, there are none."""
-    new = newcomers(found, config.max_shown)
-    if not new:
-        return []
-    load_photo = photo_loader(home.folders(), found.faces, config.max_pixels)
-    wanted = found.faces.filter(pl.col("face_id").is_in([face for one in new for face in one.faces]))
-    return sheet_of(new, found.faces, of_faces(wanted, load_photo, Path(home.cache_dir)))
-
-
 def _check(found: WhatIf) -> dg.AssetCheckResult:
     if found.rebuilt is None:
         why = (
@@ -213,20 +173,16 @@ def _check(found: WhatIf) -> dg.AssetCheckResult:
             if len(found.recorded)
             else "the bucket never ran"
         )
-        return dg.AssetCheckResult(check_name="matches_last_run", passed=True, metadata={"not_compared": why})
+        return MATCHES_LAST_RUN.result(True, not_compared=why)
     on_record, anew = count_states(found.recorded), count_states(found.rebuilt.result.funnel)
     differ = {
         state: f"{on_record.get(state, 0)} on record, {anew.get(state, 0)} anew"
         for state in sorted(on_record.keys() | anew.keys())
         if on_record.get(state, 0) != anew.get(state, 0)
     }
-    return dg.AssetCheckResult(
-        check_name="matches_last_run",
-        passed=not differ,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "differ": differ,
-            "what_to_do": "Nothing, if the bucket grew over several runs or the library moved on: the points then "
-            "show what a run would do now. The sentences say how much of it is the clustering anew.",
-        },
+    return MATCHES_LAST_RUN.result(
+        not differ,
+        differ=differ,
+        what_to_do="Nothing, if the bucket grew over several runs or the library moved on: the points then "
+        "show what a run would do now. The sentences say how much of it is the clustering anew.",
     )

@@ -40,16 +40,17 @@ FULL_PIPELINE = (
     "osrc_clusters",
     "swap_ready_facesets",
     "era_facesets",
-    "candidate_faces",
     "top_manifest",
+    "candidate_faces",
 )
 
 full_pipeline = dg.define_asset_job(
     name="full_pipeline",
     selection=list(FULL_PIPELINE),
     description=(
-        "The whole write-up for one bucket, in the order of the graph: legacy and hand-sorted people, known people get "
-        "their new faces, new people are discovered, eras are split, everything is entered into the manifest."
+        "The whole write-up for one bucket, in this order: legacy and hand-sorted people, known people get their new "
+        "faces, new people are discovered, eras are split, everything is entered into the manifest, candidates are "
+        "offered."
     ),
     executor_def=dg.in_process_executor,
 )
@@ -72,6 +73,8 @@ undo_merges = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
+
+ASSET_JOBS = (discover_identities, full_pipeline, apply_merges, undo_merges)
 
 BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
 """What brings a bucket up, by the names of `settings.JOBS`."""

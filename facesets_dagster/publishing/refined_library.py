@@ -58,6 +58,25 @@ class RefineResult:
     """Bucket -> faces."""
 
 
+def refined_identities(library: Library) -> list[str]:
+    """Live identities that a refinement founded, by number."""
+    founded = [one for one in library.registry.identities() if one.live and one.bucket == REFINED and not one.is_era]
+    return [one.name for one in sorted(founded, key=lambda one: one.number)]
+
+
+def photos_in_order(library: Library, names: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Distinct photos of the members as these identities were founded, and all numbers of the refinement, in order.
+
+    Numbers of those that were merged since count.
+    """
+    counts = []
+    for name in names:
+        rows = pl.read_parquet(library.folder / name / "members.parquet", columns=["sha256", "joined_by"])
+        counts.append(rows.filter(pl.col("joined_by") == "refined")["sha256"].n_unique())
+    everyone = [one for one in library.registry.identities() if one.bucket == REFINED and not one.is_era]
+    return counts, sorted(one.number for one in everyone)
+
+
 def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
     """Founds the people of all buckets, most photos first. Raises `PublishRefused` for a library with numbers."""
     library = run.library

@@ -8,6 +8,7 @@ from facesets_dagster.export.rendering import RenderedFace
 from facesets_dagster.identities.candidates import Offer
 from facesets_dagster.publishing.candidate_faces import CANDIDATES, Candidates
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile, sheet_jpeg
+from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section, row_of_faceset
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.wording import counted
@@ -49,6 +50,12 @@ def table_of(written: Sequence[WrittenFolder], labels: dict[str, str | None]) ->
         person = labels.get(folder.offer.faceset or "")
         rows.append((folder.offer.folder, person, len(distances), min(distances), max(distances)))
     return rows
+
+
+def candidate_table(written: Sequence[WrittenFolder], labels: dict[str, str | None]) -> Markdown:
+    """The table for the UI, with links to the folders."""
+    rows = [(faceset_link(str(folder), CANDIDATES, str(folder)), *rest) for folder, *rest in table_of(written, labels)]
+    return markdown_table(COLUMNS, rows, most=300, empty="There are no candidates.")
 
 
 def candidate_sections(

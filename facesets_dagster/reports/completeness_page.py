@@ -8,6 +8,7 @@ from urllib.parse import quote
 from facesets_dagster.analysis.faceset_completeness import Measured, MeasuredLibrary
 from facesets_dagster.identities.completeness import CompletenessRules, Estimate, expected_movement, whole
 from facesets_dagster.reports.figures import Figure, learning_figure
+from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.plots import learning_curves
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.wording import counted
@@ -36,12 +37,9 @@ def completeness_rows(measured: Sequence[Measured]) -> list[tuple[object, ...]]:
     ]
 
 
-def completeness_markdown(measured: Sequence[Measured], most: int) -> str:
+def completeness_markdown(measured: Sequence[Measured], most: int) -> Markdown:
     """The table for the UI: the first `most`."""
-    head = f"| {' | '.join(FACESET_COLUMNS).replace('_', ' ')} |\n|{' --- |' * len(FACESET_COLUMNS)}"
-    rows = [f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in completeness_rows(measured)]
-    more = [f"\n{len(rows) - most} more in the report"] if len(rows) > most else []
-    return "\n".join([head, *rows[:most], *more])
+    return markdown_table(FACESET_COLUMNS, completeness_rows(measured), most=most)
 
 
 def completeness_sections(library: MeasuredLibrary, rules: CompletenessRules) -> list[Section]:
@@ -77,7 +75,7 @@ def completeness_sections(library: MeasuredLibrary, rules: CompletenessRules) ->
     ]
 
 
-def curves_markdown(measured: Sequence[Measured], rules: CompletenessRules) -> str:
+def curves_markdown(measured: Sequence[Measured], rules: CompletenessRules) -> Markdown:
     """The curves of all facesets in one small plot for the UI, those that need photos most first."""
     lines = [(one.found.curve.tolist(), str(one.found.verdict).replace("_", " ")) for one in measured]
     colours = {"complete": "green", "would gain": "blue", "too thin": "red"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from facesets_dagster.reports.data_uri import data_uri
+from facesets_dagster.reports.markdown import Markdown
 
 MAX_MARKDOWN_BYTES = 200_000
 _TILE, _CAPTION, _TITLE, _GAP = 96, 16, 22, 6
@@ -30,7 +31,7 @@ class SheetRow:
     tiles: Sequence[Tile]
 
 
-def sheet_markdown(rows: Sequence[SheetRow]) -> str:
+def sheet_markdown(rows: Sequence[SheetRow]) -> Markdown:
     """Markdown of at most `MAX_MARKDOWN_BYTES`: fewer rows, and less quality, where it would be more."""
     rows = [row for row in rows if row.tiles]
     shown = min(len(rows), _MAX_ROWS)
@@ -42,9 +43,9 @@ def sheet_markdown(rows: Sequence[SheetRow]) -> str:
             picture.save(stream, "JPEG", quality=quality)
             markdown = f"![]({data_uri('image/jpeg', stream.getvalue())}){more}"
             if len(markdown) <= MAX_MARKDOWN_BYTES:
-                return markdown
+                return Markdown(markdown)
         shown = shown * 2 // 3
-    return "nothing to show"
+    return Markdown("nothing to show")
 
 
 def sheet_jpeg(rows: Sequence[SheetRow]) -> bytes:

@@ -1,17 +1,20 @@
 """The page of `library_duplicates`: pairs of copies side by side, copies of bytes, and what lies in two identities."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.analysis.library_duplicates import Duplicates
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.system_page import Section
+from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
 from facesets_dagster.wording import counted
 
 _COPIES = ("set", "similarity", "bits", "bucket", "photo", "best copy", "facesets")
-_MAX_IN_MARKDOWN = 200
+SHOWN_PAIRS = 250
 
 
 def pairs_of(table: pl.DataFrame) -> pl.DataFrame:
@@ -23,8 +26,11 @@ def pairs_of(table: pl.DataFrame) -> pl.DataFrame:
     return visual.filter(~pl.col("best")).join(best, on="set", how="left", maintain_order="left")
 
 
-def side_by_side(pairs: pl.DataFrame, pictures: dict[str, bytes]) -> list[SheetRow]:
-    """A row of two pictures per pair."""
+def duplicates_sheet(pairs: pl.DataFrame, faces: pl.DataFrame, load_photo: LoadPhoto, cache: Path) -> list[SheetRow]:
+    """A row of two pictures per pair, of the first `SHOWN_PAIRS`; `faces`: face table over all buckets."""
+    pairs = pairs.head(SHOWN_PAIRS)
+    ids = pl.concat([pairs["face_id"], pairs["best_face_id"]])
+    pictures = of_faces(faces.filter(pl.col("face_id").is_in(ids.implode())), load_photo, cache)
     rows = []
     for row in pairs.iter_rows(named=True):
         sides = [(row[f"{side}face_id"], row[f"{side}bucket"], row[f"{side}path"]) for side in ("best_", "")]
@@ -96,15 +102,9 @@ def duplicate_sections(
     ]
 
 
-def pairs_table(pairs: pl.DataFrame) -> str:
-    """Markdown, at most 200 rows."""
-    if pairs.is_empty():
-        return "There is none."
-    lines = [
-        f"| {' | '.join(f'{cell:.3f}' if isinstance(cell, float) else str(cell).replace('|', '/') for cell in row)} |"
-        for row in _rows(pairs.head(_MAX_IN_MARKDOWN))
-    ]
-    return "\n".join([f"| {' | '.join(_COPIES)} |", f"|{' --- |' * len(_COPIES)}", *lines])
+def pairs_table(pairs: pl.DataFrame) -> Markdown:
+    """The table for the UI."""
+    return markdown_table(_COPIES, _rows(pairs), most=200, empty="There is none.")
 
 
 def _rows(pairs: pl.DataFrame) -> list[tuple[object, ...]]:

@@ -11,6 +11,7 @@ from facesets_dagster.photos.dates import SOURCES
 from facesets_dagster.publishing.era_facesets import EraResult
 from facesets_dagster.publishing.eras.families import Family, PlannedEra
 from facesets_dagster.reports.contact_sheet import SheetRow
+from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
 from facesets_dagster.reports.plots import bars
 from facesets_dagster.reports.system_page import Section, row_of_faceset
 from facesets_dagster.wording import counted
@@ -37,6 +38,15 @@ def era_rows(result: EraResult) -> list[list[object]]:
         for family in result.families
         for era in family.eras
     ]
+
+
+def era_table(rows: Sequence[Sequence[object]]) -> Markdown:
+    """The table for the UI, with links to the facesets."""
+    shown = []
+    for identity, person, era, kind, *numbers in rows:
+        place = place_of(str(era), "thin_era" if kind == "thin" else "era").split("/")
+        shown.append([faceset_link(str(identity)), person, faceset_link(str(era), *place), kind, *numbers])
+    return markdown_table(ERA_COLUMNS, shown, empty="There are no eras.")
 
 
 def dated_by(result: EraResult) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from facesets_dagster.analysis.consumer_exports import Exports
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.wording import counted
@@ -20,12 +21,9 @@ def export_sheet(result: Exports) -> list[SheetRow]:
     return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
 
 
-def export_table(result: Exports) -> str:
-    """Markdown for the metadata."""
-    if not result.exports:
-        return "No consumer was chosen."
-    rows = [f"| {' | '.join(str(cell) for cell in row)} |" for row in _rows(result)]
-    return "\n".join([f"| {' | '.join(_COLUMNS)} |", f"| --- |{' ---: |' * (len(_COLUMNS) - 1)}", *rows])
+def export_table(result: Exports) -> Markdown:
+    """The table for the UI."""
+    return markdown_table(_COLUMNS, _rows(result), empty="No consumer was chosen.")
 
 
 def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -> list[Section]:

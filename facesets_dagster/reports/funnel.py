@@ -10,6 +10,7 @@ import polars as pl
 
 from facesets_dagster.faces.schema import READ, failed_photos
 from facesets_dagster.publishing.funnel import count_states
+from facesets_dagster.reports.markdown import Markdown, escape, markdown_table
 
 _MEANING = {
     "covered": "an identity of another bucket has them",
@@ -78,25 +79,25 @@ def funnel_of(files: pl.DataFrame, decisions: pl.DataFrame) -> Funnel:
     )
 
 
-def funnel_table(funnel: Funnel) -> str:
-    """Markdown."""
-    rows = [
+def funnel_table(funnel: Funnel) -> Markdown:
+    """The stages for the UI, the parts of each with a dash."""
+    rows: list[tuple[object, int]] = [
         ("files", funnel.files),
-        (f"- readable ({funnel.copies} byte copies)", funnel.readable),
-        ("- not usable", funnel.not_usable),
-        ("**faces detected**", funnel.faces),
-        *((f"- {state}", count) for state, count in funnel.states.items()),
+        (Markdown(f"- readable ({funnel.copies} byte copies)"), funnel.readable),
+        (Markdown("- not usable"), funnel.not_usable),
+        (Markdown("**faces detected**"), funnel.faces),
+        *((Markdown(f"- {escape(state)}"), count) for state, count in funnel.states.items()),
     ]
-    return "\n".join(["| stage | count |", "| --- | ---: |", *(f"| {stage} | {count} |" for stage, count in rows)])
+    return markdown_table(("stage", "count"), rows)
 
 
-def funnel_picture(funnel: Funnel) -> str:
+def funnel_picture(funnel: Funnel) -> Markdown:
     """Markdown: one strip, as wide as the faces detected, a colour per state; below 1,000 characters."""
     counts: dict[str, int] = {}
     for state, count in funnel.states.items():
         counts[state.split(":")[0]] = counts.get(state.split(":")[0], 0) + count
     if not counts:
-        return "no face was detected"
+        return Markdown("no face was detected")
     at, parts = 0, list[str]()
     for state, count in counts.items():
         start, at = _WIDTH * at // funnel.faces, at + count
@@ -105,7 +106,7 @@ def funnel_picture(funnel: Funnel) -> str:
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>{''.join(parts)}</svg>"
     legend = "from the left: " + ", ".join(f"{state} {count}" for state, count in counts.items())
     address = "data:image/svg+xml," + quote(svg, safe="=':/,")
-    return f"![]({address})\n\n{legend}"
+    return Markdown(f"![]({address})\n\n{legend}")
 
 
 def meaning_of(state: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from facesets_dagster.errors import BucketError
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.reports.page import template
+from facesets_dagster.reports.template import template
 
 MAX_SHOWN = 2000
 """The newest runs on the page; the file keeps all."""

@@ -1,6 +1,7 @@
 """The page of `face_landmarks`: faces with pose, gender and age below them, and what made the values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -8,7 +9,7 @@ from facesets_dagster.analysis.face_landmarks import Enriched
 from facesets_dagster.analysis.published_facesets import PublishedFaceset
 from facesets_dagster.embedding.landmarks import ExtraModel
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
-from facesets_dagster.reports.system_page import Section
+from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.wording import counted
 
@@ -38,9 +39,14 @@ def in_words(row: dict[str, object]) -> str:
 
 
 def landmark_sections(
-    table: pl.DataFrame, found: Enriched, models: Sequence[ExtraModel], sheet: list[SheetRow], pack: str
+    table: pl.DataFrame,
+    found: Enriched,
+    models: Sequence[ExtraModel],
+    sheet: list[SheetRow],
+    pack: str,
+    not_published_here: Mapping[str, Path],
 ) -> list[Section]:
-    """Faces, models, and photos that could not be read."""
+    """Faces, models, photos that could not be read, facesets that lie elsewhere."""
     rows = [
         (row["faceset"], row["rank"], row["face_id"], row["bucket"], row["path"], in_words(row))
         for row in table.iter_rows(named=True)
@@ -67,4 +73,5 @@ def landmark_sections(
             ("face", "why"),
             sorted(found.unreadable.items()),
         ),
+        *not_published_sections(not_published_here),
     ]

@@ -7,9 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.legacy.matching import Fate, count_reasons
+from facesets_dagster.library.library import Library
 from facesets_dagster.photos.listing import escape_path
 from facesets_dagster.publishing.legacy_library import LegacyResult
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.markdown import Markdown, escape, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section
 from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
 
@@ -63,6 +65,26 @@ def faceset_rows(result: LegacyResult, members: Mapping[str, Mapping[str, str]])
         ]
         for faceset in facesets
     ]
+
+
+def faceset_table(rows: Sequence[Sequence[object]], library: Library) -> Markdown:
+    """The table for the UI; a faceset that is published here is linked."""
+    here = {name for name, digest in library.registry.manifest_digests().items() if digest is not None}
+    shown = [
+        [faceset_link(str(name)) if name in here and kind != "thin_era" else name, kind, *rest]
+        for name, kind, *rest in rows
+    ]
+    return markdown_table(FACESET_COLUMNS, shown)
+
+
+def cache_table(result: LegacyResult) -> Markdown:
+    """The legacy face caches for the UI: members of each file, and what became of its rows."""
+    parts: list[str] = []
+    for entry, words in zip(result.caches, cache_in_words(result), strict=True):
+        members = [[one.name, one.dtype, str(one.shape), "yes" if one.refused else ""] for one in entry.cache.members]
+        parts += [escape(words), markdown_table(("member", "type", "shape", "refused"), members)]
+        parts.append(markdown_table(("rows", "count", "meaning"), reason_rows(entry.fates)))
+    return Markdown("\n\n".join(parts) or "No legacy face cache was found.")
 
 
 def sections(

@@ -1,18 +1,54 @@
 """Pages of `merge_proposals` and of the two jobs: facesets side by side, and what was done."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.analysis.merge_proposals import STATES, Proposals
-from facesets_dagster.reports.contact_sheet import SheetRow
-from facesets_dagster.reports.system_page import Section
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
+from facesets_dagster.publishing.applied_merges import ApplyResult
+from facesets_dagster.publishing.undone_merges import UndoResult
+from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
+from facesets_dagster.reports.system_page import Section, row_of_faceset
+from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
 from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 
 _COLUMNS = ("rank", "id", "facesets", "persons", "gain", "distance", "median of faces", "near share", "copies")
-_MAX_IN_MARKDOWN = 200
 PROPOSED = "proposed"
+SHOWN = 300
+"""Proposals with pictures; the table has them all."""
+PICTURES = 3000
+"""Of all of them; where they are many, each faceset has fewer, but two."""
+
+
+def proposals_sheet(
+    found: Proposals,
+    library: Library,
+    store_of: StoreOf,
+    photos_of: Callable[[pl.DataFrame], LoadPhoto],
+    cache: Path,
+) -> list[SheetRow]:
+    """The faces of each faceset of the first `SHOWN` proposals. `photos_of`: face rows -> how to open their photos."""
+    proposed = found.table.filter(pl.col("state") == PROPOSED).head(SHOWN)
+    digests = library.registry.manifest_digests()
+    most = max(2, min(PER_ROW, PICTURES // max(1, sum(map(len, proposed["names"])))))
+
+    def row_of(name: str, title: str) -> SheetRow:
+        if digests[name] is not None:
+            return row_of_faceset(library.folder / name, title, most)
+        places = places_of(library, name)  # a legacy faceset that was never published here
+        rows = rows_of_members(library, store_of, places) if places else None
+        if rows is None:
+            return SheetRow(title, [])
+        mine = rows.filter(pl.col("face_id").is_in(list(places))).sort("face_id").head(most)
+        pictures = of_faces(mine, photos_of(mine), cache)
+        return SheetRow(f"{title}: {counted(len(places), 'member')}", [Tile(jpeg, "") for jpeg in pictures.values()])
+
+    return side_by_side(proposed, row_of)
 
 
 def side_by_side(table: pl.DataFrame, row_of: Callable[[str, str], SheetRow]) -> list[SheetRow]:
@@ -27,10 +63,8 @@ def side_by_side(table: pl.DataFrame, row_of: Callable[[str, str], SheetRow]) ->
     return in_threads(lambda row: row_of(*row), rows)
 
 
-def proposal_sections(
-    found: Proposals, sheet: Sequence[SheetRow], numbers: Mapping[str, float], shown: int
-) -> list[Section]:
-    """`sheet`: of the first `shown` proposals, in which every face is drawn; `numbers`: the resolved run config."""
+def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapping[str, float]) -> list[Section]:
+    """`sheet`: of the first `SHOWN` proposals, in which every face is drawn; `numbers`: the resolved run config."""
     proposed = found.table.filter(pl.col("state") == PROPOSED)
     others = found.table.filter(pl.col("state") != PROPOSED)
     return [
@@ -41,7 +75,7 @@ def proposal_sections(
             f"pairs of faces within {numbers['member_distance']}, and no photo shows two of them. Most gain first: "
             "exported faces that come to stand with the largest faceset. Nothing is changed; the job apply_merges "
             "merges the groups that it is told."
-            + (f" Faces are shown of the first {shown} groups." if len(proposed) > shown else ""),
+            + (f" Faces are shown of the first {SHOWN} groups." if len(proposed) > SHOWN else ""),
             _COLUMNS,
             _rows(proposed),
             sheet,
@@ -66,18 +100,54 @@ def proposal_sections(
     ]
 
 
-def told_sections(first: Section, others: Sequence[Section]) -> list[Section]:
-    """What one of the two jobs did: the first section always, of the others those that hold something."""
-    return [first, *(section for section in others if section.rows)]
+def applied_sheet(result: ApplyResult, library: Library) -> list[SheetRow]:
+    """The facesets that stay."""
+    return _rows_of_facesets({merge.keeper for merge in result.merged}, library)
 
 
-def proposals_table(table: pl.DataFrame) -> str:
-    """Markdown, at most 200 rows."""
-    proposed = table.filter(pl.col("state") == PROPOSED)
-    if proposed.is_empty():
-        return "Nobody is proposed."
-    lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in _rows(proposed.head(_MAX_IN_MARKDOWN))]
-    return "\n".join([f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}", *lines])
+def applied_sections(result: ApplyResult, sheet: Sequence[SheetRow]) -> list[Section]:
+    """What a run of `apply_merges` did."""
+    return _filled(
+        Section(
+            "Merged",
+            "The second name leads to the first from now on; undo_merges takes it back.",
+            ("stays", "merged into it"),
+            [(merge.keeper, merge.merged) for merge in result.merged],
+            sheet,
+        ),
+        Section("Merged before", "By an earlier run.", ("name", "leads to"), result.already),
+        Section("Rejected", "Two people; never proposed again.", ("one", "the other"), result.rejected),
+        Section("Not rejected any more", "May be proposed again.", ("one", "the other"), result.accepted_again),
+    )
+
+
+def applied_table(result: ApplyResult) -> Markdown:
+    """The table for the UI."""
+    rows = [(faceset_link(merge.keeper), merge.merged) for merge in result.merged]
+    return markdown_table(("stays", "merged into it"), rows)
+
+
+def undone_sections(result: UndoResult, library: Library) -> list[Section]:
+    """What a run of `undo_merges` did."""
+    back = {name: keeper for name, keeper in result.back.items() if name not in result.vanished}
+    return _filled(
+        Section(
+            "Back",
+            "They stand alone again.",
+            ("name", "was part of"),
+            list(back.items()),
+            _rows_of_facesets({*back, *back.values()}, library),
+        ),
+        Section("As before", "Byte for byte an earlier folder.", ("faceset",), _column(result.as_before)),
+        Section("Nothing left", "Other people have their faces by now.", ("name",), _column(result.vanished)),
+        Section("Stood alone already", "Undone by an earlier run.", ("name",), _column(result.already)),
+    )
+
+
+def proposals_table(proposals: pl.DataFrame) -> Markdown:
+    """The table for the UI."""
+    proposed = proposals.filter(pl.col("state") == PROPOSED)
+    return markdown_table(_COLUMNS, _rows(proposed), most=200, empty="Nobody is proposed.")
 
 
 def _rows(table: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -101,5 +171,15 @@ def _yaml(proposed: pl.DataFrame) -> list[tuple[str]]:
     return [(f"- [{', '.join(names)}]",) for names in proposed["names"].to_list()]
 
 
-def _cell(value: object) -> str:
-    return str(value).replace("|", "/")
+def _rows_of_facesets(names: Iterable[str], library: Library) -> list[SheetRow]:
+    labels = {identity.name: identity.label or "" for identity in library.registry.identities()}
+    return [row_of_faceset(library.folder / name, f"{name} {labels[name]}".strip()) for name in sorted(names)]
+
+
+def _filled(first: Section, *others: Section) -> list[Section]:
+    """The first section always, of the others those that hold something."""
+    return [first, *(section for section in others if section.rows)]
+
+
+def _column(names: Iterable[str]) -> list[tuple[str]]:
+    return [(name,) for name in names]

@@ -7,21 +7,21 @@ Pictures are small JPEGs inside the page; how many there are is limited, so that
 10 MB whatever the bucket.
 """
 
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.funnel import colour_of, meaning_of
+from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.run_report import RunReport
-from facesets_dagster.wording import counted
+from facesets_dagster.reports.template import template
 
 
-def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
-    """Writes both and returns the paths of the page and of the text."""
+def write_report(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
+    """Writes both, enters the run into the index and returns the path of the page. `changes`: in a few words."""
     folder, run_id = reports_dir / report.inputs.bucket, report.run.run_id
     page, text = folder / f"{run_id}.html", folder / f"{run_id}.md"
     bucket = folder_name(report.inputs.bucket)
@@ -39,18 +39,8 @@ def write_report(reports_dir: Path, report: RunReport) -> tuple[Path, Path]:
     }
     write_text(page, template("run.html").render(content))
     write_text(text, template("run.md").render(content))
-    return page, text
-
-
-@cache
-def template(name: str) -> Any:
-    """A template of this package, compiled once; names and paths in HTML are escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("facesets_dagster.reports"),
-        autoescape=name.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template(name, globals={"counted": counted})
+    exported = report.funnel.exported
+    add_run(
+        reports_dir, RunLine(report.inputs.bucket, run_id, report.finished_at, changes, report.funnel.faces, exported)
+    )
+    return page

@@ -11,16 +11,18 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facesets_dagster.reports.markdown import Markdown
+
 _WIDTH, _HEIGHT, _BINS = 220, 60, 12
 _MAX_CURVES = 200
 
 
-def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -> str:
+def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -> Markdown:
     """Markdown: the distribution of `values`, with the threshold as a red line, and least, median and most in words."""
     numbers = np.asarray(values, np.float64)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
-        return "nothing to draw"
+        return Markdown("nothing to draw")
     low, high = float(numbers.min()), float(np.quantile(numbers, 0.99))
     if threshold is not None:
         low, high = min(low, threshold), max(high, threshold)
@@ -28,21 +30,21 @@ def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -
     counts, _ = np.histogram(numbers.clip(low, high), _BINS, (low, high))
     line = None if threshold is None else (threshold - low) / (high - low)
     words = f"{numbers.min():.3g} · median {np.median(numbers):.3g} · {numbers.max():.3g} {unit}"
-    return f"![]({_bars(counts.tolist(), line)})\n\n{words}"
+    return Markdown(f"![]({_bars(counts.tolist(), line)})\n\n{words}")
 
 
-def bars(counts: Sequence[int]) -> str:
+def bars(counts: Sequence[int]) -> Markdown:
     """Markdown: one bar per count, at most 24."""
-    return f"![]({_bars(list(counts)[:24], None)})" if counts else "nothing to draw"
+    return Markdown(f"![]({_bars(list(counts)[:24], None)})" if counts else "nothing to draw")
 
 
-def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mark: float) -> str:
+def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mark: float) -> Markdown:
     """Markdown: up to three numbers over `values` (ascending), each line from 0 to its own most; a grey line at `mark`.
 
     The words give the colour of each line, and its least and most.
     """
     if len(values) < 2:
-        return "nothing to draw"
+        return Markdown("nothing to draw")
     low, high = min(*values, mark), max(*values, mark)
     across = [round(_WIDTH * (value - low) / (high - low)) for value in values]
     paths, words = "", list[str]()
@@ -59,19 +61,19 @@ def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mar
         f"<path stroke='gray' d='M{at},0V{_HEIGHT}'/>{paths}</svg>"
     )
     address = "data:image/svg+xml," + quote(svg, safe="=':/,")
-    return f"![]({address})\n\n{values[0]:g} to {values[-1]:g}: {', '.join(words)}"
+    return Markdown(f"![]({address})\n\n{values[0]:g} to {values[-1]:g}: {', '.join(words)}")
 
 
 def learning_curves(
     lines: Sequence[tuple[Sequence[float], str]], *, colours: Mapping[str, str], tolerance: float, least: float
-) -> str:
+) -> Markdown:
     """Markdown: (numbers for k = 1.., kind) each, at most 200, both axes logarithmic; a grey line at the tolerance.
 
     `colours`: kind -> one of blue, green, red. What lies below `least` is not drawn.
     """
     drawn = [(numbers, kind) for numbers, kind in lines[:_MAX_CURVES] if len(numbers)]
     if not drawn:
-        return "nothing to draw"
+        return Markdown("nothing to draw")
     longest = max(max(len(numbers) for numbers, _ in drawn), 2)
     most = max(*(max(numbers) for numbers, _ in drawn), tolerance, 2 * least)
 
@@ -96,7 +98,7 @@ def learning_curves(
     words = ", ".join(f"{count} {kind} ({colours[kind]})" for kind, count in counts.items() if count)
     more = f", {len(lines) - len(drawn)} more in the report" if len(lines) > len(drawn) else ""
     address = "data:image/svg+xml," + quote(svg, safe="=':/,")
-    return f"![]({address})\n\n1 to {longest} faces, {least:g} to {most:.2g}: {words}{more}"
+    return Markdown(f"![]({address})\n\n1 to {longest} faces, {least:g} to {most:.2g}: {words}{more}")
 
 
 def spread(numbers: Sequence[float]) -> str:

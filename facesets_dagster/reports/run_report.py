@@ -1,16 +1,15 @@
 """What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
 from facesets_dagster.analysis.explanation import PhotoExplanation, explain_contents
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.faces.store import CacheTables, ScanCounts
+from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.coverage import stands_for_somebody
-from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
@@ -89,19 +88,10 @@ class RunReport:
         return [(asset, name, value) for asset, values in found for name, value in values.items()]
 
 
-def gather(
-    run: Run,
-    inputs: PublishInputs,
-    result: PublishResult,
-    tables: CacheTables,
-    identities: Sequence[Identity],
-    *,
-    scan: ScanCounts | None,
-    cache_dir: Path,
-    finished_at: str,
-) -> RunReport:
-    """Reads tables, manifests and photos; writes only the cache of thumbnails. `identities`: all of the library."""
-    bucket = inputs.bucket
+def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Path) -> RunReport:
+    """Reads registry, tables, manifests and photos; writes only the cache of thumbnails."""
+    bucket, store, identities = inputs.bucket, run.store_of(inputs.bucket), run.library.registry.identities()
+    tables, finished_at = store.read(), datetime.now(UTC).isoformat(timespec="seconds")
     labels = {identity.name: identity.label for identity in identities}
     own = {identity.name for identity in identities if identity.bucket == bucket and not identity.is_era}
     decisions = result.funnel
@@ -121,7 +111,7 @@ def gather(
         changes=changes_in_words(result.outcome, result.exported),
         funnel=funnel_of(tables.files, decisions),
         files=tables.files,
-        source=source_of(tables, scan),
+        source=source_of(tables, store.scan_counts()),
         coverage=covered_of(decisions, own),
         identities=sum(stands_for_somebody(identity) and identity.name not in own for identity in identities),
         clustering=clustering_of(inputs.clusters.frame, dict(tables.faces.select("face_id", "sha256").iter_rows())),

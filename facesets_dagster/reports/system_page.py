@@ -16,7 +16,8 @@ from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
-from facesets_dagster.reports.page import template
+from facesets_dagster.reports.markdown import markdown_table
+from facesets_dagster.reports.template import template
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.wording import counted
 
@@ -56,6 +57,7 @@ def write_system_page(
         "finished_at": finished_at,
         "sections": _within_budget(sections),
         "max_rows": MAX_ROWS,
+        "table": markdown_table,
         "jpeg": partial(data_uri, "image/jpeg"),
     }
     page = reports_dir / bucket / f"{run_id}.{system}.html"

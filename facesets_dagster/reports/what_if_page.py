@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -11,8 +12,10 @@ from facesets_dagster.analysis.what_if.what_if import Answer, WhatIf
 from facesets_dagster.analysis.what_if.words import base_in_words
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, curves_figure
+from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.plots import curves
 from facesets_dagster.reports.system_page import Section
+from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
 from facesets_dagster.wording import counted
 
 _ALWAYS = ("title", "mode", "identities", "members", "exported", "impossible_pairs")
@@ -46,7 +49,7 @@ class Newcomer:
     """Faces to be shown, those that would be exported first."""
 
 
-def curves_of(table: pl.DataFrame) -> dict[str, str]:
+def curves_of(table: pl.DataFrame) -> dict[str, Markdown]:
     """Parameter -> Markdown with its small curve, for the parameters that were swept."""
     found = {}
     for parameter, rows, base in _swept(table):
@@ -105,11 +108,17 @@ def sheet_of(new: Sequence[Newcomer], faces: pl.DataFrame, pictures: Mapping[str
     ]
 
 
-def points_markdown(table: pl.DataFrame) -> str:
+def what_if_sheet(found: WhatIf, most: int, load_photo: LoadPhoto, cache: Path) -> list[SheetRow]:
+    """At most `most` identities that would be new. Cut out of the photos; none where those are not there now."""
+    new = newcomers(found, most)
+    wanted = found.faces.filter(pl.col("face_id").is_in([face for one in new for face in one.faces]))
+    return sheet_of(new, found.faces, of_faces(wanted, load_photo, cache)) if new else []
+
+
+def points_markdown(points: pl.DataFrame) -> Markdown:
     """The table for the UI."""
-    shown = _shown(table)
-    head = f"| {' | '.join(shown.columns).replace('_', ' ')} |\n|{' --- |' * 2}{' ---: |' * (shown.width - 2)}"
-    return "\n".join([head, *(f"| {' | '.join(str(cell) for cell in row)} |" for row in shown.iter_rows())])
+    shown = _shown(points)
+    return markdown_table(shown.columns, shown.rows())
 
 
 def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Sequence[SheetRow]) -> list[Section]:

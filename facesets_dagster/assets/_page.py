@@ -1,0 +1,138 @@
+"""What a materialization shows of itself: lines in the log, a report, contact sheets, metadata in order of interest."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from facesets_dagster.assets._asset import Check, Result, filled
+from facesets_dagster.assets._versions import frame_version, table_columns, text_version
+from facesets_dagster.library.library import Library
+from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
+from facesets_dagster.reports.markdown import Markdown, link
+from facesets_dagster.reports.system_page import Section, write_system_page
+from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.threads import in_threads
+
+
+class Page:
+    """The account of one asset of one run; seconds are counted from when it was made."""
+
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        home: HomeResource,
+        embedder: EmbedderResource | None = None,
+        *,
+        bucket: str = LIBRARY,
+    ) -> None:
+        """`bucket`: where the report of an asset without partitions lies."""
+        self._context, self._home, self._embedder = context, home, embedder
+        self._bucket = context.partition_key if context.has_partition_key else bucket
+        self._began = self._last = time.monotonic()
+        self._shown: dict[str, Any] = {}
+
+    def say(self, text: str) -> None:
+        """A line in the run's log, with the seconds since the last one."""
+        now = time.monotonic()
+        self._context.log.info(f"{text} ({now - self._last:.1f} s)")
+        self._last = now
+
+    def tag(self, **tags: str) -> None:
+        """Tags on the run, `facesets/<name>`, by which the UI finds it."""
+        try:
+            run_id = self._context.run.run_id
+        except dg.DagsterError:  # The asset was called as a function: there is no run to tag.
+            return
+        self._context.instance.add_run_tags(run_id, {f"facesets/{name}": value for name, value in tags.items()})
+
+    def seconds(self) -> float:
+        """Since the asset began."""
+        return round(time.monotonic() - self._began, 3)
+
+    def write(
+        self,
+        title: str,
+        sections: Sequence[Section],
+        text: str,
+        *,
+        sheet: Sequence[SheetRow] = (),
+        changes: str = "",
+    ) -> None:
+        """The report; `text`: of the link to it, `sheet`: the contact sheet, `changes`: for the index of runs."""
+        system, run_id = self._context.asset_key.to_user_string(), self._context.run.run_id
+        page = write_system_page(self._home.reports(), self._bucket, run_id, system, title, sections, changes=changes)
+        self.show(report=link(text, "reports", self._bucket, page.name))
+        self.show_sheets(contact_sheet=sheet)
+
+    def show(self, **metadata: Any) -> None:
+        """Metadata that stands before all other."""
+        self._shown.update(metadata)
+
+    def show_sheets(self, **sheets: Sequence[SheetRow]) -> None:
+        """Contact sheets, of at most 200 kB each; none where the home keeps pictures out of the UI."""
+        drawn = {name: rows for name, rows in sheets.items() if any(row.tiles for row in rows)}
+        if self._home.pictures_in_ui:
+            self.show(**dict(zip(drawn, in_threads(sheet_markdown, list(drawn.values())), strict=True)))
+
+    def result(
+        self,
+        first: Mapping[str, Any],
+        then: Mapping[str, Any] | None = None,
+        *,
+        rows: int,
+        version: dg.DataVersion,
+        checks: Iterable[dg.AssetCheckResult] = (),
+        **more: Any,
+    ) -> Result:
+        """The materialization: what a person wants to see first, report and contact sheet, then the rest.
+
+        Empty values are left out. `more`: further arguments of `dg.MaterializeResult`.
+        """
+        metadata = {**first, **self._shown, **(then or {}), "seconds": self.seconds()}
+        model = self._embedder.describe() if self._embedder else {}
+        return dg.MaterializeResult(
+            data_version=version,
+            metadata={
+                "dagster/row_count": rows,
+                **{name: _value(value) for name, value in filled({**metadata, **model}).items()},
+            },
+            check_results=list(checks),
+            **more,
+        )
+
+    def table(
+        self,
+        table: pl.DataFrame,
+        columns: Mapping[str, str],
+        first: Mapping[str, Any],
+        then: Mapping[str, Any] | None = None,
+        *,
+        version: dg.DataVersion | None = None,
+        value: object = None,
+        checks: Iterable[dg.AssetCheckResult] = (),
+    ) -> Result:
+        """The same for an asset that hands on a data frame, or `value` around it; `columns`: what each holds."""
+        schema = {"dagster/column_schema": table_columns(table, dict(columns))}
+        version = version or frame_version(table)
+        then, value = {**(then or {}), **schema}, table if value is None else value
+        return self.result(first, then, rows=len(table), version=version, checks=checks, value=value)
+
+    def nothing(self, why: str, checks: Iterable[Check]) -> Result:
+        """The materialization of an asset that has nothing to work on."""
+        passed = [check.result(True) for check in checks]
+        return self.result({"note": why}, rows=0, version=text_version(why), checks=passed)
+
+    def observe(self, library: Library) -> None:
+        """Says which state of the library this run left."""
+        version = str(library.registry.generation())
+        self._context.log_event(dg.AssetObservation(asset_key="library", tags={"dagster/data_version": version}))
+
+
+def _value(value: Any) -> Any:
+    """Markdown is drawn by the UI, everything else shown as it is."""
+    return dg.MetadataValue.md(value) if isinstance(value, Markdown) else value

@@ -1,0 +1,30 @@
+"""The library itself: what publishes leads to it, what reads it comes after it."""
+
+import dagster as dg
+
+from facesets_dagster.assets._asset import GROUP, OWNERS
+
+PUBLISHERS = (
+    "swap_ready_facesets",
+    "extended_facesets",
+    "hand_sorted_facesets",
+    "legacy_library",
+    "refined_library",
+    "era_facesets",
+    "applied_merges",
+    "undone_merges",
+)
+"""Assets that change facesets, by name: their modules need not be loaded to say so."""
+
+library = dg.AssetSpec(
+    "library",
+    deps=PUBLISHERS,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"png", "sqlite"},
+    description=(
+        "The face sets on disk and the registry of who they are: `facesets_swap_ready/`. Eight assets change it, each "
+        "whole or not at all; its data version is the number of changes so far. It is materialized by those assets, "
+        "not by itself, and it may be empty: nothing that reads it needs all of them."
+    ),
+)

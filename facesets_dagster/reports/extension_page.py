@@ -1,0 +1,65 @@
+"""The page of `extended_facesets`: what changed per faceset, who joined, the face sets now."""
+
+from pathlib import Path
+
+import polars as pl
+
+from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.library.numbering import place_of
+from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.publishing.extended_facesets import EXTENSION_SCHEMA, ExtendInputs, ExtendResult
+from facesets_dagster.publishing.run import Run
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile
+from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
+from facesets_dagster.reports.system_page import Section, row_of_faceset
+from facesets_dagster.reports.thumbnails import of_faces
+
+
+def extension_table(table: pl.DataFrame) -> Markdown:
+    """The table for the UI."""
+    rows = [
+        (faceset_link(name), *rest)
+        for name, *rest in table.select("identity", "label", "joined", "exported_before", "exported").iter_rows()
+    ]
+    return markdown_table(
+        ("faceset", "person", "joined", "exported before", "exported now"),
+        rows,
+        most=200,
+        empty="No face of this bucket waits to join an identity that exists.",
+    )
+
+
+def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cache_dir: Path) -> list[Section]:
+    """The page: numbers, who joined, the face sets as they are now."""
+    names, folder = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"], run.library.folder
+    rows = result.table.rows(named=True)
+    load = {name: photo_loader(run.folders, faces, run.max_pixels) for name, faces in result.joined.items()}
+    distance = dict(inputs.coverage.select("face_id", "nearest_distance").iter_rows())
+    who = [
+        SheetRow(
+            f"{name}: {len(faces)} joined",
+            [
+                Tile(jpeg, f"{distance[face_id]:.3f}")
+                for face_id, jpeg in of_faces(faces.head(24), load[name], cache_dir).items()
+            ],
+        )
+        for name, faces in result.joined.items()
+    ]
+    return [
+        Section(
+            "What changed per faceset",
+            f"Covered faces within {inputs.route_distance} joined the identity that covers them.",
+            names,
+            [[row[name] for name in names] for row in rows],
+        ),
+        Section("Who joined", "At most 24 a faceset; cos-dist to the centroid as it was.", pictures=who),
+        Section(
+            "The face sets now",
+            "Rank and score below each face.",
+            pictures=[row_of_faceset(folder / place_of(row["identity"], row["kind"]), row["identity"]) for row in rows],
+        ),
+        Section(
+            "How to run it again",
+            f"Materialize extended_facesets of {bucket_title(inputs.bucket)}, or run full_pipeline: who joined stays.",
+        ),
+    ]
