@@ -89,11 +89,11 @@ class Page:
         checks: Iterable[dg.AssetCheckResult] = (),
         **more: Any,
     ) -> Result:
-        """The materialization: what a person wants to see first, report and contact sheet, then the rest.
+        """The materialization: report and contact sheet, what else a person wants to see first, then the rest.
 
         Empty values are left out. `more`: further arguments of `dg.MaterializeResult`.
         """
-        metadata = {**first, **self._shown, **(then or {}), "seconds": self.seconds()}
+        metadata = {**self._shown, **first, **(then or {}), "seconds": self.seconds()}
         model = self._embedder.describe() if self._embedder else {}
         return dg.MaterializeResult(
             data_version=version,

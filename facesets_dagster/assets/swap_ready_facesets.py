@@ -71,8 +71,7 @@ def _described(
     checks: list[dg.AssetCheckResult],
 ) -> Result:
     outcome, funnel = result.outcome, report.funnel
-    page.show_sheets(contact_sheet=sheet_of_facesets(report))
-    page.show_sheets(contact_sheet_not_exported=sheet_of_reasons(report))
+    page.show_sheets(contact_sheet=sheet_of_facesets(report), contact_sheet_not_exported=sheet_of_reasons(report))
     return page.result(
         {
             "facesets_of_bucket": _facesets(report),

@@ -63,8 +63,8 @@ def test_the_faces_of_an_era_are_the_very_pictures_of_its_identity(known: FakeHo
 def test_a_second_run_changes_no_byte_whether_it_splits_again_or_not(known: FakeHome) -> None:
     split(known, "*")
     once = known.files()
-    assert metadata(split(known, "*"))["founded"] == []
-    assert metadata(split(known))["changed"] == []
+    assert "founded" not in metadata(split(known, "*"))
+    assert "changed" not in metadata(split(known))
     known.materialize("era_facesets", "top_manifest")
     known.run("a", job="full_pipeline")
     assert known.files() == once
@@ -103,7 +103,7 @@ def test_faces_beyond_an_anchor_s_reach_do_not_follow_those_that_joined(known: F
     ])  # fmt: skip
     found = {int(path[:4]): era for path, era in rows.select("path", "era").iter_rows() if "+0.000" in path}
     assert found == years
-    assert metadata(result)["faces_in_no_era"] == {}
+    assert "faces_in_no_era" not in metadata(result)
     write_dated(known.buckets / "a", [(2013, 1.0), (2006, -0.7), (2004, -0.7)])
     known.run("a")
     assert metadata(split(known))["faces_in_no_era"] == {"too_many_years": 3}

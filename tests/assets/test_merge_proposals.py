@@ -10,9 +10,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from facesets_dagster.assets import merge_proposals
 from facesets_dagster.photos.bucket_key import LIBRARY
-from facesets_dagster.reports import system_page
+from facesets_dagster.reports import merge_page, system_page
 from testing.fake_home import FakeHome, fake_home_in
 from testing.fakes import write_looks
 from testing.merges import LEFT, RIGHT, STRICT, live, manifest, meet, proposals, propose, run_job
@@ -77,8 +76,8 @@ def test_the_page_shows_every_face_of_every_proposal_in_order(crowd: FakeHome, m
 
 
 def test_where_not_all_are_shown_the_page_says_so(crowd: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert merge_proposals.SHOWN >= 300
-    monkeypatch.setattr(merge_proposals, "SHOWN", 1)
+    assert merge_page.SHOWN >= 300
+    monkeypatch.setattr(merge_page, "SHOWN", 1)
     page = page_of(crowd, proposals(crowd, **NEAR))
     assert "Faces are shown of the first 1 groups." in page
     assert page.count("<h3>") == 2
@@ -88,7 +87,7 @@ def test_where_not_all_are_shown_the_page_says_so(crowd: FakeHome, monkeypatch: 
 def test_many_proposals_have_fewer_faces_each_but_all_have_some(
     crowd: FakeHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merge_proposals, "_PICTURES", 8)
+    monkeypatch.setattr(merge_page, "PICTURES", 8)
     assert page_of(crowd, proposals(crowd, **NEAR)).count("<img ") == 4 * 2
 
 
