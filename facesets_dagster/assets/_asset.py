@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.errors import FacesetsError, LibraryLocked
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.reports.markdown import Markdown
 
 if TYPE_CHECKING:
     Result = dg.MaterializeResult[Any]
@@ -58,7 +59,7 @@ class Check:
             check_name=self.name,
             passed=passed,
             severity=dg.AssetCheckSeverity.ERROR if self.blocking else self.severity,
-            metadata=filled(metadata),
+            metadata=shown(metadata),
         )
 
 
@@ -66,9 +67,13 @@ UNTOUCHED = Check("others_untouched", "No faceset that the run did not name diff
 """Of every asset that publishes."""
 
 
-def filled(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata without values that say nothing: None and empty texts, lists, mappings. Zero and False stay."""
-    return {name: value for name, value in metadata.items() if value is not None and value not in ("", [], {}, ())}
+def shown(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as Dagster takes it: Markdown to be drawn, and nothing that says nothing.
+
+    None and empty texts, lists, mappings are left out; zero and False stay.
+    """
+    said = {name: value for name, value in metadata.items() if value is not None and value not in ("", [], {}, ())}
+    return {name: dg.MetadataValue.md(one) if isinstance(one, Markdown) else one for name, one in said.items()}
 
 
 def library_asset(

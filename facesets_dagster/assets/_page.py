@@ -7,12 +7,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from facesets_dagster.assets._asset import Check, Result, filled
+from facesets_dagster.assets._asset import Check, Result, shown
 from facesets_dagster.assets._versions import frame_version, table_columns, text_version
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
-from facesets_dagster.reports.markdown import Markdown, link
+from facesets_dagster.reports.markdown import link
 from facesets_dagster.reports.system_page import Section, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -97,10 +97,7 @@ class Page:
         model = self._embedder.describe() if self._embedder else {}
         return dg.MaterializeResult(
             data_version=version,
-            metadata={
-                "dagster/row_count": rows,
-                **{name: _value(value) for name, value in filled({**metadata, **model}).items()},
-            },
+            metadata={"dagster/row_count": rows, **shown({**metadata, **model})},
             check_results=list(checks),
             **more,
         )
@@ -131,8 +128,3 @@ class Page:
         """Says which state of the library this run left."""
         version = str(library.registry.generation())
         self._context.log_event(dg.AssetObservation(asset_key="library", tags={"dagster/data_version": version}))
-
-
-def _value(value: Any) -> Any:
-    """Markdown is drawn by the UI, everything else shown as it is."""
-    return dg.MetadataValue.md(value) if isinstance(value, Markdown) else value
