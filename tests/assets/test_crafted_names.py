@@ -82,7 +82,7 @@ def check(name: str, text: str) -> None:
         assert len({len(row) for row in table}) == 1, f"{name}\n{text}"
     opened = what_it_opens(text)
     assert [one for one in opened if not one.startswith("/files/") and not is_report(one)] == [], f"{name}\n{text}"
-    prose = re.sub(r"\]\([^)]*\)", "]", text)  # without the addresses of links and pictures
+    prose = re.sub(r"\]\([^)]*\)|`[^`]*`", "", text)  # without code and the addresses of links and pictures
     assert not AUTOMATIC_LINK.search(prose), f"{name}\n{text}"
 
 
