@@ -90,7 +90,8 @@ def library_asset(
     """The decorator of an asset, named and described by its function.
 
     `after`: assets that a job which holds them runs first, although this one works without them; they are no edges of
-    the graph. `table`: name of the type of what the asset hands on, a data frame or a `record` of its own. `pool`: of steps at once.
+    the graph. `table`: name of the type of what the asset hands on, a data frame or a `record` around one. `pool`: of
+    steps at once.
     """
 
     def decorate(function: Callable[P, Result]) -> dg.AssetsDefinition:

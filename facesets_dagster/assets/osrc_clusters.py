@@ -44,7 +44,9 @@ class OsrcClustersConfig(DiscoveryConfig):
         )
 
 
-@library_asset(kinds={"parquet", "numpy"}, after=["extended_facesets"], partitioned=True, table="ClusterTable", record=ClusterTable)
+@library_asset(
+    kinds={"parquet", "numpy"}, after=["extended_facesets"], partitioned=True, table="ClusterTable", record=ClusterTable
+)
 def osrc_clusters(
     context: AssetExecutionContext,
     config: OsrcClustersConfig,
