@@ -281,6 +281,10 @@ def commands(command: Any, path: str) -> Iterator[tuple[str, TyperCommand]]:
         yield from commands(below, f"{path} {name}")
 
 
+def test_no_two_definitions_have_one_name() -> None:
+    defs.get_repository_def().load_all_definitions()
+
+
 def test_dagster_loads_the_code_location(tmp_path, embedded_models_root) -> None:
     home = RealHome(tmp_path / "home", "embedded", embedded_models_root)
     done = subprocess.run(

@@ -97,25 +97,22 @@ def library_asset(
     def decorate(function: Callable[P, Result]) -> dg.AssetsDefinition:
         # Given here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
         kind = dg.PythonObjectDagsterType(record, name=table) if table else None
-
-        def define(upstream: Sequence[Any]) -> dg.AssetsDefinition:
-            return dg.asset(
-                deps=upstream,
-                partitions_def=SOURCE_BUCKET if partitioned else None,
-                group_name=GROUP,
-                owners=OWNERS,
-                kinds=kinds,
-                code_version=CODE_VERSION,
-                pool=pool,
-                check_specs=[check.spec(function.__name__) for check in checks],
-                io_manager_key="tables" if table else None,
-                dagster_type=kind,
-            )(teaching(function))
-
-        asset = define(deps)
-        if after:
-            _IN_JOBS[asset.key] = define([*deps, *after])
-        return asset
+        asset = dg.asset(
+            deps=[*deps, *after],
+            partitions_def=SOURCE_BUCKET if partitioned else None,
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds=kinds,
+            code_version=CODE_VERSION,
+            pool=pool,
+            check_specs=[check.spec(function.__name__) for check in checks],
+            io_manager_key="tables" if table else None,
+            dagster_type=kind,
+        )(teaching(function))
+        if not after:
+            return asset
+        _IN_JOBS[asset.key] = asset
+        return _without_edges_from(asset, after)
 
     return decorate
 
@@ -123,6 +120,18 @@ def library_asset(
 def in_job_order(assets: Iterable[Any]) -> list[Any]:
     """The same assets with the order of `after` as edges, for the jobs."""
     return [_IN_JOBS.get(asset.key, asset) for asset in assets]
+
+
+def _without_edges_from(asset: dg.AssetsDefinition, names: Sequence[str]) -> dg.AssetsDefinition:
+    """The same step in a graph without these edges.
+
+    The op stays the same object, because a code location may have one of a name: `map_asset_specs` would make another.
+    """
+    keys = {dg.AssetKey(name) for name in names}
+    specs = [
+        spec.replace_attributes(deps=[dep for dep in spec.deps if dep.asset_key not in keys]) for spec in asset.specs
+    ]
+    return dg.AssetsDefinition.dagster_internal_init(**{**asset.get_attributes_dict(), "specs": specs})
 
 
 def teaching(function: Callable[P, R]) -> Callable[P, R]:

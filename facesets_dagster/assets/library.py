@@ -4,8 +4,7 @@ import dagster as dg
 
 from facesets_dagster.assets._asset import GROUP, OWNERS
 
-PUBLISHERS = (
-    "swap_ready_facesets",
+OPTIONAL_PUBLISHERS = (
     "extended_facesets",
     "hand_sorted_facesets",
     "legacy_library",
@@ -14,6 +13,7 @@ PUBLISHERS = (
     "applied_merges",
     "undone_merges",
 )
+PUBLISHERS = ("swap_ready_facesets", *OPTIONAL_PUBLISHERS)
 """Assets that change facesets, by name: their modules need not be loaded to say so."""
 
 library = dg.AssetSpec(
