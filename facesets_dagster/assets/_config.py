@@ -17,7 +17,7 @@ def given_or(given: T | None, default: T) -> T:
 
 
 class PhotoConfig(dg.Config):
-    """Of assets that open photos."""
+    """For assets that open photos."""
 
     max_pixels: int = Field(
         default=300_000_000, gt=0, description="Photos with more pixels (decoded) are not opened: no face, no picture."
@@ -25,7 +25,7 @@ class PhotoConfig(dg.Config):
 
 
 class GateConfig(dg.Config):
-    """Quality gates of a single face, and how alike the faces of a group are."""
+    """Quality gates of a single face, and how similar the faces of a group are."""
 
     cluster_distance: float | None = Field(
         default=None,
@@ -50,7 +50,7 @@ class GateConfig(dg.Config):
 
 
 class DiscoveryConfig(GateConfig):
-    """And which faces of a cluster are not its person."""
+    """Gates, groups and outliers."""
 
     outlier_distance: float | None = Field(
         default=None,
@@ -64,7 +64,7 @@ class DiscoveryConfig(GateConfig):
 class ExportConfig(PhotoConfig):
     """What is exported. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
 
-    min_face_short_px: float = Field(default=100, ge=0, description="Gate: shorter side of the bbox, px.")
+    min_face_short_px: float = Field(default=100, ge=0, description="Export gate: shorter side of the bbox, px.")
     outlier_distance: float | None = Field(
         default=None, ge=0, le=2, description="Members farther from the centroid are not exported. null = pack (0.45)."
     )
@@ -72,12 +72,14 @@ class ExportConfig(PhotoConfig):
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which of two faces the better one is kept. null = pack (0.95).",
+        description=(
+            "Of two faces with at least this cosine similarity the better one is exported. null = pack (0.95)."
+        ),
     )
-    top_n: int = Field(default=8, ge=1, description="Faces in the `_top.fsz`.")
-    crop_px: int = Field(default=512, ge=64, le=4096, description="Side of the PNGs, px.")
+    top_n: int = Field(default=8, ge=1, description="Faces in the archive `_top.fsz`.")
+    crop_px: int = Field(default=512, ge=64, le=4096, description="Side of the exported PNGs, px.")
     crop_padding: float = Field(
-        default=0.5, ge=0, le=3, description="Added on each side of the bbox, as a fraction of its longer side."
+        default=0.5, ge=0, le=3, description="Added on each side of the bbox, as a share of its longer side."
     )
 
     def resolved(self, pack: PackThresholds) -> ExportParameters:

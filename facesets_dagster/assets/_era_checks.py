@@ -7,13 +7,13 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.era_facesets import EraResult
 from facesets_dagster.reports.era_report import dated_by
 
-PARENT_UNTOUCHED = Check("parent_untouched", "No identity differs by one byte because it was split.", blocking=True)
+PARENT_UNTOUCHED = Check("parent_untouched", "No identity changed by one byte because it was split.", blocking=True)
 ONE_ERA_PER_FACE = Check(
     "one_era_per_face",
     "Every member is in at most one era of its identity, and every face of an era is a member.",
     blocking=True,
 )
-DATES_KNOWN = Check("dates_known", "Most photos of these identities say when they were taken.")
+DATES_KNOWN = Check("photos_dated", "Most photos of these identities have a date.")
 CHECKS = (PARENT_UNTOUCHED, ONE_ERA_PER_FACE, DATES_KNOWN, UNTOUCHED)
 
 

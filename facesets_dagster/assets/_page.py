@@ -20,7 +20,7 @@ from facesets_dagster.threads import in_threads
 
 
 class Page:
-    """The account of one asset of one run; seconds are counted from when it was made."""
+    """The account of one asset in one run; seconds are counted from its creation."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Page:
         *,
         bucket: str = LIBRARY,
     ) -> None:
-        """`bucket`: where the report of an asset without partitions lies."""
+        """`bucket`: folder of the report of an asset without partitions."""
         self._context, self._home, self._embedder = context, home, embedder
         self._bucket = context.partition_key if context.has_partition_key else bucket
         self._began = self._last = time.monotonic()
@@ -70,7 +70,7 @@ class Page:
         self.show_sheets(contact_sheet=sheet)
 
     def show(self, **metadata: Any) -> None:
-        """Metadata that stands before all other."""
+        """Metadata that comes first."""
         self._shown.update(metadata)
 
     def show_sheets(self, **sheets: Sequence[SheetRow]) -> None:

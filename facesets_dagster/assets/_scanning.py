@@ -13,7 +13,7 @@ from facesets_dagster.resources.progress import ProgressResource
 
 
 class ReadingConfig(Protocol):
-    """What run config says of reading photos."""
+    """The run config for reading photos."""
 
     max_pixels: int
     retry_failed: bool
@@ -30,7 +30,7 @@ def list_and_scan(
     ignore: tuple[str, ...] = (),
     listed: Callable[[BucketListing], None] = lambda _: None,
 ) -> tuple[BucketListing, ScanResult]:
-    """What lies there and what was done with it; `listed` is told before anything is read.
+    """The listing and what was read; `listed` is called before anything is read.
 
     Listed while no other run scans the same photos: by a listing from before a wait, what came meanwhile would be gone.
     """

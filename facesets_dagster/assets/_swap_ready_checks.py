@@ -9,8 +9,8 @@ from facesets_dagster.assets._asset import UNTOUCHED, Check
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
 
-FUNNEL_CLOSES = Check("funnel_closes", "Every face has one terminal state.", blocking=True)
-NO_NUMBER_TWICE = Check("no_number_twice", "Every number has one owner.", blocking=True)
+FUNNEL_CLOSES = Check("every_face_has_one_state", "Every face of the bucket ends in exactly one state.", blocking=True)
+NO_NUMBER_TWICE = Check("no_number_twice", "Every number belongs to one identity.", blocking=True)
 ONE_FACE_PER_PNG = Check(
     "one_face_per_png", "The detector finds exactly one face in every PNG that this run wrote.", blocking=True
 )

@@ -1,4 +1,4 @@
-"""Merges that somebody asked for, made true; the asset behind the job `apply_merges`."""
+"""Merges of the facesets that the run config names; the asset behind the job `apply_merges`."""
 
 from dagster import AssetExecutionContext
 from pydantic import Field
@@ -17,7 +17,7 @@ from facesets_dagster.resources.home import HomeResource
 
 
 class AppliedMergesConfig(PhotoConfig):
-    """What is merged, by name. Without a name nothing happens."""
+    """The facesets to merge, by name. Without a name nothing happens."""
 
     merges: list[list[str]] = Field(
         default_factory=list,
@@ -34,11 +34,11 @@ class AppliedMergesConfig(PhotoConfig):
     )
     reject: list[list[str]] = Field(
         default_factory=list,
-        description="Pairs that are two people, as are those whom they lead to; never proposed again.",
+        description="Pairs of facesets that are two people; never proposed again. Merged names are followed.",
     )
     accept_again: list[list[str]] = Field(
         default_factory=list,
-        description="Pairs that were rejected and may be proposed again, by those names or by whom they lead to.",
+        description="Rejected pairs that may be proposed again. Merged names are followed.",
     )
 
     def request(self) -> MergeRequest:
@@ -58,9 +58,9 @@ def applied_merges(
 ) -> Result:
     """The groups named in the run config, each made one identity; the other numbers become redirects.
 
-    The name that stays gets everybody's members and is ranked and exported anew; the others leave a tombstone that
-    says who has their people, and their eras go out of use with them. Folders are archived as they were, so that
-    `undo_merges` restores them byte for byte. Later runs never bring a merged name back by themselves.
+    The keeper is the most trusted name. It gets all members and is ranked and exported again; the other names become
+    tombstones that lead to it, and their eras go out of use. Their folders are archived unchanged, so that
+    `undo_merges` restores them byte for byte. No later run brings a merged name back by itself.
     """
     page, library, result = Page(context, home, embedder), home.library(), None
     if config.merges or config.reject or config.accept_again:

@@ -1,4 +1,4 @@
-"""The photos themselves, as they lie on disk: the source of everything."""
+"""The photos on disk: the source of everything."""
 
 import warnings
 

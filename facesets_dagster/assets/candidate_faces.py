@@ -1,4 +1,4 @@
-"""Faces that are nobody's, offered for a look."""
+"""Left-over faces, offered for a look."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -33,20 +33,18 @@ FACESETS_UNTOUCHED = Check(
 
 
 class CandidateFacesConfig(GateConfig, PhotoConfig):
-    """Which faces are worth a look."""
+    """Which left-over faces are worth a look."""
 
     near_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
         description=(
-            "A group whose centroid is this near to a faceset's is offered to it (cosine distance). null = the pack's "
-            "cluster distance (ArcFace packs 0.55)."
+            "Largest cosine distance from a group's centroid to a faceset's for the group to be offered to "
+            "it. null = the pack's cluster distance (ArcFace packs 0.55)."
         ),
     )
-    min_promise: int = Field(
-        default=3, ge=1, description="Distinct photos (by content) that a group near nobody needs to be offered as new."
-    )
+    min_promise: int = Field(default=3, ge=1, description="Distinct photos (by content) that a new group needs.")
     max_per_group: int = Field(default=50, ge=1, le=1000, description="Most faces in a folder; the nearest are kept.")
     max_faces: int = Field(
         default=1_000_000,
@@ -73,11 +71,11 @@ class CandidateFacesConfig(GateConfig, PhotoConfig):
 def candidate_faces(
     context: AssetExecutionContext, config: CandidateFacesConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """Faces that were too few to found anybody, offered in `_candidates/`: to a faceset they are near to, or as new.
+    """Left-over faces, offered in `_candidates/` to a faceset that they are near to, or as a new group.
 
-    All faces that ended `small_cluster` in the funnel of a bucket, grouped over all buckets. A group near a faceset
-    goes to `to_<faceset>/`, another with photos enough to `new_<NNN>/`: crops, manifest, contact sheet. The folder is
-    replaced as a whole by each run; nothing in it is a member of anything, is counted, or covers faces.
+    All faces with the state `small_cluster` in the funnel of a bucket, grouped over all buckets. A group near a faceset
+    goes to `to_<faceset>/`, another group with enough photos to `new_<NNN>/`: crops, manifest, contact sheet. Each run
+    replaces the folder as a whole; a candidate is not a member, is not counted, and covers no faces.
     """
     page, run = Page(context, home, embedder), run_of(context, home, embedder, config)
     parameters = config.resolved(embedder.thresholds())

@@ -32,34 +32,33 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 NOTHING_IN_THE_WAY = Check(
-    "nothing_in_the_way", "No file that somebody changed or put there stands where an export belongs."
+    "no_files_in_the_way", "Every exported file is as it was written; none was changed or put there by hand."
 )
 EVERY_FACESET_EXPORTED = Check(
-    "every_faceset_exported", "Every faceset that was asked for is in the folder of every consumer."
+    "every_faceset_exported", "Every chosen faceset is in the folder of every chosen program."
 )
 RECOGNISER_FITS = Check(
-    "recogniser_fits", "Embeddings come from the recogniser that these programs' swapper was trained with."
+    "recogniser_fits_swapper",
+    "The embeddings are those of the recogniser that the swapper of these programs was trained with.",
 )
 
 
 class ConsumerExportsConfig(PhotoConfig):
-    """For which programs, and which facesets."""
+    """The programs and the facesets to export."""
 
     consumers: list[str] | None = Field(
         default=None,
         description=(
-            "Some of facefusion, reactor, rope, visomaster. null = all that the home's pack can feed; one that is "
-            "named and that it cannot feed is an error."
+            "Some of facefusion, reactor, rope, visomaster. null = all that fit the home's model pack; naming "
+            "one that does not fit is an error."
         ),
     )
     facesets: list[str] = Field(
         default_factory=list,
-        description=(
-            "Brought up are these, e.g. faceset_001; what was exported of other live ones stays. Empty = all live ones."
-        ),
+        description=("Facesets to export, e.g. faceset_001; files of other live ones stay. Empty = all live ones."),
     )
     remove_others: bool = Field(
-        default=False, description="With facesets named: the folders hold these and no others, whose files go."
+        default=False, description="With facesets named: remove the files of all other facesets."
     )
 
 
@@ -72,11 +71,11 @@ class ConsumerExportsConfig(PhotoConfig):
 def consumer_exports(
     context: AssetExecutionContext, config: ConsumerExportsConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """Face sets for ReActor, VisoMaster, Rope and FaceFusion, each in its own format, below `exports/<consumer>/`.
+    """Face sets for ReActor, VisoMaster, Rope and FaceFusion, each in its own format, under `exports/<consumer>/`.
 
-    Made of the library, which is only read: averaged raw embeddings, or the pictures. Files of facesets that are no
-    longer live are removed, and unchanged ones are not written again; a file that you changed is left alone and
-    reported. What the home's pack cannot feed is refused with the reason.
+    Made from the library, which is only read: averaged raw embeddings, or the pictures. Files of facesets that are no
+    longer live are removed, and unchanged files are not written again; a file that you changed is left alone and
+    reported. A program that does not fit the home's model pack is left out with the reason.
     """
     page, pack, library = Page(context, home, embedder), embedder.pack(), home.library()
     inputs = ExportInputs(
@@ -150,7 +149,7 @@ def _checks(result: Exports, doubt: str | None) -> list[dg.AssetCheckResult]:
             not_published_here=[f"{name}: in {root}" for name, root in result.not_published_here.items()][:100],
             what_to_do=(
                 "Make the photos readable (is a disk not mounted?). Adopted legacy facesets are published here by "
-                "extended_facesets as soon as they get a new face; until then their files lie in that library."
+                "extended_facesets as soon as they get a new face; until then their files are in that library."
             ),
         ),
         RECOGNISER_FITS.result(doubt is None, what_to_know=doubt, swappers_recogniser="w600k_r50.onnx"),

@@ -1,4 +1,4 @@
-"""Every archive opened as a consumer does: is it one person, and which."""
+"""Every archive opened as a consumer opens it: does it show one person, and the right one?"""
 
 from pathlib import Path
 
@@ -27,12 +27,12 @@ ONE_FACE_PER_PNG = Check(
     blocking=True,
 )
 MEAN_IS_THE_PERSON = Check(
-    "mean_is_the_person",
-    "The mean of the found faces is near the faceset's centroid, and nearer than anybody else's.",
+    "mean_matches_faceset",
+    ("The mean of the found faces is near the faceset's centroid, and nearer than to that of any other person."),
     blocking=True,
 )
 COLUMNS = {
-    "faceset": "whose archive it is",
+    "faceset": "name of the faceset",
     "kind": "auto, hand_sorted, discovered, era or thin_era",
     "archive": "all exported faces, or the top ones",
     "det_size": "detector size of the consumer, px",
@@ -50,7 +50,7 @@ COLUMNS = {
 
 
 class ConsumerSimulationConfig(dg.Config):
-    """What a mean has to keep, and of whom."""
+    """The limits for the mean that a consumer computes, and the facesets to test."""
 
     facesets: list[str] = Field(
         default_factory=list, description="Names, e.g. faceset_001; empty = all live ones, eras and thin eras too."
@@ -59,15 +59,17 @@ class ConsumerSimulationConfig(dg.Config):
         default=None,
         gt=0,
         le=2,
-        description="Most cosine distance of a consumer's mean to the faceset's centroid. null = the pack's number.",
+        description=(
+            "Largest cosine distance of a consumer's mean to the faceset's centroid. null = the pack's number."
+        ),
     )
     min_margin: float | None = Field(
         default=None,
         ge=-2,
         le=2,
         description=(
-            "By how much that mean must be nearer to its own centroid than to that of any other person. null = the "
-            "pack's number."
+            "How much nearer that mean must be to its own centroid than to that of any other person. null = "
+            "the pack's number."
         ),
     )
 
@@ -88,11 +90,12 @@ class ConsumerSimulationConfig(dg.Config):
 def consumer_simulation(
     context: AssetExecutionContext, config: ConsumerSimulationConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """Proof of use: each `.fsz` is opened as roop-unleashed opens it, and what it would take for the person compared.
+    """A test of use: each `.fsz` is opened as roop-unleashed opens it, and the person found there is compared with the
+    faceset.
 
-    Flat zip, every `.png`, every face found at detector size 640 and at 320, raw mean of all: exactly one face per
-    picture, the mean near the faceset's centroid and far from everybody else's. The library is only read, and an
-    archive that did not change is not looked at again.
+    A flat zip, every `.png` in it, every face found at detector size 640 and at 320, the raw mean of all. Each picture
+    must show exactly one face, and the mean must be near the faceset's centroid and far from all others. The library is
+    only read, and an unchanged archive is not analysed again.
     """
     page, pack = Page(context, home, embedder), embedder.pack()
     limits = config.resolved(embedder.thresholds())
@@ -146,7 +149,7 @@ def _checks(rows: list[Judged], limits: Limits) -> list[dg.AssetCheckResult]:
             wrong=pictures[:100],
             archives_and_sizes=len(rows),
             what_to_do=(
-                "The report shows the pictures. Facesets of an older release are made anew by swap_ready_facesets "
+                "The report shows the pictures. Facesets of an older release are made again by swap_ready_facesets "
                 "of their bucket; `facesets verify` tells whether a file was changed since."
             ),
         ),

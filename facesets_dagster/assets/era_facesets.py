@@ -1,4 +1,4 @@
-"""Periods of a person's life: identities split into eras by what their photos look like and when they were taken."""
+"""Periods of a person's life: identities split into eras by look and date."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -24,34 +24,39 @@ from facesets_dagster.resources.home import HomeResource
 
 
 class EraFacesetsConfig(PhotoConfig):
-    """What is split, and by which numbers; they hold for the eras of the identities in `split`."""
+    """The identities to split, and the numbers for their eras."""
 
     split: list[str] = Field(
         default_factory=list,
         description=(
-            'Facesets that are split into eras now, e.g. ["faceset_001"]; ["*"] = every identity that is no era. The '
-            "others only get later photos slotted into the eras that they have, with the numbers those were made with."
+            'Facesets to split into eras now, e.g. ["faceset_001"]; ["*"] = every identity that is not an '
+            "era. Other identities only get later photos into the eras that they have, with the numbers of "
+            "those eras."
         ),
     )
     era_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
-        description="Average cosine distance at which an identity falls into sub-clusters. null = pack (0.35).",
+        description="Average cosine distance at which an identity is divided into sub-clusters. null = pack (0.35).",
     )
     join_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
-        description="A face joins the nearest anchor within this cosine distance and join_years. null = pack (0.40).",
+        description=(
+            "Largest cosine distance at which a face joins the nearest anchor (within join_years). null = pack (0.40)."
+        ),
     )
-    join_years: float = Field(default=5, ge=0, le=200, description="Years between a face and its anchor's year.")
+    join_years: float = Field(default=5, ge=0, le=200, description="Most years between a face and its anchor.")
     min_seed_faces: int = Field(default=1, ge=1, description="Dated faces that a sub-cluster needs to seed an era.")
     min_era_faces: int = Field(
-        default=15, ge=1, description="Exported faces from which an era is substantive; below it lives under _thin/."
+        default=15,
+        ge=1,
+        description="Exported faces that make an era substantive; an era with fewer lies under _thin/.",
     )
     min_dated_share: float = Field(
-        default=0.5, ge=0, le=1, description="Share of photos with a date below which dates_known warns."
+        default=0.5, ge=0, le=1, description="Share of dated photos below which photos_dated warns."
     )
 
     def resolved(self, pack: PackThresholds) -> EraNumbers:
@@ -71,10 +76,10 @@ def era_facesets(
 ) -> Result:
     """Eras of identities: face sets of one person in one period, such as `faceset_001_era_2010-2013`.
 
-    Photos are dated by EXIF, file name or folder name, else stay undated. The identities named in `split` fall into
-    sub-clusters, each cut into periods and frozen as an anchor; a face joins the nearest anchor within a distance and
-    a number of years. Later photos slot in; anchors never move. Eras with few faces live under `_thin/`. The identity
-    itself stays as it is.
+    Photos are dated by EXIF, file name or folder name; others stay undated. The identities named in `split` are divided
+    into sub-clusters, each cut into periods and frozen as an anchor. A face joins the nearest anchor within a distance
+    and a number of years. Later photos join the anchors, which never move. Eras with few faces lie under `_thin/`. The
+    identity itself stays as it is.
     """
     page, numbers = Page(context, home, embedder), config.resolved(embedder.thresholds())
     run, today = run_of(context, home, embedder, config), datetime.now(UTC).date()

@@ -1,4 +1,4 @@
-"""Who is known already: one centroid per identity of the library."""
+"""The known people: one centroid per identity of the library."""
 
 from dagster import AssetExecutionContext
 
@@ -10,8 +10,10 @@ from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
-NO_NUMBER_TWICE = Check("no_number_twice", "Every number has one owner.", blocking=True)
-IDENTITIES_APART = Check("identities_apart", "No two identities lie within the pack's cover distance of each other.")
+NO_NUMBER_TWICE = Check("no_number_twice", "Every number belongs to one identity.", blocking=True)
+IDENTITIES_APART = Check(
+    "identities_look_different", "No two identities lie within the pack's cover distance of each other."
+)
 
 
 @library_asset(
@@ -23,9 +25,9 @@ IDENTITIES_APART = Check("identities_apart", "No two identities lie within the p
 def existing_centroids(context: AssetExecutionContext, home: HomeResource, embedder: EmbedderResource) -> Result:
     """One centroid per identity of the library, with its kind, its parent and the bucket that founded it.
 
-    A centroid is the normalised mean of the normalised embeddings of the faces that the faceset exports. Facesets of
-    a legacy library (`FACESETS_LEGACY`) have one once `legacy_library` has adopted them; until then only their names
-    and numbers are listed, and numbers go past them.
+    A centroid is the normalised mean of the normalised embeddings of the faces that the faceset exports. Facesets of a
+    legacy library (`FACESETS_LEGACY`) have a centroid once `legacy_library` has adopted them; until then only their
+    names and numbers are listed, and new numbers follow theirs.
     """
     page, library = Page(context, home, embedder), home.library()
     library.settle(f"run {context.run.run_id}", context.log.info)

@@ -24,19 +24,21 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 NOBODY_MOVED = Check(
-    "nobody_moved", "Every face that was a member before still is one of the same identity.", blocking=True
+    "members_keep_their_identity",
+    "Every member before the run is a member of the same identity after it.",
+    blocking=True,
 )
 
 
 class ExtendedFacesetsConfig(PhotoConfig):
-    """Which covered faces join."""
+    """Which covered faces join the identity that covers them."""
 
     route_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
         description=(
-            "Covered faces up to this cosine distance join the identity that covers them; farther ones stay covered. "
+            "Largest cosine distance at which a covered face joins its identity; farther faces stay covered. "
             "null = the pack's cover distance (ArcFace packs 0.45)."
         ),
     )
@@ -56,7 +58,7 @@ def extended_facesets(
     home: HomeResource,
     embedder: EmbedderResource,
 ) -> Result:
-    """Faces of a bucket that existing identities cover, added to them: membership grows, exports are ranked anew.
+    """Faces of a bucket that existing identities cover, added to them: membership grows, exports are ranked again.
 
     A face joins the identity that covers it (the parent, where an era is nearest), of any kind, within
     `route_distance`. Members stay members. Curation and rank run again over all members of the identities concerned,
@@ -70,7 +72,7 @@ def extended_facesets(
     joined, people = int(result.table["joined"].sum()), len(result.table)
     page.say(f"{bucket}: {counted(joined, 'face')} joined {counted(people, 'identity', 'identities')}")
     page.write(
-        "Known people who got more faces",
+        "Known people with more faces",
         extension_sections(result, run, inputs, Path(home.cache_dir)),
         "what changed per faceset",
         changes=f"{counted(joined, 'face')} joined {counted(people, 'faceset')}" if joined else "",

@@ -24,14 +24,18 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 
 FILES_READABLE = Check("files_readable", "Few photos could not be used.")
-UNIT_NORMS = Check("unit_norms", "Every embedding can be normalised to 1.", blocking=True)
+UNIT_NORMS = Check(
+    "embeddings_can_be_normalised",
+    "Every embedding has a length above 0, so that it can be scaled to 1.",
+    blocking=True,
+)
 
 
 class FaceCacheConfig(PhotoConfig):
     """How photos are read."""
 
     ignore: list[str] = Field(
-        default=[], description="Shell globs of paths or names inside the bucket that are passed over, e.g. `*_thumb*`."
+        default=[], description="Shell globs of paths or names inside the bucket to skip, e.g. `*_thumb*`."
     )
     retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
     max_failed_share: float = Field(
@@ -51,9 +55,9 @@ def face_cache(
 ) -> Result:
     """Every face of a bucket, detected and embedded once.
 
-    Files are listed recursively, byte-equal copies are read once, faces are stored with box, landmarks, quality numbers
-    and raw embedding. A second run opens no unchanged file; a run that was killed goes on where it stopped. A photo
-    that cannot be used is recorded with its reason and stops nothing.
+    Files are listed with all sub-folders, copies with the same bytes are read once. Faces are stored with box,
+    landmarks, quality numbers and raw embedding. A second run opens no unchanged file; the run after a killed one
+    continues where that one stopped. A photo that cannot be used is recorded with its reason and does not stop the run.
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
     page.tag(bucket=folder_name(bucket), model_pack=pack.name)

@@ -1,4 +1,4 @@
-"""What further models tell of exported faces: landmarks, pose, gender, age."""
+"""Values of exported faces from further models: landmarks, pose, gender, age."""
 
 from pathlib import Path
 
@@ -29,10 +29,10 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 EVERY_FACE_DESCRIBED = Check(
-    "every_face_described", "Every face that was asked for has its values; if not, its photo cannot be read now."
+    "every_face_has_values", "Every chosen face has its values; if not, its photo cannot be read now."
 )
 COLUMNS = {
-    "faceset": "whose exported face it is",
+    "faceset": "name of the faceset",
     "rank": "its rank there, 1 = best",
     "face_id": "the face",
     "bucket": "bucket of its photo",
@@ -46,17 +46,19 @@ COLUMNS = {
 
 
 class FaceLandmarksConfig(PhotoConfig):
-    """Which quantities of which faces."""
+    """The quantities, and the faces to compute them for."""
 
     quantities: list[str] | None = Field(
         default=None,
         description=(
-            "Some of landmark_2d_106, landmark_3d_68 (with pose), genderage. null = all that the pack has models for; "
-            "one that is named and that the pack lacks is an error."
+            "Some of landmark_2d_106, landmark_3d_68 (with pose), genderage. null = all that the pack has "
+            "models for; naming one that the pack lacks is an error."
         ),
     )
     faces_per_faceset: int = Field(
-        default=1, ge=0, description="Best-ranked faces of each faceset. 1 is what exports ask for, 0 = all exported."
+        default=1,
+        ge=0,
+        description="Best-ranked faces of each faceset. 1 is what exports need, 0 = all exported faces.",
     )
     facesets: list[str] = Field(default_factory=list, description="Names, e.g. faceset_001; empty = all live ones.")
 
@@ -67,9 +69,9 @@ def face_landmarks(
 ) -> Result:
     """Landmarks (106 in the picture, 68 with depth), head pose, gender and age of the best exported faces.
 
-    Made by the models that some packs have beside detector and recogniser (buffalo_l does, the embedded pack does not),
-    kept by model, and computed only where it is asked for and not on record. The legacy `enrich`. The library is only
-    read; ReActor face models are what needs it.
+    Computed by the models that some packs have besides detector and recogniser (`buffalo_l` does, the embedded pack
+    does not), kept for each model, and computed only once. The legacy `enrich`. The library is only read. ReActor face
+    models need these values.
     """
     page, pack, library = Page(context, home, embedder), embedder.pack(), home.library()
     models = wanted_models(config.quantities, embedder.extra_models(), pack.name, embedder.folder())

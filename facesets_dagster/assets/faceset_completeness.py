@@ -1,4 +1,4 @@
-"""Enough is enough: how many more photos would still move each identity's mean."""
+"""How many more photos would still move each identity's mean."""
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -15,9 +15,11 @@ from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
-NONE_TOO_THIN = Check("none_too_thin", "No faceset has so few or so different faces that its mean cannot be relied on.")
+NONE_TOO_THIN = Check(
+    "no_faceset_too_thin", "No faceset has so few or so different faces that its mean cannot be trusted."
+)
 COLUMNS = {
-    "faceset": "whose mean it is",
+    "faceset": "name of the faceset",
     "label": "the person's name, if someone gave it",
     "kind": "auto, hand_sorted, discovered or era",
     "faces": "exported faces",
@@ -35,19 +37,27 @@ _SHOWN = 50
 
 
 class FacesetCompletenessConfig(dg.Config):
-    """When a mean counts as settled, and when as too thin."""
+    """The limits for a complete faceset and for one that is too thin."""
 
     facesets: list[str] = Field(
-        default_factory=list, description="Names, e.g. faceset_001; empty = all live ones but thin eras."
+        default_factory=list, description="Names, e.g. faceset_001; empty = all live ones except thin eras."
     )
     tolerance: float = Field(
-        default=0.01, gt=0, lt=1, description="Complete: more photos would move the mean by no more cosine distance."
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Complete: more photos would move the mean by at most this cosine distance.",
     )
     thin_distance: float = Field(
-        default=0.1, gt=0, le=1, description="Too thin to trust: they are expected to move it farther than that."
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Too thin: more photos are expected to move the mean farther than this cosine distance.",
     )
     min_faces: int = Field(
-        default=4, ge=1, description="Too thin with fewer exported faces: they say too little of how varied one looks."
+        default=4,
+        ge=1,
+        description="Too thin: fewer exported faces than this, too few to show how varied the person looks.",
     )
 
     def rules(self) -> CompletenessRules:
@@ -61,9 +71,9 @@ def faceset_completeness(
 ) -> Result:
     """Is a faceset complete, or how many more photos would still move the identity's mean?
 
-    For each: the learning curve of the mean over the exported faces in rank order, how far further photos of the same
-    kind are expected to move it, how many until that is within the tolerance, and which facesets are too thin to
-    trust. No model is run, and the library is only read.
+    For each faceset: the learning curve of the mean over the exported faces in rank order, how far more photos of the
+    same kind are expected to move it, how many more bring that within the tolerance, and which facesets are too thin to
+    trust. It runs no model and only reads the library.
     """
     page, rules, holder = Page(context, home, embedder), config.rules(), f"run {context.run.run_id}"
     found = measure_completeness(

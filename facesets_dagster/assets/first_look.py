@@ -1,4 +1,4 @@
-"""Who might be in a bucket: groups without gates, numbers or library."""
+"""The faces of a bucket in groups, without gates, numbers or library."""
 
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 EVERY_FACE_PLACED = Check(
-    "every_face_placed",
+    "every_face_in_one_group",
     "Every face of the cache is in exactly one group, and every file without a face is listed.",
     blocking=True,
 )
 
 
 class FirstLookConfig(PhotoConfig):
-    """How alike the faces of a group are."""
+    """How similar the faces of a group are."""
 
     cluster_distance: float | None = Field(
         default=None,
@@ -55,11 +55,11 @@ class FirstLookConfig(PhotoConfig):
 def first_look(
     context: AssetExecutionContext, config: FirstLookConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """A first look at a bucket: all its faces in groups, with nothing gated, numbered, compared or published.
+    """A first look at a bucket: all its faces in groups; nothing is gated, numbered, compared or published.
 
     Average linkage over every face that `face_cache` found, cut at `cluster_distance`. Groups by size, then the groups
-    of one (`_singletons`), then the files without a face (`_noface`), as a table and as contact sheets. The library is
-    neither read nor written; nothing depends on this.
+    of one face (`_singletons`), then the files without a face (`_noface`), as a table and as contact sheets. It does
+    not touch the library, and no asset depends on it.
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
     distance = given_or(config.cluster_distance, embedder.thresholds().cluster_distance)

@@ -1,4 +1,4 @@
-"""People asserted by hand: every folder named by a person is one identity."""
+"""People sorted by hand: every folder named by a person is one identity."""
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -22,27 +22,31 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.wording import counted
 
-FOLDERS_AGREE = Check("folders_agree", "In every folder most photos show one person.")
+FOLDERS_AGREE = Check("one_person_per_folder", "In every hand-sorted folder most photos show one person.")
 KNOWN_ONCE = Check(
-    "known_once", "No hand-sorted person is also another identity of the library, by the pack's cover distance."
+    "one_identity_per_person",
+    "No hand-sorted person is also another identity of the library, by the pack's cover distance.",
 )
 CHECKS = (FOLDERS_AGREE, KNOWN_ONCE, UNTOUCHED)
 
 
 class HandSortedFacesetsConfig(PhotoConfig):
-    """How a folder's person is told from the other people in its photos."""
+    """How the person of a folder is separated from other people in its photos."""
 
     first_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
-        description="First pass: cosine distance to the majority's centroid. null = the pack's number (0.55).",
+        description="First pass: largest cosine distance to the majority's centroid. null = the pack's number (0.55).",
     )
     second_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
-        description="Second pass: faces within this distance of the first pass's centroid are members. null = 0.45.",
+        description=(
+            "Second pass: largest distance of a member to the centroid of the first pass. null = the pack's "
+            "number (0.45)."
+        ),
     )
     min_face_short_px: float = Field(
         default=100, ge=0, description="Export gate: shorter side of the bbox, px. Smaller faces are members only."
@@ -65,11 +69,11 @@ def hand_sorted_facesets(
     embedder: EmbedderResource,
     progress: ProgressResource,
 ) -> Result:
-    """One identity for each folder of `FACESETS_HAND_SORTED`, with the folder's name as the person's.
+    """One identity for each folder of `FACESETS_HAND_SORTED`; the folder's name is the person's name.
 
-    The photos are read like a bucket's. In each folder the person whom most photos show is taken, by a centroid in two
-    passes (0.55, then 0.45); other people in those photos are not. A folder without a majority is reported, not
-    guessed. Without that setting the asset does nothing.
+    The photos are read like those of a bucket. In each folder the person in most of the photos is taken, by a centroid
+    in two passes (0.55, then 0.45); other people in those photos are not taken. A folder without a majority is
+    reported, not guessed. Without the setting the asset does nothing.
     """
     page = Page(context, home, embedder, bucket=HAND_SORTED)
     if not home.hand_sorted_root:
@@ -126,7 +130,7 @@ def _checks(run: Run, result: PeopleResult, undecided: list[str], cover_distance
         FOLDERS_AGREE.result(
             not undecided,
             folders=undecided,
-            what_to_do="Sort those photos anew: most must show the one person.",
+            what_to_do="Sort those photos again: most must show the person of the folder.",
         ),
         KNOWN_ONCE.result(not twice, pairs=twice[:100]),
         UNTOUCHED.result(not touched, touched=touched),

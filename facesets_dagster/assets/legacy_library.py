@@ -1,4 +1,4 @@
-"""What the legacy scripts made: their people, under their own names and numbers."""
+"""The people of the legacy scripts' libraries, under their own names and numbers."""
 
 from pathlib import Path
 
@@ -34,44 +34,49 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 
 NUMBERS_RESPECTED = Check(
-    "numbers_respected",
-    "Every legacy faceset stands here under its own name and number, and numbers go on past them.",
+    "legacy_numbers_kept",
+    "Every legacy faceset is here under its own name and number, and new numbers follow theirs.",
     blocking=True,
 )
 LEGACY_UNTOUCHED = Check(
     "legacy_untouched",
-    "No file of the legacy libraries and caches differs from before in size, times or inode.",
+    "No file of the legacy libraries and caches changed in size, times or inode.",
     blocking=True,
 )
-ROWS_MAPPED = Check("rows_mapped", "Most faces that legacy facesets name have a face of this library.")
+ROWS_MAPPED = Check("legacy_faces_found", "Most faces of the legacy facesets were found among the faces of this home.")
 CHECKS = (NUMBERS_RESPECTED, LEGACY_UNTOUCHED, ROWS_MAPPED)
 _STATES = ("adopted", "changed", "stands", "published", "out_of_use")
 
 
 class LegacyLibraryConfig(PhotoConfig):
-    """How faces of a legacy library are told from each other and from ours."""
+    """How the faces of a legacy library are found among the faces of this home."""
 
     column_map: str | None = Field(
         default=None,
         description=(
             "YAML file that says which field of the legacy files means what. null = facesets_legacy.yaml in "
-            "FACESETS_HOME, or the shipped example where that is absent."
+            "FACESETS_HOME, or the shipped example."
         ),
     )
     min_iou: float = Field(
-        default=0.5, gt=0, le=1, description="Intersection over union from which two boxes mean one face."
+        default=0.5, gt=0, le=1, description="Smallest intersection over union at which two boxes are one face."
     )
     min_model_similarity: float = Field(
         default=0.99,
         ge=-1,
         le=1,
-        description="Median cosine similarity of shared faces from which a legacy cache is of this model.",
+        description=(
+            "Smallest median cosine similarity of shared faces at which a legacy cache counts as of this model."
+        ),
     )
     min_shared_faces: int = Field(
-        default=10, ge=1, le=1_000_000, description="Shared faces that it takes to say so; with fewer it is not used."
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="Shared faces that this comparison needs; with fewer the cache is not used.",
     )
     min_mapped_share: float = Field(
-        default=0.95, ge=0, le=1, description="Share of matched faces below which the check `rows_mapped` warns."
+        default=0.95, ge=0, le=1, description="Share of matched faces below which the check `legacy_faces_found` warns."
     )
 
     def inputs(self, home: HomeResource, embedder: EmbedderResource, run_id: str) -> LegacyInputs:
@@ -106,9 +111,9 @@ def legacy_library(
     """People of the legacy libraries in `FACESETS_LEGACY`, adopted as identities under their own names and numbers.
 
     Read-only: no byte of a legacy library changes. Each faceset, era and thin era keeps its name, number, kind, parent
-    and label; its faces are found by photo and box in the face caches, read where no cache has them, and taken from a
-    legacy face cache only if that is of the same model. What was not found is listed with its reason. Without that
-    setting the asset does nothing.
+    and label. Its faces are found by photo and box in the face caches, read from photos that no cache has, and taken
+    from a legacy face cache only if that is of the same model. Faces that were not found are listed with the reason.
+    Without the setting the asset does nothing.
     """
     page = Page(context, home, embedder, bucket=LEGACY)
     if not home.legacy_roots:

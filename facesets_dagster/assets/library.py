@@ -23,8 +23,8 @@ library = dg.AssetSpec(
     owners=OWNERS,
     kinds={"png", "sqlite"},
     description=(
-        "The face sets on disk and the registry of who they are: `facesets_swap_ready/`. Eight assets change it, each "
-        "whole or not at all; its data version is the number of changes so far. It is materialized by those assets, "
-        "not by itself, and it may be empty: nothing that reads it needs all of them."
+        "The face sets on disk, `facesets_swap_ready/`, and the registry of their identities. Eight assets change it, "
+        "each change as a whole or not at all; its data version counts the changes. It is never materialized by "
+        "itself, and it may be empty: no asset that reads it needs all of the eight."
     ),
 )

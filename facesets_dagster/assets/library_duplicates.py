@@ -19,31 +19,33 @@ from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 
 NOBODY_IN_TWO_IDENTITIES = Check(
-    "nobody_in_two_identities",
+    "one_identity_per_face",
     "No face is a member of two identities; an identity and its eras count as one.",
     severity=dg.AssetCheckSeverity.ERROR,
 )
 COPIES_IN_ONE_IDENTITY = Check(
-    "copies_in_one_identity", "All copies of a photo's face that are members are members of one identity."
+    "copies_in_one_identity", "All copies of a photo's face that are members belong to one identity."
 )
 
 
 class LibraryDuplicatesConfig(PhotoConfig):
-    """How alike two faces must be for their photos to be copies of each other."""
+    """How similar two faces must be for their photos to count as copies."""
 
     min_similarity: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Cosine similarity of the embeddings. null = the pack's near_duplicate_similarity (ArcFace 0.95).",
+        description=(
+            "Smallest cosine similarity of the embeddings. null = the pack's near_duplicate_similarity (ArcFace 0.95)."
+        ),
     )
     max_hash_bits: int = Field(
         default=8,
         ge=0,
         le=64,
         description=(
-            "Bits of 64 by which the perceptual hashes of the two faces may differ: 8 finds 95 % of copies and took no "
-            "different photo for one (docs/assets/library_duplicates.md)."
+            "Bits of 64 by which the perceptual hashes of two faces may differ. 8 finds 95 % of the copies, "
+            "and no different photo (docs/assets/library_duplicates.md)."
         ),
     )
 
@@ -59,8 +61,8 @@ def library_duplicates(
 ) -> Result:
     """Copies in the whole library and all buckets: of bytes, and of photos that were resized, re-encoded or cropped.
 
-    A photo is a visual duplicate of another if two of their faces are near by embedding and by perceptual hash, so that
-    two photos of one pose are told apart. Copies in eras are intended and only counted; a face that two identities have
+    Two photos are copies if two of their faces are near by embedding and by perceptual hash, so that two photos of one
+    pose are not taken for copies. Copies in eras are intended and only counted; a face that belongs to two identities
     is reported. Nothing is deleted or changed.
     """
     page, pack, cache = Page(context, home, embedder), embedder.pack(), Path(home.cache_dir)

@@ -1,4 +1,4 @@
-"""Which facesets are one person, as proposals."""
+"""Facesets that may show one person, as proposals."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -23,8 +23,8 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 EVERYBODY_COMPARED = Check(
-    "everybody_compared",
-    "A centroid and faces are known of every live faceset, so that its duplicates can be found.",
+    "all_facesets_compared",
+    "Every live faceset has a centroid and faces, so that its duplicates can be found.",
 )
 
 
@@ -36,8 +36,9 @@ class MergeProposalsConfig(PhotoConfig):
         gt=0,
         le=2,
         description=(
-            "Largest cosine distance between the centroids of any two of a group (complete linkage). null = the pack's "
-            "cover distance (ArcFace 0.45), at which the main chain takes a cluster for somebody who is known."
+            "Largest cosine distance between the centroids of any two facesets of a group (complete linkage). "
+            "null = the pack's cover distance (ArcFace 0.45), at which the main chain recognises a known "
+            "person."
         ),
     )
     member_distance: float | None = Field(
@@ -45,15 +46,15 @@ class MergeProposalsConfig(PhotoConfig):
         gt=0,
         le=2,
         description=(
-            "A face of one and a face of the other are near up to this. null = the pack's cluster distance (ArcFace "
-            "0.55), the average distance at which faces are one cluster."
+            "Largest cosine distance of two faces that count as near. null = the pack's cluster distance "
+            "(ArcFace 0.55), the average distance at which faces are one cluster."
         ),
     )
     min_near_share: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="Share of such pairs of faces that must be near: centroids can meet by accident, faces do not.",
+        description="Share of the pairs of faces that must be near: centroids can meet by accident, faces do not.",
     )
 
     def resolved(self, pack: PackThresholds) -> ConsolidationNumbers:
@@ -69,11 +70,11 @@ class MergeProposalsConfig(PhotoConfig):
 def merge_proposals(
     context: AssetExecutionContext, config: MergeProposalsConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """Facesets that are probably one person, as groups to look at and to hand to the job `apply_merges`.
+    """Facesets that probably show one person, as groups to look at and to give to the job `apply_merges`.
 
-    All identities are compared, eras with nobody. A group holds together by complete linkage of centroids; the faces
-    must agree, a photo that shows both speaks against it, and a pair that was rejected never comes back. Most gain
-    first, each with the faces side by side. Nothing is changed.
+    All identities except eras are compared. A group is formed by complete linkage of centroids; the faces must agree, a
+    photo that shows both speaks against it, and a rejected pair is never proposed again. The groups with the largest
+    gain come first, with the faces side by side. Nothing is changed.
     """
     page, pack, library = Page(context, home, embedder), embedder.pack(), home.library()
     library.settle(f"run {context.run.run_id}", context.log.info)
@@ -108,7 +109,7 @@ def _described(page: Page, found: Proposals, numbers: dict[str, float]) -> Resul
             EVERYBODY_COMPARED.result(
                 not found.without_faces,
                 facesets=found.without_faces[:200],
-                what_to_do="Materialize face_cache of their buckets, or legacy_library if they lie elsewhere.",
+                what_to_do="Materialize face_cache of their buckets, or legacy_library if they are there.",
             )
         ],
     )

@@ -1,4 +1,4 @@
-"""New people of a bucket: the faces that nobody covers, clustered."""
+"""New people of a bucket: its uncovered faces in clusters."""
 
 import json
 from pathlib import Path
@@ -55,12 +55,12 @@ def osrc_clusters(
     embedder: EmbedderResource,
     progress: ProgressResource,
 ) -> Result:
-    """The faces that are neither covered nor own members, clustered by average linkage and gated.
+    """The faces that are neither covered nor members yet, clustered by average linkage and gated.
 
-    The partition is that of average linkage on cosine distance cut at `cluster_distance`. Inside each cluster faces
-    below a quality gate and outliers are set aside; a cluster with photos enough may found an identity. With the
-    parameters of the bucket's last run own identities grow; with others everything is clustered again and matched to
-    them. A large bucket shows its progress in the log, and a run that was killed goes on where it stopped.
+    The partition is that of average linkage on cosine distance, cut at `cluster_distance`. In each cluster, faces below
+    a quality gate and outliers are set aside; a cluster with enough photos may found an identity. With the parameters
+    of the bucket's last run its own identities grow; with others everything is clustered again and matched to them. A
+    large bucket shows its progress in the log, and the run after a killed one continues where that one stopped.
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
     cover_distance = cover_distance_of(osrc_uncovered, embedder.thresholds().cover_distance)

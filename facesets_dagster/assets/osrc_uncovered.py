@@ -1,4 +1,4 @@
-"""Which faces of a bucket nobody knows yet."""
+"""The faces of a bucket that belong to no known identity."""
 
 import dagster as dg
 import polars as pl
@@ -22,15 +22,15 @@ from facesets_dagster.wording import counted
 
 
 class OsrcUncoveredConfig(dg.Config):
-    """When an identity covers a face."""
+    """The distance at which an identity covers a face."""
 
     cover_distance: float | None = Field(
         default=None,
         ge=0,
         le=2,
         description=(
-            "Cosine distance to an identity's centroid up to which a face belongs to it. null = the pack's number "
-            "(ArcFace packs 0.45; others see docs/thresholds.md)."
+            "Largest cosine distance to an identity's centroid at which a face belongs to it. null = the "
+            "pack's number (ArcFace packs 0.45; others see docs/thresholds.md)."
         ),
     )
 
@@ -46,8 +46,9 @@ def osrc_uncovered(
     """Nearest identity and cosine distance of every face of a bucket, and which faces are covered.
 
     A face within `cover_distance` of an identity that another bucket founded is covered and set aside. The bucket's own
-    identities never cover it; they grow. A face within reach of two people is listed as ambiguous and goes to the
-    nearest only. The table is a snapshot: publishing matches again against the library as it is then.
+    identities never cover its faces; they grow. A face within reach of two people is listed as ambiguous and belongs to
+    the nearer one only. The table is a snapshot: publishing compares again with the library of its own time. (osrc =
+    original sources: the photos of a source bucket.)
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
     distance = given_or(config.cover_distance, embedder.thresholds().cover_distance)

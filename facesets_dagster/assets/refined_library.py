@@ -40,7 +40,7 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
     new_library: str | None = Field(
         default=None,
         description=(
-            "Name of a library to start beside the one there is: `facesets_swap_ready_<name>/`, used later by "
+            "Name of a new library beside the existing one: `facesets_swap_ready_<name>/`, used later by "
             "FACESETS_LIBRARY=<name>. null = the library of this home, if it has no numbers yet."
         ),
     )
@@ -49,8 +49,8 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
         ge=0,
         le=2,
         description=(
-            "Clusters are joined while all their centroids lie this near to each other (complete linkage). "
-            "null = the pack's cover distance (0.45)."
+            "Clusters are joined if all their centroids lie this near to each other (complete linkage). null "
+            "= the pack's cover distance (0.45)."
         ),
     )
     min_faces: int = Field(default=15, ge=1, description="Distinct photos (by content) that a person needs.")
@@ -89,9 +89,9 @@ def refined_library(
 ) -> Result:
     """A fresh library from the face caches of all buckets at once, numbered by size: for a first import only.
 
-    Everything is clustered, clusters whose centroids meet are joined, gates and outlier rejection follow, people with
-    at least 15 photos are founded as kind `auto`. It refuses a library that has numbers, because a name that was
-    handed out never changes; `new_library` starts another one beside it. Later photos go through the main chain.
+    All faces are clustered, clusters with near centroids are joined, gates and outlier rejection follow, and people
+    with at least 15 photos are founded as kind `auto`. It refuses a library that has numbers, because a name never
+    changes its meaning; `new_library` starts another library beside it. Later photos go through the main chain.
     """
     page, library = Page(context, home, embedder), home.library(config.new_library)
     export = ExportConfig(min_face_short_px=config.export_min_face_short_px)

@@ -40,12 +40,12 @@ def swap_ready_facesets(
     home: HomeResource,
     embedder: EmbedderResource,
 ) -> Result:
-    """The face sets of a bucket: numbered past what exists, ranked, cropped, checked and published.
+    """The face sets of a bucket: numbered, ranked, cropped, checked and published.
 
-    Clusters are matched to the live library under its lock, so that nobody is founded twice; members are curated (one
-    face per photo, size, outliers, near-duplicates), cropped to 512x512 PNGs in which the detector finds exactly the
-    one face, and moved into place whole. With the same inputs nothing changes. Every face ends in one state; the sums
-    close.
+    Clusters are matched to the live library under its lock, so that no person is founded twice. Members are curated
+    (one face per photo, size, outliers, near-duplicates), cropped to 512x512 PNGs in which the detector finds exactly
+    one face, and moved into the library as a whole. With the same inputs nothing changes. Every face ends in exactly
+    one state, and the counts add up to the detected faces.
     """
     page, bucket = Page(context, home, embedder), context.partition_key
     folders = {bucket: home.bucket_folder(bucket)}

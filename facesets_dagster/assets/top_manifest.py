@@ -20,10 +20,10 @@ from facesets_dagster.wording import counted
 
 @library_asset(kinds={"json"}, deps=[library, swap_ready_facesets], after=OPTIONAL_PUBLISHERS, pool="library")
 def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
-    """`facesets_swap_ready/manifest.json` over all buckets: merged, never rewritten.
+    """The library's table of contents, `facesets_swap_ready/manifest.json`, over all buckets: merged, never rewritten.
 
-    Entries of facesets that did not change keep their bytes, keys that someone added are kept, names that are out of
-    use stand as tombstones. It reads the library, so a bucket that was never materialized does not matter.
+    Entries of facesets that did not change keep their bytes, keys that you added are kept, and names out of use are
+    listed as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
     page, folder = Page(context, home), home.library().folder
     changed = merge_top_manifest(home.library(), f"run {context.run.run_id}", context.log.info)

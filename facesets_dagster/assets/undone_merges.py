@@ -1,4 +1,4 @@
-"""Merges taken back; the asset behind the job `undo_merges`."""
+"""Merges undone; the asset behind the job `undo_merges`."""
 
 from dagster import AssetExecutionContext
 from pydantic import Field
@@ -17,11 +17,11 @@ from facesets_dagster.resources.home import HomeResource
 
 
 class UndoneMergesConfig(PhotoConfig):
-    """Which merges are taken back, by the names that were merged. Without a name nothing happens."""
+    """The merges to undo, by the names that were merged. Without a name nothing happens."""
 
     undo: list[str] = Field(
         default_factory=list,
-        description='Names that were merged into another, e.g. [faceset_031]; ["*"] = all of them. Any order will do.',
+        description='Names that were merged into another, e.g. [faceset_031]; ["*"] = all of them. In any order.',
     )
 
 
@@ -29,10 +29,11 @@ class UndoneMergesConfig(PhotoConfig):
 def undone_merges(
     context: AssetExecutionContext, config: UndoneMergesConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """The merges named in the run config, taken back: the merged name lives again with the faces that it brought.
+    """The merges named in the run config, undone: each merged name is live again with the faces that it brought.
 
-    Keeper and merged one, their eras, their labels and their entries in the manifest are byte for byte what they would
-    be without that merge, in whatever order merges are undone. Faces that joined the keeper since then stay with it.
+    Keeper and merged faceset, their eras, their labels and their entries in the manifest become byte for byte what they
+    would be without that merge, in whatever order merges are undone. Faces that joined the keeper since then stay with
+    it.
     """
     page, library, result = Page(context, home, embedder), home.library(), None
     if config.undo:
@@ -48,7 +49,7 @@ def _described(page: Page, library: Library, result: UndoResult | None, paramete
     leads = sorted(redirects(library.registry).items())
     then, version = {"in_force": len(leads), "parameters": parameters}, text_version(repr(leads))
     if result is None:
-        note = "Nothing was named. Name those who were merged in `undo`, e.g. [faceset_031]."
+        note = "Nothing was named. Name merged facesets in `undo`, e.g. [faceset_031]."
         return page.result({"note": note}, then, rows=0, version=version, checks=[UNTOUCHED.result(True)])
     touched = sorted(result.update.outcome.touched_undeclared)
     return page.result(

@@ -1,4 +1,4 @@
-"""What a bucket's run would come to with other numbers."""
+"""The result of a bucket's run with other numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,8 +30,10 @@ from facesets_dagster.resources.home import HomeResource
 
 MATCHES_LAST_RUN = Check(
     "matches_last_run",
-    "Clustering everything anew with the numbers of the last run gives the funnel on record. It does not "
-    "where the bucket grew over several runs, or others' identities came after it.",
+    (
+        "Clustering everything again with the numbers of the last run gives the recorded funnel. It does "
+        "not where the bucket grew over several runs, or where identities of other buckets came later."
+    ),
 )
 
 
@@ -41,7 +43,7 @@ class WhatIfNumbers(dg.Config):
     cover_distance: float | None = Field(default=None, ge=0, le=2, description="Of `osrc_uncovered`.")
     cluster_distance: float | None = Field(default=None, gt=0, le=2, description="Of `osrc_clusters`.")
     rematch_distance: float | None = Field(
-        default=None, ge=0, le=2, description="Of `osrc_clusters`; goes with cover_distance where they were equal."
+        default=None, ge=0, le=2, description="Of `osrc_clusters`; follows cover_distance where both were equal."
     )
     outlier_distance: float | None = Field(default=None, ge=0, le=2, description="Of `osrc_clusters`.")
     outlier_min_size: int | None = Field(default=None, ge=1, description="Of `osrc_clusters`.")
@@ -69,14 +71,14 @@ def _values(of: str) -> str:
 
 
 class WhatIfConfig(PhotoConfig):
-    """Which points are asked for: one parameter at a time around a base, and others one by one."""
+    """The points to compute: one number at a time around a base, and explicit points."""
 
     base: WhatIfNumbers = Field(
         default=WhatIfNumbers(),
-        description="The base point. null = the numbers of the bucket's last run, of a new bucket the pack's.",
+        description="The base point. null = the numbers of the bucket's last run, or for a new bucket the pack's.",
     )
     points: list[WhatIfNumbers] = Field(
-        default=[], max_length=200, description="Points of their own: [{min_faces: 4}, {cluster_distance: 0.5}]."
+        default=[], max_length=200, description="Explicit points: [{min_faces: 4}, {cluster_distance: 0.5}]."
     )
     sweep: bool = Field(default=True, description="false = only `points`, none of the value lists below.")
     cover_distance: list[float] | None = Field(default=None, max_length=50, description=_values("cover_distance"))
@@ -89,9 +91,7 @@ class WhatIfConfig(PhotoConfig):
         default=None, max_length=50, description=_values("the gate on the detector's confidence")
     )
     min_faces: list[int] | None = Field(default=None, max_length=50, description=_values("min_faces"))
-    max_shown: int = Field(
-        default=12, ge=0, le=40, description="Most identities that would be new and get a row of pictures."
-    )
+    max_shown: int = Field(default=12, ge=0, le=40, description="Most new identities with a row of pictures.")
 
     @field_validator(*SWEPT)
     @classmethod
@@ -110,11 +110,11 @@ class WhatIfConfig(PhotoConfig):
 def what_if(
     context: AssetExecutionContext, config: WhatIfConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:
-    """What would a bucket's run come to with other distances, gates or `min_faces`? Asked of the cached faces.
+    """What would a run of the bucket give with other distances, gates or `min_faces`? Computed on the cached faces.
 
-    Each point goes through coverage, clustering, matching with the live library and curation as a run would, without
-    a model and without changing anything: identities founded, grown and vanished, exported faces, impossible pairs,
-    who would change against the library. One parameter at a time around the numbers of the last run, and any points.
+    Each point goes through coverage, clustering, matching with the live library and curation as a run would, without a
+    model and without changing anything: identities founded, grown and vanished, exported faces, impossible pairs,
+    changes against the library. One number at a time around the numbers of the last run, and any explicit points.
     """
     page, bucket, pack, thresholds = (
         Page(context, home, embedder),
@@ -147,7 +147,7 @@ def _described(page: Page, found: WhatIf, table: pl.DataFrame, answers: Sequence
     return page.table(
         table,
         WHAT_IF_COLUMNS,
-        {"answers": bullets(answers) or "nothing was asked", "points": points_markdown(table)},
+        {"answers": bullets(answers) or "no point was given", "points": points_markdown(table)},
         {
             **{f"curve_{name}": text for name, text in curves_of(table).items()},
             **{name: base[name] for name in ("faces", "identities", "exported")},
@@ -169,14 +169,14 @@ def default_numbers(thresholds: PackThresholds) -> Numbers:
 def _check(found: WhatIf) -> dg.AssetCheckResult:
     if found.rebuilt is None:
         why = (
-            "a point with the numbers of the last run was not asked for, or photos are new"
+            "no point has the numbers of the last run, or photos are new"
             if len(found.recorded)
             else "the bucket never ran"
         )
         return MATCHES_LAST_RUN.result(True, not_compared=why)
     on_record, anew = count_states(found.recorded), count_states(found.rebuilt.result.funnel)
     differ = {
-        state: f"{on_record.get(state, 0)} on record, {anew.get(state, 0)} anew"
+        state: f"{on_record.get(state, 0)} recorded, {anew.get(state, 0)} clustered again"
         for state in sorted(on_record.keys() | anew.keys())
         if on_record.get(state, 0) != anew.get(state, 0)
     }
@@ -184,5 +184,5 @@ def _check(found: WhatIf) -> dg.AssetCheckResult:
         not differ,
         differ=differ,
         what_to_do="Nothing, if the bucket grew over several runs or the library moved on: the points then "
-        "show what a run would do now. The sentences say how much of it is the clustering anew.",
+        "show what a run would do now. The sentences say how much of it comes from clustering again.",
     )

@@ -83,7 +83,9 @@ BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
 class HousekeepingConfig(dg.Config):
     """Days after which something is removed; 0 keeps it for ever. The defaults are the settings of the home."""
 
-    keep_retired_days: float = Field(ge=0, le=36_500, description="Retired facesets; names and numbers stay taken.")
+    keep_retired_days: float = Field(
+        ge=0, le=36_500, description="Retired facesets; their names and numbers stay taken."
+    )
     keep_reports_days: float = Field(ge=0, le=36_500, description="Reports of runs; their lines in the index stay.")
     keep_runs_days: float = Field(
         ge=0, le=36_500, description="Dagster's runs and their events, if a later run of the same bucket succeeded."
@@ -92,7 +94,7 @@ class HousekeepingConfig(dg.Config):
 
 @dg.op(description="Removes retired facesets, reports and superseded runs of Dagster that are old enough.")
 def remove_what_is_old(context: dg.OpExecutionContext, config: HousekeepingConfig, home: HomeResource) -> None:
-    """Says how much went."""
+    """Removes old things and logs how many."""
     retired = remove_old_retired(home.library(), config.keep_retired_days, f"run {context.run_id}")
     reports = remove_old_reports(Path(home.reports_dir), config.keep_reports_days)
     runs = remove_old_runs(context.instance, config.keep_runs_days)

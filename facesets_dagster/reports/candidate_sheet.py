@@ -77,16 +77,15 @@ def candidate_sections(
             [row for folder in near for row in pictures[folder.offer.folder]],
         ),
         Section(
-            "Somebody new, perhaps",
-            "Groups that are near to nobody, with photos enough to be of promise. The numbers mean nothing outside of "
-            "this run.",
+            "New people, perhaps",
+            "Groups near no faceset, with enough photos to be promising. The numbers mean nothing outside of this run.",
             COLUMNS,
             table_of(new, labels),
             [row for folder in new for row in pictures[folder.offer.folder]],
         ),
         Section(
             "Left out",
-            f"{counted(found.considered, 'face')} ended `small_cluster` in the funnel of a bucket, members of nobody; "
+            f"{counted(found.considered, 'face')} ended `small_cluster` in the funnel of a bucket and are not members; "
             f"{sum(len(folder.faces) for folder in found.written)} offered, the others not.",
             ("reason", "faces"),
             list(counts.items()),

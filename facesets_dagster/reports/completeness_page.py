@@ -60,7 +60,7 @@ def completeness_sections(library: MeasuredLibrary, rules: CompletenessRules) ->
         Section(
             "Learning curves",
             "How far the mean of the best k faces lies from the mean of all, in rank order. Every curve falls to zero "
-            "at its own end; a settled mean is one that lies below the dashed line, the tolerance, long before.",
+            "at its own end; a complete faceset is below the dashed line, the tolerance, long before.",
             figures=[all_curves(measured, rules)] if measured else (),
         ),
         Section(

@@ -17,7 +17,7 @@ _MAX_ROWS = 40
 
 @dataclass(frozen=True)
 class Tile:
-    """A JPEG and what stands below it."""
+    """A JPEG and its caption."""
 
     jpeg: bytes
     caption: str

@@ -1,4 +1,4 @@
-"""The page of `consumer_exports`: who got what, what is in the way, who is not fed and why."""
+"""The page of `consumer_exports`: exports, files in the way, consumers that do not fit the model pack."""
 
 from facesets_dagster.analysis.consumer_exports import Exports
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
@@ -62,8 +62,10 @@ def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -
         ),
         *not_published_sections(result.not_published_here),
         Section(
-            "Not fed",
-            "Consumers that this home's pack cannot feed." if result.refused else "Every consumer that was asked for.",
+            "Not exported",
+            "Consumers that do not fit this home's model pack."
+            if result.refused
+            else "Every chosen consumer was exported.",
             ("consumer", "why"),
             sorted(result.refused.items()),
         ),

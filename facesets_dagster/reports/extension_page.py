@@ -1,4 +1,4 @@
-"""The page of `extended_facesets`: what changed per faceset, who joined, the face sets now."""
+"""The page of `extended_facesets`: changes per faceset, the faces that joined, the face sets now."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def extension_table(table: pl.DataFrame) -> Markdown:
 
 
 def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cache_dir: Path) -> list[Section]:
-    """The page: numbers, who joined, the face sets as they are now."""
+    """The page: numbers, the faces that joined, the face sets as they are now."""
     names, folder = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"], run.library.folder
     rows = result.table.rows(named=True)
     load = {name: photo_loader(run.folders, faces, run.max_pixels) for name, faces in result.joined.items()}
@@ -52,7 +52,7 @@ def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cac
             names,
             [[row[name] for name in names] for row in rows],
         ),
-        Section("Who joined", "At most 24 a faceset; cos-dist to the centroid as it was.", pictures=who),
+        Section("Faces that joined", "At most 24 a faceset; cos-dist to the centroid as it was.", pictures=who),
         Section(
             "The face sets now",
             "Rank and score below each face.",
@@ -60,6 +60,6 @@ def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cac
         ),
         Section(
             "How to run it again",
-            f"Materialize extended_facesets of {bucket_title(inputs.bucket)}, or run full_pipeline: who joined stays.",
+            f"Materialize extended_facesets of {bucket_title(inputs.bucket)}, or full_pipeline; joined faces stay.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The page of `hand_sorted_facesets`: who each folder asserts, and folders and photos that assert nobody."""
+"""The page of `hand_sorted_facesets`: the person of each folder, and folders and photos without one."""
 
 from collections.abc import Sequence
 
@@ -46,18 +46,18 @@ def hand_sorted_sections(
     ]
     pictures = [row_of_faceset(library.folder / name, f"{name} · {folder}") for folder, name in result.names.items()]
     return [
-        Section("People", "Each folder asserts the person whom most of its photos show.", COLUMNS, rows, pictures),
+        Section("People", "The person of each folder is the one in most of its photos.", COLUMNS, rows, pictures),
         Section(
             "Folders that were not taken",
-            "No face was found, or no person is in more than half of the photos. Sort them anew; nothing was guessed."
+            "No face was found, or no person is in more than half of the photos. Sort them again; nothing was guessed."
             if undecided
-            else "Every folder agrees about its person.",
+            else "Every folder has its person.",
             ("folder", "photos", "faces", "largest share"),
             undecided,
         ),
         Section(
             "Photos beside the folders",
-            f"{counted(len(result.loose), 'photo lies', 'photos lie')} in no folder: nobody is asserted by that.",
+            f"{counted(len(result.loose), 'photo is', 'photos are')} in no folder, and not used.",
             ("photo",),
             [[path] for path in result.loose],
         ),

@@ -31,7 +31,7 @@ class RunLine:
 
 
 def add_run(reports_dir: Path, line: RunLine) -> None:
-    """Appends the line and makes the index anew; a run that stands there already with the same end is left alone."""
+    """Appends the line and makes the index again; a run that is listed already with the same result is left alone."""
     known = {(run["run_id"], run.get("system"), run.get("error") is None) for run in _lines(reports_dir)}
     if (line.run_id, line.system, line.error is None) in known:
         return

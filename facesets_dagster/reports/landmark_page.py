@@ -55,7 +55,7 @@ def landmark_sections(
     return [
         Section(
             "Faces",
-            f"{counted(len(table), 'face')}. {told} All values stand in the table "
+            f"{counted(len(table), 'face')}. {told} All values are in the table "
             "cache/tables/face_landmarks/all.parquet.",
             ("faceset", "rank", "face", "bucket", "photo", "found"),
             rows,

@@ -102,7 +102,7 @@ def sections(
         ),
         Section(
             "Facesets without a face",
-            "They keep name and number, and cover nobody until a photo of theirs is found."
+            "They keep name and number, and cover no faces until a photo of theirs is found."
             if blind
             else "Every faceset has at least one face.",
             ("faceset",),
@@ -121,7 +121,12 @@ def sections(
             [[one.name, one.face_id, one.to, _rounded(one.distance), one.reason] for one in result.lost],
         ),
         *_cache_sections(result),
-        Section("Oddities", "What was passed over, and what no longer lies there.", ("what", "why"), oddities(result)),
+        Section(
+            "Oddities",
+            "Entries that were skipped, and facesets that are no longer in the library.",
+            ("what", "why"),
+            oddities(result),
+        ),
     ]
 
 
@@ -134,7 +139,7 @@ def chosen_faces(result: LegacyResult, members: Mapping[str, Mapping[str, str]])
 def sheet_of_people(
     chosen: Mapping[str, Sequence[str]], rows: pl.DataFrame, load_photo: LoadPhoto, cache: Path
 ) -> list[SheetRow]:
-    """A row of faces per faceset, so that a person sees whose they are; `rows`: of the face table."""
+    """A row of faces per faceset, to recognise the person; `rows`: of the face table."""
     wanted = [face_id for faces in chosen.values() for face_id in faces]
     pictures = of_faces(rows.filter(pl.col("face_id").is_in(wanted)), load_photo, cache)
     return [

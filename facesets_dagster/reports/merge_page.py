@@ -74,7 +74,7 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
             f"lie within {numbers['merge_distance']} of each other and at least {numbers['min_near_share']:.0%} of the "
             f"pairs of faces within {numbers['member_distance']}, and no photo shows two of them. Most gain first: "
             "exported faces that come to stand with the largest faceset. Nothing is changed; the job apply_merges "
-            "merges the groups that it is told."
+            "merges the groups that you name."
             + (f" Faces are shown of the first {SHOWN} groups." if len(proposed) > SHOWN else ""),
             _COLUMNS,
             _rows(proposed),
@@ -110,7 +110,7 @@ def applied_sections(result: ApplyResult, sheet: Sequence[SheetRow]) -> list[Sec
     return _filled(
         Section(
             "Merged",
-            "The second name leads to the first from now on; undo_merges takes it back.",
+            "The second name leads to the first from now on; undo_merges reverses it.",
             ("stays", "merged into it"),
             [(merge.keeper, merge.merged) for merge in result.merged],
             sheet,
@@ -133,21 +133,21 @@ def undone_sections(result: UndoResult, library: Library) -> list[Section]:
     return _filled(
         Section(
             "Back",
-            "They stand alone again.",
+            "They are separate again.",
             ("name", "was part of"),
             list(back.items()),
             _rows_of_facesets({*back, *back.values()}, library),
         ),
         Section("As before", "Byte for byte an earlier folder.", ("faceset",), _column(result.as_before)),
-        Section("Nothing left", "Other people have their faces by now.", ("name",), _column(result.vanished)),
-        Section("Stood alone already", "Undone by an earlier run.", ("name",), _column(result.already)),
+        Section("Nothing left", "Other identities have their faces by now.", ("name",), _column(result.vanished)),
+        Section("Undone already", "Undone by an earlier run.", ("name",), _column(result.already)),
     )
 
 
 def proposals_table(proposals: pl.DataFrame) -> Markdown:
     """The table for the UI."""
     proposed = proposals.filter(pl.col("state") == PROPOSED)
-    return markdown_table(_COLUMNS, _rows(proposed), most=200, empty="Nobody is proposed.")
+    return markdown_table(_COLUMNS, _rows(proposed), most=200, empty="No merge is proposed.")
 
 
 def _rows(table: pl.DataFrame) -> list[tuple[object, ...]]:

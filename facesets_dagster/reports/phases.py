@@ -1,4 +1,4 @@
-"""The tables of a report that count: where the photos came from, who was known already, what clustering left over.
+"""The tables of a report that count: the photos, the known people, the results of clustering.
 
 Functions of tables; every number can be counted again from the bucket's photos and `facesets explain`.
 """

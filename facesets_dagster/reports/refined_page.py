@@ -1,4 +1,4 @@
-"""The page of `refined_library`: what it was made of, the numbers, who was joined and who came of it."""
+"""The page of `refined_library`: its faces, the numbers, the joined clusters, the people."""
 
 from collections.abc import Mapping
 
@@ -30,9 +30,7 @@ def refined_sections(
             ("raw clusters", "faces"),
             joined,
         ),
-        Section(
-            "Faces that are nobody's", "By reason.", ("state", "faces"), [list(pair) for pair in sorted(states.items())]
-        ),
+        Section("Left-over faces", "By reason.", ("state", "faces"), [list(pair) for pair in sorted(states.items())]),
         Section(
             "People",
             "Largest first.",

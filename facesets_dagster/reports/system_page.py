@@ -38,7 +38,7 @@ class Section:
     figures: Sequence[Figure] = field(default=())
     """Plots, each with its words."""
     all_pictures: bool = False
-    """Beyond `MAX_PICTURES` too: whoever made the section kept to a number of its own."""
+    """Beyond `MAX_PICTURES` too: the section has a limit of its own."""
 
 
 def write_system_page(

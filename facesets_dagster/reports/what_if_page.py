@@ -1,4 +1,4 @@
-"""The page of `what_if`: answers in sentences, a curve per parameter, who would be new, who would change, the table."""
+"""The page of `what_if`: answers in sentences, a curve per parameter, new identities, changed facesets, the table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -137,7 +137,7 @@ def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Seque
         *_curves(figures_of(table)),
         *_newcomers(sheet),
         Section(
-            "Who would change",
+            "Facesets that would change",
             "Live facesets of this bucket that would lose or gain members, vanish or come back.",
             ("point", "faceset", "joined", "left"),
             _changes(table),
@@ -167,9 +167,9 @@ def _curves(figures: Sequence[Figure]) -> list[Section]:
 
 
 def _newcomers(sheet: Sequence[SheetRow]) -> list[Section]:
-    """None where nobody is to be shown; without faces, but named, where the photos are not there now."""
+    """None if no identity is to be shown; named but without faces if the photos are missing now."""
     text = "Identities that a point would have and the base has not, the faces that would be exported first."
-    return [Section("Who would be new", text, pictures=sheet)] if sheet else []
+    return [Section("Identities that would be new", text, pictures=sheet)] if sheet else []
 
 
 def _changes(table: pl.DataFrame) -> list[tuple[object, ...]]:

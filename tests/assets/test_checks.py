@@ -25,8 +25,8 @@ def test_a_sound_run_passes_every_check(fake_home: FakeHome) -> None:
     result = fake_home.run("a")
     names = {check.check_name for check in result.get_asset_check_evaluations()}
     assert names >= {
-        "files_readable", "unit_norms", "no_number_twice", "identities_apart",
-        "funnel_closes", "others_untouched", "one_face_per_png",
+        "files_readable", "embeddings_can_be_normalised", "no_number_twice", "identities_look_different",
+        "every_face_has_one_state", "others_untouched", "one_face_per_png",
     }  # fmt: skip
     assert failed_checks(result) == set()
 

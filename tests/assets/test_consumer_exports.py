@@ -162,8 +162,8 @@ def test_a_file_that_somebody_changed_is_reported_and_left_alone(home: FakeHome)
     home.library.registry.set_label("faceset_001", "Bo")
     _, checks = export(home)
     assert mine.read_text() == "[]"
-    assert not checks["nothing_in_the_way"].passed
-    assert checks["nothing_in_the_way"].metadata["files"].value == [str(mine)]
+    assert not checks["no_files_in_the_way"].passed
+    assert checks["no_files_in_the_way"].metadata["files"].value == [str(mine)]
     page = max(
         (home.settings.reports_dir / LIBRARY).glob("*.consumer_exports.html"), key=lambda path: path.stat().st_mtime
     )
@@ -310,10 +310,10 @@ def test_another_arcface_than_the_swappers_is_exported_with_a_warning(fake_home:
     write_person(fake_home.buckets / "b", 1, 8)
     fake_home.run("b")
     _, checks = export(fake_home, consumers=["rope", "facefusion"])
-    assert not checks["recogniser_fits"].passed
-    assert "w600k_mbf.onnx" in checks["recogniser_fits"].metadata["what_to_know"].value
+    assert not checks["recogniser_fits_swapper"].passed
+    assert "w600k_mbf.onnx" in checks["recogniser_fits_swapper"].metadata["what_to_know"].value
     _, checks = export(fake_home, consumers=["facefusion"])
-    assert checks["recogniser_fits"].passed, "pictures do not depend on it"
+    assert checks["recogniser_fits_swapper"].passed, "pictures do not depend on it"
 
 
 def test_unknown_words_are_refused_with_what_there_is(home: FakeHome) -> None:

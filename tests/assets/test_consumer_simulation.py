@@ -74,7 +74,7 @@ def test_every_archive_is_one_person_and_the_right_one(home: FakeHome) -> None:
     found = Simulated(home)
     assert found.success
     assert {name: check.passed for name, check in found.checks.items()} == {
-        "one_face_per_png": True, "mean_is_the_person": True,
+        "one_face_per_png": True, "mean_matches_faceset": True,
     }  # fmt: skip
     assert found.table.schema == SIMULATION_SCHEMA
     assert set(COLUMNS) == set(found.table.columns)
@@ -139,7 +139,7 @@ def test_a_picture_with_two_people_fails_loudly_and_is_shown(home: FakeHome) -> 
     assert not found.success, "the check is blocking"
     assert found.wrong("one_face_per_png").count("several faces in 1 picture") == 2
     assert "faceset_001 (all, 640)" in found.wrong("one_face_per_png")
-    assert found.wrong("mean_is_the_person") == ""
+    assert found.wrong("mean_matches_faceset") == ""
     assert "001/0002.png: 2 at 640, 2 at 320" in found.page
     assert found.page.index("faceset_001") < found.page.index("faceset_002"), "the worst first"
     assert "contact_sheet" in found.metadata
@@ -167,7 +167,7 @@ def test_somebody_else_in_the_archive_is_found_out_by_the_mean(home: FakeHome) -
         shutil.copy(archive_of(home, "faceset_002", which), archive_of(home, "faceset_001", which))
     found = Simulated(home)
     assert found.wrong("one_face_per_png") == ""
-    assert found.wrong("mean_is_the_person").count("from the centroid, over 0.1") == 4
+    assert found.wrong("mean_matches_faceset").count("from the centroid, over 0.1") == 4
     assert not found.success
     row = found.table.filter(pl.col("faceset") == "faceset_001").row(0, named=True)
     assert (row["nearest_other"], row["margin"] < -0.5) == ("faceset_002", True)
@@ -175,8 +175,8 @@ def test_somebody_else_in_the_archive_is_found_out_by_the_mean(home: FakeHome) -
 
 def test_a_mean_that_is_nearly_as_near_to_somebody_else_is_told(home: FakeHome) -> None:
     found = Simulated(home, min_margin=1.9)
-    assert "from that of faceset_002: a margin of" in found.wrong("mean_is_the_person")
-    assert "under 1.9" in found.wrong("mean_is_the_person")
+    assert "from that of faceset_002: a margin of" in found.wrong("mean_matches_faceset")
+    assert "under 1.9" in found.wrong("mean_matches_faceset")
     assert not found.success
 
 
@@ -184,7 +184,7 @@ def test_the_limit_on_the_mean_is_run_config(home: FakeHome) -> None:
     least = Simulated(home).table["mean_distance"].min()
     assert isinstance(least, float)
     found = Simulated(home, max_mean_distance=max(least / 2, 1e-9), facesets=["faceset_002"])
-    assert "faceset_002" in found.wrong("mean_is_the_person")
+    assert "faceset_002" in found.wrong("mean_matches_faceset")
     assert set(found.table["faceset"]) == {"faceset_002"}
 
 
@@ -212,7 +212,7 @@ def test_an_archive_that_does_not_open_is_told(home: FakeHome) -> None:
     told = found.wrong("one_face_per_png")
     assert "faceset_001 (all, 640): the archive cannot be opened (BadZipFile" in told
     assert "faceset_002 (top, 320): the archive cannot be opened (FileNotFoundError" in told
-    assert "there is no mean" in found.wrong("mean_is_the_person")
+    assert "there is no mean" in found.wrong("mean_matches_faceset")
     assert not found.success
 
 
@@ -292,5 +292,5 @@ def test_the_checks_stop_what_comes_after() -> None:
 
     assert isinstance(consumer_simulation, dg.AssetsDefinition)
     assert {spec.name: spec.blocking for spec in consumer_simulation.check_specs} == {
-        "one_face_per_png": True, "mean_is_the_person": True,
+        "one_face_per_png": True, "mean_matches_faceset": True,
     }  # fmt: skip

@@ -44,7 +44,7 @@ def test_mostly_undated_photos_are_pointed_out(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
     result = split(fake_home, "*")
-    assert checks(result)["dates_known"] is False
+    assert checks(result)["photos_dated"] is False
     assert result.success
     assert names(fake_home) == {}
     assert metadata(result)["faces_in_no_era"] == {"undated": 8}

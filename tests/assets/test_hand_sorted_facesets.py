@@ -71,8 +71,8 @@ def test_a_folder_without_a_majority_is_reported_and_not_guessed(fake_home: Fake
     write_person(fake_home.people / "Mixed", 2, 3)
     result = fake_home.materialize("hand_sorted_facesets")
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    assert not checks["folders_agree"].passed
-    assert checks["folders_agree"].metadata["folders"].value == ["Mixed"]
+    assert not checks["one_person_per_folder"].passed
+    assert checks["one_person_per_folder"].metadata["folders"].value == ["Mixed"]
     assert fake_home.library.registry.identities() == []
     decisions = fake_home.library.registry.decisions(HAND_SORTED)
     assert decisions["state"].unique().to_list() == ["below_gate:majority"]
@@ -112,8 +112,8 @@ def test_a_person_who_is_known_already_is_pointed_out(fake_home: FakeHome) -> No
     write_person(fake_home.people / "Anna", 1, 6, first=8)
     result = fake_home.materialize("hand_sorted_facesets")
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    assert not checks["known_once"].passed
-    assert "faceset_001" in str(checks["known_once"].metadata["pairs"].value)
+    assert not checks["one_identity_per_person"].passed
+    assert "faceset_001" in str(checks["one_identity_per_person"].metadata["pairs"].value)
     assert fake_home.flaws() == []
 
 

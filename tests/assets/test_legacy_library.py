@@ -44,7 +44,9 @@ def home(fake_home: FakeHome, legacy: Legacy) -> FakeHome:
 def adopt(home: FakeHome, **config: Any) -> dict[str, Any]:
     """Materializes the asset and gives its metadata; every blocking check must pass."""
     result = home.materialize("legacy_library", legacy_library=config) if config else home.materialize("legacy_library")
-    assert {check.check_name for check in result.get_asset_check_evaluations() if not check.passed} <= {"rows_mapped"}
+    assert {check.check_name for check in result.get_asset_check_evaluations() if not check.passed} <= {
+        "legacy_faces_found"
+    }
     (event,) = result.asset_materializations_for_node("legacy_library")
     return {name: value.value for name, value in event.metadata.items()}
 

@@ -105,8 +105,8 @@ def test_a_face_that_two_identities_have_is_reported_as_a_fault(fake_home: FakeH
     write_person(fake_home.people / "Anna", 1, 8)  # the same bytes, asserted by hand
     fake_home.materialize("hand_sorted_facesets")
     table, metadata, checks = look(fake_home)
-    assert not checks["nobody_in_two_identities"].passed
-    assert "faceset_001, faceset_002" in str(checks["nobody_in_two_identities"].metadata["faces"].value)
+    assert not checks["one_identity_per_face"].passed
+    assert "faceset_001, faceset_002" in str(checks["one_identity_per_face"].metadata["faces"].value)
     assert metadata["faces_in_two_identities"].value >= 4
     assert set(table.filter(pl.col("kind") == "bytes")["bucket"]) == {"a", HAND_SORTED}
 

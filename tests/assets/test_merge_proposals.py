@@ -111,7 +111,7 @@ def test_what_the_page_offers_is_applied_by_its_job_and_undone_byte_for_byte(cro
 def test_somebody_of_whom_no_face_is_known_is_named_by_the_check(fake_home: FakeHome) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
     (check,) = proposals(fake_home).get_asset_check_evaluations()
-    assert (check.check_name, check.passed) == ("everybody_compared", True)
+    assert (check.check_name, check.passed) == ("all_facesets_compared", True)
     folder = fake_home.settings.library_dir / two
     for file in (f"{two}.npz", "members.parquet"):
         (folder / file).unlink()

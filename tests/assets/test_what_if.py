@@ -52,7 +52,7 @@ def test_the_check_warns_where_clustering_anew_is_not_what_stands(fake_home: Fak
     _, metadata, check = materialize(fake_home, points=[{"min_faces": 5}], sweep=False)
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
-    assert "on record" in str(check.metadata["differ"].value)
+    assert "recorded" in str(check.metadata["differ"].value)
     first, second = str(metadata["answers"].value).splitlines()
     assert "that alone would" in first
     assert second.startswith("- min_faces 5 would")

@@ -89,7 +89,7 @@ def test_the_source_table_counts_213_files(run: Run) -> None:
     assert int(table["without a face"]) == 213 - with_faces - copies_with
     assert table["not usable"] == "0"
     assert table["byte copies"] == "11"
-    assert table["known before the last scan with news"] == "160"
+    assert table["known before the last scan with changes"] == "160"
     assert table["opened by it"] == "53: 42 read, 11 byte copies of known photos"
 
 

@@ -65,10 +65,10 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 WHAT_IF_SCHEMA = pl.Schema(_COLUMNS)
 
 WHAT_IF_COLUMNS = {
-    "parameter": "the parameter that is swept; base, rebuilt (the base clustered anew), point (one of `points`)",
+    "parameter": "the parameter that is swept; base, rebuilt (the base clustered again), point (one of `points`)",
     "value": "its value; null for base, rebuilt and points",
     "title": "the point in words",
-    "mode": "what a run would do: unchanged, grow (members stay) or rebuild (everything is clustered anew)",
+    "mode": "what a run would do: unchanged, grow (members stay) or rebuild (everything is clustered again)",
     "faces": "faces of the bucket; the states below and those exported sum to it",
     "identities": "live identities of the bucket after the run",
     "members": "faces of the bucket that would be members of them",

@@ -35,7 +35,7 @@ class WhatIf:
     """All answers."""
 
     answers: list[Answer]
-    """The base first, then (where a run with its numbers would change nothing) the same clustered anew."""
+    """The base first, then (where a run with its numbers would change nothing) the same clustered again."""
     before: dict[str, frozenset[str]]
     """Live identity of the bucket -> members, as the library stands."""
     recorded: pl.DataFrame
@@ -53,7 +53,7 @@ class WhatIf:
 
     @property
     def rebuilt(self) -> Answer | None:
-        """The base clustered anew; None where the base's own run does so, or the bucket never ran."""
+        """The base clustered again; None where the base's own run does so, or the bucket never ran."""
         return next((answer for answer in self.answers if answer.point.parameter == REBUILT), None)
 
 
@@ -87,7 +87,7 @@ def _answer_all(inputs: WhatIfInputs, library: Library, store_of: StoreOf, say: 
     say(f"{inputs.bucket}: {len(known.rows)} faces, {len(known.standing.own())} identities, {len(points)} points")
     wanted = [(point, known.mode(point.numbers)) for point in points]
     if wanted[0][1] == UNCHANGED:
-        wanted.insert(1, (Point(REBUILT, None, base, "the base point clustered anew"), "rebuild"))
+        wanted.insert(1, (Point(REBUILT, None, base, "the base point clustered again"), "rebuild"))
     results: dict[tuple[Numbers, str], Rehearsed] = {}
     for numbers, mode in sorted({(point.numbers, mode) for point, mode in wanted}, key=_together):
         results[numbers, mode] = known.rehearse(numbers, mode)

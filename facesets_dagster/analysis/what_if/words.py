@@ -13,7 +13,7 @@ _MOST_NAMES = 8
 
 
 def sentences(found: WhatIf) -> list[str]:
-    """What clustering anew alone would do, then the explicit points, then the sweeps."""
+    """What clustering again alone would do, then the explicit points, then the sweeps."""
     rebuilt = differs_when_rebuilt(found)
     asked = [one for one in found.answers if one.point.parameter not in (BASE, REBUILT)]
     told = [f"{one.point.title} {outcome(found, one)}" for one in asked if one.point.value is None]
@@ -31,11 +31,11 @@ def base_in_words(base: Mapping[str, object]) -> str:
 
 
 def differs_when_rebuilt(found: WhatIf) -> str:
-    """What clustering anew would do at the very numbers of the base; empty where it is nothing."""
+    """What clustering again would do at the very numbers of the base; empty where it is nothing."""
     if found.rebuilt is None or _is_same(found, found.rebuilt):
         return ""
     return (
-        "A run with other numbers clusters everything anew. With the numbers of the last run that alone would "
+        "A run with other numbers clusters everything again. With the numbers of the last run that alone would "
         f"{_difference(found, found.rebuilt)}; the sentences below compare with what stands."
     )
 
