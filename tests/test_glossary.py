@@ -3,35 +3,23 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import facesets_dagster
 from facesets_dagster.analysis.merge_proposals import STATES as PROPOSAL_STATES
+from facesets_dagster.analysis.simulation_verdicts import Limits
 from facesets_dagster.definitions import defs
 from facesets_dagster.faces.schema import READ
 from facesets_dagster.identities.identity import ERA_KINDS, TRUST
 from facesets_dagster.publishing.funnel import STATES
+from testing.glossary import codes_of, rows_of
 from testing.paths import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "glossary.md").read_text()
 FIRST_PAGES = ("README.md", "docs/quickstart.md")
 PACKAGE = Path(facesets_dagster.__file__).parent
-
-
-def rows_of(section: str) -> dict[str, str]:
-    """First cell -> second cell of the table of a section."""
-    text = re.split(r"^## ", PAGE.split(f"\n## {section}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
-    lines = [line for line in text.splitlines() if line.startswith("| ")][2:]
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    assert len({first for first, *_ in rows}) == len(rows), f"a word stands twice in {section}"
-    return {first: second for first, second, *_ in rows}
-
-
-def codes_of(section: str) -> set[str]:
-    """The code words in the first cells, without what follows a colon."""
-    return {code.split(":")[0] for cell in rows_of(section) for code in re.findall(r"`([^`]+)`", cell)}
 
 
 def strings_given_to(name: str) -> Iterator[str]:
@@ -83,3 +71,15 @@ def test_every_check_is_explained_and_no_other() -> None:
     keys = defs.get_repository_def().asset_graph.asset_check_keys
     assert len(keys) >= 20
     assert codes_of("Checks") == {key.name for key in keys}
+
+
+def test_no_line_of_metadata_is_left_that_no_asset_writes() -> None:
+    written = {*PROPOSAL_STATES, *(field.name for field in fields(Limits))}
+    for path in (PACKAGE / "assets").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            written |= {
+                word for word in (getattr(node, "value", ""), getattr(node, "arg", "")) if isinstance(word, str)
+            }
+    described = {code for code in codes_of("Metadata") if "<" not in code}
+    assert len(described) >= 100
+    assert described - written == set()
