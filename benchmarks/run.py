@@ -20,6 +20,7 @@ from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
+from benchmarks.registry_scale import measure_registry_growth, measure_registry_scale
 from benchmarks.rescan import measure_rescan
 from benchmarks.results_file import write_results
 from benchmarks.sample_run import measure_sample
@@ -82,6 +83,8 @@ BENCHMARKS = {
     "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000, beside=100_000), long=True),
     "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 15)),
     "many_buckets_1000": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 1_000), long=True),
+    "registry_scale": Benchmark(measure_registry_scale, shared=False),
+    "registry_growth_1000": Benchmark(lambda: measure_registry_growth(1_000), shared=False, long=True),
     "stages": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 1_000)),
     "stages_10000": Benchmark(lambda: measure_stages(REFERENCE, MODELS, 10_000), long=True),
     "orders_buffalo_sc": Benchmark(lambda: _orders(REFERENCE)),

@@ -151,8 +151,7 @@ class _Peer:
     def __init__(self, home: RealHome) -> None:
         self._pack, library = home.model(), home.library
         self._faces = bucket_faces(_store_of(home)(BUCKET), library, BUCKET)
-        table, _ = centroid_table(library, self._pack, 0.45)
-        self._identities = identities_of(table)
+        self._identities = identities_of(centroid_table(library, self._pack))
         self._members = members_of_bucket(library, BUCKET)
         self._own = set(self._members.values())
 

@@ -30,8 +30,12 @@ from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
-from facesets_dagster.automation.jobs import ASSET_JOBS, build_housekeeping
-from facesets_dagster.automation.schedules import build_nightly_housekeeping, build_nightly_rescan
+from facesets_dagster.automation.jobs import ASSET_JOBS, build_housekeeping, verification
+from facesets_dagster.automation.schedules import (
+    build_nightly_housekeeping,
+    build_nightly_rescan,
+    build_nightly_verification,
+)
 from facesets_dagster.automation.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -91,13 +95,17 @@ def build_defs(
     ordered = dg.Definitions(assets=in_job_order(ASSETS), jobs=ASSET_JOBS, resources=resources)
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[*(ordered.resolve_job_def(job.name) for job in ASSET_JOBS), housekeeping],
+        jobs=[*(ordered.resolve_job_def(job.name) for job in ASSET_JOBS), housekeeping, verification],
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),
             dead_run_sensor,
         ],
-        schedules=[build_nightly_rescan(settings.job, on=on), build_nightly_housekeeping(housekeeping, on=on)],
+        schedules=[
+            build_nightly_rescan(settings.job, on=on),
+            build_nightly_housekeeping(housekeeping, on=on),
+            build_nightly_verification(verification, on=on),
+        ],
         resources=resources,
         # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
         executor=dg.in_process_executor,

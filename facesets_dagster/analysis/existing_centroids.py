@@ -1,16 +1,20 @@
 """Centroids of all identities as a table, and what is wrong among them."""
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from facesets_dagster.analysis.close_pairs import ClosePair, close_pairs
 from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.identities.geometry import cosine_distance
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
+from facesets_dagster.library.numbering import ForeignFaceset
+from facesets_dagster.photos.bucket_key import LEGACY
 
 CENTROID_COLUMNS = {
     "identity_id": "row of the registry; null for a legacy faceset",
@@ -28,17 +32,7 @@ CENTROID_COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class ClosePair:
-    """Two identities of different families that look like one person."""
-
-    first: str
-    second: str
-    distance: float
-    """Cosine distance of their centroids."""
-
-    def __str__(self) -> str:
-        return f"{self.first} and {self.second}: {self.distance:.3f}"
+_OF_AN_IDENTITY = ("identity_id", "name", "number", "kind", "parent", "bucket", "label", "founded", "model_id")
 
 
 @dataclass(frozen=True)
@@ -64,67 +58,61 @@ def centroid_schema(dim: int) -> pl.Schema:
     return pl.Schema({name: types[name] for name in CENTROID_COLUMNS})
 
 
-def centroid_table(library: Library, pack: ModelPack, cover_distance: float) -> tuple[pl.DataFrame, CentroidCheck]:
+def centroid_table(library: Library, pack: ModelPack) -> pl.DataFrame:
     """Live identities of the registry and of the legacy roots. Raises `ModelMismatch` for another model's centroids."""
-    generation = library.registry.generation()
-    live = [i for i in library.registry.identities() if i.live and i.kind != "thin_era"]
+    known, facesets = library.snapshot(), library.legacy_facesets()
+    live = [identity for identity in known.live() if identity.kind != "thin_era"]
     require_model(live, pack)
-    adopted = library.registry.adopted()
-    legacy = [faceset for faceset in library.legacy_facesets() if faceset.name not in adopted]
-    origin = dict.fromkeys(adopted, "legacy")
-    rows = [
-        {**_row(identity), "origin": origin.get(identity.name, "registry"), "generation": generation}
-        for identity in live
-    ]
-    rows += [
-        {
-            "name": faceset.name,
-            "number": faceset.number,
-            "kind": faceset.kind,
-            "parent": faceset.parent,
-            "founded": 0,
-            "origin": "legacy",
-            "generation": generation,
-        }
-        for faceset in legacy
-    ]
-    schema = centroid_schema(pack.dim)
-    table = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
-    owners = Counter(int(str(row["number"])) for row in rows if row["kind"] != "era")
-    return table, CentroidCheck(
-        sorted(number for number, count in owners.items() if count > 1), _close_pairs(live, cover_distance)
-    )
+    from_legacy = [identity.name for identity in live if identity.bucket == LEGACY]
+    adopted = known.adopted_among([*from_legacy, *(faceset.name for faceset in facesets)])
+    listed = _listed([faceset for faceset in facesets if faceset.name not in adopted], pack.dim)
+    rows = pl.concat([_rows_of(live, adopted, pack.dim), listed])
+    return rows.with_columns(generation=pl.lit(known.generation, pl.Int64)).select(list(CENTROID_COLUMNS))
+
+
+def _rows_of(live: Sequence[Identity], adopted: Collection[str], dim: int) -> pl.DataFrame:
+    """All columns but the generation."""
+    schema = centroid_schema(dim)
+    columns = {name: pl.Series([getattr(one, name) for one in live], dtype=schema[name]) for name in _OF_AN_IDENTITY}
+    origin = ["legacy" if identity.name in adopted else "registry" for identity in live]
+    unknown = np.zeros(dim, np.float32)
+    vectors = np.array([unknown if one.centroid is None else one.centroid for one in live], np.float32)
+    centroid = pl.Series("centroid", vectors.reshape(len(live), dim), dtype=schema["centroid"])
+    is_known = pl.Series([identity.centroid is not None for identity in live], dtype=pl.Boolean)
+    table = pl.DataFrame({**columns, "origin": pl.Series(origin, dtype=pl.String)})
+    return table.with_columns(centroid=pl.when(is_known).then(centroid))
+
+
+def _listed(facesets: Sequence[ForeignFaceset], dim: int) -> pl.DataFrame:
+    """The columns of `_rows_of` for legacy facesets of which only the name is known."""
+    known = [(one.name, one.number, one.kind, one.parent, 0, "legacy") for one in facesets]
+    schema = centroid_schema(dim)
+    given = ("name", "number", "kind", "parent", "founded", "origin")
+    rows = pl.DataFrame(known, schema={name: schema[name] for name in given}, orient="row")
+    columns = (*_OF_AN_IDENTITY, "origin", "centroid")
+    return rows.select(pl.col(name) if name in given else pl.lit(None, schema[name]).alias(name) for name in columns)
+
+
+def check_centroids(
+    library: Library, table: pl.DataFrame, cover_distance: float, remembered: Path | None = None
+) -> CentroidCheck:
+    """Numbers with two owners, and identities of different families within `cover_distance` of each other.
+
+    `remembered`: a file with the pairs of an earlier table; those of identities that did not change are taken from it.
+    """
+    owners = Counter(table.filter(pl.col("kind") != "era")["number"].to_list())
+    twice = sorted(number for number, count in owners.items() if count > 1)
+    return CentroidCheck(twice, close_pairs(library.snapshot(), cover_distance, remembered))
 
 
 def identities_of(table: pl.DataFrame) -> list[Identity]:
     """The identities of a centroid table."""
-    fields = ("name", "number", "kind", "parent", "bucket", "label", "founded", "model_id")
+    known = table["centroid"].is_not_null()
+    vectors = iter(table["centroid"].drop_nulls().to_numpy())
+    columns = table.select(pl.col("identity_id").fill_null(0), *_OF_AN_IDENTITY[1:]).rows()
     return [
         Identity(
-            identity_id=row["identity_id"] or 0,
-            live=True,
-            centroid=None if row["centroid"] is None else np.asarray(row["centroid"], np.float32),
-            **{name: row[name] for name in fields},
+            **dict(zip(_OF_AN_IDENTITY, row, strict=True)), live=True, centroid=next(vectors) if has_centroid else None
         )
-        for row in table.iter_rows(named=True)
+        for row, has_centroid in zip(columns, known, strict=True)
     ]
-
-
-def _row(identity: Identity) -> dict[str, object]:
-    row = {name: getattr(identity, name) for name in CENTROID_COLUMNS if hasattr(identity, name)}
-    row["centroid"] = None if identity.centroid is None else identity.centroid.tolist()
-    return row
-
-
-def _close_pairs(live: list[Identity], cover_distance: float) -> list[ClosePair]:
-    """Pairs of different families within `cover_distance`, nearest first."""
-    known = [identity for identity in live if identity.centroid is not None]
-    if len(known) < 2:
-        return []
-    distance = cosine_distance(np.array([i.centroid for i in known]), np.array([i.centroid for i in known]))
-    first, second = np.nonzero(np.triu(distance <= cover_distance, k=1))
-    pairs = sorted(
-        ((float(distance[a, b]), known[a], known[b]) for a, b in zip(first, second, strict=True)),
-        key=lambda pair: (pair[0], pair[1].name, pair[2].name),
-    )
-    return [ClosePair(a.name, b.name, value) for value, a, b in pairs if a.family != b.family]

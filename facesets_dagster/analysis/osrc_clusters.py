@@ -9,7 +9,7 @@ from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.discovery import ClusterTable, DiscoveryParameters, discover, mode_of
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import bucket_faces, merged_members, own_names
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.linkage import Progress
 
 
@@ -58,15 +58,15 @@ def cluster_bucket(
     """
     require_one_model(coverage, model_id, f"the coverage of {bucket}")
     numbers = ClusterTable(pl.DataFrame(), parameters, cover_distance).identity_parameters()
-    last = library.registry.bucket_run(bucket)
+    known, last = library.snapshot(), library.registry.bucket_run(bucket)
     mode = mode_of(last.identity_parameters if last else None, numbers)
     table = discover(
         bucket_faces(store, library, bucket),
         coverage,
         parameters,
         mode,
-        set(own_names(library, bucket, retired=False)),
-        merged_members(library, bucket),
+        {identity.name for identity in known.own(bucket, retired=False)},
+        known.merged_members(bucket),
         progress=progress,
         scratch=scratch,
     )

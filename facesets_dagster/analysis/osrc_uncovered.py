@@ -15,14 +15,15 @@ from facesets_dagster.identities.coverage import Coverage, cover
 from facesets_dagster.identities.geometry import UnitRows
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import copies_of_members, judged_faces, lost_members, members_of_bucket
+from facesets_dagster.library.membership import judged_faces, lost_members
 
 
 def cover_bucket(
     library: Library, store: FaceStore, bucket: str, identities: Sequence[Identity], *, model_id: str, dim: int
 ) -> tuple[list[str], Coverage]:
     """The faces of a bucket that a run decides on, by face_id, and their coverage."""
-    members = members_of_bucket(library, bucket)
+    known = library.snapshot()
+    members = known.members_of(bucket)
     with store.open_faces("source_missing", "model_id") as (table, files):
         kept = lost_members(library, bucket, members, table["face_id"])
         embeddings = np.empty((0, dim), np.float32)
@@ -32,6 +33,7 @@ def cover_bucket(
             embeddings = kept["embedding"].to_numpy().reshape(-1, dim)
         table = judged_faces(table, members)
         require_one_model(table, model_id, f"the face cache of {bucket}")
-        ids, copies = table["face_id"].to_list(), copies_of_members(library, bucket)
+        ids = table["face_id"].to_list()
+        copies = known.copies(bucket, ids)
         unit = UnitRows(EmbeddingFiles(table, files, embeddings))
         return ids, cover(unit, ids, bucket, identities, members, copies)

@@ -1,7 +1,5 @@
 """The checks of `swap_ready_facesets`, reported by the asset that has the numbers in hand."""
 
-from collections import Counter
-
 import dagster as dg
 
 from facesets_dagster.analysis.inspection import pictures_without_one_face
@@ -20,8 +18,7 @@ CHECKS = (FUNNEL_CLOSES, UNTOUCHED, NO_NUMBER_TWICE, ONE_FACE_PER_PNG)
 def check_results(run: Run, inputs: PublishInputs, result: PublishResult) -> list[dg.AssetCheckResult]:
     """Looks at what was published, on disk and in the registry."""
     outcome, detected, decided = result.outcome, len(inputs.coverage), len(result.funnel)
-    numbers = Counter(identity.number for identity in run.library.registry.identities() if not identity.is_era)
-    twice = sorted(number for number, count in numbers.items() if count > 1)
+    twice = run.library.registry.numbers_twice()
     written = [*outcome.founded, *outcome.changed, *outcome.revived]
     bad = pictures_without_one_face(run.library, written, run.embedder) if written else []
     once = bool(result.funnel["face_id"].is_unique().all())

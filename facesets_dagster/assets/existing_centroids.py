@@ -1,8 +1,10 @@
 """The known people: one centroid per identity of the library."""
 
+from pathlib import Path
+
 from dagster import AssetExecutionContext
 
-from facesets_dagster.analysis.existing_centroids import CENTROID_COLUMNS, centroid_table
+from facesets_dagster.analysis.existing_centroids import CENTROID_COLUMNS, centroid_table, check_centroids
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
@@ -32,15 +34,17 @@ def existing_centroids(context: AssetExecutionContext, home: HomeResource, embed
     page, library = Page(context, home, embedder), home.library()
     library.settle(f"run {context.run.run_id}", context.log.info)
     cover_distance = embedder.thresholds().cover_distance
-    table, found = centroid_table(library, embedder.pack(), cover_distance)
-    known = int(table["centroid"].is_not_null().sum())
-    page.say(f"{counted(len(table), 'identity', 'identities')}, {known} with a centroid")
+    known, table = library.snapshot(), centroid_table(library, embedder.pack())
+    remembered = Path(home.cache_dir) / "tables" / "existing_centroids" / "close_pairs.parquet"
+    found = check_centroids(known, table, cover_distance, remembered)
+    with_centroid = int(table["centroid"].is_not_null().sum())
+    page.say(f"{counted(len(table), 'identity', 'identities')}, {with_centroid} with a centroid")
     legacy = int((table["origin"] == "legacy").sum())
     return page.table(
         table,
         CENTROID_COLUMNS,
-        {"identities": len(table), "with_centroid": known, "legacy_identities": legacy},
-        {"generation": library.registry.generation()},
+        {"identities": len(table), "with_centroid": with_centroid, "legacy_identities": legacy},
+        {"generation": known.generation},
         version=frame_version(table.drop("generation")),
         checks=[
             NO_NUMBER_TWICE.result(not found.numbers_twice, numbers_with_two_owners=found.numbers_twice),

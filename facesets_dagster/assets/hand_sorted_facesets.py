@@ -4,7 +4,7 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.analysis.existing_centroids import centroid_table
+from facesets_dagster.analysis.close_pairs import close_pairs
 from facesets_dagster.assets._asset import UNTOUCHED, Check, Result, library_asset
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig, given_or
 from facesets_dagster.assets._page import Page
@@ -122,9 +122,9 @@ def _described(
 
 
 def _checks(run: Run, result: PeopleResult, undecided: list[str], cover_distance: float) -> list[dg.AssetCheckResult]:
-    _, found = centroid_table(run.library, run.pack, cover_distance)
-    ours = {identity.name for identity in run.library.registry.identities() if identity.kind == "hand_sorted"}
-    twice = [str(pair) for pair in found.close_pairs if ours & {pair.first, pair.second}]
+    known = run.library.snapshot()
+    ours = {identity.name for identity in known.identities() if identity.kind == "hand_sorted"}
+    twice = [str(pair) for pair in close_pairs(known, cover_distance) if ours & {pair.first, pair.second}]
     touched = sorted(result.update.outcome.touched_undeclared)
     return [
         FOLDERS_AGREE.result(

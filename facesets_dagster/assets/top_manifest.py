@@ -1,8 +1,5 @@
 """The library's table of contents."""
 
-import json
-from pathlib import Path
-
 import dagster as dg
 from dagster import AssetExecutionContext
 
@@ -11,7 +8,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.library import OPTIONAL_PUBLISHERS, library
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
-from facesets_dagster.library.numbering import read_manifest
+from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.reports.markdown import faceset_link, link, markdown_table
 from facesets_dagster.resources.home import HomeResource
@@ -25,12 +22,10 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
     Entries of facesets that did not change keep their bytes, keys that you added are kept, and names out of use are
     listed as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
-    page, folder = Page(context, home), home.library().folder
-    changed = merge_top_manifest(home.library(), f"run {context.run.run_id}", context.log.info)
-    manifest = read_manifest(folder)
-    facesets, tombstones = manifest["facesets"], manifest["tombstones"]
-    assert isinstance(facesets, list)
-    assert isinstance(tombstones, list)
+    page, library = Page(context, home), home.library()
+    changed = merge_top_manifest(library, f"run {context.run.run_id}", context.log.info)
+    manifest = read_top_manifest(library.folder)
+    facesets, tombstones = manifest.listed("facesets"), manifest.listed("tombstones")
     words = f"{counted(len(facesets), 'faceset')}, {counted(len(tombstones), 'tombstone')}"
     page.say(f"{words}, {'merged' if changed else 'unchanged'}")
     # Of a legacy faceset that was never published here it is whatever its library said.
@@ -41,10 +36,10 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
             "tombstones": len(tombstones),
             "changed": changed,
             "runs": link("all runs", "reports", "index.html"),
-            "path": dg.MetadataValue.path(str(Path(folder) / "manifest.json")),
+            "path": dg.MetadataValue.path(str(library.folder / "manifest.json")),
         },
         rows=len(facesets),
-        version=text_version(json.dumps(manifest, sort_keys=True)),
+        version=text_version(manifest.text),
     )
 
 

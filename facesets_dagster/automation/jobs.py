@@ -7,8 +7,11 @@ import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.verification import verify_library
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
+from facesets_dagster.wording import counted
 
 MAIN_CHAIN = (
     "face_cache",
@@ -125,6 +128,29 @@ def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
         if run.status == dg.DagsterRunStatus.SUCCESS:
             newer.add(bucket)
     return removed
+
+
+@dg.op(description="Reads every file of the library and compares it with its manifest and the registry.")
+def verify_every_file(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Raises `dagster.Failure` with the flaws. A flaw that is seen while a run publishes is looked at again alone."""
+    library = home.library()
+    flaws = verify_library(library)
+    if flaws:
+        with library_lock(library.folder, f"run {context.run_id}", say=context.log.info):
+            flaws = verify_library(library)
+    if flaws:
+        listed = [f"{flaw.where}: {flaw.what}. {flaw.advice}" for flaw in flaws]
+        raise dg.Failure(f"{counted(len(flaws), 'flaw')}", metadata={"flaws": listed[:100]}, allow_retries=False)
+    context.log.info("The library is sound, every file as published.")
+
+
+@dg.job(
+    description="Proves that every file of the library is as it was published, as `facesets verify` does.",
+    executor_def=dg.in_process_executor,
+)
+def verification() -> None:
+    """One step."""
+    verify_every_file()
 
 
 def build_housekeeping(settings: Settings) -> dg.JobDefinition:

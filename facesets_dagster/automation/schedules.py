@@ -17,6 +17,17 @@ def build_nightly_housekeeping(job: dg.JobDefinition, *, on: bool) -> dg.Schedul
     )
 
 
+def build_nightly_verification(job: dg.JobDefinition, *, on: bool) -> dg.ScheduleDefinition:
+    """The whole library is read at 06:00; `on`: running unless someone stops it."""
+    return dg.ScheduleDefinition(
+        name="nightly_verification",
+        job=job,
+        cron_schedule="0 6 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description="Proves every file of the library, as `facesets verify` does; a flaw fails the run.",
+    )
+
+
 def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
     """The schedule; `job`: name of what it runs; `on`: running unless someone stops it."""
 

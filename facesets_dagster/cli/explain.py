@@ -79,7 +79,7 @@ def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
     inside = _places(file, target, folders)
     library, found = home.library(), list[PhotoExplanation]()
     merged = redirects(library.registry)
-    identities = identities_of(centroid_table(library, pack, 0.0)[0])
+    identities = identities_of(centroid_table(library, pack))
     for bucket in sorted(folders.keys() | {run.bucket for run in library.registry.bucket_runs()}):
         tables = home.face_store(bucket, pack.model_id, pack.dim).read()
         path = inside.get(bucket)

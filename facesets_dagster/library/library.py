@@ -11,6 +11,7 @@ from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.snapshot import Snapshot
 
 Say = Callable[[str], None]
 
@@ -22,6 +23,10 @@ class Library:
     folder: Path
     registry: Registry
     legacy_roots: tuple[Path, ...]
+
+    def snapshot(self) -> Snapshot:
+        """The registry as it is now; the same object as long as nothing was published or named."""
+        return self.registry.snapshot()
 
     def legacy_facesets(self) -> list[ForeignFaceset]:
         """Facesets of all legacy roots; names and numbers only."""

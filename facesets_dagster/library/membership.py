@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 import polars as pl
 
 from facesets_dagster.faces.store import FaceStore
-from facesets_dagster.identities.identity import by_trust
-from facesets_dagster.identities.merging import MARK
 from facesets_dagster.library.library import Library
 
 StoreOf = Callable[[str], FaceStore]
@@ -15,38 +13,12 @@ StoreOf = Callable[[str], FaceStore]
 
 def own_names(library: Library, bucket: str, *, retired: bool) -> list[str]:
     """Names of the identities that the bucket founded, eras aside; live ones or all."""
-    return [
-        identity.name
-        for identity in library.registry.identities()
-        if identity.bucket == bucket and not identity.is_era and (identity.live or retired)
-    ]
+    return [identity.name for identity in library.snapshot().own(bucket, retired=retired)]
 
 
 def members_of_bucket(library: Library, bucket: str) -> dict[str, str]:
-    """face_id -> live identity, whoever founded it, that has this face of the bucket as a member; eras aside."""
-    people = [identity.name for identity in library.registry.identities() if identity.live and not identity.is_era]
-    rows = library.registry.memberships(bucket=bucket)
-    return dict(rows.filter(pl.col("name").is_in(people)).select("face_id", "name").iter_rows())
-
-
-def copies_of_members(library: Library, bucket: str) -> dict[str, str]:
-    """face_id -> live identity that has this face as a member through other buckets, the most trusted; eras aside."""
-    people = [identity for identity in library.registry.identities() if identity.live and not identity.is_era]
-    rank = {person.name: place for place, person in enumerate(sorted(people, key=by_trust))}
-    rows = library.registry.memberships()
-    rows = rows.filter(pl.col("name").is_in(list(rank)) & (pl.col("bucket") != bucket))
-    found: dict[str, str] = {}
-    for face_id, name in rows.select("face_id", "name").iter_rows():
-        if face_id not in found or rank[name] < rank[found[face_id]]:
-            found[face_id] = name
-    return found
-
-
-def people_of_faces(library: Library) -> set[str]:
-    """Every face that is a member of a live identity, eras aside."""
-    people = [identity.name for identity in library.registry.identities() if identity.live and not identity.is_era]
-    rows = library.registry.memberships()
-    return set(rows.filter(pl.col("name").is_in(people))["face_id"])
+    """face_id -> live identity, of whichever bucket, that has this face of the bucket as a member; eras aside."""
+    return library.snapshot().members_of(bucket)
 
 
 def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFrame:
@@ -79,26 +51,9 @@ def judged_faces(faces: pl.DataFrame, members: Mapping[str, str]) -> pl.DataFram
     return faces.filter(~pl.col("source_missing") | pl.col("face_id").is_in(list(members)))
 
 
-def joined_elsewhere(memberships: pl.DataFrame, bucket: str) -> dict[str, set[str]]:
-    """Identity -> members that the parameters of this bucket do not move: through others, and those of a merge."""
-    found: dict[str, set[str]] = {}
-    rows = memberships.filter((pl.col("bucket") != bucket) | pl.col("joined_by").str.starts_with(MARK))
-    for name, face_id in rows.select("name", "face_id").iter_rows():
-        found.setdefault(name, set()).add(face_id)
-    return found
-
-
-def merged_members(library: Library, bucket: str) -> set[str]:
-    """Faces of this bucket that came to a live identity with a merge: they stay, whatever the parameters."""
-    live = [identity.name for identity in library.registry.identities() if identity.live]
-    rows = library.registry.memberships(bucket=bucket)
-    marked = pl.col("joined_by").str.starts_with(MARK)
-    return set(rows.filter(marked & pl.col("name").is_in(live))["face_id"])
-
-
 def places_of(library: Library, name: str) -> dict[str, str]:
     """face_id -> bucket through which it is a member of this identity."""
-    return dict(library.registry.memberships(name=name).select("face_id", "bucket").iter_rows())
+    return library.snapshot().places(name)
 
 
 def rows_of_members(library: Library, store_of: StoreOf, wanted: Mapping[str, str | None]) -> pl.DataFrame | None:
@@ -110,7 +65,7 @@ def rows_of_members(library: Library, store_of: StoreOf, wanted: Mapping[str, st
     place_of = {face_id: bucket for face_id, bucket in wanted.items() if bucket is not None}
     anywhere = wanted.keys() - place_of.keys()
     if anywhere:
-        places = library.registry.memberships(face_ids=anywhere).sort("bucket").unique("face_id", keep="first")
+        places = library.snapshot().rows_of_faces(anywhere).sort("bucket").unique("face_id", keep="first")
         place_of.update(places.select("face_id", "bucket").iter_rows())
     buckets: dict[str, list[str]] = {}
     for face_id, bucket in place_of.items():

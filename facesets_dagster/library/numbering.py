@@ -1,8 +1,8 @@
-"""Which number a new identity gets: one past everything that exists or ever existed."""
+"""Names and numbers of facesets, where a faceset lies, and the manifests that list them."""
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,33 +38,11 @@ def number_of(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def next_number(used: Iterable[int], folders: Iterable[Path]) -> int:
-    """One past the largest number in the registry and in any library folder (its manifest and folder names)."""
-    seen = set(used)
-    for folder in folders:
-        seen.update(numbers_in(folder))
-    return max(seen, default=0) + 1
-
-
-def numbers_in(library_dir: Path) -> set[int]:
-    """Numbers of all facesets that a library folder holds or its manifest names, retired and thin ones included."""
-    if not library_dir.is_dir():
-        return set()
-    names = {path.name for path in library_dir.iterdir() if path.is_dir()}
-    for special in ("_retired", "_thin"):
-        if (library_dir / special).is_dir():
-            names.update(path.name for path in (library_dir / special).iterdir())
-    manifest = read_manifest(library_dir)
-    for key in ("facesets", "thin_eras", "tombstones"):
-        names.update(str(entry.get("name", "")) for entry in _entries(manifest, key))
-    return {number for name in names if (number := number_of(name)) is not None}
-
-
 def foreign_facesets(root: Path) -> list[ForeignFaceset]:
     """The facesets of a legacy library, from its `manifest.json`, by name; read-only."""
     manifest = read_manifest(root)
     found = []
-    for entry in _entries(manifest, "facesets"):
+    for entry in entries_of(manifest, "facesets"):
         name = str(entry.get("name", ""))
         number = number_of(name)
         if number is not None:
@@ -91,7 +69,8 @@ def read_manifest(library_dir: Path) -> dict[str, object]:
     return manifest
 
 
-def _entries(manifest: dict[str, object], key: str) -> list[dict[str, object]]:
+def entries_of(manifest: Mapping[str, object], key: str) -> list[dict[str, object]]:
+    """The entries of a list of a library's manifest, each with its `name`; raises `LibraryCorrupt` for another form."""
     entries = manifest.get(key, [])
     if not isinstance(entries, list) or not all(isinstance(entry, (dict, str)) for entry in entries):
         raise LibraryCorrupt(f"`{key}` of a library's manifest.json is not a list of facesets.")

@@ -8,15 +8,62 @@ merged comes back with the text and at the place that it had.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.files.states import State, file_states
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.registry.merges import KeptEntry
 
 SCHEMA_VERSION = 1
 _LISTS = ("facesets", "thin_eras", "tombstones")
+
+
+@dataclass(frozen=True)
+class TopManifest:
+    """The file as it stands. Kept between calls: read it, change nothing in it."""
+
+    text: str
+    value: Mapping[str, object]
+    """`{}` without a file."""
+    entries: Mapping[str, Sequence["Entry"]]
+    """Key of a list -> its entries."""
+
+    def listed(self, key: str) -> list[dict[str, object]]:
+        """The entries of `facesets`, `thin_eras` or `tombstones` without their texts."""
+        return [entry for entry, _ in self.entries[key]]
+
+
+Entry = tuple[dict[str, object], str]
+"""An entry and its very text in the file."""
+
+_KNOWN: dict[Path, tuple[State, TopManifest]] = {}
+"""The last file that was read or written: a process that publishes a thousand buckets reads it once."""
+
+
+def read_top_manifest(library_dir: Path) -> TopManifest:
+    """The top-level manifest; raises `LibraryCorrupt` if it cannot be read."""
+    path = library_dir / "manifest.json"
+    state = state_of(path)
+    if state is None:
+        return TopManifest("", {}, dict.fromkeys(_LISTS, ()))
+    if path not in _KNOWN or _KNOWN[path][0] != state:
+        value = read_manifest(library_dir)
+        text = path.read_text(encoding="utf-8")
+        _remember(path, state, TopManifest(text, value, {key: _raw_entries(text, value, key) for key in _LISTS}))
+    return _KNOWN[path][1]
+
+
+def state_of(path: Path) -> State | None:
+    """State of a file; None if it is absent."""
+    return file_states([path]).get(str(path)) if path.exists() else None
+
+
+def _remember(path: Path, state: State, manifest: TopManifest) -> None:
+    _KNOWN.clear()
+    _KNOWN[path] = state, manifest
 
 
 def merge_manifest(
@@ -28,49 +75,43 @@ def merge_manifest(
 ) -> bool:
     """Merges entries into `manifest.json` by name; True if the file changed.
 
-    The lists are complete: an entry of a name with a tombstone leaves the facesets, a tombstone of
-    a name that lives again leaves the tombstones. `kept`: entries that get their text and place back where they say
-    the same again.
+    An entry of a name with a tombstone leaves the facesets, a tombstone of a name that lives again leaves the
+    tombstones; names that are not given stay as they stand. `kept`: entries that get their text and place back where
+    they say the same again.
     """
-    path = library_dir / "manifest.json"
-    old_text = path.read_text(encoding="utf-8") if path.exists() else ""
-    old = read_manifest(library_dir)
-    raw = {key: _raw_entries(old_text, old, key) for key in _LISTS}
+    old = read_top_manifest(library_dir)
     live = {str(entry["name"]): entry for entry in facesets}
     thin = {str(entry["name"]): entry for entry in thin_eras}
     dead = {str(entry["name"]): entry for entry in tombstones}
     merged = {
-        "facesets": _merged(raw["facesets"], live, {*dead, *thin}, _of_section(kept, "facesets")),
-        "thin_eras": _merged(raw["thin_eras"], thin, {*dead, *live}, _of_section(kept, "thin_eras")),
-        "tombstones": _merged(raw["tombstones"], dead, {*live, *thin}, {}),
+        "facesets": _merged(old.entries["facesets"], live, {*dead, *thin}, _of_section(kept, "facesets")),
+        "thin_eras": _merged(old.entries["thin_eras"], thin, {*dead, *live}, _of_section(kept, "thin_eras")),
+        "tombstones": _merged(old.entries["tombstones"], dead, {*live, *thin}, {}),
     }
-    text = _render(old, merged)
-    if text == old_text:
+    text = _render(old.value, merged)
+    if text == old.text:
         return False
+    path = library_dir / "manifest.json"
     write_text(path, text)
+    lists = {key: [entry for entry, _ in entries] for key, entries in merged.items()}
+    state = state_of(path)
+    assert state is not None
+    _remember(path, state, TopManifest(text, {"schema_version": SCHEMA_VERSION, **old.value, **lists}, merged))
     return True
 
 
 def entries_by_name(library_dir: Path) -> dict[str, dict[str, object]]:
     """Name -> entry of every faceset and thin era that `manifest.json` lists; raises `LibraryCorrupt`."""
-    manifest = read_manifest(library_dir)
-    found: dict[str, dict[str, object]] = {}
-    for key in ("facesets", "thin_eras"):
-        entries = manifest.get(key, [])
-        if not isinstance(entries, list):
-            raise LibraryCorrupt(f"`{key}` in {library_dir / 'manifest.json'} is not a list. Fix the file.")
-        found.update({str(entry.get("name")): entry for entry in entries if isinstance(entry, dict)})
-    return found
+    entries = read_top_manifest(library_dir).entries
+    return {str(entry.get("name")): entry for key in ("facesets", "thin_eras") for entry, _ in entries[key]}
 
 
 def entries_as_they_stand(library_dir: Path, merged: Mapping[str, KeptEntry]) -> dict[str, KeptEntry]:
     """Name -> text and place of every faceset and thin era that is listed. `merged`: those who are merged now."""
-    path = library_dir / "manifest.json"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    manifest = read_manifest(library_dir)
+    entries = read_top_manifest(library_dir).entries
     found = {}
     for section in ("facesets", "thin_eras"):
-        texts = {str(entry.get("name", "")): raw for entry, raw in _raw_entries(text, manifest, section)}
+        texts = {str(entry.get("name", "")): raw for entry, raw in entries[section]}
         names = list(texts)
         for name, entry in sorted(_of_section(merged, section).items()):
             if name not in texts:
@@ -90,7 +131,7 @@ def _place(names: Sequence[str], before: AbstractSet[str]) -> int:
     return max((index for index, name in enumerate(names, start=1) if name in before), default=0)
 
 
-def _raw_entries(text: str, manifest: Mapping[str, object], key: str) -> list[tuple[dict[str, object], str]]:
+def _raw_entries(text: str, manifest: Mapping[str, object], key: str) -> list[Entry]:
     """The entries of a list with the very text that stands in the file."""
     wanted = manifest.get(key, [])
     if not isinstance(wanted, list):
@@ -99,7 +140,7 @@ def _raw_entries(text: str, manifest: Mapping[str, object], key: str) -> list[tu
         return []
     position = _list_start(text, key)
     decoder = json.JSONDecoder()
-    entries: list[tuple[dict[str, object], str]] = []
+    entries: list[Entry] = []
     while len(entries) < len(wanted):
         while text[position] in " \t\r\n,":
             position += 1
@@ -127,42 +168,43 @@ def _list_start(text: str, key: str) -> int:
 
 
 def _merged(
-    raw: list[tuple[dict[str, object], str]],
+    old: Sequence[Entry],
     wanted: Mapping[str, Mapping[str, object]],
     drop: set[str],
     kept: Mapping[str, KeptEntry],
-) -> list[str]:
-    """Texts of the entries: old ones in their place, those that come back where they were, new ones after them."""
-    texts: list[str] = []
+) -> list[Entry]:
+    """The entries: old ones in their place, those that come back where they were, new ones after them."""
+    found: list[Entry] = []
     names: list[str] = []
     seen: set[str] = set()
-    for old, text in raw:
-        name = str(old.get("name", ""))
+    for entry, text in old:
+        name = str(entry.get("name", ""))
         seen.add(name)
         if name in drop and name not in wanted:
             continue
         names.append(name)
-        texts.append(_text_now(old, text, wanted.get(name), kept.get(name)))
+        found.append(_entry_now((entry, text), wanted.get(name), kept.get(name)))
     for name in sorted(set(wanted) - seen, key=_by_number):
         known = kept.get(name)
         if known is None:
-            place, text = len(names), _entry_text(dict(wanted[name]))
+            place, now = len(names), (dict(wanted[name]), _entry_text(wanted[name]))
         else:
             place = _place(names, known.before)
-            text = _text_now(json.loads(known.last), known.last, wanted[name], known)
+            now = _entry_now((json.loads(known.last), known.last), wanted[name], known)
         names.insert(place, name)
-        texts.insert(place, text)
-    return texts
+        found.insert(place, now)
+    return found
 
 
-def _text_now(old: Mapping[str, object], text: str, entry: Mapping[str, object] | None, kept: KeptEntry | None) -> str:
-    """The text that says what `entry` says, with the keys that someone added: the one that stands where it is true."""
-    if entry is None or all(key in old and old[key] == value for key, value in entry.items()):
-        return text
-    now = {**old, **entry}
+def _entry_now(old: Entry, wanted: Mapping[str, object] | None, kept: KeptEntry | None) -> Entry:
+    """Says what is wanted, with the keys that someone added: the text that stands where it is true."""
+    entry, _ = old
+    if wanted is None or all(key in entry and entry[key] == value for key, value in wanted.items()):
+        return old
+    now = {**entry, **wanted}
     if kept is not None and json.loads(kept.first) == now:
-        return kept.first
-    return _entry_text(now)
+        return now, kept.first
+    return now, _entry_text(now)
 
 
 def _by_number(name: str) -> tuple[int, str]:
@@ -171,14 +213,14 @@ def _by_number(name: str) -> tuple[int, str]:
 
 
 def _entry_text(entry: Mapping[str, object]) -> str:
-    return json.dumps(entry, indent=2, ensure_ascii=False).replace("\n", "\n    ")
+    return json.dumps(dict(entry), indent=2, ensure_ascii=False).replace("\n", "\n    ")
 
 
-def _render(old: Mapping[str, object], merged: Mapping[str, list[str]]) -> str:
+def _render(old: Mapping[str, object], merged: Mapping[str, Sequence[Entry]]) -> str:
     parts = []
     for key in ["schema_version", *(key for key in old if key not in ("schema_version", *_LISTS)), *_LISTS]:
         if key in _LISTS:
-            body = ",\n    ".join(merged[key])
+            body = ",\n    ".join(text for _, text in merged[key])
             value = f"[\n    {body}\n  ]" if merged[key] else "[]"
         else:
             default = SCHEMA_VERSION if key == "schema_version" else None

@@ -4,7 +4,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,30 +36,30 @@ _REPUBLISH = "Restore the folder from a backup, or move it away and materialize 
 
 def verify_library(library: Library) -> list[Flaw]:
     """Everything that is off; an empty list is a sound library."""
-    identities = library.registry.identities()
+    identities, digests = library.registry.identities(), library.registry.manifest_digests()
     flaws: list[Flaw] = []
     if library.registry.owes_moves():
         flaws.append(Flaw("registry", "an interrupted publication owes moves", "Run any bucket; it finishes them."))
-    published = [identity for identity in identities if identity.live and _is_published(library, identity)]
+    published = [identity for identity in identities if identity.live and _is_published(identity, digests)]
     for identity in published:
-        flaws += _faceset_flaws(library, identity)
+        flaws += _faceset_flaws(library, identity, digests[identity.name])
     flaws += _number_flaws(library, identities)
-    flaws += _manifest_flaws(library, identities)
+    flaws += _manifest_flaws(library, identities, digests)
     flaws += _merge_flaws(library, identities)
     return flaws + _funnel_flaws(library, published)
 
 
-def _is_published(library: Library, identity: Identity) -> bool:
+def _is_published(identity: Identity, digests: Mapping[str, str | None]) -> bool:
     """False for a legacy faceset that is adopted and was never extended: its files lie elsewhere."""
-    return library.registry.manifest_sha256(identity.name) is not None or identity.bucket != LEGACY
+    return digests[identity.name] is not None or identity.bucket != LEGACY
 
 
-def _faceset_flaws(library: Library, identity: Identity) -> list[Flaw]:
+def _faceset_flaws(library: Library, identity: Identity, digest: str | None) -> list[Flaw]:
     folder = library.folder / place_of(identity.name, identity.kind)
     path = folder / "manifest.json"
     if not path.exists():
         return [Flaw(str(path), f"missing although {identity.name} is live", _REPUBLISH)]
-    if sha256_of(path) != library.registry.manifest_sha256(identity.name):
+    if sha256_of(path) != digest:
         return [Flaw(str(path), "differs from the digest in the registry", _REPUBLISH)]
     manifest = read_faceset(folder)
     if manifest is None:
@@ -136,12 +136,12 @@ def _number_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
     return flaws
 
 
-def _manifest_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
+def _manifest_flaws(library: Library, identities: list[Identity], digests: Mapping[str, str | None]) -> list[Flaw]:
     listed = {name: entry.get("sha256") for name, entry in entries_by_name(library.folder).items()}
     advice = "Materialize top_manifest."
     flaws = []
     for identity in identities:
-        wanted = library.registry.manifest_sha256(identity.name) if identity.live else None
+        wanted = digests[identity.name] if identity.live else None
         if listed.get(identity.name) != wanted:
             state = "is live" if identity.live else "is out of use"
             flaws.append(Flaw("manifest.json", f"{identity.name} {state}, the manifest says otherwise", advice))

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.membership import joined_elsewhere
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.funnel import (
     Ending,
@@ -23,7 +21,7 @@ from facesets_dagster.publishing.resolution import Resolution, resolve
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import faces_in_place, standing_terms
 from facesets_dagster.publishing.transaction import BucketRecord
-from facesets_dagster.registry.merges import redirects
+from facesets_dagster.registry.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,11 @@ class BucketPlanner:
 
     def plan(self) -> Plan[None]:
         """The facesets that stand, if the bucket was published from the same inputs and they are all in place."""
-        identities = self.run.library.registry.identities()
-        stands = self._stands(identities)
+        known = self.run.library.snapshot()
+        stands = self._stands(known)
         if stands is not None:
             return Plan((), self.gallery, None, stands=stands)
-        resolution = self._resolution(identities)
+        resolution = self._resolution(known)
         folder, terms = self.run.library.folder, self.gallery.terms
         wanted = [
             Wanted(group.members, standing_terms(folder, group.identity, terms), group.identity)
@@ -58,31 +56,30 @@ class BucketPlanner:
             self.gallery,
             None,
             retire=resolution.vanished,
-            records=lambda names: [self._record(identities, resolution, wanted, names)],
+            records=lambda names: [self._record(known, resolution, wanted, names)],
         )
 
-    def _stands(self, identities: Sequence[Identity]) -> list[str] | None:
+    def _stands(self, known: Snapshot) -> list[str] | None:
         library, bucket = self.run.library, self.proposal.bucket
         last = library.registry.bucket_run(bucket)
         if last is None or last.inputs_digest != self.inputs_digest:
             return None
-        own = [one.name for one in identities if one.live and one.bucket == bucket and not one.is_era]
+        own = [identity.name for identity in known.own(bucket, retired=False)]
         return own if all((library.folder / name / "manifest.json").exists() for name in own) else None
 
-    def _resolution(self, identities: Sequence[Identity]) -> Resolution:
-        registry = self.run.library.registry
-        merged = redirects(registry)
+    def _resolution(self, known: Snapshot) -> Resolution:
+        bucket = self.proposal.bucket
         return resolve(
             self.proposal,
-            [identity for identity in identities if identity.name not in merged],
-            registry.members(),
-            joined_elsewhere(registry.memberships(), self.proposal.bucket),
+            [identity for identity in known.identities() if identity.name not in known.redirects],
+            known.members(identity.name for identity in known.own(bucket, retired=True)),
+            known.elsewhere(bucket),
             self.gallery.curated_centroid,
         )
 
     def _record(
         self,
-        identities: Sequence[Identity],
+        known: Snapshot,
         resolution: Resolution,
         wanted: Sequence[Wanted],
         names: Mapping[int, str],
@@ -98,17 +95,17 @@ class BucketPlanner:
             content = self.gallery.content(group.members, group.name)
             endings.append(Ending.of(None, group, content, self.proposal.bucket))
         verdicts = terminal_verdicts(self.proposal, resolution, endings, stays)
-        verdicts.update(self._elsewhere(identities))
+        verdicts.update(self._elsewhere(known))
         funnel = build_funnel(self.coverage, self.flags, verdicts)
         return BucketRecord(self.proposal.bucket, self.inputs_digest, self.identity_parameters, funnel)
 
-    def _elsewhere(self, identities: Sequence[Identity]) -> dict[str, Verdict]:
+    def _elsewhere(self, known: Snapshot) -> dict[str, Verdict]:
         """Faces of this bucket that are members of identities of others end as their facesets say."""
-        library = self.run.library
+        library, rows = self.run.library, known.rows_of_bucket(self.proposal.bucket)
         return members_elsewhere(
             self.proposal,
-            identities,
-            library.registry.memberships(bucket=self.proposal.bucket),
+            list(known.named(rows["name"].unique()).values()),
+            rows,
             self.coverage,
             self.cover_distance,
             lambda one: verdicts_in_place(library.folder / place_of(one.name, one.kind), one.name),

@@ -26,13 +26,13 @@ from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import face_schema, require_one_model
 from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_folder
 from facesets_dagster.identities.candidates import CandidateParameters, Offer, Offers, offer_candidates
+from facesets_dagster.library.in_place import folders_in_place
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import place_of
-from facesets_dagster.library.signatures import faceset_signatures
 from facesets_dagster.publishing.run import Run
 
 CANDIDATES = "_candidates"
@@ -78,9 +78,9 @@ def publish_candidates(run: Run, parameters: CandidateParameters, draw: DrawShee
                 _clear_up(library.folder)
                 faces = small_cluster_faces(run)
                 offers, written = _fill(run, parameters, faces, draw)
-            before = faceset_signatures(library.folder)
+            before = folders_in_place(library.folder)
             changed = _put_in_place(library.folder)
-            after = faceset_signatures(library.folder)
+            after = folders_in_place(library.folder)
     touched = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     run.say(f"{sum(len(folder.faces) for folder in written)} candidates in {len(written)} folders")
     return Candidates(offers, written, int(faces["is_candidate"].sum()), changed, touched)

@@ -8,14 +8,13 @@ import polars as pl
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import bucket_faces, people_of_faces
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.publisher import Plan, Wanted, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place
-from facesets_dagster.registry.merges import redirects
 
 EXTENSION_SCHEMA = pl.Schema(
     {
@@ -68,7 +67,8 @@ def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: floa
     A copy of a member of another bucket adds nothing and stays `covered`.
     """
     near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
-    taken, merged = people_of_faces(library), redirects(library.registry)
+    known = library.snapshot()
+    taken, merged = known.faces_of_people(near["face_id"].to_list()), known.redirects
     waiting: dict[str, list[str]] = {}
     for name, face_id in near.select("covered_by", "face_id").sort("covered_by", "face_id").iter_rows():
         if face_id not in taken:

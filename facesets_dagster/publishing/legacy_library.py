@@ -25,7 +25,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.moves import settle
-from facesets_dagster.library.numbering import next_number
+from facesets_dagster.library.next_number import next_number
 from facesets_dagster.publishing.adoption.plan import AdoptionPlan, make_plan, require_free_names
 from facesets_dagster.publishing.adoption.transaction import adopt
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
@@ -88,7 +88,7 @@ def adopt_legacy(
         gone=sorted(library.registry.adopted().keys() - names),
         touched=changed_files(before, file_states([*roots, *paths])),
         number_problems=_number_problems(library, libraries),
-        next_number=next_number(library.registry.used_numbers(), (library.folder, *roots)),
+        next_number=next_number(library),
     )
 
 

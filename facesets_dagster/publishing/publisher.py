@@ -19,11 +19,12 @@ from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
+from facesets_dagster.library.in_place import in_place, touched_since
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import STAGING, Move, settle
-from facesets_dagster.library.numbering import faceset_name, next_number, place_of
-from facesets_dagster.library.signatures import faceset_signatures
+from facesets_dagster.library.next_number import next_number
+from facesets_dagster.library.numbering import faceset_name, place_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.resolution import Group
@@ -128,13 +129,12 @@ def _publish_locked(run: Run, plan: Plan[Notes]) -> Update[Notes]:
     if plan.stands is not None:
         return Update(Outcome(unchanged=True, kept=list(plan.stands)), {}, plan)
     library = run.library
-    before = faceset_signatures(library.folder)
+    before = in_place(library)
     outcome, names = _commit(run, plan)
     settle(library.registry, library.folder, run.say)
-    after = faceset_signatures(library.folder)
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    touched = touched_since(library, before, run.run_id)
     shared = plan.archive.names() if plan.archive else set()
-    return Update(replace(outcome, touched_undeclared=sorted(changed - outcome.declared() - shared)), names, plan)
+    return Update(replace(outcome, touched_undeclared=sorted(touched - outcome.declared() - shared)), names, plan)
 
 
 def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
@@ -171,7 +171,7 @@ def _outcome(plan: Plan[Notes], entries: Sequence[_Entry]) -> Outcome:
 def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[_Entry]:
     """The identities of the plan with their names, their folders staged where they differ from those in place."""
     library = run.library
-    number = next_number(library.registry.used_numbers(), (library.folder, *library.legacy_roots))
+    number = next_number(library)
     entries: list[_Entry] = []
     for position, wanted in enumerate(plan.wanted):
         content, identity = plan.content(wanted), wanted.identity
@@ -213,5 +213,5 @@ def _differs(library: Library, published: Sequence[PublishedIdentity], records: 
             return True
         if not library.registry.decisions(record.bucket).equals(record.funnel):
             return True
-    known = library.registry.members([entry.name for entry in published])
+    known = library.snapshot().members(entry.name for entry in published)
     return any(set(known.get(entry.name, {})) != set(entry.group.members) for entry in published)

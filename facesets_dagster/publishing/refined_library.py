@@ -18,7 +18,7 @@ from facesets_dagster.identities.geometry import nearest, normalised
 from facesets_dagster.identities.refining import Refined, RefineParameters, refine
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
-from facesets_dagster.library.numbering import numbers_in
+from facesets_dagster.library.next_number import numbers_in_folders
 from facesets_dagster.photos.bucket_key import REFINED
 from facesets_dagster.publishing.funnel import bucket_record, inputs_digest, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
@@ -111,9 +111,7 @@ def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
 
 def require_fresh(library: Library) -> None:
     """Raises `PublishRefused` if any number was ever given in this library or in a legacy one beside it."""
-    numbers = set(library.registry.used_numbers()).union(
-        *(numbers_in(folder) for folder in (library.folder, *library.legacy_roots))
-    )
+    numbers = library.registry.used_numbers() | numbers_in_folders(library)
     if numbers:
         raise PublishRefused(
             f"The library {library.folder} has {len(numbers)} numbers already (up to {max(numbers)}). Refining gives "

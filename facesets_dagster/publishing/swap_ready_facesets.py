@@ -11,7 +11,6 @@ from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.library.membership import (
     bucket_faces,
-    members_of_bucket,
     own_names,
 )
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
@@ -75,11 +74,12 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
 
 
 def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> None:
-    library = run.library
     for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters.frame, "cluster table")):
         require_one_model(frame, run.pack.model_id, f"the {what} of {inputs.bucket}")
     ids = inputs.coverage["face_id"].to_list()
-    live = {*own_names(library, inputs.bucket, retired=False), *members_of_bucket(library, inputs.bucket).values()}
+    known = run.library.snapshot()
+    own = {identity.name for identity in known.own(inputs.bucket, retired=False)}
+    live = own | set(known.members_of(inputs.bucket).values())
     referred = inputs.clusters.frame.filter(pl.col("state").is_in(["member", "joining"]))["identity"].to_list()
     unknown = set(ids) - set(faces["face_id"])
     if ids != inputs.clusters.frame["face_id"].to_list() or unknown or set(referred) - live:

@@ -4,7 +4,7 @@ Every publisher ends with it; the form of the file is `library.top_manifest`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,29 +15,49 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
 from facesets_dagster.library.numbering import place_of
-from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
+from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest, state_of
 from facesets_dagster.registry.merges import merge_records
-from facesets_dagster.registry.registry import Adopted
+from facesets_dagster.registry.registry import Adopted, Listed
+from facesets_dagster.registry.snapshot import Snapshot
 
 
 def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]) -> bool:
-    """Brings `manifest.json` up to the registry and the facesets' manifests; True if it changed."""
+    """Brings `manifest.json` up to the registry and the facesets' manifests; True if it changed.
+
+    Only what changed in the registry since the last time is looked at, if the file is as it was left then.
+    """
+    path = library.folder / "manifest.json"
     with library_lock(library.folder, holder, say=say):
         settle(library.registry, library.folder, say)
-        live = [identity for identity in library.registry.identities() if identity.live]
-        adopted, digests = library.registry.adopted(), library.registry.manifest_digests()
-        listed = entries_by_name(library.folder)
-        entries: dict[bool, list[dict[str, object]]] = {False: [], True: []}
-        for identity in sorted(live, key=lambda identity: identity.name):
-            sha256 = digests[identity.name]
-            if sha256 is None and identity.name in adopted:
-                entry = _adopted_entry(identity, adopted[identity.name])
-            else:
-                entry = _entry(library.folder, identity, sha256, listed.get(identity.name, {}))
-            entries[identity.kind == "thin_era"].append(entry)
-        tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones()]
-        kept = {name: record.entry for name, record in merge_records(library.registry).items() if record.entry}
-        return merge_manifest(library.folder, entries[False], entries[True], tombstones, kept)
+        known, listed = library.snapshot(), library.registry.listed()
+        names = None
+        if listed is not None and listed.file == state_of(path):
+            names = known.names_changed_since(listed.state)
+        changed = _merge(library, known, names) if names is None or names else False
+        file = state_of(path)
+        if file is not None and listed != Listed(known.state, file):
+            library.registry.note_listed(Listed(known.state, file))
+        return changed
+
+
+def _merge(library: Library, known: Snapshot, names: Collection[str] | None) -> bool:
+    """`names`: of the identities and tombstones that may have changed; None for all."""
+    identities = known.identities() if names is None else known.named(names).values()
+    live = sorted((identity for identity in identities if identity.live), key=lambda identity: identity.name)
+    digests = known.digests(identity.name for identity in live)
+    adopted = library.registry.adopted(names)
+    standing = entries_by_name(library.folder)
+    entries: dict[bool, list[dict[str, object]]] = {False: [], True: []}
+    for identity in live:
+        sha256 = digests[identity.name]
+        if sha256 is None and identity.name in adopted:
+            entry = _adopted_entry(identity, adopted[identity.name])
+        else:
+            entry = _entry(library.folder, identity, sha256, standing.get(identity.name, {}))
+        entries[identity.kind == "thin_era"].append(entry)
+    tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones(names)]
+    kept = {name: record.entry for name, record in merge_records(library.registry, names).items() if record.entry}
+    return merge_manifest(library.folder, entries[False], entries[True], tombstones, kept)
 
 
 def _entry(

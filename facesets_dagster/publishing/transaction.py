@@ -3,17 +3,21 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
+from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.library.moves import Move
 from facesets_dagster.publishing.resolution import Group
 from facesets_dagster.registry import tables as t
-from facesets_dagster.registry.registry import Registry, next_generation
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.schema import insert_into, next_generation
+from facesets_dagster.registry.snapshot import in_batches
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,9 @@ def _write_identity(
     places = _places(connection, entry.name)
     known = {face_id for _, face_id in places}
     gone = [(bucket, face_id) for bucket, face_id in places if face_id not in entry.group.members]
-    for _, face_id in gone:
-        connection.execute(sa.delete(t.members).where(t.members.c.name == entry.name, t.members.c.face_id == face_id))
+    if gone:
+        member = (t.members.c.name == entry.name, t.members.c.face_id == sa.bindparam("gone"))
+        connection.execute(sa.delete(t.members).where(*member), [{"gone": face_id} for _, face_id in gone])
     bucket_of = dict(content.members.select("face_id", "bucket").iter_rows())
     rows = [
         {
@@ -141,13 +146,26 @@ def _places(connection: sa.Connection, name: str) -> list[tuple[str, str]]:
 
 def _write_who_left(connection: sa.Connection, left: Sequence[tuple[str, str]]) -> None:
     """Faces that another person has by now, through other photos with the same bytes, end covered by that person."""
-    owners = sa.select(t.members.c.name).join(t.identities, t.identities.c.name == t.members.c.name)
-    owners = owners.where(t.identities.c.live, t.identities.c.kind.not_in(ERA_KINDS))
+    if not left:
+        return
+    first = sa.func.min(t.members.c.name)
+    owners = sa.select(t.members.c.face_id, first).join(t.identities, t.identities.c.name == t.members.c.name)
+    owners = owners.where(t.identities.c.live, t.identities.c.kind.not_in(ERA_KINDS)).group_by(t.members.c.face_id)
+    owner_of: dict[str, str] = {}
+    for some in in_batches(sorted({face_id for _, face_id in left})):
+        owner_of.update((row[0], row[1]) for row in connection.execute(owners.where(t.members.c.face_id.in_(some))))
+    this = (t.decisions.c.bucket == sa.bindparam("of"), t.decisions.c.face_id == sa.bindparam("face"))
+    values: dict[str, Any] = {
+        "state": sa.bindparam("ends"),
+        "value": None,
+        "threshold": None,
+        "identity": sa.bindparam("owner"),
+    }
+    rows: list[dict[str, str | None]] = []
     for bucket, face_id in left:
-        owner = connection.scalar(owners.where(t.members.c.face_id == face_id).order_by(t.members.c.name))
-        this = sa.and_(t.decisions.c.bucket == bucket, t.decisions.c.face_id == face_id)
-        values = {"state": "covered" if owner else "outlier", "value": None, "threshold": None, "identity": owner}
-        connection.execute(sa.update(t.decisions).where(this).values(**values))
+        owner = owner_of.get(face_id)
+        rows.append({"of": bucket, "face": face_id, "ends": "covered" if owner else "outlier", "owner": owner})
+    connection.execute(sa.update(t.decisions).where(*this).values(**values), rows)
 
 
 def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id: str, generation: int) -> None:
@@ -207,14 +225,12 @@ def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdenti
     if not entry.content.faces or entry.content.kind in ERA_KINDS:
         return
     members = entry.content.members.filter(~pl.col("bucket").is_in(settled))
+    rows = []
     for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
-        verdict = entry.content.excluded.get(row["face_id"])
-        values = {
-            "state": verdict.state if verdict else "exported",
-            "value": verdict.value if verdict else None,
-            "threshold": verdict.threshold if verdict else None,
-            "identity": entry.name,
-        }
-        this = sa.and_(t.decisions.c.bucket == row["bucket"], t.decisions.c.face_id == row["face_id"])
-        if connection.execute(sa.update(t.decisions).where(this).values(**values)).rowcount == 0:
-            connection.execute(sa.insert(t.decisions).values(**row, **values))
+        verdict = entry.content.excluded.get(row["face_id"], Verdict("exported"))
+        ended = {"state": verdict.state, "value": verdict.value, "threshold": verdict.threshold}
+        rows.append({**row, **ended, "identity": entry.name})
+    if rows:
+        insert = insert_into(connection, t.decisions)
+        now = {name: insert.excluded[name] for name in ("state", "value", "threshold", "identity")}
+        connection.execute(insert.on_conflict_do_update(index_elements=["bucket", "face_id"], set_=now), rows)

@@ -54,14 +54,7 @@ class MergeRecord:
 
 def redirects(registry: Registry) -> dict[str, str]:
     """Merged name -> the identity that it leads to, chains followed to their end. An era leads to a person."""
-    keeper_of = {stone.name: stone.merged_into for stone in registry.tombstones() if stone.merged_into is not None}
-    found = {}
-    for name in keeper_of:
-        end = name
-        while end in keeper_of:
-            end = keeper_of[end]
-        found[name] = end
-    return found
+    return dict(registry.snapshot().redirects)
 
 
 def household(registry: Registry) -> Household:
@@ -92,10 +85,13 @@ def rejected_pairs(registry: Registry) -> set[tuple[str, str]]:
         return {(row.first, row.second) for row in rows}
 
 
-def merge_records(registry: Registry) -> dict[str, MergeRecord]:
-    """By name; also of those who stand alone again."""
+def merge_records(registry: Registry, names: Collection[str] | None = None) -> dict[str, MergeRecord]:
+    """By name, all or of these; also of those that stand alone again."""
+    query = sa.select(t.merge_records)
+    if names is not None:
+        query = query.where(t.merge_records.c.name.in_(sorted(names)))
     with registry.engine.connect() as connection:
-        return {row["name"]: _record(row) for row in connection.execute(sa.select(t.merge_records)).mappings()}
+        return {row["name"]: _record(row) for row in connection.execute(query).mappings()}
 
 
 def archived_digests(registry: Registry) -> set[tuple[str, str]]:

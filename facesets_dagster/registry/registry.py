@@ -5,22 +5,23 @@ Identities are written by `publishing` alone, in one transaction under the libra
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
-from filelock import FileLock
-from sqlalchemy.dialects import postgresql, sqlite
 
-from facesets_dagster.errors import LibraryCorrupt, LibraryError
+from facesets_dagster.errors import LibraryError
 from facesets_dagster.identities.eras import Anchor
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.schema import State, create_tables, insert_into, make_engine, next_generation, read_state
+from facesets_dagster.registry.snapshot import MEMBERSHIP_SCHEMA, Snapshot
 
 DECISION_SCHEMA = pl.Schema(
     {
@@ -37,16 +38,6 @@ DECISION_SCHEMA = pl.Schema(
     }
 )
 """One row per detected face of a bucket: its terminal state, with the number that decided it."""
-
-_MOST_IN_A_QUERY = 10_000
-"""Values of an IN; SQLite takes 32,766 parameters."""
-
-_MAKING_TABLES = 0x66616365
-"""Key of the advisory lock in PostgreSQL; any constant of our own."""
-
-
-MEMBERSHIP_SCHEMA = pl.Schema({"name": pl.String, "bucket": pl.String, "face_id": pl.String, "joined_by": pl.String})
-"""Who is a member of what: identity, bucket of the face, the face, how it joined."""
 
 
 @dataclass(frozen=True)
@@ -80,42 +71,46 @@ class Tombstone:
     run_id: str
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The top-level manifest as it was last brought up."""
+
+    state: State
+    """Of the registry then."""
+    file: tuple[int, ...]
+    """State of the file then (`files.states`)."""
+
+
 class Registry:
     """Typed access to the registry's tables."""
 
     def __init__(self, database_url: str) -> None:
-        self.engine = _engine(database_url)
+        self.engine = make_engine(database_url)
+        self._snapshot: Snapshot | None = None
 
     def create(self) -> None:
-        """Makes the tables if they are absent and checks the schema version."""
-        with self.engine.begin() as connection:
-            _wait_for_turn(connection)
-            t.metadata.create_all(connection)
-            insert = _insert(connection, t.meta).on_conflict_do_nothing()
-            connection.execute(insert, [{"key": "schema_version", "value": t.SCHEMA_VERSION}])
-            connection.execute(insert, [{"key": "generation", "value": "0"}])
-            found = connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "schema_version"))
-        if found != t.SCHEMA_VERSION:
-            raise LibraryCorrupt(
-                f"The registry has schema version {found}, this release reads {t.SCHEMA_VERSION}. Use the release that "
-                "wrote it, or follow the upgrade page of the docs. Nothing was changed."
-            )
+        """Makes tables and indexes that are absent; raises `LibraryCorrupt` for another schema version."""
+        create_tables(self.engine)
+
+    def state(self) -> State:
+        """Which registry this is now; one query."""
+        with self.engine.connect() as connection:
+            return read_state(connection)
+
+    def snapshot(self) -> Snapshot:
+        """The registry as it is now; the same object as long as nothing was published or named."""
+        state = self.state()
+        if self._snapshot is None or self._snapshot.state != state:
+            self._snapshot = Snapshot(self.engine, state, self._snapshot)
+        return self._snapshot
 
     def generation(self) -> int:
         """Counts publications and labels; a snapshot with an older generation may be out of date."""
-        with self.engine.connect() as connection:
-            return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "generation")) or 0)
+        return self.state().generation
 
     def identities(self) -> list[Identity]:
         """All identities, retired ones too, oldest first. An era without a label of its own has its parent's."""
-        with self.engine.connect() as connection:
-            rows = connection.execute(sa.select(t.identities).order_by(t.identities.c.founded, t.identities.c.name))
-            found = [_identity(row) for row in rows.mappings()]
-        labels = {identity.name: identity.label for identity in found}
-        return [
-            replace(identity, label=labels.get(identity.family)) if identity.is_era and not identity.label else identity
-            for identity in found
-        ]
+        return list(self.snapshot().identities())
 
     def members(self, names: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
         """Identity name -> {face_id: how it joined}."""
@@ -128,22 +123,17 @@ class Registry:
                 found.setdefault(name, {})[face_id] = joined_by
         return found
 
-    def memberships(
-        self, *, name: str | None = None, bucket: str | None = None, face_ids: AbstractSet[str] | None = None
-    ) -> pl.DataFrame:
-        """Rows of `MEMBERSHIP_SCHEMA`, of one identity, one bucket or these faces, by name, bucket and face_id."""
+    def memberships(self, *, name: str | None = None, bucket: str | None = None) -> pl.DataFrame:
+        """Rows of `MEMBERSHIP_SCHEMA`, all or of one identity or one bucket, by name, bucket and face_id."""
         columns = [t.members.c[name] for name in MEMBERSHIP_SCHEMA.names()]
         query = sa.select(*columns).order_by(*columns[:3])
         if name is not None:
             query = query.where(t.members.c.name == name)
         if bucket is not None:
             query = query.where(t.members.c.bucket == bucket)
-        if face_ids is not None and len(face_ids) <= _MOST_IN_A_QUERY:
-            query = query.where(t.members.c.face_id.in_(sorted(face_ids)))
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
-        found = pl.DataFrame(rows, schema=MEMBERSHIP_SCHEMA, orient="row")
-        return found if face_ids is None else found.filter(pl.col("face_id").is_in(list(face_ids)))
+        return pl.DataFrame(rows, schema=MEMBERSHIP_SCHEMA, orient="row")
 
     def anchors(self) -> dict[str, Anchor]:
         """Era name -> what it was seeded with."""
@@ -151,10 +141,11 @@ class Registry:
             rows = connection.execute(sa.select(t.eras).order_by(t.eras.c.name)).mappings().all()
         return {row["name"]: _anchor(row) for row in rows}
 
-    def adopted(self) -> dict[str, Adopted]:
-        """Name -> where a faceset of a legacy library lies, and its entry there."""
+    def adopted(self, names: Collection[str] | None = None) -> dict[str, Adopted]:
+        """Name -> where a faceset of a legacy library lies, and its entry there; of all, or of these."""
+        query = sa.select(t.adopted).order_by(t.adopted.c.name)
         with self.engine.connect() as connection:
-            rows = connection.execute(sa.select(t.adopted).order_by(t.adopted.c.name)).mappings().all()
+            rows = connection.execute(_among(query, t.adopted.c.name, names)).mappings().all()
         return {row["name"]: Adopted(Path(row["root"]), json.loads(row["entry"])) for row in rows}
 
     def bucket_run(self, bucket: str) -> BucketRun | None:
@@ -186,21 +177,37 @@ class Registry:
             rows = connection.execute(sa.select(*columns).where(t.decisions.c.state == "exported"))
             return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
 
-    def tombstones(self) -> list[Tombstone]:
-        """All tombstones, by number and name."""
-        query = sa.select(t.tombstones).order_by(t.tombstones.c.number, t.tombstones.c.name)
+    def tombstones(self, names: Collection[str] | None = None) -> list[Tombstone]:
+        """All tombstones, or those of these names, by number and name."""
+        columns = [t.tombstones.c[name] for name in ("name", "number", "reason", "merged_into", "run_id")]
+        query = sa.select(*columns).order_by(t.tombstones.c.number, t.tombstones.c.name)
         with self.engine.connect() as connection:
-            return [Tombstone(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(_among(query, t.tombstones.c.name, names)).mappings()
+            return [Tombstone(**row) for row in rows]
+
+    def largest_number(self) -> int:
+        """The largest number that was ever allocated here; 0 if there is none."""
+        with self.engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(t.numbers.c.number))) or 0
+
+    def published_since(self, generation: int, run_id: str) -> set[str]:
+        """Identities that this run has published after that generation."""
+        own = t.identities.c
+        query = sa.select(own.name).where(own.changed > generation, own.run_id == run_id)
+        with self.engine.connect() as connection:
+            return set(connection.scalars(query))
+
+    def numbers_twice(self) -> list[int]:
+        """Numbers that two identities have, eras aside: none in a sound registry."""
+        people = sa.select(t.identities.c.number).where(t.identities.c.kind.not_in(ERA_KINDS))
+        query = people.group_by(t.identities.c.number).having(sa.func.count() > 1)
+        with self.engine.connect() as connection:
+            return sorted(connection.scalars(query))
 
     def used_numbers(self) -> set[int]:
         """Every number that was ever allocated here."""
         with self.engine.connect() as connection:
             return set(connection.scalars(sa.select(t.numbers.c.number)))
-
-    def manifest_sha256(self, name: str) -> str | None:
-        """Digest that the faceset's manifest must have."""
-        with self.engine.connect() as connection:
-            return connection.scalar(sa.select(t.identities.c.manifest_sha256).where(t.identities.c.name == name))
 
     def manifest_digests(self) -> dict[str, str | None]:
         """Identity name -> digest that the faceset's manifest must have."""
@@ -230,10 +237,28 @@ class Registry:
     def _note_folders(self, digests: Mapping[str, str]) -> None:
         rows = [{"bucket": bucket, "folder_digest": digest} for bucket, digest in digests.items()]
         with self.engine.begin() as connection:
-            insert = _insert(connection, t.bucket_folders)
+            insert = insert_into(connection, t.bucket_folders)
             changed = {"folder_digest": insert.excluded.folder_digest}
             if rows:
                 connection.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_=changed), rows)
+
+    def listed(self) -> Listed | None:
+        """What the top-level manifest was last brought up to; None before the first time."""
+        query = sa.select(t.meta.c.value).where(t.meta.c.key == "top_manifest")
+        with self.engine.connect() as connection:
+            value = connection.scalar(query)
+        if value is None:
+            return None
+        generation, mark, *file = json.loads(value)
+        return Listed(State(generation, mark), tuple(file))
+
+    def note_listed(self, listed: Listed) -> None:
+        """Records what the top-level manifest was brought up to."""
+        value = json.dumps([listed.state.generation, listed.state.mark, *listed.file])
+        with self.engine.begin() as connection:
+            insert = insert_into(connection, t.meta)
+            newer = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
+            connection.execute(newer, [{"key": "top_manifest", "value": value}])
 
     def set_label(self, name: str, label: str | None) -> None:
         """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""
@@ -244,48 +269,8 @@ class Registry:
                 raise LibraryError(f"There is no live faceset {name!r}. `facesets status` lists those that exist.")
 
 
-def next_generation(connection: sa.Connection) -> int:
-    """The generation that this transaction makes; whoever makes another one waits until its end."""
-    this = t.meta.c.key == "generation"
-    following = sa.cast(sa.cast(t.meta.c.value, sa.Integer) + 1, sa.String)
-    connection.execute(sa.update(t.meta).where(this).values(value=following))
-    return int(connection.scalar(sa.select(t.meta.c.value).where(this)) or 0)
-
-
-def _engine(database_url: str) -> sa.Engine:
-    engine = sa.create_engine(database_url)
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _durable(connection: Any, _: object) -> None:
-            connection.execute("PRAGMA busy_timeout=60000")
-            connection.execute("PRAGMA synchronous=FULL")
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                # Two who switch at once are refused in spite of the timeout; the mode stays in the file.
-                with FileLock(f"{engine.url.database}.lock"):
-                    connection.execute("PRAGMA journal_mode=WAL")
-
-    return engine
-
-
-def _wait_for_turn(connection: sa.Connection) -> None:
-    """Until the end of the transaction nobody else makes tables: looking and making is not one step in SQL."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
-
-
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-
-
-def _identity(row: sa.RowMapping) -> Identity:
-    blob = row["centroid"]
-    return Identity(
-        **{key: row[key] for key in row if key not in ("centroid", "manifest_sha256", "run_id")},
-        centroid=None if blob is None else np.frombuffer(blob, np.float32),
-    )
+def _among(query: sa.Select[Any], column: sa.Column[str], names: Collection[str] | None) -> sa.Select[Any]:
+    return query if names is None else query.where(column.in_(sorted(names)))
 
 
 def _anchor(row: sa.RowMapping) -> Anchor:
@@ -299,3 +284,16 @@ def _anchor(row: sa.RowMapping) -> Anchor:
 
 def _bucket_run(row: sa.RowMapping) -> BucketRun:
     return BucketRun(**{**row, "identity_parameters": json.loads(row["identity_parameters"])})
+
+
+def open_registry(database_url: str) -> Registry:
+    """The registry at this URL, one object for all callers of a process; its tables are made if they are absent."""
+    registry = _shared(database_url, os.getpid())
+    registry.create()
+    return registry
+
+
+@lru_cache(maxsize=16)
+def _shared(database_url: str, process: int) -> Registry:
+    """`process`: connections do not survive a fork."""
+    return Registry(database_url)

@@ -4,6 +4,9 @@ import sqlalchemy as sa
 
 SCHEMA_VERSION = "1"
 
+LAYOUT = "1"
+"""Counts tables, columns and indexes that were added within a schema version; releases without them read on."""
+
 metadata = sa.MetaData()
 
 meta = sa.Table(
@@ -12,6 +15,17 @@ meta = sa.Table(
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.String, nullable=False),
 )
+
+# Every generation that this release made, with a mark that no other has: a registry that was restored from a backup
+# counts on from there, so a generation alone does not say which one it is.
+generations = sa.Table(
+    "generations",
+    metadata,
+    sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.String, nullable=False),
+)
+
+_generation = sa.select(sa.cast(meta.c.value, sa.Integer)).where(meta.c.key == "generation").scalar_subquery()
 
 identities = sa.Table(
     "identities",
@@ -29,6 +43,9 @@ identities = sa.Table(
     sa.Column("centroid", sa.LargeBinary),
     sa.Column("manifest_sha256", sa.String),
     sa.Column("run_id", sa.String, nullable=False),
+    # Generation of the last change, set by every insert and update that SQLAlchemy makes of this table.
+    sa.Column("changed", sa.Integer, default=_generation, onupdate=_generation, index=True),
+    sa.Index("ix_identities_number_kind", "number", "kind"),
 )
 
 # A number is allocated once, for ever: the row stays when the identity goes.
@@ -44,8 +61,8 @@ members = sa.Table(
     "members",
     metadata,
     sa.Column("name", sa.String, primary_key=True),
-    sa.Column("bucket", sa.String, primary_key=True),
-    sa.Column("face_id", sa.String, primary_key=True),
+    sa.Column("bucket", sa.String, primary_key=True, index=True),
+    sa.Column("face_id", sa.String, primary_key=True, index=True),
     sa.Column("joined_by", sa.String, nullable=False),
     sa.Column("run_id", sa.String, nullable=False),
 )
@@ -58,6 +75,7 @@ tombstones = sa.Table(
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("merged_into", sa.String),
     sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("changed", sa.Integer, default=_generation, onupdate=_generation, index=True),
 )
 
 bucket_runs = sa.Table(

@@ -18,7 +18,7 @@ from facesets_dagster.photos.listing import (
     hand_sorted_folder,
     list_bucket,
 )
-from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.registry import open_registry
 from facesets_dagster.resources.run_process import note_process
 from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
 
@@ -72,9 +72,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if beside:
             home = folder.parent
             folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
-        registry = Registry(url)
-        registry.create()
-        return Library(folder, registry, () if beside else tuple(Path(root) for root in self.legacy_roots))
+        return Library(folder, open_registry(url), () if beside else tuple(Path(root) for root in self.legacy_roots))
 
     def face_store(self, bucket: str, model_id: str, dim: int) -> FaceStore:
         """The cached tables of a bucket and model."""

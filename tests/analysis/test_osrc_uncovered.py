@@ -21,7 +21,7 @@ from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import bucket_faces, copies_of_members, judged_faces, members_of_bucket
+from facesets_dagster.library.membership import bucket_faces, judged_faces, members_of_bucket
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
 
@@ -99,7 +99,7 @@ def test_a_bucket_read_in_stretches_is_covered_as_in_memory(
     table = judged_faces(bucket_faces(store, library, "here"), members)
     ids = table["face_id"].to_list()
     assert len(ids) == 40 + 4 + 1 + 2  # in sight, of the parts, replaced by one in sight, members out of sight or lost
-    copies = copies_of_members(library, "here")
+    copies = library.snapshot().copies("here", ids)
     expected = cover(normalised(table["embedding"].to_numpy()), ids, "here", identities(), members, copies)
     monkeypatch.setattr(embedding_files, "_STRETCH", stretch)
     found_ids, found = cover_bucket(library, store, "here", identities(), model_id="m", dim=DIM)

@@ -26,7 +26,7 @@ def uncovered_table(home: FakeHome, bucket: str, config: OsrcUncoveredConfig | N
     resource, embedder = HomeResource.of(home.settings), FakeEmbedderResource()
     context = dg.build_asset_context(partition_key=bucket, instance=home.instance)
     face_cache(context, FaceCacheConfig(), resource, embedder, ProgressResource())
-    known, _ = centroid_table(home.library, embedder.pack(), embedder.thresholds().cover_distance)
+    known = centroid_table(home.library, embedder.pack())
     context = dg.build_asset_context(partition_key=bucket, instance=home.instance)
     result = osrc_uncovered(context, config or OsrcUncoveredConfig(), known, resource, embedder)
     assert isinstance(result.value, pl.DataFrame)

@@ -22,20 +22,17 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import (
     StoreOf,
-    copies_of_members,
-    joined_elsewhere,
     judged_faces,
-    members_of_bucket,
-    merged_members,
     rows_of_members,
 )
 from facesets_dagster.library.model import require_model
-from facesets_dagster.library.numbering import next_number, place_of
+from facesets_dagster.library.next_number import next_number
+from facesets_dagster.library.numbering import place_of
 from facesets_dagster.publishing.funnel import inputs_digest, verdicts_in_place
 from facesets_dagster.publishing.member_rows import MemberRows
 from facesets_dagster.publishing.proposal import proposal_of, units_of
-from facesets_dagster.registry.merges import redirects
 from facesets_dagster.registry.registry import BucketRun
+from facesets_dagster.registry.snapshot import Snapshot
 
 UNCHANGED = "unchanged"
 """Mode of a run with the inputs of the last one."""
@@ -62,17 +59,18 @@ class KnownBucket:
 
     def __init__(self, inputs: WhatIfInputs, library: Library, store_of: StoreOf, faces: pl.DataFrame) -> None:
         self._inputs, self._library = inputs, library
-        self.generation = library.registry.generation()
-        members = members_of_bucket(library, inputs.bucket)
+        registry = library.snapshot()
+        self.generation = registry.generation
+        members = registry.members_of(inputs.bucket)
         self.rows = judged_faces(faces, members)
         self.decisions = library.registry.decisions(inputs.bucket)
-        self.standing = _standing(inputs.bucket, library, self.decisions)
+        self.standing = _standing(inputs.bucket, library, registry, self.decisions)
         self._run = library.registry.bucket_run(inputs.bucket)
         self.last = self._last_numbers()
-        table, _ = centroid_table(library, inputs.pack, inputs.default.cover_distance)
-        identities = identities_of(table)
+        identities = identities_of(centroid_table(library, inputs.pack))
         require_model(identities, inputs.pack)
-        ids, copies = self.rows["face_id"].to_list(), copies_of_members(library, inputs.bucket)
+        ids = self.rows["face_id"].to_list()
+        copies = registry.copies(inputs.bucket, ids)
         unit = normalised(self.rows["embedding"].to_numpy()) if ids else np.zeros((0, inputs.pack.dim), np.float32)
         self._coverage = cover(unit, ids, inputs.bucket, identities, members, copies)
         self._photo_of = dict(self.rows.select("face_id", "sha256").iter_rows())
@@ -87,7 +85,7 @@ class KnownBucket:
             self.rows,
             self._coverage,
             own={identity.name for identity in self.standing.own()},
-            pinned=merged_members(self._library, self._inputs.bucket),
+            pinned=self.standing.registry.merged_members(self._inputs.bucket),
             generation=self.generation,
             model_id=self._inputs.pack.model_id,
             largest_cluster_distance=largest_cluster_distance,
@@ -155,16 +153,12 @@ class KnownBucket:
         return all((folder / identity.name / "manifest.json").exists() for identity in self.standing.own())
 
 
-def _standing(bucket: str, library: Library, decisions: pl.DataFrame) -> Standing:
-    registry, folder = library.registry, library.folder
-    memberships = registry.memberships()
-    places: dict[str, dict[str, str]] = {}
-    for name, place, face_id in memberships.select("name", "bucket", "face_id").iter_rows():
-        places.setdefault(name, {})[face_id] = place
-    identities = registry.identities()
-    own = {i.name for i in identities if i.bucket == bucket and not i.is_era}
-    others = memberships.filter(pl.col("name").is_in(list(own)) & (pl.col("bucket") != bucket))["bucket"].unique()
-    funnels = [registry.decisions(other) for other in sorted(others)]
+def _standing(bucket: str, library: Library, registry: Snapshot, decisions: pl.DataFrame) -> Standing:
+    folder = library.folder
+    own = [identity.name for identity in registry.own(bucket, retired=True)]
+    registry.members(own)  # one query for all of them
+    others = {place for name in own for place in registry.places(name).values()} - {bucket}
+    funnels = [library.registry.decisions(other) for other in sorted(others)]
 
     @cache
     def in_place(name: str, kind: str) -> Mapping[str, Verdict]:
@@ -175,13 +169,8 @@ def _standing(bucket: str, library: Library, decisions: pl.DataFrame) -> Standin
 
     return Standing(
         bucket=bucket,
-        identities=identities,
-        merged=set(redirects(registry)),
-        members=registry.members(),
-        elsewhere=joined_elsewhere(memberships, bucket),
-        memberships=memberships.filter(pl.col("bucket") == bucket),
-        places=places,
-        next_number=next_number(registry.used_numbers(), (folder, *library.legacy_roots)),
+        registry=registry,
+        next_number=next_number(library),
         refused={face_id: verdict for frame in [*funnels, decisions] for face_id, verdict in _refused(frame)},
         in_place=ended,
     )

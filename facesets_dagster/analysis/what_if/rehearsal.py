@@ -8,6 +8,7 @@ fine.
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -22,24 +23,15 @@ from facesets_dagster.publishing.funnel import Ending, build_funnel, members_els
 from facesets_dagster.publishing.member_rows import MemberRows
 from facesets_dagster.publishing.proposal import Proposal
 from facesets_dagster.publishing.resolution import Group, Resolution, resolve
+from facesets_dagster.registry.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The library as the bucket finds it, read once."""
+    """The library as the bucket finds it."""
 
     bucket: str
-    identities: Sequence[Identity]
-    merged: AbstractSet[str]
-    """Names that were merged into others: no cluster revives them."""
-    members: Mapping[str, Mapping[str, str]]
-    """Identity -> face_id -> how it joined; all of the library, retired ones too."""
-    elsewhere: Mapping[str, AbstractSet[str]]
-    """Identity -> its members through other buckets."""
-    memberships: pl.DataFrame
-    """Of the bucket's faces: `name`, `bucket`, `face_id`, `joined_by`."""
-    places: Mapping[str, Mapping[str, str]]
-    """Identity -> face_id -> the bucket through which it is a member."""
+    registry: Snapshot
     next_number: int
     refused: Mapping[str, Verdict]
     """face_id -> verdict `crop_failed:<why>` that a run has recorded."""
@@ -48,7 +40,12 @@ class Standing:
 
     def own(self) -> list[Identity]:
         """Live identities that the bucket founded, eras aside."""
-        return [i for i in self.identities if i.live and i.bucket == self.bucket and not i.is_era]
+        return self.registry.own(self.bucket, retired=False)
+
+    @cached_property
+    def members(self) -> Mapping[str, Mapping[str, str]]:
+        """Identity that the bucket founded, retired ones too -> face_id -> how it joined."""
+        return self.registry.members(identity.name for identity in self.registry.own(self.bucket, retired=True))
 
 
 @dataclass(frozen=True)
@@ -109,15 +106,21 @@ class Rehearsal:
         def build(members: Mapping[str, str], name: str | None) -> NDArray[np.float32] | None:
             return self._sketch(members, name, export).centroid
 
-        asked = [identity for identity in known.identities if identity.name not in known.merged]
-        resolution = resolve(proposal, asked, known.members, known.elsewhere, build)
+        identities = known.registry.identities()
+        asked = [identity for identity in identities if identity.name not in known.registry.redirects]
+        resolution = resolve(proposal, asked, known.members, known.registry.elsewhere(known.bucket), build)
         names = resolution.names(known.next_number)
         verdicts = self._verdicts(proposal, resolution, names, export)
         verdicts.update(
             members_elsewhere(
-                proposal, known.identities, known.memberships, coverage, cover_distance, known.in_place
+                proposal,
+                identities,
+                known.registry.rows_of_bucket(known.bucket),
+                coverage,
+                cover_distance,
+                known.in_place,
             )
-        )  # fmt: skip
+        )
         people: dict[str, Person] = {}
         revived = []
         for name, group in zip(names, resolution.groups, strict=True):
@@ -134,7 +137,7 @@ class Rehearsal:
         people = {}
         for identity in self._standing.own():
             members = self._standing.members.get(identity.name, {})
-            rows = self._rows.of(members, self._standing.places.get(identity.name, {}))
+            rows = self._rows.of(members, self._standing.registry.places(identity.name))
             people[identity.name] = Person(
                 frozenset(members), self._here(rows), self._stands(identity), impossible_pairs(rows["sha256"])
             )
@@ -163,7 +166,7 @@ class Rehearsal:
     def _sketch(self, members: Mapping[str, str], name: str | None, export: ExportParameters) -> _Sketch:
         key = (frozenset(members), name, export)
         if key not in self._sketches:
-            rows = self._rows.of(members, self._standing.places.get(name, {}) if name is not None else {})
+            rows = self._rows.of(members, self._standing.registry.places(name) if name is not None else {})
             self._sketches[key] = self._made(rows, export)
         return self._sketches[key]
 

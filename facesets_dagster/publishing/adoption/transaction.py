@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from facesets_dagster.photos.bucket_key import LEGACY
 from facesets_dagster.registry import tables as t
-from facesets_dagster.registry.registry import Registry, next_generation
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.schema import next_generation
 
 
 @dataclass(frozen=True)
