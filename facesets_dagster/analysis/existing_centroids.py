@@ -15,6 +15,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import ForeignFaceset
 from facesets_dagster.photos.bucket_key import LEGACY
+from facesets_dagster.registry.snapshot import Snapshot
 
 CENTROID_COLUMNS = {
     "identity_id": "row of the registry; null for a legacy faceset",
@@ -94,7 +95,7 @@ def _listed(facesets: Sequence[ForeignFaceset], dim: int) -> pl.DataFrame:
 
 
 def check_centroids(
-    library: Library, table: pl.DataFrame, cover_distance: float, remembered: Path | None = None
+    known: Snapshot, table: pl.DataFrame, cover_distance: float, remembered: Path | None = None
 ) -> CentroidCheck:
     """Numbers with two owners, and identities of different families within `cover_distance` of each other.
 
@@ -102,7 +103,7 @@ def check_centroids(
     """
     owners = Counter(table.filter(pl.col("kind") != "era")["number"].to_list())
     twice = sorted(number for number, count in owners.items() if count > 1)
-    return CentroidCheck(twice, close_pairs(library.snapshot(), cover_distance, remembered))
+    return CentroidCheck(twice, close_pairs(known, cover_distance, remembered))
 
 
 def identities_of(table: pl.DataFrame) -> list[Identity]:

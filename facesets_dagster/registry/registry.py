@@ -87,6 +87,8 @@ class Registry:
     def __init__(self, database_url: str) -> None:
         self.engine = make_engine(database_url)
         self._snapshot: Snapshot | None = None
+        self.checked: tuple[int, int] | None = None
+        """The file whose tables `open_registry` has looked at."""
 
     def create(self) -> None:
         """Makes tables and indexes that are absent; raises `LibraryCorrupt` for another schema version."""
@@ -287,9 +289,14 @@ def _bucket_run(row: sa.RowMapping) -> BucketRun:
 
 
 def open_registry(database_url: str) -> Registry:
-    """The registry at this URL, one object for all callers of a process; its tables are made if they are absent."""
+    """The registry at this URL, one object for all callers of a process; its tables are made if they are absent.
+
+    They are looked at once, and again if SQLite's file is absent or another one by now.
+    """
     registry = _shared(database_url, os.getpid())
-    registry.create()
+    if registry.checked is None or registry.checked != _file_of(registry.engine):
+        registry.create()
+        registry.checked = _file_of(registry.engine)
     return registry
 
 
@@ -297,3 +304,14 @@ def open_registry(database_url: str) -> Registry:
 def _shared(database_url: str, process: int) -> Registry:
     """`process`: connections do not survive a fork."""
     return Registry(database_url)
+
+
+def _file_of(engine: sa.Engine) -> tuple[int, int] | None:
+    """Device and inode of SQLite's file, None if it is absent; (0, 0) for a server."""
+    if engine.dialect.name != "sqlite":
+        return 0, 0
+    try:
+        status = os.stat(str(engine.url.database))
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino

@@ -182,7 +182,9 @@ class Snapshot:
             return []
         changed = t.identities.c.changed > state.generation
         names = sa.select(t.identities.c.name).where(changed)
-        return self._read(_identities().where(changed | t.identities.c.parent.in_(names)).order_by(*_AGE))
+        found = self._read(_identities().where(changed | t.identities.c.parent.in_(names)).order_by(*_AGE))
+        self._named.update((identity.name, identity) for identity in found)
+        return found
 
     def names_changed_since(self, state: State) -> set[str] | None:
         """Names of identities and tombstones that differ from those of an older state; None as `changed_since`."""
