@@ -1,6 +1,5 @@
 """A made-up library of any size: its registry, and a folder with a manifest for each identity."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.top_manifest import merge_manifest
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.schema import next_generation
 from testing.fakes import PACK, FakeEmbedder, FakeEmbedderResource, FakeFace, write_photo
@@ -61,6 +61,7 @@ def fill(library: Library, identities: int, members: int) -> None:
     """Live identities from other buckets with as many members in all, a faceset folder for each."""
     rng, each = np.random.default_rng(7), members // identities
     vectors = normalised(rng.normal(size=(identities, DIM))).astype(np.float32)
+    merge_manifest(library.folder, [_entry(place, each) for place in range(identities)], [], [])
     with library.registry.engine.begin() as connection:
         next_generation(connection)
         connection.execute(sa.insert(t.identities), [_identity(library, n, vectors[n]) for n in range(identities)])
@@ -76,11 +77,28 @@ def fill(library: Library, identities: int, members: int) -> None:
             connection.execute(sa.insert(t.members), rows[start : start + _AT_ONCE])
 
 
+def _entry(place: int, members: int) -> dict[str, object]:
+    """In the top-level manifest."""
+    return {
+        "name": _name(place),
+        "number": place + 1,
+        "kind": "discovered",
+        "parent": None,
+        "bucket": _bucket(place),
+        "label": None,
+        "exported": members,
+        "input": members,
+        "excluded": {},
+        "run_id": "made up",
+        "model_id": PACK.model_id,
+        "sha256": f"{place:064x}",
+    }
+
+
 def _identity(library: Library, place: int, vector: NDArray[np.float32]) -> dict[str, object]:
     folder = library.folder / _name(place)
     folder.mkdir(parents=True)
-    manifest = {"faces": [], "excluded": [], "run_id": "made up", "model": {"model_id": PACK.model_id}}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text("{}")
     return {
         "name": _name(place), "number": place + 1, "kind": "discovered", "bucket": _bucket(place), "live": True,
         "founded": 1, "model_id": PACK.model_id, "centroid": vector.tobytes(), "manifest_sha256": f"{place:064x}",

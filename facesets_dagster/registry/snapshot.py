@@ -203,7 +203,7 @@ class Snapshot:
         table = t.generations
         query = sa.select(table.c.generation, table.c.mark).where(table.c.generation >= state.generation)
         known: dict[int, str] = dict(self._rows(query))
-        is_whole = known.keys() >= set(range(state.generation, self.generation))
+        is_whole = known.keys() >= set(range(state.generation, self.generation + 1))
         return is_whole and known.get(state.generation) == state.mark
 
     def _brought_up(self) -> tuple[Identity, ...] | None:
