@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.results_file import Row
 from testing.fake_home import FakeHome, fake_home_in
 from testing.made_up_registry import MODEL, ManyPeopleResource, fill, write_bucket
+from testing.measurements.row import Row
 
 IDENTITIES, MEMBERS, PHOTOS = 20_000, 1_000_000, 10
 MOST = 1.3
