@@ -97,7 +97,7 @@ class Page:
         model = self._embedder.describe() if self._embedder else {}
         return dg.MaterializeResult(
             data_version=version,
-            metadata={"dagster/row_count": rows, **shown({**metadata, **model})},
+            metadata={**shown({**metadata, **model}), "dagster/row_count": rows},
             check_results=list(checks),
             **more,
         )
