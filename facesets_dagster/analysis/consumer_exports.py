@@ -21,7 +21,7 @@ from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
 from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, unique_titles
-from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, bring_up, held_in
+from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, held_in, update_folder
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
@@ -61,7 +61,7 @@ class ConsumerExport:
     folder: Path
     facesets: list[str]
     """Brought up now, as far as its files were free to write."""
-    standing: list[str]
+    unnamed: list[str]
     """Live facesets that were not named; their files stay as they are."""
     left_out: dict[str, str]
     """Faceset -> why it is not."""
@@ -104,12 +104,12 @@ def export_consumers(
         exports = []
         for consumer in chosen:
             folder = inputs.exports_dir / consumer.name
-            standing = set() if inputs.remove_others else held_in(folder) & others
+            unnamed = set() if inputs.remove_others else held_in(folder) & others
             mine = sources
-            if consumer.shared_file and standing:
-                beside, standing = published_facesets(library, inputs.pack, sorted(standing)).facesets, set()
+            if consumer.shared_file and unnamed:
+                beside, unnamed = published_facesets(library, inputs.pack, sorted(unnamed)).facesets, set()
                 mine = {**sources, **_sources(beside, titles, inputs.pack)}
-            exports.append(_export(consumer, folder, [mine[name] for name in sorted(mine)], values, standing, say))
+            exports.append(_export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say))
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
 
@@ -200,7 +200,7 @@ def _export(
     folder: Path,
     sources: Sequence[FacesetSource],
     values: Mapping[str, Values],
-    standing: Collection[str],
+    unnamed: Collection[str],
     say: Callable[[str], None],
 ) -> ConsumerExport:
     left_out: dict[str, str] = {}
@@ -214,6 +214,6 @@ def _export(
     provenance = {
         source.name: {"manifest_sha256": source.manifest_sha256, "model_id": source.model_id} for source in sources
     }
-    outcome = bring_up(folder, consumer.files(sources), provenance, standing={*left_out, *standing})
+    outcome = update_folder(folder, consumer.files(sources), provenance, unnamed={*left_out, *unnamed})
     say(f"{folder}: {len(outcome.written)} written, {len(outcome.removed)} removed, {len(outcome.kept)} as they were")
-    return ConsumerExport(consumer, folder, [source.name for source in sources], sorted(standing), left_out, outcome)
+    return ConsumerExport(consumer, folder, [source.name for source in sources], sorted(unnamed), left_out, outcome)

@@ -18,13 +18,13 @@ from facesets_dagster.embedding.landmarks import VALUES, Enricher, ExtraModel, V
 from facesets_dagster.embedding.model_shapes import EXTRA_TASKS
 from facesets_dagster.errors import PhotoError, SettingsError
 from facesets_dagster.faces.landmark_store import LandmarkStore
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import settle
 
 _KEEP_EVERY = 200
 
-LoadPhoto = Callable[[str], NDArray[np.uint8]]
 OpenEnricher = Callable[[ExtraModel], Enricher]
 
 

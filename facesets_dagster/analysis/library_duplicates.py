@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesets_dagster.analysis.holdings import Holdings
+from facesets_dagster.analysis.inventory import Inventory
 from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.faces.hash_store import LoadPhoto, hashes_of
+from facesets_dagster.faces.hash_store import hashes_of
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.pairs import have_partner, stars
@@ -80,7 +81,7 @@ class Duplicates:
 
 
 def find_duplicates(
-    holdings: Holdings,
+    inventory: Inventory,
     pack: ModelPack,
     load_photo: LoadPhoto,
     cache_dir: Path,
@@ -89,13 +90,13 @@ def find_duplicates(
     max_hash_bits: int,
 ) -> Duplicates:
     """Looks through everything; decodes only photos of faces that are near to another and have no hash on record."""
-    require_one_model(holdings.faces, pack.model_id, "the face cache")
+    require_one_model(inventory.faces, pack.model_id, "the face cache")
     visual, not_compared = _visual(
-        holdings.faces, pack, load_photo, cache_dir, min_similarity=min_similarity, max_hash_bits=max_hash_bits
+        inventory.faces, pack, load_photo, cache_dir, min_similarity=min_similarity, max_hash_bits=max_hash_bits
     )
-    people, families = holdings.people_of(), holdings.families_of()
-    found = pl.concat([_by_bytes(holdings.files), visual], how="diagonal")
-    contents = holdings.faces.select("face_id", "sha256").group_by("sha256").agg(pl.col("face_id").sort())
+    people, families = inventory.people_of(), inventory.families_of()
+    found = pl.concat([_by_bytes(inventory.files), visual], how="diagonal")
+    contents = inventory.faces.select("face_id", "sha256").group_by("sha256").agg(pl.col("face_id").sort())
     faces_of = dict(contents.iter_rows())
     ids = [
         [face_id] if face_id is not None else faces_of.get(sha256, [])
@@ -108,7 +109,7 @@ def find_duplicates(
     return Duplicates(
         table.select(DUPLICATE_SCHEMA.names()).cast(DUPLICATE_SCHEMA),
         [(face_id, names) for face_id, names in sorted(families.items()) if len(names) > 1],
-        holdings.era_copies(),
+        inventory.era_copies(),
         not_compared,
     )
 

@@ -7,7 +7,7 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.analysis.holdings import Holdings, holdings_of
+from facesets_dagster.analysis.inventory import Inventory, inventory_of
 from facesets_dagster.analysis.library_duplicates import DUPLICATE_COLUMNS, Duplicates, find_duplicates
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import PhotoConfig, given_or
@@ -68,22 +68,22 @@ def library_duplicates(
     page, pack, cache = Page(context, home, embedder), embedder.pack(), Path(home.cache_dir)
     similarity = given_or(config.min_similarity, embedder.thresholds().near_duplicate_similarity)
     numbers: dict[str, float] = {"min_similarity": similarity, "max_hash_bits": config.max_hash_bits}
-    holdings = holdings_of(home.library(), home.store_of(pack), cache, pack)
-    page.say(f"{len(holdings.faces)} faces, {len(holdings.files)} files")
-    load_photo = photo_loader(home.folders(), holdings.faces, config.max_pixels)
+    inventory = inventory_of(home.library(), home.store_of(pack), cache, pack)
+    page.say(f"{len(inventory.faces)} faces, {len(inventory.files)} files")
+    load_photo = photo_loader(home.folders(), inventory.faces, config.max_pixels)
     found = find_duplicates(
-        holdings, pack, load_photo, cache, min_similarity=similarity, max_hash_bits=config.max_hash_bits
+        inventory, pack, load_photo, cache, min_similarity=similarity, max_hash_bits=config.max_hash_bits
     )
     page.say(f"{found.copies('bytes')} copies of bytes, {found.copies('visual')} of photos")
     pairs = pairs_of(found.table)
-    sheet = duplicates_sheet(pairs, holdings.faces, load_photo, cache)
+    sheet = duplicates_sheet(pairs, inventory.faces, load_photo, cache)
     sections = duplicate_sections(found, pairs, sheet, numbers)
     page.write("Duplicates", sections, "the duplicates, side by side", sheet=sheet)
-    first = {"visual_duplicates": pairs_table(pairs), **_counts(found, holdings)}
+    first = {"visual_duplicates": pairs_table(pairs), **_counts(found, inventory)}
     return page.table(found.table, DUPLICATE_COLUMNS, first, {"parameters": numbers}, checks=_checks(found))
 
 
-def _counts(found: Duplicates, holdings: Holdings) -> dict[str, int]:
+def _counts(found: Duplicates, inventory: Inventory) -> dict[str, int]:
     wasted = found.table.filter((pl.col("kind") == "bytes") & ~pl.col("best"))["size"].sum()
     return {
         "visual_duplicate_copies": found.copies("visual"),
@@ -93,8 +93,8 @@ def _counts(found: Duplicates, holdings: Holdings) -> dict[str, int]:
         "byte_duplicate_sets": found.sets("bytes"),
         "faces_in_two_identities": len(found.twice),
         "era_copies": found.era_copies,
-        "faces": len(holdings.faces),
-        "files": len(holdings.files),
+        "faces": len(inventory.faces),
+        "files": len(inventory.files),
         "faces_not_compared": found.not_compared,
     }
 

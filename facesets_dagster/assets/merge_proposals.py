@@ -14,10 +14,9 @@ from facesets_dagster.assets._config import PhotoConfig, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.embedding.thresholds import PackThresholds
-from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
 from facesets_dagster.identities.consolidation import ConsolidationNumbers
 from facesets_dagster.reports.merge_page import PROPOSED, proposal_sections, proposals_sheet, proposals_table
-from facesets_dagster.reports.thumbnails import LoadPhoto
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted

@@ -32,13 +32,13 @@ FLUSH_SECONDS = 10.0
 _BYTES_PER_FACE = 6_000
 _RESERVE_BYTES = 200_000_000
 
-Report = Callable[[int, int, int, int], None]
+ReportProgress = Callable[[int, int, int, int], None]
 """Called after every file with (files done, files to do, faces found so far, files that failed so far)."""
 
 Say = Callable[[str], None]
 
 
-def _unheard(_: str) -> None:
+def _silent(_: str) -> None:
     """For callers that do not report waiting."""
 
 
@@ -78,8 +78,8 @@ def scan_bucket(
     workers: int,
     max_pixels: int,
     retry_failed: bool,
-    report: Report,
-    say: Say = _unheard,
+    report: ReportProgress,
+    say: Say = _silent,
 ) -> ScanResult:
     """Brings the cache of a bucket up to its listing. `embedder` is called only if a photo has to be read.
 
@@ -133,8 +133,8 @@ def read_files(
     workers: int,
     max_pixels: int,
     retry_failed: bool,
-    report: Report,
-    say: Say = _unheard,
+    report: ReportProgress,
+    say: Say = _silent,
 ) -> FilesRead:
     """Reads what is new of these files, which may be some of a bucket's only.
 
@@ -152,7 +152,7 @@ def read_files(
 
 
 def _read(
-    reader: FileReader, store: FaceStore, changes: FileChanges, *, dim: int, workers: int, report: Report
+    reader: FileReader, store: FaceStore, changes: FileChanges, *, dim: int, workers: int, report: ReportProgress
 ) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
     pending, changed = _Pending(), changes.to_open

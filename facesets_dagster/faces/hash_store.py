@@ -3,21 +3,18 @@
 The cache may be deleted; a run that needs the hashes makes them again.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from facesets_dagster.errors import PhotoError
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.photos.perceptual_hash import HASH_VERSION, face_hashes
 
 HASH_SCHEMA = pl.Schema({"face_id": pl.String, "face": pl.UInt64, "head": pl.UInt64})
 _KEEP_EVERY = 1000
-
-LoadPhoto = Callable[[str], NDArray[np.uint8]]
 
 
 def hashes_of(rows: pl.DataFrame, load_photo: LoadPhoto, cache_dir: Path, model_id: str) -> pl.DataFrame:

@@ -21,9 +21,11 @@ class _Last(threading.local):
     photo: NDArray[np.uint8] | None = None
 
 
-def photo_loader(
-    folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int
-) -> Callable[[str], NDArray[np.uint8]]:
+LoadPhoto = Callable[[str], NDArray[np.uint8]]
+"""sha256 of a content -> BGR pixels (h, w, 3), upright. Raises `PhotoError` if the photo cannot be read."""
+
+
+def photo_loader(folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int) -> LoadPhoto:
     """A function sha256 -> (h, w, 3) BGR, upright; it raises `PhotoError`, and keeps the last photo of each thread.
 
     `folders`: bucket -> where its photos lie; `faces`: rows with `bucket`, `sha256`, `path` and `aliases`. A path whose

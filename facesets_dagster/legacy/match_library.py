@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.faces.face_cache import Report, Say, read_files, scan_bucket
+from facesets_dagster.faces.face_cache import ReportProgress, Say, read_files, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.legacy.cache_faces import CacheRow, CacheRows
 from facesets_dagster.legacy.cache_file import LegacyCache
@@ -52,7 +52,7 @@ class LibraryMatcher:
         caches: Sequence[LegacyCache],
         store_of: Callable[[str], FaceStore],
         embedder: Callable[[], Embedder],
-        report: Report,
+        report: ReportProgress,
         say: Say,
     ) -> None:
         self._inputs, self._legacy_caches, self._store_of = inputs, caches, store_of

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.curation import ExportParameters, curate
-from facesets_dagster.export.face_crop import LoadPhoto
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.export.pictures import PictureFile
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import RenderedFace, render
-from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.faces.face_cache import Report
+from facesets_dagster.faces.face_cache import ReportProgress
 from facesets_dagster.files.states import changed_files, file_states
 from facesets_dagster.legacy.cache_file import find_caches, read_cache
 from facesets_dagster.legacy.claims import Lost
@@ -57,7 +57,7 @@ def adopt_legacy(
     store_of: StoreOf,
     embedder: Callable[[], Embedder],
     *,
-    report: Report,
+    report: ReportProgress,
     say: Callable[[str], None],
 ) -> LegacyResult:
     """Adopts what is new, completes what was not matched before, and leaves the rest as it is."""

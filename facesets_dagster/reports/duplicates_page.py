@@ -6,11 +6,12 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.analysis.library_duplicates import Duplicates
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
+from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.wording import counted
 
 _COPIES = ("set", "similarity", "bits", "bucket", "photo", "best copy", "facesets")

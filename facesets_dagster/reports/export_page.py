@@ -82,7 +82,7 @@ def _rows(result: Exports) -> list[tuple[object, ...]]:
             len(export.outcome.removed),
             len(export.outcome.foreign),
             len(export.left_out),
-            len(export.standing),
+            len(export.unnamed),
         )
         for export in result.exports
     ]

@@ -5,10 +5,11 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.analysis.first_look import FirstLook
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.identities.first_look import NOFACE, SINGLE, SINGLETONS
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
+from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.wording import counted
 
 SHOWN_GROUPS, SHOWN_FACES, SHOWN_SINGLES = 40, 12, 64

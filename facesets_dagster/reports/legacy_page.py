@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.legacy.matching import Fate, count_reasons
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.listing import escape_path
@@ -13,7 +14,7 @@ from facesets_dagster.publishing.legacy_library import LegacyResult
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.markdown import Markdown, escape, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
+from facesets_dagster.reports.thumbnails import of_faces
 
 MAX_FACESETS = 60
 """Facesets with pictures; eras have none, they are copies."""

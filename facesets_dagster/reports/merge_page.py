@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.analysis.merge_proposals import STATES, Proposals
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
 from facesets_dagster.publishing.applied_merges import ApplyResult
@@ -13,7 +14,7 @@ from facesets_dagster.publishing.undone_merges import UndoResult
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section, row_of_faceset
-from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
+from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 

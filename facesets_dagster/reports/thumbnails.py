@@ -6,7 +6,6 @@ The cache may be deleted; a face whose photo is gone by then has no picture.
 """
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesets_dagster.errors import PhotoError
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.files.writing import write_bytes
 from facesets_dagster.threads import in_threads
 
 THUMBNAIL_PX = 128
 _MARGIN = 0.35
 """Added on each side of the bbox, of its longer side."""
-
-LoadPhoto = Callable[[str], NDArray[np.uint8]]
 
 
 def of_file(path: Path) -> bytes | None:

@@ -10,12 +10,13 @@ from facesets_dagster.analysis.what_if.points import BASE, REBUILT, SWEPT
 from facesets_dagster.analysis.what_if.table import admitted
 from facesets_dagster.analysis.what_if.what_if import Answer, WhatIf
 from facesets_dagster.analysis.what_if.words import base_in_words
+from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, curves_figure
 from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.plots import curves
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import LoadPhoto, of_faces
+from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.wording import counted
 
 _ALWAYS = ("title", "mode", "identities", "members", "exported", "impossible_pairs")

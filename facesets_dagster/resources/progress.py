@@ -12,12 +12,13 @@ from typing import IO, TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from facesets_dagster.faces.face_cache import ReportProgress
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LINE_EVERY_SECONDS = 10.0
 
-Report = Callable[[int, int, int, int], None]
 Phases = Callable[[str, int, int], None]
 
 
@@ -30,7 +31,7 @@ class ProgressResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     @contextmanager
-    def photos(self, log: Callable[[str], None], title: str) -> Iterator[Report]:
+    def photos(self, log: Callable[[str], None], title: str) -> Iterator[ReportProgress]:
         """Gives a function to call after every photo with (done, total, faces, failed)."""
         lines = _lines(log, title)
         if self.terminal is None:
@@ -96,7 +97,7 @@ def _phase_bars(title: str, stream: IO[str]) -> Iterator[Phases]:
         yield report
 
 
-def _lines(log: Callable[[str], None], title: str) -> Report:
+def _lines(log: Callable[[str], None], title: str) -> ReportProgress:
     started = last = time.monotonic()
 
     def report(done: int, total: int, faces: int, failed: int) -> None:
@@ -115,7 +116,7 @@ def _lines(log: Callable[[str], None], title: str) -> Report:
 
 
 @contextmanager
-def _bar(title: str, stream: IO[str]) -> Iterator[Report]:
+def _bar(title: str, stream: IO[str]) -> Iterator[ReportProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

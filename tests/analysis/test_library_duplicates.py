@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from facesets_dagster.analysis.holdings import Holdings
+from facesets_dagster.analysis.inventory import Inventory
 from facesets_dagster.analysis.library_duplicates import DUPLICATE_SCHEMA, Duplicates, find_duplicates
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.schema import FILE_SCHEMA, face_schema
@@ -46,19 +46,19 @@ def person(name: str, kind: str = "discovered", parent: str | None = None) -> Id
     return Identity(0, name, 1, kind, parent, "b", None, True, 1, PACK.model_id, None)
 
 
-def holdings(
+def inventory(
     faces: list[dict[str, object]],
     members: dict[str, list[str]] | None = None,
     files: list[tuple[str, str, str, int]] | None = None,
     identities: list[Identity] | None = None,
-) -> Holdings:
+) -> Inventory:
     """`members`: identity -> digests of photos; `files`: bucket, path, digest, size."""
     members = members or {}
     columns = {name: face_schema(PACK.dim)[name] for name in face("x")}
     rows = [(name, "b", f"{photo}-0500-0500", "founded") for name, photos in members.items() for photo in photos]
     schema = {"bucket": pl.String, **{name: FILE_SCHEMA[name] for name in ("path", "sha256", "size")}}
     known = identities or [person(name) for name in members]
-    return Holdings(
+    return Inventory(
         pl.DataFrame(faces, schema=columns),
         pl.DataFrame(files or [], schema=schema, orient="row"),
         pl.DataFrame(rows, schema=MEMBERSHIP_SCHEMA, orient="row"),
@@ -71,7 +71,7 @@ def photos() -> Photos:
     return Photos()
 
 
-def find(held: Holdings, photos: Photos, cache: Path) -> Duplicates:
+def find(held: Inventory, photos: Photos, cache: Path) -> Duplicates:
     return find_duplicates(held, PACK, photos, cache, min_similarity=0.95, max_hash_bits=8)
 
 
@@ -81,7 +81,7 @@ def sets(found: Duplicates) -> list[list[str]]:
 
 
 def test_copies_are_found_and_other_photos_of_the_pose_are_not(photos: Photos, tmp_path: Path) -> None:
-    found = find(holdings([face("a1"), face("a2", short=300), face("b1"), face("a3")]), photos, tmp_path)
+    found = find(inventory([face("a1"), face("a2", short=300), face("b1"), face("a3")]), photos, tmp_path)
     assert sets(found) == [["a2", "a1", "a3"]], "the largest face is the best copy"
     assert found.table.schema == DUPLICATE_SCHEMA
     assert found.table["best"].to_list() == [True, False, False]
@@ -90,29 +90,29 @@ def test_copies_are_found_and_other_photos_of_the_pose_are_not(photos: Photos, t
 
 
 def test_a_hash_alone_makes_no_duplicate(photos: Photos, tmp_path: Path) -> None:
-    found = find(holdings([face("a1", person=1), face("a2", person=2)]), photos, tmp_path)
+    found = find(inventory([face("a1", person=1), face("a2", person=2)]), photos, tmp_path)
     assert sets(found) == []
     assert photos.opened == [], "faces without a partner by their embedding are never decoded"
 
 
 def test_two_faces_of_one_photo_are_no_copies_of_each_other(photos: Photos, tmp_path: Path) -> None:
     second = {**face("a1"), "face_id": "a1-0900-0900"}
-    assert sets(find(holdings([face("a1"), second]), photos, tmp_path)) == []
+    assert sets(find(inventory([face("a1"), second]), photos, tmp_path)) == []
 
 
 def test_a_second_run_decodes_nothing(photos: Photos, tmp_path: Path) -> None:
-    held = holdings([face("a1"), face("a2"), face("b1")])
+    held = inventory([face("a1"), face("a2"), face("b1")])
     once = find(held, photos, tmp_path)
     assert sorted(photos.opened) == ["a1", "a2", "b1"]
     photos.opened.clear()
     assert find(held, photos, tmp_path).table.equals(once.table)
     assert photos.opened == []
-    find(holdings([face("a1"), face("a2"), face("c1")]), photos, tmp_path)
+    find(inventory([face("a1"), face("a2"), face("c1")]), photos, tmp_path)
     assert photos.opened == ["c1"]
 
 
 def test_a_damaged_hash_cache_is_made_again(photos: Photos, tmp_path: Path) -> None:
-    held = holdings([face("a1"), face("a2")])
+    held = inventory([face("a1"), face("a2")])
     once = find(held, photos, tmp_path)
     (path,) = (tmp_path / "perceptual_hashes").iterdir()
     path.write_bytes(b"damaged")
@@ -121,7 +121,7 @@ def test_a_damaged_hash_cache_is_made_again(photos: Photos, tmp_path: Path) -> N
 
 
 def test_a_photo_that_cannot_be_read_now_is_counted_and_tried_again(photos: Photos, tmp_path: Path) -> None:
-    held = holdings([face("a1"), face("a2")])
+    held = inventory([face("a1"), face("a2")])
     photos.gone = {"a2"}
     found = find(held, photos, tmp_path)
     assert (sets(found), found.not_compared) == ([], 1)
@@ -132,7 +132,7 @@ def test_a_photo_that_cannot_be_read_now_is_counted_and_tried_again(photos: Phot
 def test_bytes_in_one_bucket_and_across_buckets(photos: Photos, tmp_path: Path) -> None:
     files = [("b", "1.jpg", "a1", 10), ("b", "copy/1.jpg", "a1", 10), ("c", "x.jpg", "a1", 10),
              ("b", "2.jpg", "b1", 900), ("c", "2.jpg", "b1", 900), ("c", "3.jpg", "c1", 5)]  # fmt: skip
-    found = find(holdings([face("a1")], {"faceset_001": ["a1"]}, files), photos, tmp_path)
+    found = find(inventory([face("a1")], {"faceset_001": ["a1"]}, files), photos, tmp_path)
     rows = found.table.select("set", "best", "bucket", "path").rows()
     assert rows == [
         (0, True, "b", "2.jpg"), (0, False, "c", "2.jpg"),
@@ -147,7 +147,7 @@ def test_copies_in_eras_are_intended(photos: Photos, tmp_path: Path) -> None:
     thin = "faceset_001_era_1990-1990"
     members = {"faceset_001": ["a1", "b1", "c1"], era: ["a1", "b1"], thin: ["c1"]}
     identities = [person("faceset_001"), person(era, "era", "faceset_001"), person(thin, "thin_era", "faceset_001")]
-    held = holdings([face("a1"), face("a2"), face("b1"), face("c1")], members, identities=identities)
+    held = inventory([face("a1"), face("a2"), face("b1"), face("c1")], members, identities=identities)
     found = find(held, photos, tmp_path)
     assert found.era_copies == 3
     assert found.twice == []
@@ -159,6 +159,6 @@ def test_a_face_in_two_identities_and_copies_in_two_are_pointed_out(photos: Phot
     era = "faceset_001_era_2010-2013"
     members = {"faceset_001": ["a1"], era: ["a1"], "faceset_002": ["a1", "b1"], "faceset_003": ["b2"]}
     identities = [person(name) for name in members if name != era] + [person(era, "era", "faceset_001")]
-    found = find(holdings([face("a1"), face("b1"), face("b2")], members, identities=identities), photos, tmp_path)
+    found = find(inventory([face("a1"), face("b1"), face("b2")], members, identities=identities), photos, tmp_path)
     assert found.twice == [("a1-0500-0500", ["faceset_001", "faceset_002"])]
     assert found.split_sets()["sha256"].to_list() == ["b1", "b2"]

@@ -8,7 +8,7 @@ import pytest
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.consumers import owned_folder
 from facesets_dagster.export.consumers.consumer import ExportFile
-from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, bring_up
+from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, update_folder
 
 
 def file(path: str, text: str, faceset: str = "faceset_001") -> ExportFile:
@@ -16,9 +16,9 @@ def file(path: str, text: str, faceset: str = "faceset_001") -> ExportFile:
     return ExportFile(made.path, made.sha256, made.read, (faceset,))
 
 
-def bring(folder: Path, *files: ExportFile, standing: tuple[str, ...] = ()) -> FolderOutcome:
+def bring(folder: Path, *files: ExportFile, unnamed: tuple[str, ...] = ()) -> FolderOutcome:
     provenance = {name: {"model_id": "m", "manifest_sha256": "d"} for made in files for name in made.facesets}
-    return bring_up(folder, files, provenance, standing=standing)
+    return update_folder(folder, files, provenance, unnamed=unnamed)
 
 
 def state(folder: Path) -> dict[str, tuple[str, int]]:
@@ -80,7 +80,7 @@ def test_files_beside_ours_stay(tmp_path: Path) -> None:
 
 def test_what_cannot_be_exported_now_stays_and_is_still_ours(tmp_path: Path) -> None:
     bring(tmp_path, file("a.txt", "one", "faceset_001"), file("b.txt", "two", "faceset_002"))
-    outcome = bring(tmp_path, file("b.txt", "two", "faceset_002"), standing=("faceset_001",))
+    outcome = bring(tmp_path, file("b.txt", "two", "faceset_002"), unnamed=("faceset_001",))
     assert outcome.kept == ["a.txt", "b.txt"]
     assert bring(tmp_path, file("b.txt", "two", "faceset_002")).removed == ["a.txt"]
 

@@ -47,23 +47,23 @@ def held_in(folder: Path) -> set[str]:
     return {name for path, entry in _read_index(folder).items() if (folder / path).is_file() for name in entry.facesets}
 
 
-def bring_up(
+def update_folder(
     folder: Path,
     files: Sequence[ExportFile],
     provenance: Mapping[str, Mapping[str, str]],
     *,
-    standing: Collection[str],
+    unnamed: Collection[str],
 ) -> FolderOutcome:
     """Makes `folder` hold these files; nothing is written where it does already.
 
-    `provenance`: faceset -> what the index says of where it comes from. `standing`: facesets that are not exported now;
-    what was written of them earlier stays.
+    `provenance`: faceset -> its origin, for the index. `unnamed`: facesets that are not exported now and keep their
+    files of earlier runs.
     """
     known, wanted = _read_index(folder), {file.path: file for file in files}
     stays = {
         path: entry
         for path, entry in known.items()
-        if path not in wanted and {*entry.facesets} & {*standing} and _digest(folder, path) is not None
+        if path not in wanted and {*entry.facesets} & {*unnamed} and _digest(folder, path) is not None
     }
     judged = {path: entry for path, entry in known.items() if path not in stays}
     outcome, to_write = _sorted_out(folder, wanted, judged)

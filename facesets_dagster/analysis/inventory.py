@@ -14,7 +14,7 @@ from facesets_dagster.library.membership import StoreOf, bucket_faces
 
 
 @dataclass(frozen=True)
-class Holdings:
+class Inventory:
     """The library and the caches as they stand now."""
 
     faces: pl.DataFrame
@@ -47,7 +47,7 @@ class Holdings:
         return dict(grouped.sort("face_id").iter_rows())
 
 
-def holdings_of(library: Library, store_of: StoreOf, cache_dir: Path, pack: ModelPack) -> Holdings:
+def inventory_of(library: Library, store_of: StoreOf, cache_dir: Path, pack: ModelPack) -> Inventory:
     """Reads all caches of this model and the registry; opens no photo."""
     live = {identity.name: identity for identity in library.registry.identities() if identity.live}
     memberships = library.registry.memberships().filter(pl.col("name").is_in(list(live)))
@@ -62,4 +62,4 @@ def holdings_of(library: Library, store_of: StoreOf, cache_dir: Path, pack: Mode
         found = store.read().files.drop_nulls("sha256")
         files.append(found.select(pl.lit(bucket).alias("bucket"), *FILE_SCHEMA.names()))
     rows = pl.concat(faces).sort("source_missing", "bucket", maintain_order=True)
-    return Holdings(rows.unique("face_id", keep="first", maintain_order=True), pl.concat(files), memberships, live)
+    return Inventory(rows.unique("face_id", keep="first", maintain_order=True), pl.concat(files), memberships, live)
