@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,12 @@ def centroid_schema(dim: int) -> pl.Schema:
 
 def centroid_table(library: Library, pack: ModelPack) -> pl.DataFrame:
     """Live identities of the registry and of the legacy roots. Raises `ModelMismatch` for another model's centroids."""
-    known, facesets = library.snapshot(), library.legacy_facesets()
+    return _table(library.snapshot(), tuple(library.legacy_facesets()), pack)
+
+
+@lru_cache(maxsize=1)
+def _table(known: Snapshot, facesets: tuple[ForeignFaceset, ...], pack: ModelPack) -> pl.DataFrame:
+    """The same object as long as nothing changes, so that nothing is written or read again."""
     live = [identity for identity in known.live() if identity.kind != "thin_era"]
     require_model(live, pack)
     from_legacy = [identity.name for identity in live if identity.bucket == LEGACY]
@@ -106,8 +112,19 @@ def check_centroids(
     return CentroidCheck(twice, close_pairs(known, cover_distance, remembered))
 
 
+_IDENTITIES: dict[int, tuple[pl.DataFrame, tuple[Identity, ...]]] = {}
+"""Of the last table, by its address."""
+
+
 def identities_of(table: pl.DataFrame) -> list[Identity]:
     """The identities of a centroid table."""
+    if id(table) not in _IDENTITIES:
+        _IDENTITIES.clear()
+        _IDENTITIES[id(table)] = table, tuple(_identities_in(table))
+    return list(_IDENTITIES[id(table)][1])
+
+
+def _identities_in(table: pl.DataFrame) -> list[Identity]:
     known = table["centroid"].is_not_null()
     vectors = iter(table["centroid"].drop_nulls().to_numpy())
     columns = table.select(pl.col("identity_id").fill_null(0), *_OF_AN_IDENTITY[1:]).rows()

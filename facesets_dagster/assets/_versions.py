@@ -20,7 +20,7 @@ def frame_version(frame: pl.DataFrame) -> dg.DataVersion:
     hasher.update(b"]")
     for name in vectors:  # as bytes: in words they take seconds
         hasher.update(name.encode() + frame[name].is_null().to_numpy().tobytes())
-        hasher.update(np.ascontiguousarray(frame[name].drop_nulls().to_numpy()).tobytes())
+        hasher.update(np.ascontiguousarray(frame[name].drop_nulls().to_numpy()).data)
     return _version_of(hasher.hexdigest())
 
 
