@@ -67,7 +67,7 @@ def test_the_page_shows_every_group_the_singletons_and_the_files(filled: FakeHom
 
 
 def test_pictures_are_kept_out_of_the_event_database_on_request(filled: FakeHome) -> None:
-    filled.settings = type(filled.settings)(**{**vars(filled.settings), "pictures_in_ui": False})
+    filled.settings = filled.settings.model_copy(update={"pictures_in_ui": False})
     assert "image/jpeg" not in str(look(filled))
 
 

@@ -195,7 +195,7 @@ def test_photos_that_are_gone_cost_the_pictures_and_nothing_else(fake_home: Fake
 
 def test_pictures_are_kept_out_of_the_event_database_on_request(fake_home: FakeHome) -> None:
     new_bucket(fake_home)
-    fake_home.settings = type(fake_home.settings)(**{**vars(fake_home.settings), "pictures_in_ui": False})
+    fake_home.settings = fake_home.settings.model_copy(update={"pictures_in_ui": False})
     _, metadata, _ = materialize(fake_home, points=[{"min_faces": 4}])
     assert "image/jpeg" not in str(metadata)
 

@@ -91,7 +91,7 @@ def test_a_failed_run_leaves_one_line_in_the_index(fake_home: FakeHome) -> None:
 def test_the_failure_sensor_enters_the_run_and_calls_the_command(fake_home: FakeHome, tmp_path: Path) -> None:
     told = tmp_path / "told"
     command = f'sh -c \'printf "%s|%s" "$FACESETS_FAILED_BUCKET" "$FACESETS_FAILED_ERROR" > {told}\''
-    settings = fake_home.settings.__class__(**{**vars(fake_home.settings), "on_failure": command})
+    settings = fake_home.settings.model_copy(update={"on_failure": command})
     fake_home.buckets.joinpath("a").mkdir()
     result = fake_home.run("gone", raise_on_error=False)
     sensor = build_failed_run_sensor(settings)

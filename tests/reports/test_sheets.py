@@ -78,7 +78,7 @@ def test_the_ui_gets_sheets_links_and_sums_that_close(fake_home: FakeHome) -> No
 
 def test_pictures_are_kept_out_of_the_event_database_on_request(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
-    fake_home.settings = type(fake_home.settings)(**{**vars(fake_home.settings), "pictures_in_ui": False})
+    fake_home.settings = fake_home.settings.model_copy(update={"pictures_in_ui": False})
     found = sheets_and_funnel(fake_home)
     assert not [key for key in found if "sheet" in key]
     assert "image/jpeg" not in str(found)
