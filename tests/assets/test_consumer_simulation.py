@@ -259,7 +259,7 @@ def test_small_faces_that_only_320_finds_do_not_get_into_the_archives(
     with monkeypatch.context() as older:
         for module in ("crop_check", "face_crop"):
             older.setattr(f"facesets_dagster.export.{module}.CONSUMER_DET_SIZES", ())
-        older.setattr("facesets_dagster.assets.swap_ready_facesets.CODE_VERSION", "1")
+        older.setattr("facesets_dagster.assets._run.CODE_VERSION", "1")
         fake_home.run("b")
     before, found = fake_home.files(), Simulated(fake_home)
     told = found.wrong("one_face_per_png")
