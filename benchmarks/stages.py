@@ -70,7 +70,7 @@ STAGES = (
     ("faceset's files", "export.folder", "write_stream"),
     ("faceset's files", "publishing.staging", "write_faceset"),
     ("commit", "publishing.publisher", "commit"),
-    ("commit", "publishing.publisher", "settle"),
+    ("commit", "publishing.publisher", "finish_moves"),
     ("commit", "publishing.publisher", "merge_top_manifest"),
     ("report", "assets.swap_ready_facesets", "gather"),
     ("report", "assets.swap_ready_facesets", "write_report"),

@@ -1,8 +1,8 @@
 """Face sets in the formats of other programs: the domain call behind `consumer_exports`. The library is only read.
 
-choose consumers -> lock -> settle -> read the facesets -> release
+choose consumers -> lock -> finish moves -> read the facesets -> release
                  -> compute what their best faces still lack
-                 -> lock -> settle -> read again if the library moved on -> bring the folders up
+                 -> lock -> finish moves -> read again if the library moved on -> bring the folders up
 
 Where facesets are named, files of other live ones stay as they are; only a file that they share is made anew with them.
 """
@@ -26,7 +26,7 @@ from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import settle
+from facesets_dagster.library.moves import finish_moves
 
 SWAPPERS_RECOGNISER = "w600k_r50.onnx"
 """ArcFace of `buffalo_l` and `buffalo_m`, whose embeddings Inswapper was trained with."""
@@ -89,12 +89,12 @@ def export_consumers(
     tasks = sorted({task for consumer in chosen for task in consumer.tasks})
     holder = f"run {inputs.run_id}"
     with library_lock(library.folder, holder, say=say):
-        settle(library.registry, library.folder, say)
+        finish_moves(library.registry, library.folder, say)
         generation = library.registry.generation()
         published = published_facesets(library, inputs.pack, inputs.facesets)
     values = describe(published.facesets, tasks) if tasks else {}
     with library_lock(library.folder, holder, say=say):
-        settle(library.registry, library.folder, say)
+        finish_moves(library.registry, library.folder, say)
         if library.registry.generation() != generation:
             published = published_facesets(library, inputs.pack, inputs.facesets)
             values = describe(published.facesets, tasks) if tasks else {}

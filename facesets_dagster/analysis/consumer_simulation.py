@@ -1,7 +1,7 @@
 """What a consumer makes of every live faceset: the domain call behind `consumer_simulation`. The library is only read.
 
-lock -> settle -> read the facesets -> release -> look at their archives (what was looked at before is on record)
-     -> lock -> settle -> read and look again if the library moved on -> compare with the centroids
+lock -> finish moves -> read the facesets -> release -> look at their archives (what was looked at before is on record)
+     -> lock -> finish moves -> read and look again if the library moved on -> compare with the centroids
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from facesets_dagster.export.look_store import Looks, LookStore
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import settle
+from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.wording import counted
 
 
@@ -72,7 +72,7 @@ def simulate_facesets(
     holder = f"run {inputs.run_id}"
 
     def read() -> Published:
-        settle(library.registry, library.folder, say)
+        finish_moves(library.registry, library.folder, say)
         return published_facesets(library, inputs.pack, inputs.facesets, thin=True)
 
     with library_lock(library.folder, holder, say=say):

@@ -15,7 +15,7 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.identities.completeness import Completeness, CompletenessRules, Estimate, completeness
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import settle
+from facesets_dagster.library.moves import finish_moves
 
 COMPLETENESS_SCHEMA = pl.Schema(
     {
@@ -70,7 +70,7 @@ def measure_completeness(
     meanwhile would look like a damaged library.
     """
     with library_lock(library.folder, holder, say=say):
-        settle(library.registry, library.folder, say)
+        finish_moves(library.registry, library.folder, say)
         published = published_facesets(library, pack, names)
         measured = [Measured(faceset, completeness(faceset.embeddings(), rules)) for faceset in published.facesets]
     return MeasuredLibrary(sorted(measured, key=_need), published.not_published_here)

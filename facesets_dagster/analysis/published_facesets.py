@@ -19,7 +19,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import ExportedFace, FacesetManifest, parse_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import LEGACY
 
 _MEND = (
@@ -118,7 +118,7 @@ def _why_not(live: Identity | None, elsewhere: Collection[str]) -> str:
 
 
 def _read_faceset(library_dir: Path, identity: Identity, wanted: str | None) -> PublishedFaceset:
-    folder = library_dir / place_of(identity.name, identity.kind)
+    folder = library_dir / faceset_folder(identity.name, identity.kind)
     data = _read(folder / "manifest.json")
     if _sha256(data) != wanted:
         raise LibraryCorrupt(f"{folder / 'manifest.json'} differs from the digest in the registry. {_MEND}")

@@ -32,7 +32,7 @@ def existing_centroids(context: AssetExecutionContext, home: HomeResource, embed
     names and numbers are listed, and new numbers follow theirs.
     """
     page, library = Page(context, home, embedder), home.library()
-    library.settle(f"run {context.run.run_id}", context.log.info)
+    library.finish_moves(f"run {context.run.run_id}", context.log.info)
     cover_distance = embedder.thresholds().cover_distance
     known, table = library.snapshot(), centroid_table(library, embedder.pack())
     remembered = Path(home.cache_dir) / "tables" / "existing_centroids" / "close_pairs.parquet"

@@ -76,7 +76,7 @@ def merge_proposals(
     gain come first, with the faces side by side. Nothing is changed.
     """
     page, pack, library = Page(context, home, embedder), embedder.pack(), home.library()
-    library.settle(f"run {context.run.run_id}", context.log.info)
+    library.finish_moves(f"run {context.run.run_id}", context.log.info)
     numbers, store_of = config.resolved(embedder.thresholds()), home.store_of(pack)
     found = propose_merges(library, store_of, pack, numbers)
     folders = home.folders()

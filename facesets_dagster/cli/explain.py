@@ -20,7 +20,7 @@ from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError, LibraryError
 from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import place_of, read_manifest
+from facesets_dagster.library.numbering import faceset_folder, read_manifest
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import escape_path
 from facesets_dagster.registry.merges import redirects
@@ -162,7 +162,7 @@ def _described(library: Library, faceset: str) -> dict[str, Any]:
         "name": faceset,
         "label": found.label,
         "merged_into_it": sorted(name for name, end in redirects(library.registry).items() if end == faceset),
-        "manifest": read_manifest(library.folder / place_of(found.name, found.kind)),
+        "manifest": read_manifest(library.folder / faceset_folder(found.name, found.kind)),
         "legacy_root": str(adopted.root) if adopted else None,
         "members": [] if members is None else members.select(columns).to_dicts(),
     }

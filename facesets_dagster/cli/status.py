@@ -11,7 +11,7 @@ from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError, LibraryCorrupt
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.registry.merges import redirects
@@ -95,7 +95,7 @@ def _facesets(library: Library) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for identity in sorted(library.registry.identities(), key=lambda identity: identity.name):
         if identity.live:
-            exported, excluded = _counts(library.folder / place_of(identity.name, identity.kind))
+            exported, excluded = _counts(library.folder / faceset_folder(identity.name, identity.kind))
             rows.append(
                 {
                     "faceset": identity.name,

@@ -8,7 +8,7 @@ import polars as pl
 
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import settle
+from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.snapshot import Snapshot
@@ -32,11 +32,11 @@ class Library:
         """Facesets of all legacy roots; names and numbers only."""
         return [faceset for root in self.legacy_roots for faceset in foreign_facesets(root)]
 
-    def settle(self, holder: str, say: Say) -> None:
+    def finish_moves(self, holder: str, say: Say) -> None:
         """Finishes what an interrupted publication owes; takes the lock only if there is something to do."""
         if self.registry.owes_moves():
             with library_lock(self.folder, holder, say=say):
-                settle(self.registry, self.folder, say)
+                finish_moves(self.registry, self.folder, say)
 
     def published_faces(self, names: list[str]) -> dict[str, Path]:
         """face_id -> PNG of the named facesets, in place or retired."""

@@ -62,18 +62,18 @@ def rows_of_members(library: Library, store_of: StoreOf, wanted: Mapping[str, st
     Where no bucket is given, it is the first one through which the face is somebody's member. None if nothing is known
     of any.
     """
-    place_of = {face_id: bucket for face_id, bucket in wanted.items() if bucket is not None}
-    anywhere = wanted.keys() - place_of.keys()
+    bucket_of = {face_id: bucket for face_id, bucket in wanted.items() if bucket is not None}
+    anywhere = wanted.keys() - bucket_of.keys()
     if anywhere:
         places = library.snapshot().rows_of_faces(anywhere).sort("bucket").unique("face_id", keep="first")
-        place_of.update(places.select("face_id", "bucket").iter_rows())
+        bucket_of.update(places.select("face_id", "bucket").iter_rows())
     buckets: dict[str, list[str]] = {}
-    for face_id, bucket in place_of.items():
+    for face_id, bucket in bucket_of.items():
         buckets.setdefault(bucket, []).append(face_id)
     frames = []
     for bucket, face_ids in sorted(buckets.items()):
         faces = bucket_faces(store_of(bucket), library, bucket)
         photos = faces.filter(pl.col("face_id").is_in(face_ids))["sha256"]
-        copies = [face_id for face_id, place in place_of.items() if place != bucket]
+        copies = [face_id for face_id, home in bucket_of.items() if home != bucket]
         frames.append(faces.filter(pl.col("sha256").is_in(photos.implode()) & ~pl.col("face_id").is_in(copies)))
     return pl.concat(frames).unique("face_id", keep="first", maintain_order=True) if frames else None

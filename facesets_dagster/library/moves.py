@@ -2,7 +2,7 @@
 
 A publication writes its folders under `.staging/<id>/`, commits the registry together with the list of moves, and then
 moves. A process that dies before the commit leaves staging rubbish, one that dies after it leaves moves in the
-registry: `settle` finishes the latter and removes the former. Every move can be repeated.
+registry: `finish_moves` finishes the latter and removes the former. Every move can be repeated.
 """
 
 import os
@@ -33,7 +33,7 @@ class Move:
     manifest_sha256: str | None
 
 
-def settle(registry: Registry, library_dir: Path, say: Callable[[str], None]) -> None:
+def finish_moves(registry: Registry, library_dir: Path, say: Callable[[str], None]) -> None:
     """Finishes moves that a dead run owed and removes what it left behind. The caller holds the lock."""
     with registry.engine.connect() as connection:
         rows = connection.execute(sa.select(pending_moves).order_by(pending_moves.c.step)).mappings().all()

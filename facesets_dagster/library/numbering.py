@@ -27,7 +27,7 @@ def faceset_name(number: int) -> str:
     return f"faceset_{number:03d}"
 
 
-def place_of(name: str, kind: str) -> str:
+def faceset_folder(name: str, kind: str) -> str:
     """Where a faceset's folder lies in the library."""
     return f"_thin/{name}" if kind == "thin_era" else name
 

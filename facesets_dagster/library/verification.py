@@ -16,7 +16,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import damaged_files, place_in_archive
 from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import number_of, place_of
+from facesets_dagster.library.numbering import faceset_folder, number_of
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.photos.bucket_key import LEGACY
 from facesets_dagster.registry.merges import archived_digests, merges_in_force
@@ -55,7 +55,7 @@ def _is_published(identity: Identity, digests: Mapping[str, str | None]) -> bool
 
 
 def _faceset_flaws(library: Library, identity: Identity, digest: str | None) -> list[Flaw]:
-    folder = library.folder / place_of(identity.name, identity.kind)
+    folder = library.folder / faceset_folder(identity.name, identity.kind)
     path = folder / "manifest.json"
     if not path.exists():
         return [Flaw(str(path), f"missing although {identity.name} is live", _REPUBLISH)]
@@ -119,9 +119,9 @@ def _number_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
     for number, count in owners.items():
         if count > 1:
             flaws.append(Flaw("registry", f"number {number} has {count} owners", "Report this as a defect."))
-    graves = {tombstone.name for tombstone in library.registry.tombstones()}
+    tombstones = {tombstone.name for tombstone in library.registry.tombstones()}
     for identity in identities:
-        if identity.live == (identity.name in graves):
+        if identity.live == (identity.name in tombstones):
             flaws.append(Flaw("registry", f"{identity.name} and its tombstone contradict", "Report this as a defect."))
     known = {identity.name for identity in identities if identity.live}
     listed = set(entries_by_name(library.folder))

@@ -113,7 +113,9 @@ def _person(name: str, now: Standing, where: str) -> Identity:
             "Nothing was changed."
         )
     if identity is None or not identity.live:
-        state = f"is out of use ({now.graves.get(identity.name)})" if identity is not None else "does not exist"
+        state = (
+            f"is out of use ({now.tombstone_reasons.get(identity.name)})" if identity is not None else "does not exist"
+        )
         raise SettingsError(
             f"`{where}` names {name}, which {state}. Expected live facesets; `facesets status` lists them. Nothing was "
             "changed."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.funnel import (
     Ending,
     build_funnel,
@@ -108,5 +108,5 @@ class BucketPlanner:
             rows,
             self.coverage,
             self.cover_distance,
-            lambda one: verdicts_in_place(library.folder / place_of(one.name, one.kind), one.name),
+            lambda one: verdicts_in_place(library.folder / faceset_folder(one.name, one.kind), one.name),
         )

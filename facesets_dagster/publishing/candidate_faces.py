@@ -1,6 +1,6 @@
 """`_candidates/` in the library, replaced as a whole by each run: the domain call behind `candidate_faces`.
 
-    choose and render into `.candidates/` (no lock) -> lock -> settle -> choose again if the library moved on
+    choose and render into `.candidates/` (no lock) -> lock -> finish moves -> choose again if the library moved on
                               -> swap with `_candidates/`, or throw it away where it holds the same
 
 Not `.staging/`: the next holder of the lock clears that, and rendering does not hold the lock. Two runs of this call
@@ -31,8 +31,8 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.model import require_model
-from facesets_dagster.library.moves import settle
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.moves import finish_moves
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.run import Run
 
 CANDIDATES = "_candidates"
@@ -68,12 +68,12 @@ def publish_candidates(run: Run, parameters: CandidateParameters, draw: DrawShee
     library.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(library.folder / _TURN):
         _clear_up(library.folder)
-        library.settle(run.holder, run.say)
+        library.finish_moves(run.holder, run.say)
         generation = library.registry.generation()
         faces = small_cluster_faces(run)
         offers, written = _fill(run, parameters, faces, draw)
         with library_lock(library.folder, run.holder, say=run.say):
-            settle(library.registry, library.folder, run.say)
+            finish_moves(library.registry, library.folder, run.say)
             if library.registry.generation() != generation:
                 _clear_up(library.folder)
                 faces = small_cluster_faces(run)
@@ -136,7 +136,7 @@ def _fill(
         if not rendered.faces:
             offers.left_out.update(rendered.excluded)
             continue
-        place = library.folder / place_of(offer.faceset, kinds[offer.faceset]) if offer.faceset else None
+        place = library.folder / faceset_folder(offer.faceset, kinds[offer.faceset]) if offer.faceset else None
         sheet = draw(offer, place, rendered.faces)
         folder = library.folder / _WORK / offer.folder
         written.append(write_candidates(folder, offer, rendered, provenance, sheet))

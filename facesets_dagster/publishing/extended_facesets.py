@@ -9,7 +9,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.publisher import Plan, Wanted, publish
@@ -130,5 +130,5 @@ def _terms(run: Run, identity: Identity, inputs: ExtendInputs) -> Terms:
 
 
 def _exported(library: Library, identity: Identity) -> int | None:
-    manifest = read_faceset(library.folder / place_of(identity.name, identity.kind))
+    manifest = read_faceset(library.folder / faceset_folder(identity.name, identity.kind))
     return len(manifest.faces) if manifest else None

@@ -24,7 +24,7 @@ from facesets_dagster.legacy.matching import Fate
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf
-from facesets_dagster.library.moves import settle
+from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.publishing.adoption.plan import AdoptionPlan, make_plan, require_free_names
 from facesets_dagster.publishing.adoption.transaction import adopt
@@ -63,7 +63,7 @@ def adopt_legacy(
     """Adopts what is new, completes what was not matched before, and leaves the rest as it is."""
     roots, holder = library.legacy_roots, f"run {inputs.run_id}"
     _require_apart(roots, inputs.written)
-    library.settle(holder, say)
+    library.finish_moves(holder, say)
     paths = list(dict.fromkeys(path for root in roots for path in find_caches(root, inputs.columns)))
     before = file_states([*roots, *paths])
     libraries = [read_library(root, inputs.columns) for root in roots]
@@ -72,7 +72,7 @@ def adopt_legacy(
     say(f"{sum(len(found.facesets) for found in libraries)} legacy facesets, {sum(map(len, caches))} cached faces")
     matched = LibraryMatcher(inputs, caches, store_of, embedder, report, say).match(libraries)
     with library_lock(library.folder, holder, say=say):
-        settle(library.registry, library.folder, say)
+        finish_moves(library.registry, library.folder, say)
         require_free_names(library, libraries)
         plan = make_plan(library, libraries, matched, store_of)
         if plan.adoptions:

@@ -1,6 +1,6 @@
 """The publisher: brings the library up to a plan. Every change of a faceset goes this way.
 
-    plan and render (no lock) -> lock -> settle -> plan again if the library moved on -> stage -> commit -> move
+    plan and render (no lock) -> lock -> finish moves -> plan again if the library moved on -> stage -> commit -> move
                               -> verify untouched -> top-level manifest
 
 The commit of the registry is the point of no return: before it nothing of the library has changed, after it the moves
@@ -22,9 +22,9 @@ from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.in_place import in_place, touched_since
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import STAGING, Move, settle
+from facesets_dagster.library.moves import STAGING, Move, finish_moves
 from facesets_dagster.library.next_number import next_number
-from facesets_dagster.library.numbering import faceset_name, place_of
+from facesets_dagster.library.numbering import faceset_folder, faceset_name
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.resolution import Group
@@ -112,12 +112,12 @@ def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
     A faceset that differs afterwards although nothing was to become of it is listed in `touched_undeclared`.
     """
     library = run.library
-    library.settle(run.holder, run.say)
+    library.finish_moves(run.holder, run.say)
     generation, plan = library.registry.generation(), make_plan()
     for wanted in plan.wanted:  # renders outside of the lock
         plan.content(wanted)
     with library_lock(library.folder, run.holder, say=run.say):
-        settle(library.registry, library.folder, run.say)
+        finish_moves(library.registry, library.folder, run.say)
         if plan.stands is not None or library.registry.generation() != generation:
             plan = make_plan()
         update = _publish_locked(run, plan)
@@ -131,7 +131,7 @@ def _publish_locked(run: Run, plan: Plan[Notes]) -> Update[Notes]:
     library = run.library
     before = in_place(library)
     outcome, names = _commit(run, plan)
-    settle(library.registry, library.folder, run.say)
+    finish_moves(library.registry, library.folder, run.say)
     touched = touched_since(library, before, run.run_id)
     shared = plan.archive.names() if plan.archive else set()
     return Update(replace(outcome, touched_undeclared=sorted(touched - outcome.declared() - shared)), names, plan)
@@ -187,7 +187,7 @@ def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[
             name, own_number, group, content, digest, wanted.parent, wanted.label, wanted.anchor
         )
         moves_house = identity is not None and identity.is_era and identity.kind != content.kind
-        leaves = place_of(name, identity.kind) if identity and moves_house else None
+        leaves = faceset_folder(name, identity.kind) if identity and moves_house else None
         entries.append(_Entry(position, published, staged, leaves))
     return entries
 
@@ -198,7 +198,7 @@ def _moves(plan: Plan[Notes], entries: Sequence[_Entry], staging: str, away: set
     moves = [Move(staging, "install", place, digest) for place, digest in archive.kept] if archive else []
     for identity in plan.retire:
         action = "drop" if identity.name in away else "retire"
-        moves.append(Move(staging, action, place_of(identity.name, identity.kind), None))
+        moves.append(Move(staging, action, faceset_folder(identity.name, identity.kind), None))
     for entry in entries:
         moves += [Move(staging, "retire", entry.leaves, None)] if entry.leaves else []
         moves += [entry.staged.move] if entry.staged.move else []

@@ -80,7 +80,7 @@ def photos_in_order(library: Library, names: Sequence[str]) -> tuple[list[int], 
 def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
     """Founds the people of all buckets, most photos first. Raises `PublishRefused` for a library with numbers."""
     library = run.library
-    library.settle(run.holder, run.say)
+    library.finish_moves(run.holder, run.say)
     faces = {bucket: _present(bucket_faces(run.store_of(bucket), library, bucket)) for bucket in inputs.buckets}
     for bucket, table in faces.items():
         require_one_model(table, run.pack.model_id, f"the face cache of {bucket}")

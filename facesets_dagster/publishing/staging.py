@@ -11,7 +11,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.faceset_manifest import MANIFEST, read_faceset
 from facesets_dagster.library.moves import STAGING, Move
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.gallery import Terms
 
 
@@ -51,7 +51,7 @@ def stage(
     It is kept too if nothing can be exported now: nothing is unpublished for that.
     `identity`: None for a new one; `archive`: where folders are that are given out again if they hold the same.
     """
-    place = place_of(name, content.kind)
+    place = faceset_folder(name, content.kind)
     current = read_faceset(library_dir / place)
     if identity is not None and current is not None and current.content_digest == content.digest():
         return Staged("kept")
@@ -78,14 +78,14 @@ def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -
     """An identity that exists keeps its kind, and the numbers of other assets that had a hand in it."""
     if identity is None:
         return terms
-    manifest = read_faceset(library_dir / place_of(identity.name, identity.kind))
+    manifest = read_faceset(library_dir / faceset_folder(identity.name, identity.kind))
     known = manifest.parameters if manifest else {}
     return replace(terms, kind=identity.kind, parameters={**known, **terms.parameters})
 
 
 def terms_in_place(library_dir: Path, identity: Identity, export: ExportParameters) -> Terms:
     """What a faceset that stands was made under; `export` where its manifest records no numbers of an export."""
-    return terms_of_folder(library_dir / place_of(identity.name, identity.kind), identity, export)
+    return terms_of_folder(library_dir / faceset_folder(identity.name, identity.kind), identity, export)
 
 
 def terms_of_folder(folder: Path, identity: Identity, export: ExportParameters) -> Terms:
@@ -98,5 +98,5 @@ def terms_of_folder(folder: Path, identity: Identity, export: ExportParameters) 
 
 def faces_in_place(library_dir: Path, name: str, kind: str) -> set[str]:
     """face_ids that the faceset in place exports."""
-    manifest = read_faceset(library_dir / place_of(name, kind))
+    manifest = read_faceset(library_dir / faceset_folder(name, kind))
     return {face.face_id for face in manifest.faces} if manifest else set()

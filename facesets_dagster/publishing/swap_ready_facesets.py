@@ -57,7 +57,7 @@ class PublishResult:
 def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     """Publishes a bucket, or finds that nothing changed, and says which."""
     library = run.library
-    library.settle(run.holder, run.say)
+    library.finish_moves(run.holder, run.say)
     store = run.store_of(inputs.bucket)
     faces = bucket_faces(store, library, inputs.bucket)
     _require_consistent(run, inputs, faces)

@@ -13,8 +13,8 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import settle
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.moves import finish_moves
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest, state_of
 from facesets_dagster.registry.merges import merge_records
 from facesets_dagster.registry.registry import Adopted, Listed
@@ -28,7 +28,7 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
     """
     path = library.folder / "manifest.json"
     with library_lock(library.folder, holder, say=say):
-        settle(library.registry, library.folder, say)
+        finish_moves(library.registry, library.folder, say)
         known, listed = library.snapshot(), library.registry.listed()
         names = None
         if listed is not None and listed.file == state_of(path):
@@ -64,7 +64,7 @@ def _entry(
     library_dir: Path, identity: Identity, sha256: str | None, listed: Mapping[str, object]
 ) -> dict[str, object]:
     """`listed`: the entry that stands there; with the same digest its counts are still true."""
-    path = library_dir / place_of(identity.name, identity.kind) / "manifest.json"
+    path = library_dir / faceset_folder(identity.name, identity.kind) / "manifest.json"
     if not path.exists():
         raise LibraryCorrupt(
             f"{path} is missing although {identity.name} is live. Materialize `swap_ready_facesets` of the bucket "

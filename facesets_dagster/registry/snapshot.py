@@ -193,8 +193,8 @@ class Snapshot:
             return None
         if state == self.state:
             return set()
-        graves = self._rows(sa.select(t.tombstones.c.name).where(t.tombstones.c.changed > state.generation))
-        return {*(identity.name for identity in identities), *(str(row[0]) for row in graves)}
+        stones = self._rows(sa.select(t.tombstones.c.name).where(t.tombstones.c.changed > state.generation))
+        return {*(identity.name for identity in identities), *(str(row[0]) for row in stones)}
 
     def _follows(self, state: State) -> bool:
         """Whether this release made every generation from that state to this one."""

@@ -6,7 +6,7 @@ from statistics import median
 
 from facesets_dagster.identities.eras import REASONS
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.dates import SOURCES
 from facesets_dagster.publishing.era_facesets import EraResult
 from facesets_dagster.publishing.eras.families import Family, PlannedEra
@@ -44,7 +44,7 @@ def era_table(rows: Sequence[Sequence[object]]) -> Markdown:
     """The table for the UI, with links to the facesets."""
     shown = []
     for identity, person, era, kind, *numbers in rows:
-        place = place_of(str(era), "thin_era" if kind == "thin" else "era").split("/")
+        place = faceset_folder(str(era), "thin_era" if kind == "thin" else "era").split("/")
         shown.append([faceset_link(str(identity)), person, faceset_link(str(era), *place), kind, *numbers])
     return markdown_table(ERA_COLUMNS, shown, empty="There are no eras.")
 
@@ -70,7 +70,7 @@ def years_picture(result: EraResult) -> str:
 def pictures(result: EraResult, library: Library) -> list[SheetRow]:
     """A row of the best faces per era."""
     return [
-        row_of_faceset(library.folder / place_of(era.name, era.kind), _title(family, era))
+        row_of_faceset(library.folder / faceset_folder(era.name, era.kind), _title(family, era))
         for family in result.families
         for era in family.eras
     ]

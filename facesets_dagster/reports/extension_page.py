@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.faces.photo_loader import photo_loader
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.extended_facesets import EXTENSION_SCHEMA, ExtendInputs, ExtendResult
 from facesets_dagster.publishing.run import Run
@@ -56,7 +56,9 @@ def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cac
         Section(
             "The face sets now",
             "Rank and score below each face.",
-            pictures=[row_of_faceset(folder / place_of(row["identity"], row["kind"]), row["identity"]) for row in rows],
+            pictures=[
+                row_of_faceset(folder / faceset_folder(row["identity"], row["kind"]), row["identity"]) for row in rows
+            ],
         ),
         Section(
             "How to run it again",

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from facesets_dagster.library.moves import settle
+from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.publishing import publisher as publishing
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
@@ -40,11 +40,11 @@ def test_a_faceset_that_was_touched_without_being_declared_stops_the_run(
     stray = fake_home.settings.library_dir / "faceset_001" / "faces" / "0001.png"
 
     def meddling(*arguments: Any) -> None:
-        settle(*arguments)
+        finish_moves(*arguments)
         if (fake_home.settings.library_dir / "faceset_002").exists():
             stray.write_bytes(stray.read_bytes() + b"x")
 
-    monkeypatch.setattr(publishing, "settle", meddling)
+    monkeypatch.setattr(publishing, "finish_moves", meddling)
     result = fake_home.run("b", raise_on_error=False)
     assert not result.success
     assert failed_checks(result) == {"others_untouched"}
@@ -55,11 +55,11 @@ def test_a_picture_without_a_face_stops_the_run(fake_home: FakeHome, monkeypatch
     write_person(fake_home.buckets / "a", 1, 8)
 
     def blanking(*arguments: Any) -> None:
-        settle(*arguments)
+        finish_moves(*arguments)
         for path in Path(fake_home.settings.library_dir).glob("faceset_*/faces/0002.png"):
             path.write_bytes(b"no picture")
 
-    monkeypatch.setattr(publishing, "settle", blanking)
+    monkeypatch.setattr(publishing, "finish_moves", blanking)
     result = fake_home.run("a", raise_on_error=False)
     assert failed_checks(result) == {"one_face_per_png"}
     assert "top_manifest" not in materialized(result)

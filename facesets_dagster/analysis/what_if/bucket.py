@@ -27,7 +27,7 @@ from facesets_dagster.library.membership import (
 )
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.next_number import next_number
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.funnel import inputs_digest, verdicts_in_place
 from facesets_dagster.publishing.member_rows import MemberRows
 from facesets_dagster.publishing.proposal import proposal_of, units_of
@@ -137,7 +137,7 @@ class KnownBucket:
         """Numbers of exports that the bucket's facesets record, those of the last run first."""
         found: list[tuple[bool, ExportParameters]] = []
         for identity in self.standing.own():
-            folder = self._library.folder / place_of(identity.name, identity.kind)
+            folder = self._library.folder / faceset_folder(identity.name, identity.kind)
             manifest = read_faceset(folder)
             export = manifest.numbers("swap_ready_facesets", ExportParameters) if manifest else None
             if manifest is not None and export is not None:
@@ -162,7 +162,7 @@ def _standing(bucket: str, library: Library, registry: Snapshot, decisions: pl.D
 
     @cache
     def in_place(name: str, kind: str) -> Mapping[str, Verdict]:
-        return verdicts_in_place(folder / place_of(name, kind), name)
+        return verdicts_in_place(folder / faceset_folder(name, kind), name)
 
     def ended(identity: Identity) -> Mapping[str, Verdict]:
         return in_place(identity.name, identity.kind)

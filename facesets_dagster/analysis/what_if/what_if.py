@@ -3,7 +3,7 @@
 Every point goes through the functions of the main chain (coverage, discovery, resolution, curation, endings); only
 crops are not rendered. What is read of the library is read once, without its lock:
 
-settle -> read and answer -> settle, read and answer once more if the library moved on
+finish moves -> read and answer -> finish moves, read and answer once more if the library moved on
 """
 
 from collections.abc import Callable
@@ -68,11 +68,11 @@ def ask(
         )
     # Read first: a later commit is noticed, the moves of an earlier one are finished below.
     generation = library.registry.generation()
-    library.settle(holder, say)
+    library.finish_moves(holder, say)
     found = _answer_all(inputs, library, store_of, say)
     if library.registry.generation() != generation:
         say("the library changed meanwhile: computed once more")
-        library.settle(holder, say)
+        library.finish_moves(holder, say)
         found = _answer_all(inputs, library, store_of, say)
     return found
 

@@ -18,7 +18,7 @@ from facesets_dagster.legacy.matching import Fate
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.adoption.transaction import Adoption
 
 _MOST_NAMED = 10
@@ -57,7 +57,7 @@ def require_free_names(library: Library, libraries: Sequence[LegacyLibrary]) -> 
                 found.setdefault(f"number {faceset.number}: {number_of[faceset.number]}", []).append(faceset.name)
             seen.setdefault(faceset.name, legacy.root)
     facesets = [faceset for legacy in libraries for faceset in legacy.facesets]
-    folders = [library.folder / place_of(faceset.name, faceset.kind) for faceset in facesets]
+    folders = [library.folder / faceset_folder(faceset.name, faceset.kind) for faceset in facesets]
     foreign = [str(folder) for folder in folders if _is_foreign(folder)]
     if foreign:
         raise PublishRefused(

@@ -19,7 +19,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.membership import places_of, rows_of_members
 from facesets_dagster.library.model import require_model
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
 from facesets_dagster.publishing.eras.families import ExistingEra, Family, PlannedEra, plan_family
@@ -162,7 +162,7 @@ class EraPlanner:
 
     def _recorded(self, era: Identity) -> EraNumbers:
         """What the era was made with, by its manifest; the run's numbers where there is none any more."""
-        place = place_of(era.name, era.kind) if era.live else f"_retired/{era.name}"
+        place = faceset_folder(era.name, era.kind) if era.live else f"_retired/{era.name}"
         manifest = read_faceset(self._library.folder / place)
         return (manifest.numbers(_ASSET, EraNumbers) if manifest else None) or self._inputs.numbers
 

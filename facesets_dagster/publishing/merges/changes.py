@@ -30,7 +30,7 @@ class Standing:
 
     identities: Mapping[str, Identity]
     household: Household
-    graves: Mapping[str, str]
+    tombstone_reasons: Mapping[str, str]
     """Name -> reason, of all identities out of use."""
     digests: Mapping[str, str | None]
     """Name -> digest of the faceset's manifest; None for a legacy one that was never published here."""
@@ -39,7 +39,7 @@ class Standing:
     def eras_of(self, name: str, *, live: bool) -> list[Identity]:
         """Live ones, or those that went out of use because their person was merged."""
         eras = [identity for identity in self.identities.values() if identity.is_era and identity.parent == name]
-        return [era for era in eras if (era.live if live else self.graves.get(era.name) == r.REASON)]
+        return [era for era in eras if (era.live if live else self.tombstone_reasons.get(era.name) == r.REASON)]
 
 
 def standing(library: Library) -> Standing:
@@ -229,7 +229,9 @@ def _new_records(library: Library, changes: Changes) -> list[r.MergeRecord]:
 
 
 def _entries_as_they_stand(library: Library, now: Standing) -> dict[str, r.KeptEntry]:
-    away = {name: record.entry for name, record in now.records.items() if record.entry and name in now.graves}
+    away = {
+        name: record.entry for name, record in now.records.items() if record.entry and name in now.tombstone_reasons
+    }
     return entries_as_they_stand(library.folder, away)
 
 

@@ -12,7 +12,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 
 _CONTENT_DIGITS = 16
 """Of a face_id: the photo's content."""
@@ -32,7 +32,7 @@ def shown_faces(library: Library, store_of: StoreOf, people: Sequence[Identity])
     """Name -> its faces, by the vectors file of its folder, or else by the caches."""
     found = {}
     for person in people:
-        path = library.folder / place_of(person.name, person.kind) / f"{person.name}.npz"
+        path = library.folder / faceset_folder(person.name, person.kind) / f"{person.name}.npz"
         if path.exists():
             with np.load(path, allow_pickle=False) as vectors:
                 unit = normalised(vectors["embeddings"])
@@ -59,7 +59,7 @@ def faces_by_photo(library: Library, people: Sequence[Identity]) -> dict[str, Ma
     for person in people:
         photos = members[person.name]
         if any(len(faces) > 1 for faces in photos.values()):
-            manifest = read_faceset(library.folder / place_of(person.name, person.kind))
+            manifest = read_faceset(library.folder / faceset_folder(person.name, person.kind))
             for entry in manifest.excluded if manifest else ():
                 if entry.state == "same_photo":
                     photos.get(entry.face_id[:_CONTENT_DIGITS], set()).discard(entry.face_id)

@@ -14,7 +14,7 @@ from facesets_dagster.identities.merging import Rows
 from facesets_dagster.library.archive import Archive, pictures_of, versions_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import rows_of_members
-from facesets_dagster.library.numbering import place_of
+from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.merges.changes import Changes, Fate, Merging, members_digest, statements
@@ -63,10 +63,10 @@ class MergePlanner:
         blank = [fate.identity for fate in merging.unpublished() if fate.record is not None]
         return Archive(
             self._library.folder,
-            {identity.name: place_of(identity.name, identity.kind) for identity in changes.concerned},
+            {identity.name: faceset_folder(identity.name, identity.kind) for identity in changes.concerned},
             set(changes.redirect),
             forget,
-            [place_of(identity.name, identity.kind) for identity in blank if identity.live],
+            [faceset_folder(identity.name, identity.kind) for identity in blank if identity.live],
         )
 
     def _gallery(self, rows: Mapping[str, Rows], names: Sequence[str]) -> Gallery:
