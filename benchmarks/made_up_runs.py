@@ -79,7 +79,7 @@ def _tables(home: RealHome, bucket: str, numbers: Numbers) -> None:
         )
 
 
-def _crop(row: Mapping[str, object], parameters: ExportParameters, *_: object) -> bytes:
+def _crop(row: Mapping[str, object], person: object, parameters: ExportParameters, *_: object) -> bytes:
     plan = next(iter(crop_plans(parameters.crop_padding)))
     return encode_png(np.zeros((8, 8, 3), np.uint8), lineage(row, parameters, plan))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -52,6 +53,32 @@ def test_the_demo_ends_with_at_least_five_facesets_of_one_person_each(facesets) 
         owners.append(owner)
     assert len(owners) >= 5
     assert len(set(owners)) == len(owners), f"somebody was found twice: {owners}"
+
+
+def lines_of(text: str) -> list[str]:
+    """Without what does not show: ends of lines, empty lines."""
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def block_of(page: str, start: str) -> str:
+    """The code block of a page that starts so."""
+    _, found, rest = (REPOSITORY / page).read_text().partition(f"```\n{start}")
+    assert found, f"{page} has no code block that starts with {start!r}"
+    return start + rest.partition("```")[0]
+
+
+def test_the_readme_shows_what_the_demo_prints(facesets) -> None:
+    printed = facesets.first[facesets.first.index("Buckets") :].replace(str(facesets.home), "data")
+    assert lines_of(block_of("README.md", "Buckets")) == lines_of(printed)
+
+
+def test_the_docs_show_what_the_question_on_the_demo_prints(facesets) -> None:
+    command, *shown = lines_of(block_of("docs/assets/what_if.md", "$ facesets "))
+    code, text = facesets(*shlex.split(command)[2:])
+    assert code == 0, text
+    printed, report, _ = text.partition("report: ")
+    assert report
+    assert shown == lines_of(printed)
 
 
 def test_people_of_the_album_are_covered_in_the_press(facesets) -> None:

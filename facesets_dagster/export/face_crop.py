@@ -1,18 +1,29 @@
 """The picture of one face: plan after plan, until a crop shows its consumers this face and no other.
 
-A face that is found beside it is painted out and the plan tried again, before the crop gets tighter.
+A face that is found beside it is painted out and the plan tried again, before the crop gets tighter. A tilted face of
+which no crop is good is set upright: a detector's landmarks may be astray on it, and not even in the same way at two
+sizes (`docs/decisions/crop-check.md`).
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.export.crop import CropPlan, crop_plans, into_crop, into_photo, square_around, square_crop
-from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES, Look, look_again
+from facesets_dagster.export.crop import (
+    CropFrame,
+    CropPlan,
+    clipped_plans,
+    crop_plans,
+    roll_of,
+    square_crop,
+    upright_plans,
+)
+from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES, Likeness, Look, look_again
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.png import encode_png, read_lineage
 from facesets_dagster.identities.gates import Verdict
@@ -41,12 +52,14 @@ def lineage(row: Mapping[str, object], parameters: ExportParameters, plan: CropP
             "border": plan.border,
             "neighbours_painted_out": plan.paint_neighbours,
             "looked_at": list(CONSUMER_DET_SIZES),
+            **({"turned": plan.turn} if plan.turn else {}),
         }
     return base
 
 
 def face_crop(
     row: Mapping[str, object],
+    person: NDArray[np.float32],
     parameters: ExportParameters,
     embedder: Callable[[], Embedder],
     load_photo: LoadPhoto,
@@ -55,53 +68,83 @@ def face_crop(
 ) -> bytes | Verdict:
     """A PNG of the face of a row of the face table, or why there is none.
 
-    `neighbours`: boxes (m, 4) of the photo's other faces; `published`: its PNG of an earlier run. That is given out
-    again, unless a consumer sees something else in it and the photo is there to do better.
+    `person`: centroid (dim,) of its identity's candidates; `neighbours`: boxes (m, 4) of the photo's other faces;
+    `published`: its PNG of an earlier run. That is given out again, unless a consumer sees something else in it and
+    the photo is there to do better.
     """
-    if published is not None and _still_good(published, row, parameters, embedder):
+    face = _Face(row, Likeness(_floats(row["embedding"]), person, parameters.outlier_distance), parameters)
+    if published is not None and face.still_good(published, embedder):
         return published
     try:
         photo = load_photo(str(row["sha256"]))
     except PhotoError as error:
         return published or Verdict(f"crop_failed:{error.reason}")
     first: Verdict | None = None
-    for plan in crop_plans(parameters.crop_padding):
-        for _ in range(_RETOUCHES if plan.paint_neighbours else 1):
-            crop = square_crop(photo, _bbox(row), neighbours, plan, parameters.crop_px)
-            look = _look(crop, row, parameters, plan.padding, embedder())
-            if look.verdict is None:
-                return encode_png(crop, lineage(row, parameters, plan))
-            first = first or look.verdict
-            found = _inside(into_photo(look.others, square_around(_bbox(row), plan.padding), parameters.crop_px), photo)
-            neighbours = np.concatenate([neighbours, found])
-            if not len(found):
-                break
+    for plans in (
+        crop_plans(parameters.crop_padding),
+        clipped_plans(parameters.crop_padding, face.bbox, photo.shape),
+        upright_plans(parameters.crop_padding, roll_of(_floats(row["kps"]))),
+    ):
+        outcome = face.first_good(plans, photo, neighbours, embedder())
+        if isinstance(outcome, bytes):
+            return outcome
+        first = first or outcome
     assert first is not None  # crop_plans always yields
     return first
 
 
-def _look(
-    crop: NDArray[np.uint8], row: Mapping[str, object], parameters: ExportParameters, padding: float, embedder: Embedder
-) -> Look:
-    own = into_crop(_bbox(row), square_around(_bbox(row), padding), parameters.crop_px)
-    source = np.asarray(row["embedding"], np.float32)
-    return look_again(crop, own, source, embedder, person_distance=parameters.outlier_distance)
+@dataclass(frozen=True)
+class _Face:
+    row: Mapping[str, object]
+    likeness: Likeness
+    parameters: ExportParameters
 
+    @property
+    def bbox(self) -> NDArray[np.float32]:
+        """(4,), px of the photo."""
+        return _floats(self.row["bbox"])
 
-def _still_good(
-    png: bytes, row: Mapping[str, object], parameters: ExportParameters, embedder: Callable[[], Embedder]
-) -> bool:
-    """Whether a published picture was looked at as its consumers will; if that is not on record, it is done now."""
-    import cv2
+    def first_good(
+        self,
+        plans: Iterable[CropPlan],
+        photo: NDArray[np.uint8],
+        neighbours: NDArray[np.float32],
+        embedder: Embedder,
+    ) -> bytes | Verdict | None:
+        """The PNG of the first plan whose crop is good, else the verdict on the first plan; None without a plan."""
+        first: Verdict | None = None
+        for plan in plans:
+            frame = CropFrame.around(self.bbox, plan, self.parameters.crop_px)
+            for _ in range(_RETOUCHES if plan.paint_neighbours else 1):
+                crop = square_crop(photo, self.bbox, neighbours, plan, self.parameters.crop_px)
+                look = self.look(crop, plan, embedder)
+                if look.verdict is None:
+                    return encode_png(crop, lineage(self.row, self.parameters, plan))
+                first = first or look.verdict
+                found = _inside(frame.into_photo(look.others), photo)
+                neighbours = np.concatenate([neighbours, found])
+                if not len(found):
+                    break
+        return first
 
-    made = (read_lineage(io.BytesIO(png)) or {}).get("crop")
-    assert isinstance(made, dict)  # it was told by this lineage
-    if set(CONSUMER_DET_SIZES) <= set(made.get("looked_at", [])):
-        return True
-    crop = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    if crop is None:
-        return False
-    return _look(np.asarray(crop, np.uint8), row, parameters, float(made["padding"]), embedder()).verdict is None
+    def look(self, crop: NDArray[np.uint8], plan: CropPlan, embedder: Embedder) -> Look:
+        """At a crop (h, w, 3) of this plan."""
+        own = CropFrame.around(self.bbox, plan, self.parameters.crop_px).into_crop(self.bbox)
+        return look_again(crop, own, self.likeness, embedder, turned=plan.turn != 0)
+
+    def still_good(self, png: bytes, embedder: Callable[[], Embedder]) -> bool:
+        """Whether a published picture was looked at as its consumers will; if not on record, it is done now."""
+        import cv2
+
+        made = (read_lineage(io.BytesIO(png)) or {}).get("crop")
+        assert isinstance(made, dict)  # it was told by this lineage
+        if set(CONSUMER_DET_SIZES) <= set(made.get("looked_at", [])):
+            return True
+        crop = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+        if crop is None:
+            return False
+        plan = CropPlan(float(made["padding"]), made["border"], made["neighbours_painted_out"])
+        return self.look(np.asarray(crop, np.uint8), plan, embedder()).verdict is None
 
 
 def _inside(boxes: NDArray[np.float32], photo: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -111,5 +154,5 @@ def _inside(boxes: NDArray[np.float32], photo: NDArray[np.uint8]) -> NDArray[np.
     return boxes[inside]
 
 
-def _bbox(row: Mapping[str, object]) -> NDArray[np.float32]:
-    return np.asarray(row["bbox"], np.float32)
+def _floats(values: object) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)

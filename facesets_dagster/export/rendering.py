@@ -18,7 +18,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.face_crop import LoadPhoto, face_crop, lineage
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.geometry import centroid, normalised
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,10 @@ def render(
         row = candidates.row(place, named=True)
         reuse = published.get(row["face_id"])
         png = reuse(lineage(row, parameters, None)) if reuse else None
-        return face_crop(row, parameters, embedder, load_photo, neighbours[row["face_id"]], png)
+        return face_crop(row, person, parameters, embedder, load_photo, neighbours[row["face_id"]], png)
 
     unit, photos = normalised(candidates["embedding"].to_numpy()), candidates["sha256"].to_list()
+    person = centroid(unit)
     crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity)
 
     def refused(place: int) -> Verdict | None:

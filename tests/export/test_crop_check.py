@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.export.crop_check import look_again
+from facesets_dagster.export.crop_check import Likeness, look_again
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.face_crop import face_crop
 from facesets_dagster.export.png import read_lineage
@@ -29,13 +29,16 @@ def row_of(photo: np.ndarray) -> dict[str, object]:
     assert len(found) == 1
     return {
         "face_id": "f", "bucket": "b", "sha256": "s", "model_id": PACK.model_id, "bbox": found.bbox[0].tolist(),
+        "kps": found.kps[0].tolist(),
         "embedding": embedder.embed(photo, found.kps)[0].tolist(),
     }  # fmt: skip
 
 
 def crop_of(photo: np.ndarray, published: bytes | None = None, embedder: SharpAt320 | None = None) -> bytes | Verdict:
     eyes = embedder or SharpAt320()
-    return face_crop(row_of(photo), PARAMETERS, lambda: eyes, lambda _: photo, NOBODY, published)
+    row = row_of(photo)
+    person = np.asarray(row["embedding"], np.float32)
+    return face_crop(row, person, PARAMETERS, lambda: eyes, lambda _: photo, NOBODY, published)
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -54,7 +57,8 @@ def test_a_face_that_only_320_finds_fails_the_crop_and_is_told_where_it_is() -> 
     photo = draw_photo([FACE, SMALL])
     row = row_of(photo)
     own = np.asarray(row["bbox"], np.float32)
-    look = look_again(photo, own, np.asarray(row["embedding"]), SharpAt320(), person_distance=0.45)
+    source = np.asarray(row["embedding"], np.float32)
+    look = look_again(photo, own, Likeness(source, source, 0.45), SharpAt320())
     assert look.verdict == Verdict("crop_failed:several_faces_found", 2.0, 1.0)
     assert look.others.tolist() == [[380, 160, 404, 184]]
 
@@ -125,4 +129,6 @@ def test_a_picture_of_an_older_release_stays_where_its_photo_is_gone(monkeypatch
     def gone(_: str) -> np.ndarray:
         raise PhotoError("gone", "it is gone")
 
-    assert face_crop(row_of(photo), PARAMETERS, SharpAt320, gone, NOBODY, before) == before
+    row = row_of(photo)
+    person = np.asarray(row["embedding"], np.float32)
+    assert face_crop(row, person, PARAMETERS, SharpAt320, gone, NOBODY, before) == before
