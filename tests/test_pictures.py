@@ -5,7 +5,7 @@ import json
 from PIL import Image
 
 from facesets_dagster.definitions import defs
-from testing.homes import REPOSITORY
+from testing.paths import REPOSITORY
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 
