@@ -1,19 +1,32 @@
 """Run config that several assets have in common."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.files.records import numbers_of
 
+R = TypeVar("R")
 T = TypeVar("T", int, float)
+
+Distance = Annotated[float, Field(ge=0, le=2)]
+"""A cosine distance."""
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A share or a confidence."""
 
 
 def given_or(given: T | None, default: T) -> T:
     """What the run config gives, else the default; 0 is given."""
     return default if given is None else given
+
+
+def resolve(config: dg.Config, record: type[R], pack: PackThresholds, **defaults: float) -> R:
+    """The record of this run's numbers; null = one of `defaults`, else the pack's number of that name."""
+    given = {name: value for name, value in config if value is not None}
+    return numbers_of(record, {**vars(pack), **defaults, **given})
 
 
 class PhotoConfig(dg.Config):
@@ -27,35 +40,23 @@ class PhotoConfig(dg.Config):
 class GateConfig(dg.Config):
     """Quality gates of a single face, and how similar the faces of a group are."""
 
-    cluster_distance: float | None = Field(
+    cluster_distance: Distance | None = Field(
         default=None,
         gt=0,
-        le=2,
         description="Average cosine distance up to which faces are grouped. null = the pack's number (ArcFace 0.55).",
     )
     min_face_short_px: float = Field(default=90, ge=0, description="Gate: shorter side of the bbox, px.")
     min_blur: float = Field(default=40, ge=0, description="Gate: variance of the Laplacian of the face crop.")
-    min_det_score: float | None = Field(
-        default=None, ge=0, le=1, description="Gate: the detector's confidence. null = the pack's number (0.6)."
+    min_det_score: Share | None = Field(
+        default=None, description="Gate: the detector's confidence. null = the pack's number (0.6)."
     )
-
-    def gates(self, pack: PackThresholds) -> dict[str, float]:
-        """The numbers of this run, the pack's where none are given."""
-        return {
-            "cluster_distance": given_or(self.cluster_distance, pack.cluster_distance),
-            "min_face_short_px": self.min_face_short_px,
-            "min_blur": self.min_blur,
-            "min_det_score": given_or(self.min_det_score, pack.min_det_score),
-        }
 
 
 class DiscoveryConfig(GateConfig):
     """Gates, groups and outliers."""
 
-    outlier_distance: float | None = Field(
+    outlier_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description="Faces farther from their cluster's centroid are outliers. null = the pack's number (0.55).",
     )
     outlier_min_size: int = Field(default=4, ge=1, description="Smaller clusters have no outliers.")
@@ -65,8 +66,8 @@ class ExportConfig(PhotoConfig):
     """What is exported. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
 
     min_face_short_px: float = Field(default=100, ge=0, description="Export gate: shorter side of the bbox, px.")
-    outlier_distance: float | None = Field(
-        default=None, ge=0, le=2, description="Members farther from the centroid are not exported. null = pack (0.45)."
+    outlier_distance: Distance | None = Field(
+        default=None, description="Members farther from the centroid are not exported. null = pack (0.45)."
     )
     near_duplicate_similarity: float | None = Field(
         default=None,
@@ -84,11 +85,4 @@ class ExportConfig(PhotoConfig):
 
     def resolved(self, pack: PackThresholds) -> ExportParameters:
         """The numbers of this run."""
-        return ExportParameters(
-            min_face_short_px=self.min_face_short_px,
-            outlier_distance=given_or(self.outlier_distance, pack.export_outlier_distance),
-            near_duplicate_similarity=given_or(self.near_duplicate_similarity, pack.near_duplicate_similarity),
-            top_n=self.top_n,
-            crop_px=self.crop_px,
-            crop_padding=self.crop_padding,
-        )
+        return resolve(self, ExportParameters, pack, outlier_distance=pack.export_outlier_distance)

@@ -9,7 +9,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import GateConfig, PhotoConfig, given_or
+from facesets_dagster.assets._config import Distance, GateConfig, PhotoConfig, resolve
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
@@ -35,10 +35,8 @@ FACESETS_UNTOUCHED = Check(
 class CandidateFacesConfig(GateConfig, PhotoConfig):
     """Which left-over faces are worth a look."""
 
-    near_distance: float | None = Field(
+    near_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description=(
             "Largest cosine distance from a group's centroid to a faceset's for the group to be offered to "
             "it. null = the pack's cluster distance (ArcFace packs 0.55)."
@@ -58,13 +56,7 @@ class CandidateFacesConfig(GateConfig, PhotoConfig):
 
     def resolved(self, pack: PackThresholds) -> CandidateParameters:
         """The numbers of this run."""
-        return CandidateParameters(
-            **self.gates(pack),
-            near_distance=given_or(self.near_distance, pack.cluster_distance),
-            min_promise=self.min_promise,
-            max_per_group=self.max_per_group,
-            max_faces=self.max_faces,
-        )
+        return resolve(self, CandidateParameters, pack, near_distance=pack.cluster_distance)
 
 
 @library_asset(kinds={"png"}, deps=[top_manifest], pool="library", checks=[FACESETS_UNTOUCHED])

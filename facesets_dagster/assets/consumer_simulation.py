@@ -10,7 +10,7 @@ from pydantic import Field
 from facesets_dagster.analysis.consumer_simulation import Simulation, SimulationInputs, simulate_facesets
 from facesets_dagster.analysis.simulation_verdicts import Judged, Limits, judge, simulation_table
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import given_or
+from facesets_dagster.assets._config import Distance, resolve
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -55,10 +55,9 @@ class ConsumerSimulationConfig(dg.Config):
     facesets: list[str] = Field(
         default_factory=list, description="Names, e.g. faceset_001; empty = all live ones, eras and thin eras too."
     )
-    max_mean_distance: float | None = Field(
+    max_mean_distance: Distance | None = Field(
         default=None,
         gt=0,
-        le=2,
         description=(
             "Largest cosine distance of a consumer's mean to the faceset's centroid. null = the pack's number."
         ),
@@ -75,10 +74,7 @@ class ConsumerSimulationConfig(dg.Config):
 
     def resolved(self, pack: PackThresholds) -> Limits:
         """The pack's numbers where none are given."""
-        return Limits(
-            given_or(self.max_mean_distance, pack.scaled(0.10)),
-            given_or(self.min_margin, pack.scaled(0.10)),
-        )
+        return resolve(self, Limits, pack, max_mean_distance=pack.scaled(0.10), min_margin=pack.scaled(0.10))
 
 
 @library_asset(

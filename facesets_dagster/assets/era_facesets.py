@@ -9,7 +9,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig, given_or
+from facesets_dagster.assets._config import Distance, PhotoConfig, Share, resolve
 from facesets_dagster.assets._era_checks import CHECKS, check_results, members_of_eras
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
@@ -34,16 +34,12 @@ class EraFacesetsConfig(PhotoConfig):
             "those eras."
         ),
     )
-    era_distance: float | None = Field(
+    era_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description="Average cosine distance at which an identity is divided into sub-clusters. null = pack (0.35).",
     )
-    join_distance: float | None = Field(
+    join_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description=(
             "Largest cosine distance at which a face joins the nearest anchor (within join_years). null = pack (0.40)."
         ),
@@ -55,19 +51,11 @@ class EraFacesetsConfig(PhotoConfig):
         ge=1,
         description="Exported faces that make an era substantive; an era with fewer lies under _thin/.",
     )
-    min_dated_share: float = Field(
-        default=0.5, ge=0, le=1, description="Share of dated photos below which photos_dated warns."
-    )
+    min_dated_share: Share = Field(default=0.5, description="Share of dated photos below which photos_dated warns.")
 
     def resolved(self, pack: PackThresholds) -> EraNumbers:
         """The numbers of this run."""
-        return EraNumbers(
-            era_distance=given_or(self.era_distance, pack.era_distance),
-            join_distance=given_or(self.join_distance, pack.era_join_distance),
-            join_years=self.join_years,
-            min_seed_faces=self.min_seed_faces,
-            min_era_faces=self.min_era_faces,
-        )
+        return resolve(self, EraNumbers, pack, era_distance=pack.era_distance, join_distance=pack.era_join_distance)
 
 
 @library_asset(kinds={"png", "sqlite"}, after=["swap_ready_facesets"], pool="library", checks=CHECKS)

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import UNTOUCHED, Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig, given_or
+from facesets_dagster.assets._config import Distance, PhotoConfig, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import frame_version
@@ -33,10 +33,8 @@ NOBODY_MOVED = Check(
 class ExtendedFacesetsConfig(PhotoConfig):
     """Which covered faces join the identity that covers them."""
 
-    route_distance: float | None = Field(
+    route_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description=(
             "Largest cosine distance at which a covered face joins its identity; farther faces stay covered. "
             "null = the pack's cover distance (ArcFace packs 0.45)."

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig
+from facesets_dagster.assets._config import PhotoConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._scanning import list_and_scan
 from facesets_dagster.assets._versions import frame_version, observe_folder, table_columns
@@ -38,8 +38,8 @@ class FaceCacheConfig(PhotoConfig):
         default=[], description="Shell globs of paths or names inside the bucket to skip, e.g. `*_thumb*`."
     )
     retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
-    max_failed_share: float = Field(
-        default=0.05, ge=0, le=1, description="Share of unusable photos above which the check `files_readable` warns."
+    max_failed_share: Share = Field(
+        default=0.05, description="Share of unusable photos above which the check `files_readable` warns."
     )
 
 

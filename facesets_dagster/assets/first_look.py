@@ -7,7 +7,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.first_look import look_at_bucket
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig, given_or
+from facesets_dagster.assets._config import Distance, PhotoConfig, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -28,10 +28,9 @@ EVERY_FACE_PLACED = Check(
 class FirstLookConfig(PhotoConfig):
     """How similar the faces of a group are."""
 
-    cluster_distance: float | None = Field(
+    cluster_distance: Distance | None = Field(
         default=None,
         gt=0,
-        le=2,
         description="Average cosine distance at which the linkage is cut. null = pack (ArcFace packs 0.55).",
     )
     max_faces: int = Field(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.close_pairs import close_pairs
 from facesets_dagster.assets._asset import UNTOUCHED, Check, Result, library_asset
-from facesets_dagster.assets._config import ExportConfig, PhotoConfig, given_or
+from facesets_dagster.assets._config import Distance, ExportConfig, PhotoConfig, resolve
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._scanning import list_and_scan
@@ -33,16 +33,12 @@ CHECKS = (FOLDERS_AGREE, KNOWN_ONCE, UNTOUCHED)
 class HandSortedFacesetsConfig(PhotoConfig):
     """How the person of a folder is separated from other people in its photos."""
 
-    first_distance: float | None = Field(
+    first_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description="First pass: largest cosine distance to the majority's centroid. null = the pack's number (0.55).",
     )
-    second_distance: float | None = Field(
+    second_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description=(
             "Second pass: largest distance of a member to the centroid of the first pass. null = the pack's "
             "number (0.45)."
@@ -55,9 +51,8 @@ class HandSortedFacesetsConfig(PhotoConfig):
 
     def resolved(self, pack: PackThresholds) -> PeopleInputs:
         """The numbers of this run."""
-        return PeopleInputs(
-            first_distance=given_or(self.first_distance, pack.outlier_distance),
-            second_distance=given_or(self.second_distance, pack.cover_distance),
+        return resolve(
+            self, PeopleInputs, pack, first_distance=pack.outlier_distance, second_distance=pack.cover_distance
         )
 
 

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig
+from facesets_dagster.assets._config import PhotoConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -75,8 +75,8 @@ class LegacyLibraryConfig(PhotoConfig):
         le=1_000_000,
         description="Shared faces that this comparison needs; with fewer the cache is not used.",
     )
-    min_mapped_share: float = Field(
-        default=0.95, ge=0, le=1, description="Share of matched faces below which the check `legacy_faces_found` warns."
+    min_mapped_share: Share = Field(
+        default=0.95, description="Share of matched faces below which the check `legacy_faces_found` warns."
     )
 
     def inputs(self, home: HomeResource, embedder: EmbedderResource, run_id: str) -> LegacyInputs:

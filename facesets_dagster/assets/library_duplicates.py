@@ -10,7 +10,7 @@ from pydantic import Field
 from facesets_dagster.analysis.inventory import Inventory, inventory_of
 from facesets_dagster.analysis.library_duplicates import DUPLICATE_COLUMNS, Duplicates, find_duplicates
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig, given_or
+from facesets_dagster.assets._config import PhotoConfig, Share, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -31,10 +31,8 @@ COPIES_IN_ONE_IDENTITY = Check(
 class LibraryDuplicatesConfig(PhotoConfig):
     """How similar two faces must be for their photos to count as copies."""
 
-    min_similarity: float | None = Field(
+    min_similarity: Share | None = Field(
         default=None,
-        ge=0,
-        le=1,
         description=(
             "Smallest cosine similarity of the embeddings. null = the pack's near_duplicate_similarity (ArcFace 0.95)."
         ),

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.merge_proposals import PROPOSAL_COLUMNS, Proposals, propose_merges
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig, given_or
+from facesets_dagster.assets._config import Distance, PhotoConfig, Share, resolve
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -30,38 +30,32 @@ EVERYBODY_COMPARED = Check(
 class MergeProposalsConfig(PhotoConfig):
     """When two facesets are proposed as one person."""
 
-    merge_distance: float | None = Field(
+    merge_distance: Distance | None = Field(
         default=None,
         gt=0,
-        le=2,
         description=(
             "Largest cosine distance between the centroids of any two facesets of a group (complete linkage). "
             "null = the pack's cover distance (ArcFace 0.45), at which the main chain recognises a known "
             "person."
         ),
     )
-    member_distance: float | None = Field(
+    member_distance: Distance | None = Field(
         default=None,
         gt=0,
-        le=2,
         description=(
             "Largest cosine distance of two faces that count as near. null = the pack's cluster distance "
             "(ArcFace 0.55), the average distance at which faces are one cluster."
         ),
     )
-    min_near_share: float = Field(
+    min_near_share: Share = Field(
         default=0.5,
-        ge=0,
-        le=1,
         description="Share of the pairs of faces that must be near: centroids can meet by accident, faces do not.",
     )
 
     def resolved(self, pack: PackThresholds) -> ConsolidationNumbers:
         """The numbers of this run."""
-        return ConsolidationNumbers(
-            merge_distance=given_or(self.merge_distance, pack.cover_distance),
-            member_distance=given_or(self.member_distance, pack.cluster_distance),
-            min_near_share=self.min_near_share,
+        return resolve(
+            self, ConsolidationNumbers, pack, merge_distance=pack.cover_distance, member_distance=pack.cluster_distance
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.osrc_clusters import Clusters, cluster_bucket, cover_distance_of
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, given_or
+from facesets_dagster.assets._config import DiscoveryConfig, Distance, resolve
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -23,10 +23,8 @@ from facesets_dagster.resources.progress import ProgressResource
 class OsrcClustersConfig(DiscoveryConfig):
     """How new people are found. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
 
-    rematch_distance: float | None = Field(
+    rematch_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description="A cluster whose centroid is this near to a live identity founds nothing. null = cover_distance.",
     )
     min_faces: int = Field(
@@ -35,13 +33,7 @@ class OsrcClustersConfig(DiscoveryConfig):
 
     def resolved(self, pack: PackThresholds, cover_distance: float) -> DiscoveryParameters:
         """The numbers of this run."""
-        return DiscoveryParameters(
-            **self.gates(pack),
-            rematch_distance=given_or(self.rematch_distance, cover_distance),
-            outlier_distance=given_or(self.outlier_distance, pack.outlier_distance),
-            outlier_min_size=self.outlier_min_size,
-            min_faces=self.min_faces,
-        )
+        return resolve(self, DiscoveryParameters, pack, rematch_distance=cover_distance)
 
 
 @library_asset(

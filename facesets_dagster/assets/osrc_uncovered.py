@@ -8,7 +8,7 @@ from pydantic import Field
 from facesets_dagster.analysis.existing_centroids import identities_of
 from facesets_dagster.analysis.osrc_uncovered import cover_bucket
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import given_or
+from facesets_dagster.assets._config import Distance, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.assets.face_cache import face_cache
@@ -24,10 +24,8 @@ from facesets_dagster.wording import counted
 class OsrcUncoveredConfig(dg.Config):
     """The distance at which an identity covers a face."""
 
-    cover_distance: float | None = Field(
+    cover_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description=(
             "Largest cosine distance to an identity's centroid at which a face belongs to it. null = the "
             "pack's number (ArcFace packs 0.45; others see docs/thresholds.md)."

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, ExportConfig, PhotoConfig, given_or
+from facesets_dagster.assets._config import DiscoveryConfig, Distance, ExportConfig, PhotoConfig, resolve
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
@@ -44,10 +44,8 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
             "FACESETS_LIBRARY=<name>. null = the library of this home, if it has no numbers yet."
         ),
     )
-    merge_distance: float | None = Field(
+    merge_distance: Distance | None = Field(
         default=None,
-        ge=0,
-        le=2,
         description=(
             "Clusters are joined if all their centroids lie this near to each other (complete linkage). null "
             "= the pack's cover distance (0.45)."
@@ -69,13 +67,7 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
 
     def resolved(self, pack: PackThresholds) -> RefineParameters:
         """The numbers of this run."""
-        return RefineParameters(
-            **self.gates(pack),
-            merge_distance=given_or(self.merge_distance, pack.cover_distance),
-            outlier_distance=given_or(self.outlier_distance, pack.outlier_distance),
-            outlier_min_size=self.outlier_min_size,
-            min_faces=self.min_faces,
-        )
+        return resolve(self, RefineParameters, pack, merge_distance=pack.cover_distance)
 
 
 @library_asset(

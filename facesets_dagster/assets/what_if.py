@@ -15,7 +15,7 @@ from facesets_dagster.analysis.what_if.table import WHAT_IF_COLUMNS, table_of
 from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
 from facesets_dagster.analysis.what_if.words import sentences
 from facesets_dagster.assets._asset import CODE_VERSION, Check, Result, library_asset
-from facesets_dagster.assets._config import PhotoConfig
+from facesets_dagster.assets._config import Distance, PhotoConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
@@ -40,22 +40,22 @@ MATCHES_LAST_RUN = Check(
 class WhatIfNumbers(dg.Config):
     """Numbers of a run; null = as in the base point (of the base point: as in the bucket's last run)."""
 
-    cover_distance: float | None = Field(default=None, ge=0, le=2, description="Of `osrc_uncovered`.")
-    cluster_distance: float | None = Field(default=None, gt=0, le=2, description="Of `osrc_clusters`.")
-    rematch_distance: float | None = Field(
-        default=None, ge=0, le=2, description="Of `osrc_clusters`; follows cover_distance where both were equal."
+    cover_distance: Distance | None = Field(default=None, description="Of `osrc_uncovered`.")
+    cluster_distance: Distance | None = Field(default=None, gt=0, description="Of `osrc_clusters`.")
+    rematch_distance: Distance | None = Field(
+        default=None, description="Of `osrc_clusters`; follows cover_distance where both were equal."
     )
-    outlier_distance: float | None = Field(default=None, ge=0, le=2, description="Of `osrc_clusters`.")
+    outlier_distance: Distance | None = Field(default=None, description="Of `osrc_clusters`.")
     outlier_min_size: int | None = Field(default=None, ge=1, description="Of `osrc_clusters`.")
     min_face_short_px: float | None = Field(default=None, ge=0, description="Gate of `osrc_clusters`, px.")
     min_blur: float | None = Field(default=None, ge=0, description="Gate of `osrc_clusters`.")
-    min_det_score: float | None = Field(default=None, ge=0, le=1, description="Gate of `osrc_clusters`.")
+    min_det_score: Share | None = Field(default=None, description="Gate of `osrc_clusters`.")
     min_faces: int | None = Field(default=None, ge=1, description="Of `osrc_clusters`, distinct photos.")
     export_min_face_short_px: float | None = Field(
         default=None, ge=0, description="`min_face_short_px` of `swap_ready_facesets`, px."
     )
-    export_outlier_distance: float | None = Field(
-        default=None, ge=0, le=2, description="`outlier_distance` of `swap_ready_facesets`."
+    export_outlier_distance: Distance | None = Field(
+        default=None, description="`outlier_distance` of `swap_ready_facesets`."
     )
     export_near_duplicate_similarity: float | None = Field(
         default=None, ge=-1, le=1, description="`near_duplicate_similarity` of `swap_ready_facesets`."
