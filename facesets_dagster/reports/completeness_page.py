@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from html import escape
-from urllib.parse import quote
 
 from facesets_dagster.analysis.faceset_completeness import Measured, MeasuredLibrary
 from facesets_dagster.identities.completeness import CompletenessRules, Estimate, expected_movement, whole
+from facesets_dagster.reports.data_uri import svg_uri
 from facesets_dagster.reports.figures import Figure, learning_figure
 from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.plots import learning_curves
@@ -98,9 +98,7 @@ def small_curve(one: Measured, rules: CompletenessRules) -> Figure:
     own = [(k, float(found.curve[k - 1])) for k in _steps(found.faces) if found.curve[k - 1] > 0]
     title, verdict = escape((one.faceset.identity.label or one.faceset.name)[:40]), found.in_words()
     dashed = _y(rules.tolerance)
-    svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' "
-        "font-family='sans-serif' font-size='11' fill='#888'>"
+    body = (
         f"<text x='{_LEFT}' y='12' font-weight='bold'>{title}</text>"
         f"<text x='{_LEFT}' y='26' fill='{_CODES[found.verdict]}'>{counted(found.faces, 'face')}, {verdict}</text>"
         f"<path d='M{_LEFT},{dashed}H{_WIDTH}' stroke='#888' stroke-dasharray='4 3'/>"
@@ -108,10 +106,10 @@ def small_curve(one: Measured, rules: CompletenessRules) -> Figure:
         f"<g fill='none'><path d='{_path(grey, last)}' stroke='#aaa'/>"
         f"<path d='{_path(own, last)}' stroke='{_CODES[found.verdict]}' stroke-width='1.6'/></g>"
         f"<text x='{_LEFT}' y='{_HEIGHT - 5}'>1</text>"
-        f"<text x='{_WIDTH - 2}' y='{_HEIGHT - 5}' text-anchor='end'>{last:.0f} faces</text></svg>"
+        f"<text x='{_WIDTH - 2}' y='{_HEIGHT - 5}' text-anchor='end'>{last:.0f} faces</text>"
     )
     words = f"{one.faceset.name}: {counted(found.faces, 'face')}, {verdict}; {found.reason}"
-    return Figure("data:image/svg+xml," + quote(svg, safe="=':/,"), words)
+    return Figure(svg_uri(_WIDTH, _HEIGHT, body, " font-family='sans-serif' font-size='11' fill='#888'"), words)
 
 
 def _steps(faces: int) -> list[int]:

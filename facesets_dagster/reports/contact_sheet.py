@@ -31,6 +31,11 @@ class SheetRow:
     tiles: Sequence[Tile]
 
 
+def rows_of(tiles: Sequence[Tile], title: str = "") -> list[SheetRow]:
+    """Rows of 8, each with this title."""
+    return [SheetRow(title, tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
+
+
 def sheet_markdown(rows: Sequence[SheetRow]) -> Markdown:
     """Markdown of at most `MAX_MARKDOWN_BYTES`: fewer rows, and less quality, where it would be more."""
     rows = [row for row in rows if row.tiles]

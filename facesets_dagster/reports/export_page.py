@@ -1,7 +1,7 @@
 """The page of `consumer_exports`: exports, files in the way, consumers that do not fit the model pack."""
 
 from facesets_dagster.analysis.consumer_exports import Exports
-from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile, rows_of
 from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
@@ -18,7 +18,7 @@ def export_sheet(result: Exports) -> list[SheetRow]:
         jpeg = of_file(faceset.folder / faceset.faces[0].file)
         if jpeg is not None:
             tiles.append(Tile(jpeg, result.titles[faceset.name]))
-    return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
+    return rows_of(tiles)
 
 
 def export_table(result: Exports) -> Markdown:

@@ -4,38 +4,27 @@ Two sums close: files = with faces + without + not usable; faces = all terminal 
 """
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import polars as pl
 
 from facesets_dagster.faces.schema import READ, failed_photos
 from facesets_dagster.publishing.funnel import count_states
+from facesets_dagster.reports.data_uri import svg_uri
 from facesets_dagster.reports.markdown import Markdown, escape, markdown_table
 
-_MEANING = {
-    "covered": "an identity of another bucket has them",
-    "below_gate": "a quality gate",
-    "outlier": "far from their cluster",
-    "small_cluster": "too few photos to found an identity",
-    "same_photo": "another face of the photo is nearer to the identity",
-    "near_duplicate": "a better, almost equal face is exported",
-    "below_export_gate": "too small to export",
-    "export_outlier": "members, but too far from the centroid",
-    "crop_failed": "no crop shows exactly this face",
-    "exported": "in a faceset",
+_STATES = {
+    "covered": ("an identity of another bucket has them", "#3b82f6"),
+    "below_gate": ("a quality gate", "#dc2626"),
+    "outlier": ("far from their cluster", "#f97316"),
+    "small_cluster": ("too few photos to found an identity", "#eab308"),
+    "same_photo": ("another face of the photo is nearer to the identity", "#a855f7"),
+    "near_duplicate": ("a better, almost equal face is exported", "#92400e"),
+    "below_export_gate": ("too small to export", "#f87171"),
+    "export_outlier": ("members, but too far from the centroid", "#fdba74"),
+    "crop_failed": ("no crop shows exactly this face", "#374151"),
+    "exported": ("in a faceset", "#16a34a"),
 }
-_COLOUR = {
-    "covered": "#3b82f6",
-    "below_gate": "#dc2626",
-    "outlier": "#f97316",
-    "small_cluster": "#eab308",
-    "same_photo": "#a855f7",
-    "near_duplicate": "#92400e",
-    "below_export_gate": "#f87171",
-    "export_outlier": "#fdba74",
-    "crop_failed": "#374151",
-    "exported": "#16a34a",
-}
+"""State -> its meaning, its colour."""
 _WIDTH, _HEIGHT = 280, 18
 
 
@@ -102,18 +91,16 @@ def funnel_picture(funnel: Funnel) -> Markdown:
     for state, count in counts.items():
         start, at = _WIDTH * at // funnel.faces, at + count
         path = f"M{start},0H{_WIDTH * at // funnel.faces}V{_HEIGHT}H{start}z"
-        parts.append(f"<path fill='{_COLOUR[state]}' d='{path}'/>")
-    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>{''.join(parts)}</svg>"
+        parts.append(f"<path fill='{colour_of(state)}' d='{path}'/>")
     legend = "from the left: " + ", ".join(f"{state} {count}" for state, count in counts.items())
-    address = "data:image/svg+xml," + quote(svg, safe="=':/,")
-    return Markdown(f"![]({address})\n\n{legend}")
+    return Markdown(f"![]({svg_uri(_WIDTH, _HEIGHT, ''.join(parts))})\n\n{legend}")
 
 
 def meaning_of(state: str) -> str:
     """What a state means, whichever gate it names."""
-    return _MEANING[state.split(":")[0]]
+    return _STATES[state.split(":")[0]][0]
 
 
 def colour_of(state: str) -> str:
     """The colour of a state wherever it is drawn."""
-    return _COLOUR[state.split(":")[0]]
+    return _STATES[state.split(":")[0]][1]

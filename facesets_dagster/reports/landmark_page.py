@@ -8,7 +8,7 @@ import polars as pl
 from facesets_dagster.analysis.face_landmarks import Enriched
 from facesets_dagster.analysis.published_facesets import PublishedFaceset
 from facesets_dagster.embedding.landmarks import ExtraModel
-from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile, rows_of
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.wording import counted
@@ -24,7 +24,7 @@ def landmark_sheet(table: pl.DataFrame, facesets: Sequence[PublishedFaceset]) ->
         jpeg = of_file(files[row["faceset"], row["face_id"]])
         if jpeg is not None:
             tiles.append(Tile(jpeg, f"{row['faceset'].removeprefix('faceset_')}: {in_words(row)}"))
-    return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
+    return rows_of(tiles)
 
 
 def in_words(row: dict[str, object]) -> str:

@@ -6,11 +6,11 @@ ten fit, and 200 are 15,000 characters.
 
 import math
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facesets_dagster.reports.data_uri import svg_uri
 from facesets_dagster.reports.markdown import Markdown
 
 _WIDTH, _HEIGHT, _BINS = 220, 60, 12
@@ -56,11 +56,7 @@ def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mar
         paths += f"<path stroke='{code}' d='M{path}'/>"
         words.append(f"{name} {spread(numbers)} ({colour})")
     at = round(_WIDTH * (mark - low) / (high - low))
-    svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>"
-        f"<path stroke='gray' d='M{at},0V{_HEIGHT}'/>{paths}</svg>"
-    )
-    address = "data:image/svg+xml," + quote(svg, safe="=':/,")
+    address = svg_uri(_WIDTH, _HEIGHT, f"<path stroke='gray' d='M{at},0V{_HEIGHT}'/>{paths}", " fill='none'")
     return Markdown(f"![]({address})\n\n{values[0]:g} to {values[-1]:g}: {', '.join(words)}")
 
 
@@ -90,14 +86,12 @@ def learning_curves(
         ]
         paths[kind] += f"M{'L'.join(points)}" if len(points) > 1 else ""
     kinds = "".join(f"<path stroke='{_COLOURS[colours[kind]]}' d='{path}'/>" for kind, path in paths.items() if path)
-    svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>"
-        f"<path stroke='gray' d='M0,{down(tolerance)}H{_WIDTH}'/>{kinds}</svg>"
-    )
     counts = {kind: sum(one == kind for _, one in drawn) for kind in colours}
     words = ", ".join(f"{count} {kind} ({colours[kind]})" for kind, count in counts.items() if count)
     more = f", {len(lines) - len(drawn)} more in the report" if len(lines) > len(drawn) else ""
-    address = "data:image/svg+xml," + quote(svg, safe="=':/,")
+    address = svg_uri(
+        _WIDTH, _HEIGHT, f"<path stroke='gray' d='M0,{down(tolerance)}H{_WIDTH}'/>{kinds}", " fill='none'"
+    )
     return Markdown(f"![]({address})\n\n1 to {longest} faces, {least:g} to {most:.2g}: {words}{more}")
 
 
@@ -118,8 +112,4 @@ def _bars(counts: list[int], line: float | None) -> str:
         if count
     )
     mark = "" if line is None else f"<path stroke='red' d='M{round(_WIDTH * line)},0V{_HEIGHT}'/>"
-    svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>"
-        f"<path fill='#6b8afd' d='{path}'/>{mark}</svg>"
-    )
-    return "data:image/svg+xml," + quote(svg, safe="=':/,")  # a space would end the address
+    return svg_uri(_WIDTH, _HEIGHT, f"<path fill='#6b8afd' d='{path}'/>{mark}")

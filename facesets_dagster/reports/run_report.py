@@ -11,14 +11,15 @@ from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.library.faceset_manifest import read_faceset
+from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
-from facesets_dagster.reports.changes import changes_in_words
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
 from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of
 from facesets_dagster.reports.phases import Covered, Source, clustering_of, covered_of, source_of
-from facesets_dagster.reports.thumbnails import of_faces, of_file
+from facesets_dagster.reports.system_page import best_tiles
+from facesets_dagster.reports.thumbnails import of_faces
 from facesets_dagster.wording import counted
 
 MAX_FACESETS = 100
@@ -108,7 +109,7 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
         inputs=inputs,
         finished_at=finished_at,
         unchanged=result.outcome.unchanged,
-        changes=changes_in_words(result.outcome, result.exported),
+        changes=_changes(result.outcome, result.exported),
         funnel=funnel_of(tables.files, decisions),
         files=tables.files,
         source=source_of(tables, store.scan_counts()),
@@ -151,16 +152,26 @@ def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
     ]
 
 
+def _changes(outcome: Outcome, exported: dict[str, int]) -> list[str]:
+    """One line per faceset that the run founded, changed, revived or retired."""
+    groups = [
+        ("founded", outcome.founded),
+        ("changed", outcome.changed),
+        ("found again, own number given back", outcome.revived),
+        ("no longer found, moved to `_retired/`", outcome.retired),
+    ]
+    return [
+        f"{name}: {word}" + (f", {counted(exported[name], 'face')} exported" if name in exported else "")
+        for word, names in groups
+        for name in sorted(names)
+    ]
+
+
 def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:
     manifest = read_faceset(folder)
     faces, excluded = (manifest.faces, [entry.state for entry in manifest.excluded]) if manifest else ((), [])
     outliers = excluded.count("export_outlier")
-    tiles = [
-        (Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}"), face.source.path)
-        for face in faces[:MAX_FACES]
-        if (jpeg := of_file(folder / face.file)) is not None
-    ]
-    exported = len(faces)
+    tiles, exported = best_tiles(folder, faces[:MAX_FACES]), len(faces)
     return FacesetSheet(
         name, label, folder, exported + len(excluded), outliers, len(excluded) - outliers, exported, tiles
     )

@@ -5,17 +5,20 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from PIL import Image, ImageDraw
+
 from facesets_dagster.analysis.consumer_simulation import SeenFaceset, Simulation, archive_path
 from facesets_dagster.analysis.simulation_verdicts import FailingPicture, Judged, Limits, failing_pictures
 from facesets_dagster.export.as_roop import SeenPicture
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
-from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile, rows_of
 from facesets_dagster.reports.system_page import Section, not_published_sections
-from facesets_dagster.reports.thumbnails import THUMBNAIL_PX
+from facesets_dagster.reports.thumbnails import THUMBNAIL_PX, thumbnail
 from facesets_dagster.wording import counted
 
 _PER_FACESET = 8
 _MAX_PICTURES = 160
+_QUALITY = 85
 _COLOURS = {CONSUMER_DET_SIZES[0]: "#16a34a", CONSUMER_DET_SIZES[1]: "#e5484d"}
 FACESET_COLUMNS = (
     "faceset",
@@ -99,11 +102,11 @@ def failing_sheet(simulation: Simulation) -> list[SheetRow]:
     for seen in simulation.facesets:
         if len(tiles) < _MAX_PICTURES:
             tiles += _tiles(seen, failing_pictures(seen)[:_PER_FACESET])
-    return [SheetRow("", tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW)]
+    return rows_of(tiles)
 
 
 def _tiles(seen: SeenFaceset, failing: Sequence[FailingPicture]) -> list[Tile]:
-    tiles = []
+    tiles, blank = [], Image.new("RGB", (THUMBNAIL_PX, THUMBNAIL_PX), "#888888")
     for one in failing:
         archive = archive_path(seen.faceset, one.archive)
         place = f"{archive.stem.removeprefix('faceset_')}/{one.file}"
@@ -113,7 +116,7 @@ def _tiles(seen: SeenFaceset, failing: Sequence[FailingPicture]) -> list[Tile]:
         if data is not None:
             tiles.append(Tile(_with_boxes(data, one.at), f"{place}: {counts}"))
         else:
-            tiles.append(Tile(_blank(), f"{place}: not readable"))
+            tiles.append(Tile(thumbnail(blank, _QUALITY), f"{place}: not readable"))
     return tiles
 
 
@@ -127,31 +130,13 @@ def _picture(archive: Path, file: str) -> bytes | None:
 
 
 def _with_boxes(data: bytes, at: Mapping[int, SeenPicture]) -> bytes:
-    from PIL import Image, ImageDraw
-
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
     draw, width = ImageDraw.Draw(picture), max(picture.width // 64, 1)
     for place, (size, seen) in enumerate(sorted(at.items())):
         for box in seen.bbox.tolist():  # the later ones thinner, so that they do not hide the others
             draw.rectangle(box, outline=_COLOURS[size], width=max(width * (2 - place) // 2, 1))
-    return _jpeg(picture)
-
-
-def _blank() -> bytes:
-    from PIL import Image
-
-    return _jpeg(Image.new("RGB", (THUMBNAIL_PX, THUMBNAIL_PX), "#888888"))
-
-
-def _jpeg(picture: object) -> bytes:
-    from PIL import Image
-
-    assert isinstance(picture, Image.Image)
-    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=85)
-    return stream.getvalue()
+    return thumbnail(picture, _QUALITY)
 
 
 def _most(rows: Sequence[Judged], column: str) -> float | None:

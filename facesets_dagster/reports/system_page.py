@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from facesets_dagster.files.writing import write_text
-from facesets_dagster.library.faceset_manifest import read_faceset
+from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.data_uri import data_uri
@@ -86,12 +86,16 @@ def row_of_faceset(folder: Path, title: str, most: int = PER_ROW) -> SheetRow:
     """The best faces of a faceset in place, at most so many, with rank and score."""
     manifest = read_faceset(folder)
     faces = manifest.faces if manifest else ()
-    tiles = [
-        Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}")
-        for face in faces[:most]
+    return SheetRow(f"{title}: {counted(len(faces), 'face')}", [tile for tile, _ in best_tiles(folder, faces[:most])])
+
+
+def best_tiles(folder: Path, faces: Sequence[ExportedFace]) -> list[tuple[Tile, str]]:
+    """Pictures of a faceset's exported faces, with rank and score, and the path of each one's photo."""
+    return [
+        (Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}"), face.source.path)
+        for face in faces
         if (jpeg := of_file(folder / face.file)) is not None
     ]
-    return SheetRow(f"{title}: {counted(len(faces), 'face')}", tiles)
 
 
 def _within_budget(sections: Sequence[Section]) -> list[Section]:

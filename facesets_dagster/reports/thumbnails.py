@@ -27,7 +27,7 @@ def of_file(path: Path) -> bytes | None:
     """A JPEG of a picture file; None for a damaged one, of which the checks and `facesets verify` speak."""
     try:
         with Image.open(path) as picture:
-            return _jpeg(picture.convert("RGB"))
+            return thumbnail(picture.convert("RGB"))
     except (OSError, SyntaxError):
         return None
 
@@ -53,7 +53,7 @@ def _of_face(face_id: str, bbox: list[float], sha256: str, load_photo: LoadPhoto
         photo = load_photo(sha256)
     except PhotoError:
         return None
-    jpeg = _jpeg(_cut_out(photo, np.asarray(bbox, np.float64)))
+    jpeg = thumbnail(_cut_out(photo, np.asarray(bbox, np.float64)))
     write_bytes(path, jpeg)
     return jpeg
 
@@ -69,8 +69,9 @@ def _cut_out(photo: NDArray[np.uint8], bbox: NDArray[np.float64]) -> Image.Image
     return Image.fromarray(cv2.cvtColor(photo[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)], cv2.COLOR_BGR2RGB))
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def thumbnail(picture: Image.Image, quality: int = 80) -> bytes:
+    """A small JPEG; `picture` is made smaller."""
     picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=80)
+    picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()

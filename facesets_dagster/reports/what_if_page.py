@@ -39,6 +39,12 @@ _COUNTS = (
 )
 """Columns that the page and the UI show where one of them is not 0; the Parquet file has all."""
 
+_CURVES = (
+    "One parameter at a time, all others as in the base point (dashed line). Impossible pairs are pairs of faces "
+    "of one photo in one identity: where they rise, people are being mixed."
+)
+_NEWCOMERS = "Identities that a point would have and the base has not, the faces that would be exported first."
+
 
 @dataclass(frozen=True)
 class Newcomer:
@@ -135,8 +141,8 @@ def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Seque
             ("what would change",),
             [(text,) for text in sentences],
         ),
-        *_curves(figures_of(table)),
-        *_newcomers(sheet),
+        *([Section("Curves", _CURVES, figures=figures)] if (figures := figures_of(table)) else []),
+        *([Section("Identities that would be new", _NEWCOMERS, pictures=sheet)] if sheet else []),
         Section(
             "Facesets that would change",
             "Live facesets of this bucket that would lose or gain members, vanish or come back.",
@@ -156,21 +162,6 @@ def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Seque
 def _shown(table: pl.DataFrame) -> pl.DataFrame:
     """The points as people want to see them."""
     return table.select(*_ALWAYS, *(name for name in _COUNTS if table[name].sum())).rename({"title": "point"})
-
-
-def _curves(figures: Sequence[Figure]) -> list[Section]:
-    """None where nothing was swept."""
-    text = (
-        "One parameter at a time, all others as in the base point (dashed line). Impossible pairs are pairs of faces "
-        "of one photo in one identity: where they rise, people are being mixed."
-    )
-    return [Section("Curves", text, figures=figures)] if figures else []
-
-
-def _newcomers(sheet: Sequence[SheetRow]) -> list[Section]:
-    """None if no identity is to be shown; named but without faces if the photos are missing now."""
-    text = "Identities that a point would have and the base has not, the faces that would be exported first."
-    return [Section("Identities that would be new", text, pictures=sheet)] if sheet else []
 
 
 def _changes(table: pl.DataFrame) -> list[tuple[object, ...]]:
