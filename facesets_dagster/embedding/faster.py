@@ -54,40 +54,26 @@ def open_fast_session(model: Path, sample: NDArray[np.float32], options: Session
     `sample`: an input of the model. Only a CPU has use for rewriting: a GPU has a kernel of its own for what is
     rewritten. Raises `ModelPackInvalid` if a model strays in fp16, which was chosen.
     """
-    original = options.open(model)
-    if options.precision == FP16:
-        return _halved(model, sample, original, options)
-    return _rewritten(model, sample, original, options) if options.providers[0] == _CPU else original
-
-
-def _rewritten(
-    model: Path, sample: NDArray[np.float32], original: "ort.InferenceSession", options: SessionOptions
-) -> "ort.InferenceSession":
+    original, half = options.open(model), options.precision == FP16
+    if not half and options.providers[0] != _CPU:
+        return original
     import onnx
 
     graph = onnx.load(str(model))
-    if not rewrite(graph):
+    if half:
+        graph = halve(graph)
+    elif not rewrite(graph):
         return original
     data = graph.SerializeToString(deterministic=True)
     del graph
-    rewritten = options.open(data)
-    refusal = strays(_outputs(original, rewritten, sample), FP32)
+    changed = options.open(data)
+    refusal = strays(_outputs(original, changed, sample), options.precision)
     if not refusal:
-        return rewritten
+        return changed
+    if half:
+        raise ModelPackInvalid(f"{model} in fp16 differs from fp32: it {refusal}. Use FACESETS_PRECISION=fp32 for it.")
     _LOG.warning("%s is used as it is, which is slower: its rewritten graph %s", model, refusal)
     return original
-
-
-def _halved(
-    model: Path, sample: NDArray[np.float32], original: "ort.InferenceSession", options: SessionOptions
-) -> "ort.InferenceSession":
-    import onnx
-
-    half = options.open(halve(onnx.load(str(model))).SerializeToString(deterministic=True))
-    refusal = strays(_outputs(original, half, sample), FP16)
-    if refusal:
-        raise ModelPackInvalid(f"{model} in fp16 differs from fp32: it {refusal}. Use FACESETS_PRECISION=fp32 for it.")
-    return half
 
 
 def _difference(pairs: OutputPairs) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.model_shapes import GENDER_AGE, LANDMARK_2D, LANDMARK_3D, extra_models
+from facesets_dagster.files.states import kept_by_state
 from facesets_dagster.files.writing import sha256_of
 
 Values = Mapping[str, NDArray[np.generic]]
@@ -45,18 +46,10 @@ class Enricher(Protocol):
         ...
 
 
-_DIGESTS: dict[tuple[str, int, int], str] = {}
+kept_digest = kept_by_state(sha256_of)
+"""sha256 of a file of a hundred megabytes, which every run needs."""
 
 
 def find_extra_models(folder: Path) -> dict[str, ExtraModel]:
     """Task -> model of what a pack's folder has; opens no session."""
-    return {task: ExtraModel(task, file, _digest(file)) for task, file in extra_models(folder).items()}
-
-
-def _digest(file: Path) -> str:
-    """sha256 of a file of a hundred megabytes; every run needs it, so it is kept while the file's state is the same."""
-    status = file.stat()
-    key = (str(file), status.st_size, status.st_mtime_ns)
-    if key not in _DIGESTS:
-        _DIGESTS[key] = sha256_of(file)
-    return _DIGESTS[key]
+    return {task: ExtraModel(task, file, kept_digest(file)) for task, file in extra_models(folder).items()}

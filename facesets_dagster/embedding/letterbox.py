@@ -12,17 +12,20 @@ def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 def non_maximum_suppression(
-    bbox: NDArray[np.float32], det_score: NDArray[np.float32], max_overlap: float
+    bbox: NDArray[np.float32], det_score: NDArray[np.float32], max_overlap: float, *, border: int = 0
 ) -> NDArray[np.int64]:
-    """Rows of boxes (n, 4) to keep, best score first: those that overlap no better one by more than `max_overlap`."""
+    """Rows of boxes (n, 4) to keep, best score first: those that overlap no better one by more than `max_overlap`.
+
+    `border`: px by which a side counts more than its ends are apart.
+    """
     order = np.argsort(-det_score, kind="stable")
-    area = (bbox[:, 2] - bbox[:, 0]) * (bbox[:, 3] - bbox[:, 1])
+    area = (bbox[:, 2:] - bbox[:, :2] + border).prod(axis=1)
     kept: list[int] = []
     while len(order):
         best, rest = order[0], order[1:]
         kept.append(int(best))
         low = np.maximum(bbox[best, :2], bbox[rest, :2])
         high = np.minimum(bbox[best, 2:], bbox[rest, 2:])
-        shared = np.clip(high - low, 0, None).prod(axis=1)
+        shared = np.clip(high - low + border, 0, None).prod(axis=1)
         order = rest[shared / (area[best] + area[rest] - shared) <= max_overlap]
     return np.array(kept, np.int64)

@@ -9,28 +9,33 @@ from pathlib import Path
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.faster import SessionOptions
 from facesets_dagster.embedding.free_sides import needs_free_sides, write_free_sides
-from facesets_dagster.embedding.landmarks import Enricher, ExtraModel
+from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, kept_digest
+from facesets_dagster.embedding.model_shapes import shape_of
 from facesets_dagster.embedding.pack_embedder import LoadAt
 from facesets_dagster.embedding.packs import EMBEDDED, PackFiles, find_pack
 from facesets_dagster.embedding.precision import FP32
-from facesets_dagster.files.writing import sha256_of
 
 BATCH_CPU, BATCH_GPU = 1, 32
 """Faces per call of the recogniser where nothing is chosen: a larger batch is slower on a CPU."""
 
 _LOCK = threading.Lock()
 _LOADED: dict[tuple[object, ...], Embedder] = {}
-_DESCRIBED: dict[tuple[object, ...], ModelPack] = {}
 
 
 def describe_pack(pack_name: str, *, models_root: Path, det_size: int, precision: str = FP32) -> ModelPack:
     """What identifies a pack; reads the weights' digests but opens no session."""
     files = find_pack(pack_name, models_root)
-    key = (det_size, precision, *(_stamp(path) for path in (files.detector, files.recogniser)))
-    with _LOCK:
-        if key not in _DESCRIBED:
-            _DESCRIBED[key] = _described(files, det_size, precision)
-        return _DESCRIBED[key]
+    text = f"{kept_digest(files.detector)}:{kept_digest(files.recogniser)}:{det_size}"
+    text += "" if precision == FP32 else f":{precision}"
+    return ModelPack(
+        files.name,
+        hashlib.sha256(text.encode()).hexdigest()[:16],
+        det_size,
+        shape_of(files.recogniser).length,
+        files.detector.name,
+        files.recogniser.name,
+        precision,
+    )
 
 
 def load_embedder(
@@ -85,26 +90,3 @@ def _opened(pack: ModelPack, files: PackFiles, options: SessionOptions, batch: i
         from facesets_dagster.embedding.insightface_pack import InsightfaceEmbedder
 
         return InsightfaceEmbedder(pack, files, options, batch=batch, load_at=load_at)
-
-
-def _described(files: PackFiles, det_size: int, precision: str) -> ModelPack:
-    import onnx
-
-    text = f"{sha256_of(files.detector)}:{sha256_of(files.recogniser)}:{det_size}"
-    text += "" if precision == FP32 else f":{precision}"
-    model = onnx.load(str(files.recogniser), load_external_data=False)
-    dim = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
-    return ModelPack(
-        files.name,
-        hashlib.sha256(text.encode()).hexdigest()[:16],
-        det_size,
-        dim,
-        files.detector.name,
-        files.recogniser.name,
-        precision,
-    )
-
-
-def _stamp(path: Path) -> tuple[str, int, int]:
-    status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns

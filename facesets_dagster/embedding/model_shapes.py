@@ -4,10 +4,10 @@ No session is opened and no weight is kept. Detector and recogniser are chosen i
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from facesets_dagster.errors import ModelPackInvalid
+from facesets_dagster.files.states import kept_by_state
 
 LANDMARK_2D, LANDMARK_3D, GENDER_AGE = "landmark_2d_106", "landmark_3d_68", "genderage"
 _EXTRA_TASKS: dict[tuple[int, ...], str] = {
@@ -32,15 +32,9 @@ class ModelShape:
     """Last dimension of the first output; 0 for a free one."""
 
 
+@kept_by_state  # reading the file takes longer than detecting a face
 def shape_of(path: Path) -> ModelShape:
     """The shape of a model file. Raises `ModelPackInvalid` for what is no ONNX file."""
-    status = path.stat()
-    return _shape_of(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _shape_of(path: Path, size: int, mtime_ns: int) -> ModelShape:
-    """Kept while the file is as it was: reading it takes longer than detecting a face."""
     import onnx
 
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Detections
+from facesets_dagster.embedding.letterbox import non_maximum_suppression
 
 DET_THRESH = 0.5
 MAX_OVERLAP = 0.4
@@ -61,22 +62,7 @@ def decode_outputs(outputs: Sequence[NDArray[np.float32]], heads: Heads, side: i
         scores.append(score[found])
     if not scores:
         return Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    bbox, kps = (np.asarray(np.concatenate(parts) / scale, np.float32)[order] for parts in (boxes, points))
-    kept = _suppressed(bbox)
-    return Detections(bbox[kept], kps[kept], np.asarray(np.concatenate(scores), np.float32)[order][kept])
-
-
-def _suppressed(bbox: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Rows of boxes (n, 4), best first, to keep; a side counts a px more than its ends are apart, as in insightface."""
-    x1, y1, x2, y2 = bbox.T
-    areas = (x2 - x1 + 1) * (y2 - y1 + 1)
-    order, kept = np.arange(len(bbox)), []
-    while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        width = np.maximum(0.0, np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest]) + 1)
-        height = np.maximum(0.0, np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest]) + 1)
-        shared = width * height
-        order = rest[shared / (areas[best] + areas[rest] - shared) <= MAX_OVERLAP]
-    return np.array(kept, np.int64)
+    bbox, kps = (np.asarray(np.concatenate(parts) / scale, np.float32) for parts in (boxes, points))
+    det_score = np.asarray(np.concatenate(scores), np.float32)
+    kept = non_maximum_suppression(bbox, det_score, MAX_OVERLAP, border=1)
+    return Detections(bbox[kept], kps[kept], det_score[kept])

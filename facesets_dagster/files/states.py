@@ -5,8 +5,12 @@ without reading one. Used for the library's facesets and for legacy libraries.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 State = tuple[int, int, int, int]
 """Size, mtime_ns, ctime_ns, inode."""
@@ -26,3 +30,18 @@ def file_states(paths: Iterable[Path]) -> dict[str, State]:
 def changed_files(before: Mapping[str, State], after: Mapping[str, State]) -> list[str]:
     """Files that were changed, added or removed."""
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
+def kept_by_state(function: Callable[[Path], T]) -> Callable[[Path], T]:
+    """The function of a file; results are kept while the file's size and time are the same."""
+
+    @lru_cache(maxsize=64)
+    def kept(path: Path, size: int, mtime_ns: int) -> T:
+        return function(path)
+
+    @wraps(function)
+    def looked(path: Path) -> T:
+        status = path.stat()
+        return kept(path, status.st_size, status.st_mtime_ns)
+
+    return looked
