@@ -36,6 +36,18 @@ RETRY_SECONDS = 5
 _MAY_PASS = (LibraryLocked, OSError, OperationalError)
 """A library that another run holds, a disk that was busy, a database that was locked."""
 
+_FIRST_TO_LAST = (
+    "legacy_library",
+    "hand_sorted_facesets",
+    "existing_centroids",
+    "extended_facesets",
+    "osrc_clusters",
+    "swap_ready_facesets",
+    "era_facesets",
+    "top_manifest",
+)
+"""The order of steps that could begin at the same moment, where the order matters to what a run makes."""
+
 _IN_JOBS: dict[dg.AssetKey, dg.AssetsDefinition] = {}
 
 
@@ -63,7 +75,11 @@ class Check:
         )
 
 
-UNTOUCHED = Check("others_untouched", "No faceset that the run did not name differs by one byte.", blocking=True)
+UNTOUCHED = Check(
+    "others_untouched",
+    "No faceset that the run did not name was published, replaced, added or removed. `facesets verify` compares bytes.",
+    blocking=True,
+)
 """Of every asset that publishes."""
 
 
@@ -107,6 +123,7 @@ def library_asset(
             pool=pool,
             check_specs=[check.spec(function.__name__) for check in checks],
             io_manager_key="tables" if table else None,
+            op_tags={"dagster/priority": str(_priority(function.__name__))},
             dagster_type=kind,
         )(teaching(function))
         if not after:
@@ -115,6 +132,11 @@ def library_asset(
         return _without_edges_from(asset, after)
 
     return decorate
+
+
+def _priority(name: str) -> int:
+    """Steps with a higher one begin first; those not named come last."""
+    return len(_FIRST_TO_LAST) - _FIRST_TO_LAST.index(name) if name in _FIRST_TO_LAST else 0
 
 
 def in_job_order(assets: Iterable[Any]) -> list[Any]:

@@ -28,7 +28,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 FACESETS_UNTOUCHED = Check(
-    "others_untouched", "No faceset differs by one byte: candidates are an offer.", blocking=True
+    "others_untouched", "No faceset was replaced, added or removed: candidates are an offer.", blocking=True
 )
 
 

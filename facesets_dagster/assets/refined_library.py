@@ -28,7 +28,7 @@ from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
-OTHERS_UNTOUCHED = Check("others_untouched", "No faceset that existed before differs by one byte.", blocking=True)
+OTHERS_UNTOUCHED = Check("others_untouched", "No faceset that existed before was replaced or removed.", blocking=True)
 NUMBERED_BY_SIZE = Check(
     "numbered_by_size", "Numbers follow the count of members' photos, largest first, without a gap.", blocking=True
 )

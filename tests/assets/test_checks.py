@@ -1,5 +1,6 @@
 """Checks that fail when they should, and block what comes after them."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,29 @@ def test_a_faceset_that_was_touched_without_being_declared_stops_the_run(
     write_person(fake_home.buckets / "a", 1, 8)
     write_person(fake_home.buckets / "b", 2, 8)
     fake_home.run("a")
-    stray = fake_home.settings.library_dir / "faceset_001" / "faces" / "0001.png"
+    folder = fake_home.settings.library_dir / "faceset_001"
 
     def meddling(*arguments: Any) -> None:
         finish_moves(*arguments)
         if (fake_home.settings.library_dir / "faceset_002").exists():
-            stray.write_bytes(stray.read_bytes() + b"x")
+            shutil.copytree(folder, folder.with_name(".copy"))
+            shutil.rmtree(folder)
+            folder.with_name(".copy").rename(folder)
 
     monkeypatch.setattr(publishing, "finish_moves", meddling)
     result = fake_home.run("b", raise_on_error=False)
     assert not result.success
     assert failed_checks(result) == {"others_untouched"}
     assert "top_manifest" not in materialized(result)
+
+
+def test_a_byte_that_changed_in_a_faceset_is_found_by_the_verification(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    assert fake_home.flaws() == []
+    stray = fake_home.settings.library_dir / "faceset_001" / "faces" / "0001.png"
+    stray.write_bytes(stray.read_bytes() + b"x")
+    assert any("0001.png" in flaw.where for flaw in fake_home.flaws())
 
 
 def test_a_picture_without_a_face_stops_the_run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,10 +181,11 @@ def test_a_mean_that_is_nearly_as_near_to_somebody_else_is_told(home: FakeHome) 
 
 
 def test_the_limit_on_the_mean_is_run_config(home: FakeHome) -> None:
-    least = Simulated(home).table["mean_distance"].min()
-    assert isinstance(least, float)
-    found = Simulated(home, max_mean_distance=max(least / 2, 1e-9), facesets=["faceset_002"])
-    assert "faceset_002" in found.wrong("mean_matches_faceset")
+    shutil.copy(archive_of(home, "faceset_001"), archive_of(home, "faceset_002"))
+    only: dict[str, Any] = {"facesets": ["faceset_002"], "min_margin": -2.0}
+    assert Simulated(home, **only).wrong("mean_matches_faceset").count("from the centroid, over 0.1") == 2
+    found = Simulated(home, max_mean_distance=2.0, **only)
+    assert found.wrong("mean_matches_faceset") == ""
     assert set(found.table["faceset"]) == {"faceset_002"}
 
 

@@ -3,7 +3,10 @@
 import shutil
 
 import pytest
+import sqlalchemy as sa
 
+from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.schema import next_generation
 from testing.eras import YOUNG, write_dated
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
@@ -128,11 +131,11 @@ def test_two_who_are_merged_are_not_rejected_before_that_is_undone(fake_home: Fa
 
 
 def test_identities_of_another_model_are_not_compared(fake_home: FakeHome) -> None:
-    import sqlalchemy as sa
-
     one, two = meet(fake_home, LEFT, RIGHT)
     with fake_home.library.registry.engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE identities SET model_id = 'another' WHERE name = '{two}'"))
+        next_generation(connection)
+        this = t.identities.c.name == two
+        connection.execute(sa.update(t.identities).where(this).values(model_id="another"))
     refused(fake_home, "was made with the model another", [one, two])
     with pytest.raises(Exception, match="was made with the model another"):
         propose(fake_home)
