@@ -27,7 +27,7 @@ from benchmarks.embedding_stages import shares
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.embedding.precision import FP16
-from facesets_dagster.faces.face_cache import scan_bucket
+from facesets_dagster.faces.face_cache import Reading, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.photos.listing import list_bucket
@@ -172,10 +172,8 @@ def scan(folder: Path, embedder: Embedder, workers: int) -> None:
     """The whole of what `face_cache` does with a new bucket: list, hash, detect, measure, embed, write tables."""
     with tempfile.TemporaryDirectory() as scratch:
         store = FaceStore(Path(scratch), "bucket", embedder.pack.model_id, embedder.pack.dim)
-        scan_bucket(
-            list_bucket(folder), "bucket", store, lambda: embedder, dim=embedder.pack.dim, workers=workers,
-            max_pixels=MAX_PIXELS, retry_failed=False, report=lambda *_: None,
-        )  # fmt: skip
+        reading = Reading(lambda: embedder, workers, MAX_PIXELS, retry_failed=False, report=lambda *_: None)
+        scan_bucket(list_bucket(folder), store, reading)
 
 
 def decoder_and_models_alone(files: Sequence[Path], embedder: Embedder, workers: int, faces: dict[Path, int]) -> None:

@@ -23,7 +23,7 @@ from benchmarks.peak_memory import peak_mb
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import describe_pack, load_embedder
 from facesets_dagster.faces.changes import find_changes
-from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
+from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
@@ -205,9 +205,10 @@ def _decide(folder: Path, store: FaceStore) -> None:
 
 def _scan(folder: Path, store: FaceStore, embedder: Callable[[], Embedder]) -> ScanResult:
     return scan_bucket(
-        list_bucket(folder), "made up", store, embedder,
-        dim=512, workers=cores(), max_pixels=10**9, retry_failed=False, report=lambda *_: None,
-    )  # fmt: skip
+        list_bucket(folder),
+        store,
+        Reading(embedder, workers=cores(), max_pixels=10**9, retry_failed=False, report=lambda *_: None),
+    )
 
 
 def _no_model() -> Embedder:

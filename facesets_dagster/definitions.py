@@ -31,11 +31,7 @@ from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
 from facesets_dagster.automation.jobs import ASSET_JOBS, build_housekeeping, verification
-from facesets_dagster.automation.schedules import (
-    build_nightly_housekeeping,
-    build_nightly_rescan,
-    build_nightly_verification,
-)
+from facesets_dagster.automation.schedules import build_nightly, build_nightly_rescan
 from facesets_dagster.automation.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -91,8 +87,10 @@ def build_defs(
         "tables": TableIOManager(folder=str(settings.tables_dir)),
         **(overrides or {}),
     }
+    # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
+    executor = dg.in_process_executor
     # The jobs run optional assets first; in the graph those are not upstream of what works without them.
-    ordered = dg.Definitions(assets=in_job_order(ASSETS), jobs=ASSET_JOBS, resources=resources)
+    ordered = dg.Definitions(assets=in_job_order(ASSETS), jobs=ASSET_JOBS, resources=resources, executor=executor)
     return dg.Definitions(
         assets=ASSETS,
         jobs=[*(ordered.resolve_job_def(job.name) for job in ASSET_JOBS), housekeeping, verification],
@@ -103,12 +101,10 @@ def build_defs(
         ],
         schedules=[
             build_nightly_rescan(settings.job, on=on),
-            build_nightly_housekeeping(housekeeping, on=on),
-            build_nightly_verification(verification, on=on),
+            *(build_nightly(job, on=on) for job in (housekeeping, verification)),
         ],
         resources=resources,
-        # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

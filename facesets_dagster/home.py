@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from filelock import FileLock
@@ -53,25 +52,15 @@ retention:
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Home:
-    """A home that is ready."""
-
-    settings: Settings
-    model_pack: str
-
-
-def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -> Home:
+def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -> None:
     """Makes the missing parts of a home. `automation`: whether sensor and schedule run by themselves."""
     require_library(settings)
     recorded = _record(settings)
     if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
         _make(settings, say, automation)
-    pack = recorded_pack(settings)
     recorded_precision(settings)
-    if pack == EMBEDDED:
+    if recorded_pack(settings) == EMBEDDED:
         pull_pack(EMBEDDED, settings.models_root, say)
-    return Home(settings, pack)
 
 
 def require_library(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from dagster import AssetExecutionContext
 
-from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
+from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -40,16 +40,13 @@ def list_and_scan(
         listing = home.listing(bucket, ignore)
         listed(listing)
         with progress.photos(context.log.info, bucket) as report:
-            result = scan_bucket(
-                listing,
-                bucket,
-                store,
+            reading = Reading(
                 embedder.embedder,
-                dim=pack.dim,
                 workers=embedder.worker_count(),
                 max_pixels=config.max_pixels,
                 retry_failed=config.retry_failed,
                 report=report,
                 say=context.log.info,
             )
+            result = scan_bucket(listing, store, reading)
     return listing, result

@@ -29,7 +29,6 @@ discover_identities = dg.define_asset_job(
         "The main chain for one bucket: faces are read, known people set aside, the rest clustered, published as "
         "numbered face sets and entered into the manifest."
     ),
-    executor_def=dg.in_process_executor,
 )
 
 
@@ -55,7 +54,6 @@ full_pipeline = dg.define_asset_job(
         "faces, new people are discovered, eras are split, everything is entered into the manifest, candidates are "
         "offered."
     ),
-    executor_def=dg.in_process_executor,
 )
 
 
@@ -66,14 +64,12 @@ apply_merges = dg.define_asset_job(
         "Merges the groups of facesets that the run config of applied_merges names; see merge_proposals. "
         "undo_merges reverses it."
     ),
-    executor_def=dg.in_process_executor,
 )
 
 undo_merges = dg.define_asset_job(
     name="undo_merges",
     selection=["undone_merges", "top_manifest"],
     description="Undoes the merges that the run config of undone_merges names, in any order.",
-    executor_def=dg.in_process_executor,
 )
 
 
@@ -144,10 +140,7 @@ def verify_every_file(context: dg.OpExecutionContext, home: HomeResource) -> Non
     context.log.info("The library is sound, every file as published.")
 
 
-@dg.job(
-    description="Proves that every file of the library is as it was published, as `facesets verify` does.",
-    executor_def=dg.in_process_executor,
-)
+@dg.job(description="Proves that every file of the library is as it was published, as `facesets verify` does.")
 def verification() -> None:
     """One step."""
     verify_every_file()
@@ -164,7 +157,6 @@ def build_housekeeping(settings: Settings) -> dg.JobDefinition:
     @dg.job(
         description="Removes what is older than the FACESETS_KEEP_* settings say; nothing that is live.",
         config=dg.RunConfig(ops={"remove_what_is_old": HousekeepingConfig(**days)}),
-        executor_def=dg.in_process_executor,
     )
     def housekeeping() -> None:
         remove_what_is_old()

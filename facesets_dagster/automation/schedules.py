@@ -5,26 +5,25 @@ import dagster as dg
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 
+_NIGHTLY = {
+    "housekeeping": (
+        5,
+        "Removes old reports, retired facesets and superseded runs as the FACESETS_KEEP_* settings say.",
+    ),
+    "verification": (6, "Proves every file of the library, as `facesets verify` does; a flaw fails the run."),
+}
+"""Job -> the hour of its run, and the description of its schedule."""
 
-def build_nightly_housekeeping(job: dg.JobDefinition, *, on: bool) -> dg.ScheduleDefinition:
-    """Housekeeping at 05:00; `on`: running unless someone stops it."""
+
+def build_nightly(job: dg.JobDefinition, *, on: bool) -> dg.ScheduleDefinition:
+    """The schedule of a job of `_NIGHTLY`; `on`: running unless someone stops it."""
+    hour, description = _NIGHTLY[job.name]
     return dg.ScheduleDefinition(
-        name="nightly_housekeeping",
+        name=f"nightly_{job.name}",
         job=job,
-        cron_schedule="0 5 * * *",
+        cron_schedule=f"0 {hour} * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description="Removes old reports, retired facesets and superseded runs as the FACESETS_KEEP_* settings say.",
-    )
-
-
-def build_nightly_verification(job: dg.JobDefinition, *, on: bool) -> dg.ScheduleDefinition:
-    """The whole library is read at 06:00; `on`: running unless someone stops it."""
-    return dg.ScheduleDefinition(
-        name="nightly_verification",
-        job=job,
-        cron_schedule="0 6 * * *",
-        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description="Proves every file of the library, as `facesets verify` does; a flaw fails the run.",
+        description=description,
     )
 
 

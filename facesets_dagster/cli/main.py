@@ -5,20 +5,33 @@ needs them, so that `facesets --help` answers at once.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from facesets_dagster.errors import FacesetsError
 
 if TYPE_CHECKING:
     from facesets_dagster.settings import Settings
 
+
+class Teaching(TyperGroup):
+    """A `FacesetsError` of any command becomes its message and exit code 1, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except FacesetsError as error:
+            err.print(f"{type(error).__name__}: {error}", style="red", markup=False)
+            raise typer.Exit(1) from error
+
+
 app = typer.Typer(
+    cls=Teaching,
     help="Turns folders of photos into curated, per-person, swap-ready face sets.",
     no_args_is_help=True,
     add_completion=False,
@@ -36,16 +49,6 @@ def say(text: str) -> None:
     err.print(text, markup=False)
 
 
-@contextmanager
-def teaching() -> Iterator[None]:
-    """A `FacesetsError` becomes its message and exit code 1, without a traceback."""
-    try:
-        yield
-    except FacesetsError as error:
-        err.print(f"{type(error).__name__}: {error}", style="red", markup=False)
-        raise typer.Exit(1) from error
-
-
 def ready_home(automation: bool | None = None) -> "Settings":
     """The settings, after making the home if it is missing. Prints a warning for each unknown setting."""
     from facesets_dagster.home import init_home
@@ -54,8 +57,8 @@ def ready_home(automation: bool | None = None) -> "Settings":
     settings = load_settings()
     for warning in settings.unknown:
         err.print(f"warning: {warning}", style="yellow", markup=False)
-    home = init_home(settings, say=say, automation=automation)
-    return home.settings
+    init_home(settings, say=say, automation=automation)
+    return settings
 
 
 @app.command()
@@ -65,20 +68,18 @@ def init(
     ] = None,
 ) -> None:
     """Make the home: folders, dagster.yaml, databases. Every other command does this first."""
-    with teaching():
-        settings = ready_home(automation)
-        typer.echo(f"home: {settings.home}\ndagster: {settings.dagster_home}")
+    settings = ready_home(automation)
+    typer.echo(f"home: {settings.home}\ndagster: {settings.dagster_home}")
 
 
 @app.command()
 def sample(directory: Annotated[Path, typer.Argument(help="Where the sample buckets are written.")]) -> None:
     """Write the sample buckets: photos that installed packages ship, augmented."""
-    with teaching():
-        from facesets_dagster.sample.buckets import write_sample
+    from facesets_dagster.sample.buckets import write_sample
 
-        settings = ready_home()
-        summary = write_sample(directory, cache_dir=settings.cache_dir / "sample", say=say)
-        typer.echo(summary.text())
+    settings = ready_home()
+    summary = write_sample(directory, cache_dir=settings.cache_dir / "sample", say=say)
+    typer.echo(summary.text())
 
 
 @app.command()
@@ -87,21 +88,19 @@ def run(
     config: Annotated[Path | None, typer.Option(help="Run config in YAML, as the launchpad shows it.")] = None,
 ) -> None:
     """Run the main job on buckets, one after the other, and end with a table."""
-    with teaching():
-        settings = ready_home()
-        from facesets_dagster.cli.run import run_buckets
+    settings = ready_home()
+    from facesets_dagster.cli.run import run_buckets
 
-        raise typer.Exit(run_buckets(settings, buckets or [], config, Console(highlight=False)))
+    raise typer.Exit(run_buckets(settings, buckets or [], config, Console(highlight=False)))
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
     """List buckets, facesets and tombstones."""
-    with teaching():
-        settings = ready_home()
-        from facesets_dagster.cli.status import print_status
+    settings = ready_home()
+    from facesets_dagster.cli.status import print_status
 
-        print_status(settings, as_json=as_json)
+    print_status(settings, as_json=as_json)
 
 
 @app.command()
@@ -109,11 +108,10 @@ def explain(
     photo: Annotated[str, typer.Argument(help="A photo (a file, or BUCKET/PATH) or a face_id.")], as_json: Json = False
 ) -> None:
     """Explain each face of a photo: its state and the number that decided it."""
-    with teaching():
-        settings = ready_home()
-        from facesets_dagster.cli.explain import explain as explain_photo
+    settings = ready_home()
+    from facesets_dagster.cli.explain import explain as explain_photo
 
-        explain_photo(settings, photo, as_json=as_json)
+    explain_photo(settings, photo, as_json=as_json)
 
 
 @app.command()
@@ -121,11 +119,10 @@ def show(
     faceset: Annotated[str, typer.Argument(help="Name of a faceset, e.g. faceset_020.")], as_json: Json = False
 ) -> None:
     """Show a faceset: ranks and their components, members, provenance."""
-    with teaching():
-        settings = ready_home()
-        from facesets_dagster.cli.explain import show as show_faceset
+    settings = ready_home()
+    from facesets_dagster.cli.explain import show as show_faceset
 
-        show_faceset(settings, faceset, as_json=as_json)
+    show_faceset(settings, faceset, as_json=as_json)
 
 
 @app.command("what-if")
@@ -142,20 +139,19 @@ def what_if(
 
     Numbers that you leave out are those of the bucket's last run. Without any number, each one is varied in turn.
     """
-    with teaching():
-        values: dict[str, float | None] = {
-            "cover_distance": cover_distance,
-            "cluster_distance": cluster_distance,
-            "min_face_short_px": min_face_short_px,
-            "min_blur": min_blur,
-            "min_det_score": min_det_score,
-            "min_faces": min_faces,
-        }
-        settings = ready_home()
-        from facesets_dagster.cli.what_if import print_what_if
+    values: dict[str, float | None] = {
+        "cover_distance": cover_distance,
+        "cluster_distance": cluster_distance,
+        "min_face_short_px": min_face_short_px,
+        "min_blur": min_blur,
+        "min_det_score": min_det_score,
+        "min_faces": min_faces,
+    }
+    settings = ready_home()
+    from facesets_dagster.cli.what_if import print_what_if
 
-        given = {name: value for name, value in values.items() if value is not None}
-        print_what_if(settings, bucket, given, Console(highlight=False))
+    given = {name: value for name, value in values.items() if value is not None}
+    print_what_if(settings, bucket, given, Console(highlight=False))
 
 
 @app.command()
@@ -164,63 +160,57 @@ def label(
     name: Annotated[str, typer.Argument(help="The person's name; empty removes it.")],
 ) -> None:
     """Name a person; later runs keep the name."""
-    with teaching():
-        settings = ready_home()
-        from facesets_dagster.cli.label import label_faceset
+    settings = ready_home()
+    from facesets_dagster.cli.label import label_faceset
 
-        now = label_faceset(settings, faceset, name.strip() or None)
-        typer.echo(f"{faceset} was merged into {now}." if now != faceset else "", nl=now != faceset)
-        typer.echo(f"{now}: {name.strip() or 'no name'}")
+    now = label_faceset(settings, faceset, name.strip() or None)
+    typer.echo(f"{faceset} was merged into {now}." if now != faceset else "", nl=now != faceset)
+    typer.echo(f"{now}: {name.strip() or 'no name'}")
 
 
 @app.command()
 def verify(as_json: Json = False) -> None:
     """Check every file of the library against its manifest, and the registry against the disk."""
-    with teaching():
-        settings = ready_home()
-        from facesets_dagster.cli.status import print_verification
+    settings = ready_home()
+    from facesets_dagster.cli.status import print_verification
 
-        raise typer.Exit(print_verification(settings, as_json=as_json))
+    raise typer.Exit(print_verification(settings, as_json=as_json))
 
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Check the environment; each problem comes with its remedy."""
-    with teaching():
-        from facesets_dagster.cli.environment import print_doctor
-        from facesets_dagster.settings import load_settings
+    from facesets_dagster.cli.environment import print_doctor
+    from facesets_dagster.settings import load_settings
 
-        raise typer.Exit(print_doctor(load_settings(), as_json=as_json))
+    raise typer.Exit(print_doctor(load_settings(), as_json=as_json))
 
 
 @models.command("list")
 def models_list(as_json: Json = False) -> None:
     """List the packs on this machine and where they are."""
-    with teaching():
-        from facesets_dagster.cli.environment import print_packs
-        from facesets_dagster.settings import load_settings
+    from facesets_dagster.cli.environment import print_packs
+    from facesets_dagster.settings import load_settings
 
-        print_packs(load_settings(), as_json=as_json)
+    print_packs(load_settings(), as_json=as_json)
 
 
 @models.command("pull")
 def models_pull(pack: Annotated[str, typer.Argument(help="Name of a pack, e.g. embedded or buffalo_l.")]) -> None:
     """Download a pack into the models root."""
-    with teaching():
-        from facesets_dagster.embedding.packs import pull_pack
-        from facesets_dagster.settings import load_settings
+    from facesets_dagster.embedding.packs import pull_pack
+    from facesets_dagster.settings import load_settings
 
-        typer.echo(str(pull_pack(pack, load_settings().models_root, say).folder))
+    typer.echo(str(pull_pack(pack, load_settings().models_root, say).folder))
 
 
 @models.command("verify")
 def models_verify(as_json: Json = False) -> None:
     """Check the digests of the packs on this machine."""
-    with teaching():
-        from facesets_dagster.cli.environment import print_pack_verification
-        from facesets_dagster.settings import load_settings
+    from facesets_dagster.cli.environment import print_pack_verification
+    from facesets_dagster.settings import load_settings
 
-        raise typer.Exit(print_pack_verification(load_settings(), as_json=as_json))
+    raise typer.Exit(print_pack_verification(load_settings(), as_json=as_json))
 
 
 if __name__ == "__main__":

@@ -68,37 +68,29 @@ class _Pending:
     since: float = field(default_factory=time.monotonic)
 
 
-def scan_bucket(
-    listing: BucketListing,
-    bucket: str,
-    store: FaceStore,
-    embedder: Callable[[], Embedder],
-    *,
-    dim: int,
-    workers: int,
-    max_pixels: int,
-    retry_failed: bool,
-    report: ReportProgress,
-    say: Say = _silent,
-) -> ScanResult:
-    """Brings the cache of a bucket up to its listing. `embedder` is called only if a photo has to be read.
+@dataclass(frozen=True)
+class Reading:
+    """How photos are read."""
+
+    embedder: Callable[[], Embedder]
+    """Called only if a photo has to be read."""
+    workers: int
+    """Threads."""
+    max_pixels: int
+    retry_failed: bool
+    """Read photos again that could not be used."""
+    report: ReportProgress
+    say: Say = _silent
+
+
+def scan_bucket(listing: BucketListing, store: FaceStore, reading: Reading) -> ScanResult:
+    """Brings the cache of a bucket up to its listing.
 
     One run at a time: of two that come at once the second waits, says so, and finds what the first has read.
     """
     started = time.monotonic()
-    with store.alone(say):
-        read = read_files(
-            listing,
-            bucket,
-            store,
-            embedder,
-            dim=dim,
-            workers=workers,
-            max_pixels=max_pixels,
-            retry_failed=retry_failed,
-            report=report,
-            say=say,
-        )
+    with store.alone(reading.say):
+        read = read_files(listing, store, reading)
         if not read.nothing_new or store.has_loose_files():
             refresh_cache(store, listing, read.known)
         store.note_folder(listing.digest())
@@ -123,40 +115,27 @@ class FilesRead:
     """Of those, known from another bucket."""
 
 
-def read_files(
-    listing: BucketListing,
-    bucket: str,
-    store: FaceStore,
-    embedder: Callable[[], Embedder],
-    *,
-    dim: int,
-    workers: int,
-    max_pixels: int,
-    retry_failed: bool,
-    report: ReportProgress,
-    say: Say = _silent,
-) -> FilesRead:
+def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> FilesRead:
     """Reads what is new of these files, which may be some of a bucket's only.
 
     It leaves the store as a scan that was ended half-way does: the next whole scan goes on from there.
     """
-    with store.alone(say):
+    with store.alone(reading.say):
         contents = store.columns("contents", "sha256", "status")
-        changes = find_changes(listing, store.columns("files"), contents, retry_failed=retry_failed)
+        changes = find_changes(listing, store.columns("files"), contents, retry_failed=reading.retry_failed)
         if not changes.to_open:
             return FilesRead(changes.known, changes.none, 0, 0, 0, 0)
         check_disk_space(store.folder, len(changes.to_open) * _BYTES_PER_FACE * 2)
-        skip = set((contents.filter(pl.col("status").is_in(READ)) if retry_failed else contents)["sha256"])
-        reader = FileReader(listing, bucket, embedder, skip, store.contents_elsewhere(), max_pixels)
-        return _read(reader, store, changes, dim=dim, workers=workers, report=report)
+        skip = set((contents.filter(pl.col("status").is_in(READ)) if reading.retry_failed else contents)["sha256"])
+        elsewhere = store.contents_elsewhere()
+        reader = FileReader(listing, store.bucket, reading.embedder, skip, elsewhere, reading.max_pixels)
+        return _read(reader, store, changes, reading)
 
 
-def _read(
-    reader: FileReader, store: FaceStore, changes: FileChanges, *, dim: int, workers: int, report: ReportProgress
-) -> FilesRead:
+def _read(reader: FileReader, store: FaceStore, changes: FileChanges, reading: Reading) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
     pending, changed = _Pending(), changes.to_open
-    with one_opencv_thread(), in_order(reader, changed, workers) as outcomes:
+    with one_opencv_thread(), in_order(reader, changed, reading.workers) as outcomes:
         try:
             for done, outcome in enumerate(outcomes, start=1):
                 pending.files.append(outcome.file)
@@ -169,11 +148,11 @@ def _read(
                 if outcome.copy_from is not None:
                     pending.copies.setdefault(outcome.copy_from, []).append(str(outcome.file["sha256"]))
                     copied += 1
-                report(done, len(changed), faces, failed)
+                reading.report(done, len(changed), faces, failed)
                 if len(pending.files) >= FLUSH_FILES or time.monotonic() - pending.since > FLUSH_SECONDS:
-                    pending = _flush(store, pending, dim)
+                    pending = _flush(store, pending)
         finally:  # Before waiting for the workers: a stopped run may be killed soon.
-            _flush(store, pending, dim)
+            _flush(store, pending)
     return FilesRead(changes.known, False, len(changed), decoded, copies, copied)
 
 
@@ -188,9 +167,9 @@ def check_disk_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def _flush(store: FaceStore, pending: _Pending, dim: int) -> _Pending:
+def _flush(store: FaceStore, pending: _Pending) -> _Pending:
     if pending.files:
-        frames = [face_rows(pending.results, dim)]
+        frames = [face_rows(pending.results, store.dim)]
         contents = [pl.DataFrame([result.content for result in pending.results], schema=CONTENT_SCHEMA)]
         for folder, digests in pending.copies.items():
             copied = store.copy_from(folder, digests)

@@ -67,7 +67,7 @@ class FaceStore:
 
     def __init__(self, cache_dir: Path, bucket: str, model_id: str, dim: int) -> None:
         self._root = cache_dir / "faces"
-        self._bucket = bucket
+        self.bucket, self.dim = bucket, dim
         self._model_id = model_id
         self._schemas = {"faces": face_schema(dim), "contents": CONTENT_SCHEMA, "files": FILE_SCHEMA}
         self.folder = self._root / bucket / model_id
@@ -88,7 +88,7 @@ class FaceStore:
                 break
             except Timeout:
                 waited = time.monotonic() - since
-                say(f"{self._bucket}: waiting for another run that reads this bucket's photos ({waited:.0f} s so far)")
+                say(f"{self.bucket}: waiting for another run that reads this bucket's photos ({waited:.0f} s so far)")
                 patience = _SAY_EVERY_SECONDS
         try:
             yield
@@ -206,12 +206,12 @@ class FaceStore:
         """The rows of these contents out of another bucket's cache, made this bucket's own."""
         wanted, other = pl.col("sha256").is_in(digests), self._store_in(folder)
         faces = other.columns("faces").filter(wanted)
-        faces = faces.with_columns(bucket=pl.lit(self._bucket), source_missing=pl.lit(False))
+        faces = faces.with_columns(bucket=pl.lit(self.bucket), source_missing=pl.lit(False))
         return CacheTables(faces, other.columns("contents").filter(wanted), pl.DataFrame(schema=FILE_SCHEMA))
 
     def _store_in(self, folder: Path) -> "FaceStore":
         store = copy(self)
-        store._bucket, store.folder, store._parts = folder.parent.name, folder, folder / "parts"
+        store.bucket, store.folder, store._parts = folder.parent.name, folder, folder / "parts"
         store._lock = FileLock(folder / ".lock")
         return store
 

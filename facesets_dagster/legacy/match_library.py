@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.faces.face_cache import ReportProgress, Say, read_files, scan_bucket
+from facesets_dagster.faces.face_cache import Reading, ReportProgress, Say, read_files, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.legacy.cache_faces import CacheRow, CacheRows
 from facesets_dagster.legacy.cache_file import LegacyCache
@@ -144,23 +144,12 @@ class LibraryMatcher:
             if bucket == LEGACY:
                 paths = sorted({*paths, *store.columns("files", "path")["path"].to_list()})
             if paths:
-                self._read_into(store, bucket, paths)
-
-    def _read_into(self, store: FaceStore, bucket: str, paths: list[str]) -> None:
-        inputs, folder = self._inputs, self._inputs.folders[bucket]
-        read = scan_bucket if bucket == LEGACY else read_files
-        read(
-            BucketListing.of_files(folder, photo_files(folder, paths)),
-            bucket,
-            store,
-            self._embedder,
-            dim=inputs.pack.dim,
-            workers=inputs.workers,
-            max_pixels=inputs.max_pixels,
-            retry_failed=False,
-            report=self._report,
-            say=self._say,
-        )
+                inputs, folder = self._inputs, self._inputs.folders[bucket]
+                read = scan_bucket if bucket == LEGACY else read_files
+                reading = Reading(
+                    self._embedder, inputs.workers, inputs.max_pixels, False, report=self._report, say=self._say
+                )
+                read(BucketListing.of_files(folder, photo_files(folder, paths)), store, reading)
 
 
 def _digests(caches: Sequence[LegacyCache]) -> dict[str, str]:

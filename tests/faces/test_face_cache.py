@@ -10,7 +10,7 @@ import pytest
 
 from facesets_dagster.errors import DiskSpaceError, LibraryCorrupt
 from facesets_dagster.faces import face_cache as scanning
-from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
+from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.listing import list_bucket
 from testing.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
@@ -28,10 +28,10 @@ class Bucket:
 
     def scan(self, **changes: Any) -> ScanResult:
         options = {
-            "dim": PACK.dim, "workers": 2, "max_pixels": 10**6, "retry_failed": False, "report": lambda *_: None,
+            "workers": 2, "max_pixels": 10**6, "retry_failed": False, "report": lambda *_: None,
         }  # fmt: skip
         listing = changes.pop("listing", None) or list_bucket(self.folder)
-        return scan_bucket(listing, self.name, self.store, lambda: self.model, **{**options, **changes})
+        return scan_bucket(listing, self.store, Reading(lambda: self.model, **{**options, **changes}))
 
     def statuses(self) -> dict[str, str]:
         return dict(self.store.read().files.select("path", "status").iter_rows())

@@ -15,13 +15,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.embedding.load import load_embedder
 from facesets_dagster.faces import pipeline
-from facesets_dagster.faces.face_cache import ScanResult, scan_bucket
+from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.faces.pipeline import in_order
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.listing import list_bucket
 from testing.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
+
+
+def reading(model: Embedder, workers: int) -> Reading:
+    return Reading(lambda: model, workers, max_pixels=10**8, retry_failed=False, report=lambda *_: None)
 
 
 @dataclass
@@ -187,10 +192,7 @@ def test_a_content_that_is_met_twice_at_once_is_read_once(tmp_path: Path) -> Non
     for workers in (1, 2, 8):
         model = FakeEmbedder()
         store = FaceStore(tmp_path / f"cache{workers}", "a", PACK.model_id, PACK.dim)
-        result = scan_bucket(
-            list_bucket(folder), "a", store, lambda model=model: model, dim=PACK.dim, workers=workers,
-            max_pixels=10**6, retry_failed=False, report=lambda *_: None,
-        )  # fmt: skip
+        result = scan_bucket(list_bucket(folder), store, reading(model, workers))
         assert (model.detected, result.decoded, result.opened) == (12, 12, 24)
         tables.append(result.tables)
     for other in tables[1:]:
@@ -211,10 +213,7 @@ def test_a_photo_that_breaks_the_model_keeps_what_came_before_it(tmp_path: Path)
             return super().recognise(faces)
 
     def scan(model: FakeEmbedder, workers: int) -> ScanResult:
-        return scan_bucket(
-            list_bucket(folder), "a", store, lambda: model, dim=PACK.dim, workers=workers, max_pixels=10**6,
-            retry_failed=False, report=lambda *_: None,
-        )  # fmt: skip
+        return scan_bucket(list_bucket(folder), store, reading(model, workers))
 
     with pytest.raises(RuntimeError, match="out of device memory"):
         scan(Broken(), 1)
@@ -247,10 +246,7 @@ def test_faces_of_several_photos_share_a_call_of_the_real_recogniser(
 
         monkeypatch.setattr(model, "recognise", counted)
         store = FaceStore(tmp_path / f"cache{batch}", "a", model.pack.model_id, model.pack.dim)
-        found[batch] = scan_bucket(
-            list_bucket(bucket), "a", store, lambda model=model: model, dim=model.pack.dim, workers=2,
-            max_pixels=10**8, retry_failed=False, report=lambda *_: None,
-        ).tables.faces  # fmt: skip
+        found[batch] = scan_bucket(list_bucket(bucket), store, reading(model, 2)).tables.faces
         assert max(sizes) == (batch or 1)
     assert len(found[0]) == 5 * 6
     assert found[0]["face_id"].to_list() == found[8]["face_id"].to_list()
