@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -65,7 +66,9 @@ class Page:
     ) -> None:
         """The report; `text`: of the link to it, `sheet`: the contact sheet, `changes`: for the index of runs."""
         system, run_id = self._context.asset_key.to_user_string(), self._context.run.run_id
-        page = write_system_page(self._home.reports(), self._bucket, run_id, system, title, sections, changes=changes)
+        page = write_system_page(
+            Path(self._home.reports_dir), self._bucket, run_id, system, title, sections, changes=changes
+        )
         self.show(report=link(text, "reports", self._bucket, page.name))
         self.show_sheets(contact_sheet=sheet)
 

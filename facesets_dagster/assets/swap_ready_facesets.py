@@ -55,7 +55,7 @@ def swap_ready_facesets(
     faces, facesets = sum(result.exported.values()), len(result.exported)
     page.say(f"{bucket}: {counted(faces, 'face')} in {counted(facesets, 'faceset')} published")
     report, changes = gather(run, inputs, result, Path(home.cache_dir)), _in_a_word(result.outcome)
-    written = write_report(home.reports(), report, changes="" if report.unchanged else changes)
+    written = write_report(Path(home.reports_dir), report, changes="" if report.unchanged else changes)
     page.tag(made=changes)
     page.say(f"{bucket}: report {written}")
     page.show(report=link("the report of this run", "reports", bucket, written.name))

@@ -116,12 +116,8 @@ def what_if(
     model and without changing anything: identities founded, grown and vanished, exported faces, impossible pairs,
     changes against the library. One number at a time around the numbers of the last run, and any explicit points.
     """
-    page, bucket, pack, thresholds = (
-        Page(context, home, embedder),
-        context.partition_key,
-        embedder.pack(),
-        embedder.thresholds(),
-    )
+    page, bucket = Page(context, home, embedder), context.partition_key
+    pack, thresholds = embedder.pack(), embedder.thresholds()
     inputs = WhatIfInputs(
         bucket=bucket,
         default=default_numbers(thresholds),

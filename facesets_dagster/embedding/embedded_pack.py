@@ -1,14 +1,12 @@
 """The embedded pack: YuNet finds faces, SFace (128-d) embeds them. Free for any use (MIT, Apache-2.0)."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Detections, ModelPack
 from facesets_dagster.embedding.faster import SessionOptions
 from facesets_dagster.embedding.letterbox import fitted_size
-from facesets_dagster.embedding.models import Scaling, open_detector, open_recogniser
+from facesets_dagster.embedding.models import Scaling
 from facesets_dagster.embedding.pack_embedder import LoadAt, PackEmbedder
 from facesets_dagster.embedding.packs import PackFiles
 from facesets_dagster.embedding.yunet import decode_outputs
@@ -20,11 +18,9 @@ class EmbeddedEmbedder(PackEmbedder):
     def __init__(
         self, pack: ModelPack, files: PackFiles, options: SessionOptions, *, batch: int, load_at: LoadAt
     ) -> None:
-        detector = open_detector(files.detector, pack.det_size, Scaling(0.0, 1.0, rgb=False), options)
-        chosen = replace(options, precision=pack.precision)
-        recogniser = open_recogniser(files.recogniser, Scaling(0.0, 1.0, rgb=True), chosen, batch)
-        super().__init__(pack, detector, recogniser, batch=batch, load_at=load_at)
-        self._outputs = [output.name for output in detector.session.get_outputs()]
+        scalings = Scaling(0.0, 1.0, rgb=False), Scaling(0.0, 1.0, rgb=True)
+        super().__init__(pack, files, options, scalings, batch=batch, load_at=load_at)
+        self._outputs = [output.name for output in self._detector.session.get_outputs()]
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """YuNet at `det_size`; boxes scaled back to the photo."""

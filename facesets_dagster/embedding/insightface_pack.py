@@ -1,14 +1,12 @@
 """insightface packs: SCRFD finds faces, ArcFace embeds them; boxes and vectors are those of insightface's classes."""
 
-from dataclasses import replace
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Detections, ModelPack
 from facesets_dagster.embedding.faster import SessionOptions
-from facesets_dagster.embedding.models import Scaling, open_detector, open_recogniser
+from facesets_dagster.embedding.models import Scaling
 from facesets_dagster.embedding.pack_embedder import LoadAt, PackEmbedder
 from facesets_dagster.embedding.packs import PackFiles
 from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, decode_outputs, fitted_size
@@ -24,17 +22,15 @@ class InsightfaceEmbedder(PackEmbedder):
     def __init__(
         self, pack: ModelPack, files: PackFiles, options: SessionOptions, *, batch: int, load_at: LoadAt
     ) -> None:
-        detector = open_detector(files.detector, pack.det_size, Scaling(MEAN, STD, rgb=True), options)
-        outputs = len(detector.session.get_outputs())
+        mean, std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
+        scalings = Scaling(MEAN, STD, rgb=True), Scaling(mean, std, rgb=True)
+        super().__init__(pack, files, options, scalings, batch=batch, load_at=load_at)
+        outputs = len(self._detector.session.get_outputs())
         if outputs not in HEADS:
             raise ModelPackInvalid(
                 f"{files.detector} has {outputs} outputs, expected 9 or 15: it finds no landmarks, and no "
                 "face can be aligned without them. Use a detector with landmarks (`det_*.onnx` of an insightface pack)."
             )
-        mean, std = arcface_scaling(onnx.load(str(files.recogniser), load_external_data=False))
-        chosen = replace(options, precision=pack.precision)
-        recogniser = open_recogniser(files.recogniser, Scaling(mean, std, rgb=True), chosen, batch)
-        super().__init__(pack, detector, recogniser, batch=batch, load_at=load_at)
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """SCRFD at `det_size`."""

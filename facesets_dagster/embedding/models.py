@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,33 +41,7 @@ class Scaling:
     rgb: bool
 
 
-class Detector(Protocol):
-    """Called from several threads."""
-
-    @property
-    def session(self) -> "ort.InferenceSession":
-        """What runs."""
-        ...
-
-    def outputs(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Outputs:
-        """What the model gives for a photo (h, w, 3), BGR, scaled to `size` (height, width) in its square."""
-        ...
-
-
-class Recogniser(Protocol):
-    """Called from several threads."""
-
-    @property
-    def session(self) -> "ort.InferenceSession":
-        """What runs."""
-        ...
-
-    def vectors(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Raw embeddings (n, dim) of aligned faces (112, 112, 3), BGR."""
-        ...
-
-
-def open_detector(model: Path, side: int, scaling: Scaling, options: SessionOptions) -> Detector:
+def open_detector(model: Path, side: int, scaling: Scaling, options: SessionOptions) -> "Detector":
     """A detector with a square of `side` px."""
     blobs = DetectorInput(side, mean=scaling.mean, std=scaling.std, rgb=scaling.rgb)
 
@@ -84,7 +58,7 @@ def open_detector(model: Path, side: int, scaling: Scaling, options: SessionOpti
     return _BlobDetector(open_fast_session(model, blob(samples[0]), options), blobs)
 
 
-def open_recogniser(model: Path, scaling: Scaling, options: SessionOptions, batch: int) -> Recogniser:
+def open_recogniser(model: Path, scaling: Scaling, options: SessionOptions, batch: int) -> "Recogniser":
     """A recogniser of aligned faces, up to `batch` at once."""
     samples = _samples(SIDE)
     blobs = [faces_blob([sample], mean=scaling.mean, std=scaling.std) for sample in samples]
@@ -215,3 +189,9 @@ class _PictureRecogniser:
 def _each(outputs: Outputs, count: int) -> list[Outputs]:
     """Those of each picture, with a first dimension of 1."""
     return [[output[index : index + 1] for output in outputs] for index in range(count)]
+
+
+Detector = _BlobDetector | _PictureDetector
+"""`outputs`: what the model gives for a photo (h, w, 3), BGR, scaled to `size` (height, width) in its square."""
+Recogniser = _BlobRecogniser | _PictureRecogniser
+"""`vectors`: raw embeddings (n, dim) of aligned faces (112, 112, 3), BGR. Both are called from several threads."""

@@ -20,7 +20,7 @@ from facesets_dagster.errors import DiskSpaceError
 from facesets_dagster.faces.changes import FileChanges, find_changes
 from facesets_dagster.faces.pipeline import in_order
 from facesets_dagster.faces.read_file import FileReader
-from facesets_dagster.faces.read_photo import PhotoResult, face_rows
+from facesets_dagster.faces.read_photo import SeenPhoto, face_rows
 from facesets_dagster.faces.refresh import refresh_cache
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
@@ -63,7 +63,7 @@ class _Pending:
     """Finished work that is not on disk yet."""
 
     files: list[dict[str, object]] = field(default_factory=list)
-    results: list[PhotoResult] = field(default_factory=list)
+    photos: list[SeenPhoto] = field(default_factory=list)
     copies: dict[Path, list[str]] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
@@ -139,12 +139,12 @@ def _read(reader: FileReader, store: FaceStore, changes: FileChanges, reading: R
         try:
             for done, outcome in enumerate(outcomes, start=1):
                 pending.files.append(outcome.file)
-                if outcome.result is not None:
-                    pending.results.append(outcome.result)
+                if outcome.photo is not None:
+                    pending.photos.append(outcome.photo)
                     decoded += 1
-                    faces += int(str(outcome.result.content["faces"]))
-                    failed += outcome.result.content["status"] not in READ
-                copies += outcome.result is None and outcome.file["sha256"] is not None
+                    faces += int(str(outcome.photo.content["faces"]))
+                    failed += outcome.photo.content["status"] not in READ
+                copies += outcome.photo is None and outcome.file["sha256"] is not None
                 if outcome.copy_from is not None:
                     pending.copies.setdefault(outcome.copy_from, []).append(str(outcome.file["sha256"]))
                     copied += 1
@@ -169,8 +169,8 @@ def check_disk_space(folder: Path, needed_bytes: int) -> None:
 
 def _flush(store: FaceStore, pending: _Pending) -> _Pending:
     if pending.files:
-        frames = [face_rows(pending.results, store.dim)]
-        contents = [pl.DataFrame([result.content for result in pending.results], schema=CONTENT_SCHEMA)]
+        frames = [face_rows(pending.photos, store.dim)]
+        contents = [pl.DataFrame([photo.content for photo in pending.photos], schema=CONTENT_SCHEMA)]
         for folder, digests in pending.copies.items():
             copied = store.copy_from(folder, digests)
             frames.append(copied.faces)

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256 as new_sha256
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.faces.read_photo import PhotoResult, SeenPhoto, look_at_photo, with_embeddings
+from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, with_embeddings
 from facesets_dagster.photos.file_time import kept_time
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
 
@@ -29,15 +29,6 @@ class OpenedFile:
     def aligned(self) -> Sequence[NDArray[np.uint8]]:
         """Of a content that is read now."""
         return self.photo.aligned if self.photo else ()
-
-
-@dataclass(frozen=True)
-class FileOutcome:
-    """A file that is done with: its row, and the photo's result unless the content was known already."""
-
-    file: dict[str, object]
-    result: PhotoResult | None
-    copy_from: Path | None = None
 
 
 class FileReader:
@@ -88,10 +79,9 @@ class FileReader:
         """Embeddings (n, dim) of aligned faces."""
         return self._embedder().recognise(faces)
 
-    def finish(self, opened: OpenedFile, embeddings: NDArray[np.float32]) -> FileOutcome:
-        """The file's outcome; `embeddings` (n, dim) of its faces."""
-        result = None if opened.photo is None else with_embeddings(opened.photo, embeddings)
-        return FileOutcome(opened.file, result, opened.copy_from)
+    def finish(self, opened: OpenedFile, embeddings: NDArray[np.float32]) -> OpenedFile:
+        """The file after recognition; `embeddings` (n, dim) of its faces."""
+        return replace(opened, photo=with_embeddings(opened.photo, embeddings)) if opened.photo else opened
 
     def _claim(self, digest: str) -> bool:
         """True for the one file whose content is to be read; its byte copies only get a row."""

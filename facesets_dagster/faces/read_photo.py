@@ -28,18 +28,9 @@ class SeenPhoto:
     content: dict[str, object]
     """Row of the content table."""
     columns: dict[str, FaceColumn]
-    """Of its face rows, all but the embedding; none without a face."""
+    """Of its face rows, the embedding only after recognition; none without a face."""
     aligned: list[NDArray[np.uint8]]
-    """What the recogniser needs of each face."""
-
-
-@dataclass(frozen=True)
-class PhotoResult:
-    """What one content holds: a row of the content table and its faces."""
-
-    content: dict[str, object]
-    columns: dict[str, FaceColumn]
-    """Of its face rows, by name; none without a face."""
+    """What the recogniser needs of each face; none after it."""
 
 
 def look_at_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Embedder, max_pixels: int) -> SeenPhoto:
@@ -59,15 +50,15 @@ def look_at_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Em
     )
 
 
-def with_embeddings(photo: SeenPhoto, embeddings: NDArray[np.float32]) -> PhotoResult:
-    """The photo's result; `embeddings` (n, dim) in the order of its faces."""
+def with_embeddings(photo: SeenPhoto, embeddings: NDArray[np.float32]) -> SeenPhoto:
+    """The photo after recognition; `embeddings` (n, dim) in the order of its faces."""
     columns: dict[str, FaceColumn] = {**photo.columns, "embedding": embeddings} if photo.columns else {}
-    return PhotoResult(photo.content, columns)
+    return SeenPhoto(photo.content, columns, [])
 
 
-def face_rows(results: Sequence[PhotoResult], dim: int) -> pl.DataFrame:
+def face_rows(photos: Sequence[SeenPhoto], dim: int) -> pl.DataFrame:
     """The faces of many photos, in their order: a frame for each one costs more than reading a small file."""
-    found = [result.columns for result in results if result.columns]
+    found = [photo.columns for photo in photos if photo.columns]
     if not found:
         return pl.DataFrame(schema=face_schema(dim))
     columns = {name: _joined([columns[name] for columns in found]) for name in found[0]}

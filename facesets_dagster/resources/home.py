@@ -88,10 +88,6 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         legacy = {LEGACY: Path("/")} if self.legacy_roots else {}
         return {**self.buckets(), **sorted_by_hand, **legacy}
 
-    def reports(self) -> Path:
-        """Where write-ups go."""
-        return Path(self.reports_dir)
-
     def listing(self, bucket: str, ignore: tuple[str, ...] = ()) -> BucketListing:
         """What lies in a bucket now."""
         return list_bucket(self.bucket_folder(bucket), ignore)
