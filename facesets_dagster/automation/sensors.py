@@ -38,7 +38,11 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         states, unreadable = _states(home, [*folders, *by_hand])
         registry, requested = home.library().registry, read_cursor(context.cursor)
         # What the command line did since the last request counts as much as the request itself.
-        done = {key: digest for key, digest in registry.folder_digests().items() if _is_now(states, key, digest)}
+        done = {
+            key: digest
+            for key, digest in registry.folder_digests().items()
+            if key in states and states[key].digest == digest
+        }
         hand_sorted = {key: states.pop(key) for key in by_hand if key in states}
         news_by_hand = decide(hand_sorted, {**requested, **done}, settle_seconds=settle_seconds)
         if news_by_hand.run:  # a person of those folders may be in any bucket
@@ -130,10 +134,6 @@ def _requests(
         chosen = [dg.AssetKey(name) for name in BY_HAND]
         requests.append(dg.RunRequest(f"{HAND_SORTED}{requested}", asset_selection=chosen))
     return requests
-
-
-def _is_now(states: Mapping[str, BucketState], bucket: str, digest: str) -> bool:
-    return bucket in states and states[bucket].digest == digest
 
 
 def _story(decision: SensorDecision, by_hand: SensorDecision, folders: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from facesets_dagster.export.as_roop import SeenArchive, SeenPicture
+from facesets_dagster.files.kept_tables import read_kept
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 
 SCHEMA_VERSION = "1"
@@ -49,15 +50,8 @@ class LookStore:
         return self._folder / f"{faceset}.parquet"
 
     def read(self, faceset: str) -> Looks:
-        """What is on record; nothing where the file cannot be read or has another schema: it is a cache only."""
-        path, schema = self.path(faceset), look_schema(self._dim)
-        try:
-            version = pl.read_parquet_metadata(path).get("schema_version")
-            frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError):
-            return {}
-        if version != SCHEMA_VERSION or frame.schema != schema:
-            return {}
+        """What is on record."""
+        frame = read_kept(self.path(faceset), look_schema(self._dim), schema_version=SCHEMA_VERSION)
         groups = frame.partition_by("archive_sha256", "det_size", as_dict=True, maintain_order=True)
         return {(str(sha256), int(size)): self._archive(rows) for (sha256, size), rows in groups.items()}
 

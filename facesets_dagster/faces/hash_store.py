@@ -10,6 +10,7 @@ import polars as pl
 
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import LoadPhoto
+from facesets_dagster.files.kept_tables import read_kept
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.photos.perceptual_hash import HASH_VERSION, face_hashes
 
@@ -23,7 +24,7 @@ def hashes_of(rows: pl.DataFrame, load_photo: LoadPhoto, cache_dir: Path, model_
     What is not cached is made of the photo, one photo after the other, and kept every so many faces.
     """
     path = cache_dir / "perceptual_hashes" / f"{model_id}.parquet"
-    known = _read(path)
+    known = read_kept(path, HASH_SCHEMA, hash_version=str(HASH_VERSION))
     wanted = rows["face_id"].implode()
     missing = rows.filter(~pl.col("face_id").is_in(known["face_id"].implode())).sort("sha256", "face_id")
     made: list[tuple[str, int, int]] = []
@@ -45,14 +46,3 @@ def _kept(path: Path, known: pl.DataFrame, made: list[tuple[str, int, int]]) -> 
     known = pl.concat([known, pl.DataFrame(made, schema=HASH_SCHEMA, orient="row")]).sort("face_id")
     write_parquet(path, known, {"schema_version": "1", "hash_version": str(HASH_VERSION)})
     return known
-
-
-def _read(path: Path) -> pl.DataFrame:
-    """The kept hashes; none where they were made in another way, or where the file cannot be read: a cache only."""
-    try:
-        version = pl.read_parquet_metadata(path).get("hash_version")
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError):
-        return pl.DataFrame(schema=HASH_SCHEMA)
-    fits = version == str(HASH_VERSION) and frame.schema == HASH_SCHEMA
-    return frame if fits else pl.DataFrame(schema=HASH_SCHEMA)

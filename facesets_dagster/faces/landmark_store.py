@@ -14,6 +14,7 @@ import polars as pl
 from filelock import FileLock
 
 from facesets_dagster.embedding.landmarks import VALUES, ExtraModel, Values
+from facesets_dagster.files.kept_tables import read_kept
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 
 SCHEMA_VERSION = "1"
@@ -39,15 +40,8 @@ class LandmarkStore:
         return self._folder / f"{model.task}-{model.sha256[:16]}.parquet"
 
     def read(self, model: ExtraModel) -> pl.DataFrame:
-        """What is on record; nothing where the file cannot be read or has another schema: it is a cache only."""
-        schema, path = landmark_schema(model.task), self.path(model)
-        try:
-            version = pl.read_parquet_metadata(path).get("schema_version")
-            frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError):
-            return pl.DataFrame(schema=schema)
-        fits = version == SCHEMA_VERSION and frame.schema == schema
-        return frame if fits else pl.DataFrame(schema=schema)
+        """What is on record."""
+        return read_kept(self.path(model), landmark_schema(model.task), schema_version=SCHEMA_VERSION)
 
     def add(self, model: ExtraModel, found: Sequence[tuple[str, Values]]) -> None:
         """Keeps values of faces beside what is on record, durable when this returns.

@@ -78,10 +78,10 @@ def pictures(result: EraResult, library: Library) -> list[SheetRow]:
 
 def sections(result: EraResult, library: Library, parameters: Mapping[str, object]) -> list[Section]:
     """Everything that the page shows, in the order in which a reader asks."""
-    sources, left = dated_by(result), _left_faces(result)
+    sources, left, changed = dated_by(result), _left_faces(result), _changed(result)
     shown = sum(sources.values())
     return [
-        Section("What changed", _changes(result), ("era", "what"), _changed(result)),
+        Section("What changed", f"{counted(len(changed), 'era') if changed else 'Nothing'}.", ("era", "what"), changed),
         Section(
             "How photos were dated",
             f"{shown - sources['undated']} of {shown} photos have a year: by EXIF DateTimeOriginal, else by the file "
@@ -139,11 +139,6 @@ def _changed(result: EraResult) -> list[list[object]]:
     rows += [[name, "out of use: its identity is"] for name in result.orphans]
     rows += [[name, "out of use: no face is left in it"] for name in result.emptied]
     return rows
-
-
-def _changes(result: EraResult) -> str:
-    rows = _changed(result)
-    return f"{counted(len(rows), 'era')}." if rows else "Nothing."
 
 
 def _reasons(result: EraResult) -> list[list[object]]:

@@ -14,7 +14,9 @@ def refined_sections(
     result: RefineResult, numbers: Mapping[str, object], library: Library, sizes: Mapping[str, int]
 ) -> list[Section]:
     """The page. `numbers`: the resolved run config; `sizes`: faceset -> members, by number."""
-    people = [[name, members, *_exported(library, name)] for name, members in sizes.items()]
+    manifests = {name: read_faceset(library.folder / name) for name in sizes}
+    exported = {name: len(manifest.faces) if manifest else 0 for name, manifest in manifests.items()}
+    people = [[name, members, exported[name]] for name, members in sizes.items()]
     rows = [[bucket_title(bucket), count] for bucket, count in result.buckets.items()]
     parameters: list[list[object]] = [[name, value] for name, value in numbers.items()]
     joined: list[list[object]] = [list(pair) for pair in result.refined.joined] if result.refined else []
@@ -42,8 +44,3 @@ def refined_sections(
             "How to run it again", "Materialize refined_library. With the same photos and numbers nothing changes."
         ),
     ]
-
-
-def _exported(library: Library, name: str) -> list[int]:
-    manifest = read_faceset(library.folder / name)
-    return [len(manifest.faces) if manifest else 0]
