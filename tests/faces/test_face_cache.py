@@ -214,7 +214,7 @@ def test_a_file_that_changes_or_goes_away_while_it_is_read_is_left_for_the_next_
 def test_too_little_space_is_said_before_the_work_begins(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     write_person(bucket.folder, 1, 2)
     monkeypatch.setattr(scanning.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, 1000))
-    with pytest.raises(DiskSpaceError, match="Nothing was begun"):
+    with pytest.raises(DiskSpaceError, match="Nothing was started"):
         bucket.scan()
     assert bucket.model.detected == 0
 
