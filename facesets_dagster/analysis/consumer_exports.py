@@ -25,8 +25,6 @@ from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome,
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import finish_moves
 
 SWAPPERS_RECOGNISER = "w600k_r50.onnx"
 """ArcFace of `buffalo_l` and `buffalo_m`, whose embeddings Inswapper was trained with."""
@@ -88,13 +86,11 @@ def export_consumers(
     chosen, refused = choose_consumers(inputs)
     tasks = sorted({task for consumer in chosen for task in consumer.tasks})
     holder = f"run {inputs.run_id}"
-    with library_lock(library.folder, holder, say=say):
-        finish_moves(library.registry, library.folder, say)
+    with library.held(holder, say):
         generation = library.registry.generation()
         published = published_facesets(library, inputs.pack, inputs.facesets)
     values = describe(published.facesets, tasks) if tasks else {}
-    with library_lock(library.folder, holder, say=say):
-        finish_moves(library.registry, library.folder, say)
+    with library.held(holder, say):
         if library.registry.generation() != generation:
             published = published_facesets(library, inputs.pack, inputs.facesets)
             values = describe(published.facesets, tasks) if tasks else {}

@@ -10,15 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facesets_dagster.analysis.published_facesets import Published, PublishedFaceset, published_facesets
+from facesets_dagster.analysis.published_facesets import PublishedFaceset, published_facesets
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.as_roop import SeenArchive, look_at_archive
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
 from facesets_dagster.export.look_store import Looks, LookStore
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.wording import counted
 
 
@@ -71,15 +69,12 @@ def simulate_facesets(
     """Opens every archive. Raises `SettingsError` for a name that is no live faceset."""
     holder = f"run {inputs.run_id}"
 
-    def read() -> Published:
-        finish_moves(library.registry, library.folder, say)
-        return published_facesets(library, inputs.pack, inputs.facesets, thin=True)
-
-    with library_lock(library.folder, holder, say=say):
-        published, generation = read(), library.registry.generation()
+    with library.held(holder, say):
+        published = published_facesets(library, inputs.pack, inputs.facesets, thin=True)
+        generation = library.registry.generation()
     seen = _look_at_all(published.facesets, inputs, embedder, store, say)
-    with library_lock(library.folder, holder, say=say):
-        published = read()
+    with library.held(holder, say):
+        published = published_facesets(library, inputs.pack, inputs.facesets, thin=True)
         if library.registry.generation() != generation:
             seen = _look_at_all(published.facesets, inputs, embedder, store, say)
         people = [

@@ -20,8 +20,6 @@ from facesets_dagster.errors import PhotoError, SettingsError
 from facesets_dagster.faces.landmark_store import LandmarkStore
 from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import finish_moves
 
 _KEEP_EVERY = 200
 
@@ -81,8 +79,7 @@ def facesets_to_describe(
     """
     if not models:
         return Published([], {}, ())
-    with library_lock(library.folder, holder, say=say):
-        finish_moves(library.registry, library.folder, say)
+    with library.held(holder, say):
         return published_facesets(library, pack, names)
 
 

@@ -14,26 +14,33 @@ from facesets_dagster.analysis.published_facesets import PublishedFaceset, publi
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.identities.completeness import Completeness, CompletenessRules, Estimate, completeness
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import finish_moves
 
-COMPLETENESS_SCHEMA = pl.Schema(
-    {
-        "faceset": pl.String(),
-        "label": pl.String(),
-        "kind": pl.String(),
-        "faces": pl.Int64(),
-        "movement": pl.Float64(),
-        "movement_low": pl.Float64(),
-        "movement_high": pl.Float64(),
-        "more": pl.Int64(),
-        "more_low": pl.Int64(),
-        "more_high": pl.Int64(),
-        "verdict": pl.String(),
-        "reason": pl.String(),
-        "curve": pl.List(pl.Float64()),
-    }
-)
+_COMPLETENESS = {
+    "faceset": (pl.String(), "name of the faceset"),
+    "label": (pl.String(), "the person's name, if someone gave it"),
+    "kind": (pl.String(), "auto, hand_sorted, discovered or era"),
+    "faces": (pl.Int64(), "exported faces"),
+    "movement": (
+        pl.Float64(),
+        "cosine distance that unlimited further photos of the same kind would still move the mean",
+    ),
+    "movement_low": (pl.Float64(), "where the truth is to be expected: from"),
+    "movement_high": (pl.Float64(), "to; null where the faces do not say"),
+    "more": (
+        pl.Int64(),
+        "further good photos until the movement is within the tolerance; null where the faces do not say",
+    ),
+    "more_low": (pl.Int64(), "from"),
+    "more_high": (pl.Int64(), "to"),
+    "verdict": (pl.String(), "complete, would_gain or too_thin"),
+    "reason": (pl.String(), "the number behind it"),
+    "curve": (
+        pl.List(pl.Float64()),
+        "cosine distance of the mean of the best k faces to the mean of all, k = 1, 2, ...",
+    ),
+}
+COMPLETENESS_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _COMPLETENESS.items()})
+COMPLETENESS_COLUMNS = {name: words for name, (_, words) in _COMPLETENESS.items()}
 _VERDICTS = ("too_thin", "would_gain", "complete")
 
 
@@ -69,8 +76,7 @@ def measure_completeness(
     Raises `SettingsError` for a name that is no live faceset. Vectors are read under the lock too: a run that publishes
     meanwhile would look like a damaged library.
     """
-    with library_lock(library.folder, holder, say=say):
-        finish_moves(library.registry, library.folder, say)
+    with library.held(holder, say):
         published = published_facesets(library, pack, names)
         measured = [Measured(faceset, completeness(faceset.embeddings(), rules)) for faceset in published.facesets]
     return MeasuredLibrary(sorted(measured, key=_need), published.not_published_here)

@@ -20,37 +20,25 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.pairs import have_partner, stars
 from facesets_dagster.photos.perceptual_hash import bits_apart
 
-DUPLICATE_SCHEMA = pl.Schema(
-    {
-        "kind": pl.String(),
-        "set": pl.Int32(),
-        "best": pl.Boolean(),
-        "bucket": pl.String(),
-        "path": pl.String(),
-        "sha256": pl.String(),
-        "size": pl.Int64(),
-        "face_id": pl.String(),
-        "similarity": pl.Float64(),
-        "bits": pl.Int32(),
-        "facesets": pl.List(pl.String()),
-        "families": pl.List(pl.String()),
-    }
-)
-
-DUPLICATE_COLUMNS = {
-    "kind": "bytes: one content under several paths; visual: two contents that show one photo",
-    "set": "number of the set of copies inside its kind, for this table only",
-    "best": "the copy that the others are compared with: bytes: the first path; visual: the largest face",
-    "bucket": "bucket of the file",
-    "path": "the file, relative to the bucket",
-    "sha256": "digest of its bytes",
-    "size": "bytes of the file; null where the file is gone",
-    "face_id": "visual: the face",
-    "similarity": "visual: cosine similarity to the best copy's face",
-    "bits": "visual: bits of 64 by which the perceptual hashes differ from the best copy's",
-    "facesets": "identities that have this face, or a face of this content, eras aside",
-    "families": "the same, eras counted as their parent",
+_DUPLICATE = {
+    "kind": (pl.String(), "bytes: one content under several paths; visual: two contents that show one photo"),
+    "set": (pl.Int32(), "number of the set of copies inside its kind, for this table only"),
+    "best": (
+        pl.Boolean(),
+        "the copy that the others are compared with: bytes: the first path; visual: the largest face",
+    ),
+    "bucket": (pl.String(), "bucket of the file"),
+    "path": (pl.String(), "the file, relative to the bucket"),
+    "sha256": (pl.String(), "digest of its bytes"),
+    "size": (pl.Int64(), "bytes of the file; null where the file is gone"),
+    "face_id": (pl.String(), "visual: the face"),
+    "similarity": (pl.Float64(), "visual: cosine similarity to the best copy's face"),
+    "bits": (pl.Int32(), "visual: bits of 64 by which the perceptual hashes differ from the best copy's"),
+    "facesets": (pl.List(pl.String()), "identities that have this face, or a face of this content, eras aside"),
+    "families": (pl.List(pl.String()), "the same, eras counted as their parent"),
 }
+DUPLICATE_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _DUPLICATE.items()})
+DUPLICATE_COLUMNS = {name: words for name, (_, words) in _DUPLICATE.items()}
 
 
 @dataclass(frozen=True)

@@ -25,44 +25,26 @@ from facesets_dagster.library.model import require_model
 from facesets_dagster.publishing.merges.evidence import Shown, faces_by_photo, shown_faces
 from facesets_dagster.registry.merges import merged_once, merges_in_force, rejected_pairs
 
-_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
-    "proposal_id": pl.String,
-    "state": pl.String,
-    "rank": pl.Int64,
-    "keep": pl.String,
-    "names": pl.List(pl.String),
-    "labels": pl.List(pl.String),
-    "kinds": pl.List(pl.String),
-    "exported": pl.List(pl.Int64),
-    "gain": pl.Int64,
-    "distance": pl.Float64,
-    "median_member_distance": pl.Float64,
-    "near_share": pl.Float64,
-    "shared_faces": pl.Int64,
-    "veto_photos": pl.List(pl.String),
-    "undone_before": pl.Boolean,
-    "model_id": pl.String,
+_PROPOSAL = {
+    "proposal_id": (pl.String(), "digest of the names; the same names have the same one"),
+    "state": (pl.String(), "proposed, or why a near pair is not: vetoed, far_members, rejected, chained"),
+    "rank": (pl.Int64(), "1 = most gain; null for what is not proposed"),
+    "keep": (pl.String(), "the name that stays: hand_sorted, auto, discovered; then the lower number"),
+    "names": (pl.List(pl.String()), "facesets that are one person, the one that stays first"),
+    "labels": (pl.List(pl.String()), "their persons' names, '' for none"),
+    "kinds": (pl.List(pl.String()), "their kinds"),
+    "exported": (pl.List(pl.Int64()), "faces that each exports"),
+    "gain": (pl.Int64(), "exported faces that come to stand with the largest of them"),
+    "distance": (pl.Float64(), "largest cosine distance between two of their centroids"),
+    "median_member_distance": (pl.Float64(), "of a face of one to a face of the other; the largest of all pairs"),
+    "near_share": (pl.Float64(), "share of such pairs within member_distance; the smallest of all pairs"),
+    "shared_faces": (pl.Int64(), "faces that two of them have, through copies of the same bytes"),
+    "veto_photos": (pl.List(pl.String()), "photos (16 digits of sha256) that show both, at most 20"),
+    "undone_before": (pl.Boolean(), "one of them was merged once, and that was undone"),
+    "model_id": (pl.String(), "digest of the weights and det_size"),
 }
-PROPOSAL_SCHEMA = pl.Schema(_TYPES)
-
-PROPOSAL_COLUMNS = {
-    "proposal_id": "digest of the names; the same names have the same one",
-    "state": "proposed, or why a near pair is not: vetoed, far_members, rejected, chained",
-    "rank": "1 = most gain; null for what is not proposed",
-    "keep": "the name that stays: hand_sorted, auto, discovered; then the lower number",
-    "names": "facesets that are one person, the one that stays first",
-    "labels": "their persons' names, '' for none",
-    "kinds": "their kinds",
-    "exported": "faces that each exports",
-    "gain": "exported faces that come to stand with the largest of them",
-    "distance": "largest cosine distance between two of their centroids",
-    "median_member_distance": "of a face of one to a face of the other; the largest of all pairs",
-    "near_share": "share of such pairs within member_distance; the smallest of all pairs",
-    "shared_faces": "faces that two of them have, through copies of the same bytes",
-    "veto_photos": "photos (16 digits of sha256) that show both, at most 20",
-    "undone_before": "one of them was merged once, and that was undone",
-    "model_id": "digest of the weights and det_size",
-}
+PROPOSAL_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _PROPOSAL.items()})
+PROPOSAL_COLUMNS = {name: words for name, (_, words) in _PROPOSAL.items()}
 
 STATES = {
     "proposed": "one person, by everything that is known",

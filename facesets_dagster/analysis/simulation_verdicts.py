@@ -14,24 +14,24 @@ from facesets_dagster.identities.geometry import cosine_distance, normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.wording import counted
 
-SIMULATION_SCHEMA = pl.Schema(
-    {
-        "faceset": pl.String(),
-        "kind": pl.String(),
-        "archive": pl.String(),
-        "det_size": pl.Int64(),
-        "pngs": pl.Int64(),
-        "without_face": pl.Int64(),
-        "with_several": pl.Int64(),
-        "faces": pl.Int64(),
-        "mean_distance": pl.Float64(),
-        "nearest_other": pl.String(),
-        "margin": pl.Float64(),
-        "largest_face_distance": pl.Float64(),
-        "pictures_wrong": pl.String(),
-        "mean_wrong": pl.String(),
-    }
-)
+_SIMULATION = {
+    "faceset": (pl.String(), "name of the faceset"),
+    "kind": (pl.String(), "auto, hand_sorted, discovered, era or thin_era"),
+    "archive": (pl.String(), "all exported faces, or the top ones"),
+    "det_size": (pl.Int64(), "detector size of the consumer, px"),
+    "pngs": (pl.Int64(), "pictures in the archive"),
+    "without_face": (pl.Int64(), "pictures in which no face is found"),
+    "with_several": (pl.Int64(), "pictures in which more than one face is found"),
+    "faces": (pl.Int64(), "faces found, all of which are averaged"),
+    "mean_distance": (pl.Float64(), "cosine distance of their raw mean to the faceset's centroid"),
+    "nearest_other": (pl.String(), "the nearest live faceset of another person"),
+    "margin": (pl.Float64(), "distance to that one's centroid minus the own one's"),
+    "largest_face_distance": (pl.Float64(), "of a single found face to the faceset's centroid"),
+    "pictures_wrong": (pl.String(), "why not exactly one face is found in every picture; null if it is"),
+    "mean_wrong": (pl.String(), "why the mean does not stand for this person; null if it does"),
+}
+SIMULATION_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _SIMULATION.items()})
+SIMULATION_COLUMNS = {name: words for name, (_, words) in _SIMULATION.items()}
 
 
 @dataclass(frozen=True)

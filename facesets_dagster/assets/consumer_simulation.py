@@ -8,7 +8,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.analysis.consumer_simulation import Simulation, SimulationInputs, simulate_facesets
-from facesets_dagster.analysis.simulation_verdicts import Judged, Limits, judge, simulation_table
+from facesets_dagster.analysis.simulation_verdicts import SIMULATION_COLUMNS, Judged, Limits, judge, simulation_table
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import Distance, resolve
 from facesets_dagster.assets._page import Page
@@ -31,22 +31,6 @@ MEAN_IS_THE_PERSON = Check(
     ("The mean of the found faces is near the faceset's centroid, and nearer than to that of any other person."),
     blocking=True,
 )
-COLUMNS = {
-    "faceset": "name of the faceset",
-    "kind": "auto, hand_sorted, discovered, era or thin_era",
-    "archive": "all exported faces, or the top ones",
-    "det_size": "detector size of the consumer, px",
-    "pngs": "pictures in the archive",
-    "without_face": "pictures in which no face is found",
-    "with_several": "pictures in which more than one face is found",
-    "faces": "faces found, all of which are averaged",
-    "mean_distance": "cosine distance of their raw mean to the faceset's centroid",
-    "nearest_other": "the nearest live faceset of another person",
-    "margin": "distance to that one's centroid minus the own one's",
-    "largest_face_distance": "of a single found face to the faceset's centroid",
-    "pictures_wrong": "why not exactly one face is found in every picture; null if it is",
-    "mean_wrong": "why the mean does not stand for this person; null if it does",
-}
 
 
 class ConsumerSimulationConfig(dg.Config):
@@ -113,7 +97,7 @@ def _described(
     page.say(f"{good} of {counted(len(found.facesets), 'faceset')} pass, {counted(looks, 'look')} taken")
     return page.table(
         table,
-        COLUMNS,
+        SIMULATION_COLUMNS,
         {
             "facesets": len(found.facesets),
             "facesets_that_pass": good,

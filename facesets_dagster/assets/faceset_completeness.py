@@ -4,7 +4,12 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.analysis.faceset_completeness import MeasuredLibrary, completeness_table, measure_completeness
+from facesets_dagster.analysis.faceset_completeness import (
+    COMPLETENESS_COLUMNS,
+    MeasuredLibrary,
+    completeness_table,
+    measure_completeness,
+)
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
@@ -18,21 +23,6 @@ from facesets_dagster.wording import counted
 NONE_TOO_THIN = Check(
     "no_faceset_too_thin", "No faceset has so few or so different faces that its mean cannot be trusted."
 )
-COLUMNS = {
-    "faceset": "name of the faceset",
-    "label": "the person's name, if someone gave it",
-    "kind": "auto, hand_sorted, discovered or era",
-    "faces": "exported faces",
-    "movement": "cosine distance that unlimited further photos of the same kind would still move the mean",
-    "movement_low": "where the truth is to be expected: from",
-    "movement_high": "to; null where the faces do not say",
-    "more": "further good photos until the movement is within the tolerance; null where the faces do not say",
-    "more_low": "from",
-    "more_high": "to",
-    "verdict": "complete, would_gain or too_thin",
-    "reason": "the number behind it",
-    "curve": "cosine distance of the mean of the best k faces to the mean of all, k = 1, 2, ...",
-}
 _SHOWN = 50
 
 
@@ -91,7 +81,7 @@ def _described(page: Page, found: MeasuredLibrary, rules: CompletenessRules, par
     movement = table["movement"].to_list()
     return page.table(
         table,
-        COLUMNS,
+        COMPLETENESS_COLUMNS,
         {**counts, "facesets": completeness_markdown(measured, _SHOWN), "curves": curves_markdown(measured, rules)},
         {
             "expected_movement": histogram(movement, "that more photos would move it", threshold=rules.tolerance),

@@ -5,41 +5,27 @@ import polars as pl
 
 from facesets_dagster.identities.coverage import Coverage
 
-COVERAGE_SCHEMA = pl.Schema(
-    {
-        "face_id": pl.String,
-        "nearest": pl.String,
-        "nearest_distance": pl.Float64,
-        "covered": pl.Boolean,
-        "covered_by": pl.String,
-        "ambiguous_with": pl.String,
-        "member_of": pl.String,
-        "foreign": pl.String,
-        "foreign_distance": pl.Float64,
-        "own": pl.String,
-        "own_distance": pl.Float64,
-        "cover_distance": pl.Float64,
-        "generation": pl.Int64,
-        "model_id": pl.String,
-    }
-)
-
-COVERAGE_COLUMNS = {
-    "face_id": "the face",
-    "nearest": "nearest identity that this face may go to",
-    "nearest_distance": "cosine distance to it, 0..2",
-    "covered": "within cover_distance of an identity that this bucket did not found, or a byte copy of a member",
-    "covered_by": "that identity",
-    "ambiguous_with": "another identity within cover_distance; the face goes to the nearest only",
-    "member_of": "identity that has this face as a member already",
-    "foreign": "nearest identity of other buckets",
-    "foreign_distance": "cosine distance to it",
-    "own": "nearest identity founded by this bucket; it never covers, it grows",
-    "own_distance": "cosine distance to it",
-    "cover_distance": "threshold of this run",
-    "generation": "library generation of the snapshot",
-    "model_id": "digest of the weights and det_size",
+_COVERAGE = {
+    "face_id": (pl.String, "the face"),
+    "nearest": (pl.String, "nearest identity that this face may go to"),
+    "nearest_distance": (pl.Float64, "cosine distance to it, 0..2"),
+    "covered": (
+        pl.Boolean,
+        "within cover_distance of an identity that this bucket did not found, or a byte copy of a member",
+    ),
+    "covered_by": (pl.String, "that identity"),
+    "ambiguous_with": (pl.String, "another identity within cover_distance; the face goes to the nearest only"),
+    "member_of": (pl.String, "identity that has this face as a member already"),
+    "foreign": (pl.String, "nearest identity of other buckets"),
+    "foreign_distance": (pl.Float64, "cosine distance to it"),
+    "own": (pl.String, "nearest identity founded by this bucket; it never covers, it grows"),
+    "own_distance": (pl.Float64, "cosine distance to it"),
+    "cover_distance": (pl.Float64, "threshold of this run"),
+    "generation": (pl.Int64, "library generation of the snapshot"),
+    "model_id": (pl.String, "digest of the weights and det_size"),
 }
+COVERAGE_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _COVERAGE.items()})
+COVERAGE_COLUMNS = {name: words for name, (_, words) in _COVERAGE.items()}
 
 
 def coverage_table(

@@ -18,31 +18,20 @@ from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import normalised
 
-CLUSTER_SCHEMA = pl.Schema(
-    {
-        "face_id": pl.String,
-        "state": pl.String,
-        "cluster": pl.Int32,
-        "identity": pl.String,
-        "value": pl.Float64,
-        "threshold": pl.Float64,
-        "mode": pl.String,
-        "model_id": pl.String,
-    }
-)
+_CLUSTER = {
+    "face_id": (pl.String, "the face"),
+    "state": (pl.String, "what becomes of it before publishing"),
+    "cluster": (pl.Int32, "label of the average-linkage partition, 0 = largest; -1 = not clustered"),
+    "identity": (pl.String, "whose member it is, which identity it joins, or which one covers it"),
+    "value": (pl.Float64, "the number that decided"),
+    "threshold": (pl.Float64, "what the number was compared with"),
+    "mode": (pl.String, "grow or rebuild"),
+    "model_id": (pl.String, "digest of the weights and det_size"),
+}
+CLUSTER_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _CLUSTER.items()})
 """`state`: `member`, `joining`, `covered`, `candidate`, `below_gate:<gate>`, `outlier`, `small_cluster`.
 `cluster`: label of the partition, -1 for faces that were not clustered; `identity`: whose member or by whom covered."""
-
-CLUSTER_COLUMNS = {
-    "face_id": "the face",
-    "state": "what becomes of it before publishing",
-    "cluster": "label of the average-linkage partition, 0 = largest; -1 = not clustered",
-    "identity": "whose member it is, which identity it joins, or which one covers it",
-    "value": "the number that decided",
-    "threshold": "what the number was compared with",
-    "mode": "grow or rebuild",
-    "model_id": "digest of the weights and det_size",
-}
+CLUSTER_COLUMNS = {name: words for name, (_, words) in _CLUSTER.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,31 +9,19 @@ from facesets_dagster.identities.geometry import centroid, cosine_distance, norm
 SINGLETONS, NOFACE = "_singletons", "_noface"
 SINGLE = -1
 
-FIRST_LOOK_SCHEMA = pl.Schema(
-    {
-        "folder": pl.String,
-        "group": pl.Int32,
-        "face_id": pl.String,
-        "path": pl.String,
-        "distance": pl.Float64,
-        "face_short": pl.Float32,
-        "source_missing": pl.Boolean,
-        "cluster_distance": pl.Float64,
-        "model_id": pl.String,
-    }
-)
-
-FIRST_LOOK_COLUMNS = {
-    "folder": "the legacy folder: person_000 = the largest group, _singletons, _noface",
-    "group": "0 = the largest group, -1 = a group of one; null for a file without a face",
-    "face_id": "the face; null for a file without one",
-    "path": "the photo, relative to the bucket",
-    "distance": "cosine distance to the group's centroid, 0..2",
-    "face_short": "shorter side of the bbox, px",
-    "source_missing": "no file of the bucket holds this photo any more",
-    "cluster_distance": "where the linkage was cut",
-    "model_id": "digest of the weights and det_size",
+_FIRST_LOOK = {
+    "folder": (pl.String, "the legacy folder: person_000 = the largest group, _singletons, _noface"),
+    "group": (pl.Int32, "0 = the largest group, -1 = a group of one; null for a file without a face"),
+    "face_id": (pl.String, "the face; null for a file without one"),
+    "path": (pl.String, "the photo, relative to the bucket"),
+    "distance": (pl.Float64, "cosine distance to the group's centroid, 0..2"),
+    "face_short": (pl.Float32, "shorter side of the bbox, px"),
+    "source_missing": (pl.Boolean, "no file of the bucket holds this photo any more"),
+    "cluster_distance": (pl.Float64, "where the linkage was cut"),
+    "model_id": (pl.String, "digest of the weights and det_size"),
 }
+FIRST_LOOK_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _FIRST_LOOK.items()})
+FIRST_LOOK_COLUMNS = {name: words for name, (_, words) in _FIRST_LOOK.items()}
 
 
 def first_look_at(

@@ -1,6 +1,7 @@
 """The library as assets and commands see it: reading and settling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,18 @@ class Library:
         """Facesets of all legacy roots; names and numbers only."""
         return [faceset for root in self.legacy_roots for faceset in foreign_facesets(root)]
 
+    @contextmanager
+    def held(self, holder: str, say: Say) -> Iterator[None]:
+        """The lock, with the moves finished that an interrupted publication owes: registry and folders agree."""
+        with library_lock(self.folder, holder, say=say):
+            finish_moves(self.registry, self.folder, say)
+            yield
+
     def finish_moves(self, holder: str, say: Say) -> None:
         """Finishes what an interrupted publication owes; takes the lock only if there is something to do."""
         if self.registry.owes_moves():
-            with library_lock(self.folder, holder, say=say):
-                finish_moves(self.registry, self.folder, say)
+            with self.held(holder, say):
+                pass
 
     def published_faces(self, names: list[str]) -> dict[str, Path]:
         """face_id -> PNG of the named facesets, in place or retired."""

@@ -28,10 +28,8 @@ from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_fol
 from facesets_dagster.identities.candidates import CandidateParameters, Offer, Offers, offer_candidates
 from facesets_dagster.library.in_place import folders_in_place
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.model import require_model
-from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.run import Run
 
@@ -72,8 +70,7 @@ def publish_candidates(run: Run, parameters: CandidateParameters, draw: DrawShee
         generation = library.registry.generation()
         faces = small_cluster_faces(run)
         offers, written = _fill(run, parameters, faces, draw)
-        with library_lock(library.folder, run.holder, say=run.say):
-            finish_moves(library.registry, library.folder, run.say)
+        with library.held(run.holder, run.say):
             if library.registry.generation() != generation:
                 _clear_up(library.folder)
                 faces = small_cluster_faces(run)

@@ -16,29 +16,18 @@ from facesets_dagster.publishing.publisher import Plan, Wanted, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place
 
-EXTENSION_SCHEMA = pl.Schema(
-    {
-        "identity": pl.String,
-        "kind": pl.String,
-        "label": pl.String,
-        "joined": pl.Int64,
-        "members": pl.Int64,
-        "exported_before": pl.Int64,
-        "exported": pl.Int64,
-        "run_id": pl.String,
-    }
-)
-
-EXTENSION_COLUMNS = {
-    "identity": "faceset that grew",
-    "kind": "auto, hand_sorted or discovered",
-    "label": "the person's name",
-    "joined": "faces of this bucket that joined in this run",
-    "members": "members after it, curated or not",
-    "exported_before": "faces exported before; null for a legacy faceset that had no folder here",
-    "exported": "faces exported after it, ranked again",
-    "run_id": "the run",
+_EXTENSION = {
+    "identity": (pl.String, "faceset that grew"),
+    "kind": (pl.String, "auto, hand_sorted or discovered"),
+    "label": (pl.String, "the person's name"),
+    "joined": (pl.Int64, "faces of this bucket that joined in this run"),
+    "members": (pl.Int64, "members after it, curated or not"),
+    "exported_before": (pl.Int64, "faces exported before; null for a legacy faceset that had no folder here"),
+    "exported": (pl.Int64, "faces exported after it, ranked again"),
+    "run_id": (pl.String, "the run"),
 }
+EXTENSION_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _EXTENSION.items()})
+EXTENSION_COLUMNS = {name: words for name, (_, words) in _EXTENSION.items()}
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,7 @@ from facesets_dagster.legacy.library_folder import LegacyLibrary, read_library
 from facesets_dagster.legacy.match_library import CacheFate, LibraryMatcher, Matched
 from facesets_dagster.legacy.matching import Fate
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.membership import StoreOf
-from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.publishing.adoption.plan import AdoptionPlan, make_plan, require_free_names
 from facesets_dagster.publishing.adoption.transaction import adopt
@@ -71,8 +69,7 @@ def adopt_legacy(
     caches = [read_cache(path, inputs.columns) for path in paths]
     say(f"{sum(len(found.facesets) for found in libraries)} legacy facesets, {sum(map(len, caches))} cached faces")
     matched = LibraryMatcher(inputs, caches, store_of, embedder, report, say).match(libraries)
-    with library_lock(library.folder, holder, say=say):
-        finish_moves(library.registry, library.folder, say)
+    with library.held(holder, say):
         require_free_names(library, libraries)
         plan = make_plan(library, libraries, matched, store_of)
         if plan.adoptions:

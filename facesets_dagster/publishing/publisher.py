@@ -21,7 +21,6 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.in_place import in_place, touched_since
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import STAGING, Move, finish_moves
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_folder, faceset_name
@@ -116,8 +115,7 @@ def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
     generation, plan = library.registry.generation(), make_plan()
     for wanted in plan.wanted:  # renders outside of the lock
         plan.content(wanted)
-    with library_lock(library.folder, run.holder, say=run.say):
-        finish_moves(library.registry, library.folder, run.say)
+    with library.held(run.holder, run.say):
         if plan.stands is not None or library.registry.generation() != generation:
             plan = make_plan()
         update = _publish_locked(run, plan)

@@ -12,8 +12,6 @@ from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest, state_of
 from facesets_dagster.registry.merges import merge_records
@@ -27,8 +25,7 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
     Only what changed in the registry since the last time is looked at, if the file is as it was left then.
     """
     path = library.folder / "manifest.json"
-    with library_lock(library.folder, holder, say=say):
-        finish_moves(library.registry, library.folder, say)
+    with library.held(holder, say):
         known, listed = library.snapshot(), library.registry.listed()
         names = None
         if listed is not None and listed.file == state_of(path):

@@ -10,8 +10,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from facesets_dagster.analysis.simulation_verdicts import SIMULATION_SCHEMA, Limits
-from facesets_dagster.assets.consumer_simulation import COLUMNS, ConsumerSimulationConfig
+from facesets_dagster.analysis.simulation_verdicts import SIMULATION_COLUMNS, SIMULATION_SCHEMA, Limits
+from facesets_dagster.assets.consumer_simulation import ConsumerSimulationConfig
 from facesets_dagster.embedding.thresholds import ARCFACE, SFACE
 from facesets_dagster.photos.bucket_key import LIBRARY
 from testing.eras import FIRST, SECOND, meet, split
@@ -77,7 +77,7 @@ def test_every_archive_is_one_person_and_the_right_one(home: FakeHome) -> None:
         "one_face_per_png": True, "mean_matches_faceset": True,
     }  # fmt: skip
     assert found.table.schema == SIMULATION_SCHEMA
-    assert set(COLUMNS) == set(found.table.columns)
+    assert set(SIMULATION_COLUMNS) == set(found.table.columns)
     rows = found.table.select("faceset", "archive", "det_size").rows()
     assert rows == [
         (name, archive, size)

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesets_dagster.analysis.faceset_completeness import COMPLETENESS_SCHEMA
-from facesets_dagster.assets.faceset_completeness import COLUMNS, FacesetCompletenessConfig
+from facesets_dagster.analysis.faceset_completeness import COMPLETENESS_COLUMNS, COMPLETENESS_SCHEMA
+from facesets_dagster.assets.faceset_completeness import FacesetCompletenessConfig
 from facesets_dagster.photos.bucket_key import LIBRARY
 from testing.eras import FIRST, meet, split
 from testing.fake_home import FakeHome
@@ -49,7 +49,7 @@ def test_every_faceset_gets_a_verdict_with_its_number_and_reason(home: FakeHome)
     before = home.files()
     table, metadata, passed = measure(home)
     assert table.schema == COMPLETENESS_SCHEMA
-    assert set(COLUMNS) == set(table.columns)
+    assert set(COMPLETENESS_COLUMNS) == set(table.columns)
     assert verdicts(table) == {"faceset_002": "too_thin", "faceset_001": "would_gain"}
     assert table["faceset"].to_list()[0] == "faceset_002", "those that need photos most come first"
     assert not passed

@@ -37,16 +37,16 @@ def label_of(home: FakeHome, name: str) -> str | None:
     return next(identity.label for identity in home.library.registry.identities() if identity.name == name)
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, step: str, write: Callable[[], None]) -> None:
+def meanwhile(monkeypatch: pytest.MonkeyPatch, owner: object, step: str, write: Callable[[], None]) -> None:
     """Somebody writes just before the next publication comes to this step."""
-    real, waiting = getattr(updating, step), [write]
+    real, waiting = getattr(owner, step), [write]
 
     def after_that(*args: Any, **kwargs: Any) -> Any:
         if waiting:
             waiting.pop()()
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(updating, step, after_that)
+    monkeypatch.setattr(owner, step, after_that)
 
 
 def test_a_folder_whose_person_was_merged_goes_on_asserting_for_the_keeper(fake_home: FakeHome) -> None:
@@ -218,7 +218,7 @@ def test_a_label_that_is_given_while_the_merge_is_planned_is_asked_again(
     one, two = meet(fake_home, LEFT, RIGHT)
     registry = fake_home.library.registry
     registry.set_label(two, "Anna")
-    meanwhile(monkeypatch, "library_lock", lambda: registry.set_label(one, "Zoe"))
+    meanwhile(monkeypatch, updating.Plan, "content", lambda: registry.set_label(one, "Zoe"))
     with pytest.raises(Exception, match="Two labels in one group: faceset_001 is 'Zoe', faceset_002 is 'Anna'"):
         apply(fake_home, [one, two])
     assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
@@ -239,7 +239,7 @@ def test_what_people_write_until_the_very_commit_is_kept_by_merge_and_undo(
         told["facesets"][1]["note"] = "from the attic"
         path.write_text(json.dumps(told, indent=1))
 
-    meanwhile(monkeypatch, "commit", write)
+    meanwhile(monkeypatch, updating, "commit", write)
     apply(fake_home, [one, two])
     assert label_of(fake_home, one) == "Zoe"
     undo(fake_home, two)

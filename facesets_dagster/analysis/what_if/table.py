@@ -11,27 +11,19 @@ from facesets_dagster.analysis.what_if.rehearsal import Person
 from facesets_dagster.analysis.what_if.what_if import Answer, WhatIf
 from facesets_dagster.identities.matching import match_by_overlap
 
-_GATES = ("face_short", "blur", "det_score")
-_SEVERAL = (
-    "covered",
-    "outlier",
-    "small_cluster",
-    "same_photo",
-    "near_duplicate",
-    "below_export_gate",
-    "export_outlier",
-    "crop_failed",
-)
-"""States of which the faces are counted under their own name, whichever gate or reason they name."""
-
-_CHANGE = pl.Struct({"faceset": pl.String, "joined": pl.Int64, "left": pl.Int64})
-_MOVE = pl.Struct({"source": pl.String, "target": pl.String, "faces": pl.Int64})
-
-_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "parameter": pl.String,
-    "value": pl.Float64,
-    "title": pl.String,
-    "mode": pl.String,
+_POINT = {
+    "parameter": (
+        pl.String,
+        "the parameter that is swept; base, rebuilt (the base clustered again), point (one of `points`)",
+    ),
+    "value": (pl.Float64, "its value; null for base, rebuilt and points"),
+    "title": (pl.String, "the point in words"),
+    "mode": (
+        pl.String,
+        "what a run would do: unchanged, grow (members stay) or rebuild (everything is clustered again)",
+    ),
+}
+_NUMBERS = {
     "cover_distance": pl.Float64,
     "cluster_distance": pl.Float64,
     "rematch_distance": pl.Float64,
@@ -44,40 +36,10 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "export_min_face_short_px": pl.Float64,
     "export_outlier_distance": pl.Float64,
     "export_near_duplicate_similarity": pl.Float64,
-    "faces": pl.Int64,
-    "identities": pl.Int64,
-    "members": pl.Int64,
-    "exported": pl.Int64,
-    "never_rendered": pl.Int64,
-    "impossible_pairs": pl.Int64,
-    **{f"below_{gate}": pl.Int64 for gate in _GATES},
-    **dict.fromkeys(_SEVERAL, pl.Int64),
-    "founded": pl.Int64,
-    "grown": pl.Int64,
-    "revived": pl.Int64,
-    "vanished": pl.Int64,
-    "founded_names": pl.List(pl.String),
-    "revived_names": pl.List(pl.String),
-    "vanished_names": pl.List(pl.String),
-    "changes": pl.List(_CHANGE),
-    "moved": pl.List(_MOVE),
 }
-WHAT_IF_SCHEMA = pl.Schema(_COLUMNS)
-
-WHAT_IF_COLUMNS = {
-    "parameter": "the parameter that is swept; base, rebuilt (the base clustered again), point (one of `points`)",
-    "value": "its value; null for base, rebuilt and points",
-    "title": "the point in words",
-    "mode": "what a run would do: unchanged, grow (members stay) or rebuild (everything is clustered again)",
-    "faces": "faces of the bucket; the states below and those exported sum to it",
-    "identities": "live identities of the bucket after the run",
-    "members": "faces of the bucket that would be members of them",
-    "exported": "faces of the bucket in facesets; crops that no run has made are taken to be good",
-    "never_rendered": "of these, faces of which no run has made a crop: at most so many could still fail",
-    "impossible_pairs": "pairs of members of one identity that are on one photo, before same_photo resolves them",
-    "below_face_short": "faces below min_face_short_px",
-    "below_blur": "faces below min_blur",
-    "below_det_score": "faces below min_det_score",
+"""What a point can change."""
+_GATES = {"face_short": "min_face_short_px", "blur": "min_blur", "det_score": "min_det_score"}
+_SEVERAL = {
     "covered": "faces of identities of other buckets, or too near to a live identity to found one",
     "outlier": "faces far from their cluster",
     "small_cluster": "faces whose cluster has fewer than min_faces photos",
@@ -86,16 +48,40 @@ WHAT_IF_COLUMNS = {
     "below_export_gate": "members too small to export",
     "export_outlier": "members too far from the centroid to export",
     "crop_failed": "members of which a run could not make a good crop",
+}
+"""States of which the faces are counted under their own name, whichever gate or reason they name."""
+_COUNTS = {
+    "faces": "faces of the bucket; the states below and those exported sum to it",
+    "identities": "live identities of the bucket after the run",
+    "members": "faces of the bucket that would be members of them",
+    "exported": "faces of the bucket in facesets; crops that no run has made are taken to be good",
+    "never_rendered": "of these, faces of which no run has made a crop: at most so many could still fail",
+    "impossible_pairs": "pairs of members of one identity that are on one photo, before same_photo resolves them",
+    **{f"below_{gate}": f"faces below {number}" for gate, number in _GATES.items()},
+    **_SEVERAL,
     "founded": "new identities",
     "grown": "live identities that would gain members",
     "revived": "retired identities that would be found again",
     "vanished": "live identities that would be retired",
-    "founded_names": "the names that the new ones would get",
-    "revived_names": "names",
-    "vanished_names": "names",
-    "changes": "live facesets whose members would change: how many would join and leave",
-    "moved": "faces that would go from one identity to another",
 }
+_CHANGE = pl.Struct({"faceset": pl.String, "joined": pl.Int64, "left": pl.Int64})
+_MOVE = pl.Struct({"source": pl.String, "target": pl.String, "faces": pl.Int64})
+_LISTS = {
+    "founded_names": (pl.List(pl.String), "the names that the new ones would get"),
+    "revived_names": (pl.List(pl.String), "names"),
+    "vanished_names": (pl.List(pl.String), "names"),
+    "changes": (pl.List(_CHANGE), "live facesets whose members would change: how many would join and leave"),
+    "moved": (pl.List(_MOVE), "faces that would go from one identity to another"),
+}
+WHAT_IF_SCHEMA = pl.Schema(
+    {
+        **{name: dtype() for name, (dtype, _) in _POINT.items()},
+        **{name: dtype() for name, dtype in _NUMBERS.items()},
+        **dict.fromkeys(_COUNTS, pl.Int64()),
+        **{name: dtype for name, (dtype, _) in _LISTS.items()},
+    }
+)
+WHAT_IF_COLUMNS = {name: words for name, (_, words) in [*_POINT.items(), *_LISTS.items()]} | _COUNTS
 
 
 @dataclass(frozen=True)
