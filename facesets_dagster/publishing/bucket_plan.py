@@ -16,11 +16,11 @@ from facesets_dagster.publishing.funnel import (
 )
 from facesets_dagster.publishing.gallery import Gallery
 from facesets_dagster.publishing.proposal import Proposal
-from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.publisher import Plan
 from facesets_dagster.publishing.resolution import Resolution, resolve
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import faces_in_place, standing_terms
-from facesets_dagster.publishing.transaction import BucketRecord
+from facesets_dagster.publishing.transaction import BucketRecord, Wanted
 from facesets_dagster.registry.snapshot import Snapshot
 
 

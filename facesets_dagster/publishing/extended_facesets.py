@@ -12,9 +12,10 @@ from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.outcome import Outcome
-from facesets_dagster.publishing.publisher import Plan, Wanted, publish
+from facesets_dagster.publishing.publisher import Plan, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place
+from facesets_dagster.publishing.transaction import Wanted
 
 _EXTENSION = {
     "identity": (pl.String, "faceset that grew"),

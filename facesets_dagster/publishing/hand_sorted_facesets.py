@@ -18,10 +18,10 @@ from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.publishing.funnel import bucket_record, verdicts_in_place, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.hand_sorted_owners import KnownPeople, known_people, owners_of_folders
-from facesets_dagster.publishing.publisher import Plan, Update, Wanted, publish
+from facesets_dagster.publishing.publisher import Plan, Update, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import standing_terms, terms_in_place
-from facesets_dagster.publishing.transaction import BucketRecord
+from facesets_dagster.publishing.transaction import BucketRecord, Wanted
 
 
 @dataclass(frozen=True)

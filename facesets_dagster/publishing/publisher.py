@@ -16,7 +16,6 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
-from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.in_place import in_place, touched_since
@@ -24,37 +23,15 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.moves import STAGING, Move, finish_moves
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_folder, faceset_name
-from facesets_dagster.publishing.gallery import Gallery, Terms
+from facesets_dagster.publishing.gallery import Gallery
 from facesets_dagster.publishing.outcome import Outcome
-from facesets_dagster.publishing.resolution import Group
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import Fate, RunStamp, Staged, stage
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
-from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, commit
+from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, Wanted, commit
 
 Notes = TypeVar("Notes")
 """What a planner finds out beside the plan."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """An identity as it should stand."""
-
-    members: Mapping[str, str]
-    """face_id -> how it joined."""
-    terms: Terms
-    identity: Identity | None = None
-    """None for a new one."""
-    name: str | None = None
-    """Of a new one: None takes the next number."""
-    number: int | None = None
-    parent: str | None = None
-    label: str | None = None
-    anchor: Anchor | None = None
-
-    def whose(self) -> str | None:
-        """The identity that has its faces as members: itself, or for a new era the parent."""
-        return self.identity.name if self.identity else self.parent
 
 
 @dataclass(frozen=True)
@@ -147,7 +124,7 @@ def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
     if moves or plan.also is not None or _differs(library, published, records):
         commit(
             library.registry,
-            Commit(stamp.run_id, stamp.model_id, published, plan.retire, moves, stamp.created_at, records, plan.also),
+            Commit(stamp, published, plan.retire, moves, records, plan.also),
         )
     return _outcome(plan, entries), names
 
@@ -180,10 +157,7 @@ def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[
         number += name == faceset_name(number)
         staged = stage(library.folder, staging, name, identity, content, stamp, plan.archive)
         digest = staged.move.manifest_sha256 if staged.move else None
-        group = Group(wanted.members, identity)
-        published = PublishedIdentity(
-            name, own_number, group, content, digest, wanted.parent, wanted.label, wanted.anchor
-        )
+        published = PublishedIdentity(name, own_number, wanted, content, digest)
         moves_house = identity is not None and identity.is_era and identity.kind != content.kind
         leaves = faceset_folder(name, identity.kind) if identity and moves_house else None
         entries.append(_Entry(position, published, staged, leaves))
@@ -212,4 +186,4 @@ def _differs(library: Library, published: Sequence[PublishedIdentity], records: 
         if not library.registry.decisions(record.bucket).equals(record.funnel):
             return True
     known = library.snapshot().members(entry.name for entry in published)
-    return any(set(known.get(entry.name, {})) != set(entry.group.members) for entry in published)
+    return any(set(known.get(entry.name, {})) != set(entry.wanted.members) for entry in published)

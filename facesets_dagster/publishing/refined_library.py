@@ -22,10 +22,10 @@ from facesets_dagster.library.next_number import numbers_in_folders
 from facesets_dagster.photos.bucket_key import REFINED
 from facesets_dagster.publishing.funnel import bucket_record, inputs_digest, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
-from facesets_dagster.publishing.publisher import Plan, Update, Wanted, publish
+from facesets_dagster.publishing.publisher import Plan, Update, publish
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
-from facesets_dagster.publishing.transaction import BucketRecord
+from facesets_dagster.publishing.transaction import BucketRecord, Wanted
 
 
 @dataclass(frozen=True)

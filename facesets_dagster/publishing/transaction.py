@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
@@ -13,11 +13,35 @@ from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.library.moves import Move
-from facesets_dagster.publishing.resolution import Group
+from facesets_dagster.publishing.gallery import Terms
+from facesets_dagster.publishing.staging import RunStamp
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.schema import insert_into, next_generation
 from facesets_dagster.registry.snapshot import in_batches
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An identity as it should stand."""
+
+    members: Mapping[str, str]
+    """face_id -> how it joined."""
+    terms: Terms
+    identity: Identity | None = None
+    """None for a new one."""
+    name: str | None = None
+    """Of a new one: None takes the next number."""
+    number: int | None = None
+    parent: str | None = None
+    label: str | None = None
+    """Of a new identity; the label of one that exists is its owner's."""
+    anchor: Anchor | None = None
+    """Of a new era."""
+
+    def whose(self) -> str | None:
+        """The identity that has its faces as members: itself, or for a new era the parent."""
+        return self.identity.name if self.identity else self.parent
 
 
 @dataclass(frozen=True)
@@ -26,15 +50,10 @@ class PublishedIdentity:
 
     name: str
     number: int
-    group: Group
+    wanted: Wanted
     content: FacesetContent
     manifest_sha256: str | None
     """Of the staged manifest; None if the faceset in place stays as it is."""
-    parent: str | None = None
-    label: str | None = None
-    """Of a new identity; the label of one that exists is its owner's."""
-    anchor: Anchor | None = None
-    """Of a new era."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +70,10 @@ class BucketRecord:
 class Commit:
     """Everything that one publication writes to the registry."""
 
-    run_id: str
-    model_id: str
+    stamp: RunStamp
     published: Sequence[PublishedIdentity]
     vanished: Sequence[Identity]
     moves: Sequence[Move]
-    finished_at: str
     records: Sequence[BucketRecord] = ()
     """Of the buckets whose funnel this publication replaces; none of one that only extends."""
     also: Callable[[sa.Connection], None] | None = None
@@ -69,55 +86,46 @@ def commit(registry: Registry, entry: Commit) -> None:
         generation = next_generation(connection)
         left: list[tuple[str, str]] = []
         for identity in entry.published:
-            gone = _write_identity(connection, identity, entry, generation)
+            gone = _write_identity(connection, identity, entry.stamp, generation)
             left += [] if identity.content.kind in ERA_KINDS else gone
         for vanished in entry.vanished:
             left += [] if vanished.is_era else _places(connection, vanished.name)
-            _retire(connection, vanished, entry.run_id)
+            _retire(connection, vanished, entry.stamp.run_id)
         for record in entry.records:
-            _write_bucket(connection, entry, record)
+            _write_bucket(connection, entry.stamp, record)
         settled = [record.bucket for record in entry.records]
         _write_who_left(connection, [place for place in left if place[0] not in settled])
         for identity in entry.published:
             _write_decisions_elsewhere(connection, identity, settled)
         if entry.moves:
-            rows = [
-                {
-                    "step": step,
-                    "staging": move.staging,
-                    "action": move.action,
-                    "name": move.name,
-                    "manifest_sha256": move.manifest_sha256,
-                }
-                for step, move in enumerate(entry.moves, start=1)
-            ]
+            rows = [{"step": step, **asdict(move)} for step, move in enumerate(entry.moves, start=1)]
             connection.execute(sa.insert(t.pending_moves), rows)
         if entry.also is not None:
             entry.also(connection)
 
 
 def _write_identity(
-    connection: sa.Connection, entry: PublishedIdentity, owner: Commit, generation: int
+    connection: sa.Connection, entry: PublishedIdentity, stamp: RunStamp, generation: int
 ) -> list[tuple[str, str]]:
     """Returns (bucket, face_id) of faces that are members no longer."""
     content = entry.content
-    if entry.group.identity is None:
-        _insert_identity(connection, entry, owner.run_id, generation)
+    if entry.wanted.identity is None:
+        _insert_identity(connection, entry, stamp.run_id, generation)
     this = t.identities.c.name == entry.name
     if entry.manifest_sha256 is not None:
         values = {
             "live": True,
             "kind": content.kind,
-            "model_id": owner.model_id,
+            "model_id": stamp.model_id,
             "centroid": content.centroid().tobytes(),
             "manifest_sha256": entry.manifest_sha256,
-            "run_id": owner.run_id,
+            "run_id": stamp.run_id,
         }
         connection.execute(sa.update(t.identities).where(this).values(**values))
         connection.execute(sa.delete(t.tombstones).where(t.tombstones.c.name == entry.name))
     places = _places(connection, entry.name)
     known = {face_id for _, face_id in places}
-    gone = [(bucket, face_id) for bucket, face_id in places if face_id not in entry.group.members]
+    gone = [(bucket, face_id) for bucket, face_id in places if face_id not in entry.wanted.members]
     if gone:
         member = (t.members.c.name == entry.name, t.members.c.face_id == sa.bindparam("gone"))
         connection.execute(sa.delete(t.members).where(*member), [{"gone": face_id} for _, face_id in gone])
@@ -128,9 +136,9 @@ def _write_identity(
             "bucket": bucket_of[face_id],
             "face_id": face_id,
             "joined_by": joined_by,
-            "run_id": owner.run_id,
+            "run_id": stamp.run_id,
         }
-        for face_id, joined_by in entry.group.members.items()
+        for face_id, joined_by in entry.wanted.members.items()
         if face_id not in known and face_id in bucket_of
     ]
     if rows:
@@ -169,10 +177,10 @@ def _write_who_left(connection: sa.Connection, left: Sequence[tuple[str, str]]) 
 
 
 def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id: str, generation: int) -> None:
-    if entry.anchor is None:
+    wanted, anchor = entry.wanted, entry.wanted.anchor
+    if anchor is None:
         connection.execute(sa.insert(t.numbers).values(number=entry.number, name=entry.name, run_id=run_id))
     else:
-        anchor = entry.anchor
         values = {"year": anchor.year, "first_year": anchor.first_year, "last_year": anchor.last_year}
         vector = anchor.centroid.astype("float32").tobytes()
         connection.execute(sa.delete(t.eras).where(t.eras.c.name == entry.name))
@@ -182,9 +190,9 @@ def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id
             name=entry.name,
             number=entry.number,
             kind=entry.content.kind,
-            parent=entry.parent,
+            parent=wanted.parent,
             bucket=entry.content.bucket,
-            label=entry.label,
+            label=wanted.label,
             live=True,
             founded=generation,
             run_id=run_id,
@@ -202,16 +210,16 @@ def _retire(connection: sa.Connection, identity: Identity, run_id: str) -> None:
     )
 
 
-def _write_bucket(connection: sa.Connection, entry: Commit, record: BucketRecord) -> None:
+def _write_bucket(connection: sa.Connection, stamp: RunStamp, record: BucketRecord) -> None:
     connection.execute(sa.delete(t.bucket_runs).where(t.bucket_runs.c.bucket == record.bucket))
     connection.execute(
         sa.insert(t.bucket_runs).values(
             bucket=record.bucket,
             inputs_digest=record.inputs_digest,
             identity_parameters=json.dumps(dict(record.identity_parameters), sort_keys=True),
-            model_id=entry.model_id,
-            run_id=entry.run_id,
-            finished_at=entry.finished_at,
+            model_id=stamp.model_id,
+            run_id=stamp.run_id,
+            finished_at=stamp.created_at,
         )
     )
     connection.execute(sa.delete(t.decisions).where(t.decisions.c.bucket == record.bucket))

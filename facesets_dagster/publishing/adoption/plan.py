@@ -114,14 +114,15 @@ def make_plan(
             claim.face_id: bucket_of[claim.face_id] for claim in claims_of[name] if (name, claim.face_id) not in dropped
         }
         gone = matched.superseded.get(name, set()) - kept.keys()
-        members = {**{face: bucket for face, bucket in held.items() if face not in gone}, **kept}
+        stay = {face: bucket for face, bucket in held.items() if face not in gone}
+        members = dict(sorted({**stay, **kept}.items()))
         entry = adopted.get(name)
         same = members == held and entry is not None and (entry.root, entry.entry) == (legacy.root, faceset.entry)
         plan.states[name] = "adopted" if identity is None else "stands" if same else "changed"
         if not same:
             centre = _centroid(library, store_of, identity, members, members == held, vectors)
-            plan.adoptions.append(_adoption(legacy, faceset, dict(sorted(members.items())), centre, identity is None))
-    plan.adoptions.sort(key=lambda adoption: (adoption.kind in ("era", "thin_era"), adoption.name))
+            plan.adoptions.append(Adoption(legacy.root, faceset, members, centre, identity is None))
+    plan.adoptions.sort(key=lambda adoption: (adoption.faceset.kind in ERA_KINDS, adoption.faceset.name))
     return plan
 
 
@@ -175,24 +176,3 @@ def _centroid(
         found.update(zip(kept["face_id"].to_list(), kept["embedding"].to_numpy(), strict=True))
     chosen = [found[face_id] for face_id in sorted(members) if face_id in found]
     return centroid(np.array(chosen, np.float32)) if chosen else None
-
-
-def _adoption(
-    legacy: LegacyLibrary,
-    faceset: LegacyFaceset,
-    members: Mapping[str, str],
-    centre: NDArray[np.float32] | None,
-    is_new: bool,
-) -> Adoption:
-    return Adoption(
-        name=faceset.name,
-        number=faceset.number,
-        kind=faceset.kind,
-        parent=faceset.parent,
-        label=faceset.label,
-        root=legacy.root,
-        entry=faceset.entry,
-        members=members,
-        centroid=centre,
-        is_new=is_new,
-    )

@@ -12,6 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from facesets_dagster.legacy.library_folder import LegacyFaceset
 from facesets_dagster.photos.bucket_key import LEGACY
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
@@ -22,15 +23,9 @@ from facesets_dagster.registry.schema import next_generation
 class Adoption:
     """A legacy faceset as it should stand in the registry."""
 
-    name: str
-    number: int
-    kind: str
-    parent: str | None
-    label: str | None
-    """Of a new one; the label of one that exists is its owner's."""
     root: Path
-    entry: Mapping[str, object]
-    """Its entry in the legacy library's manifest."""
+    """The library that its files lie in."""
+    faceset: LegacyFaceset
     members: Mapping[str, str]
     """face_id -> bucket."""
     centroid: NDArray[np.float32] | None
@@ -44,32 +39,34 @@ def adopt(registry: Registry, adoptions: Sequence[Adoption], *, model_id: str, r
         generation = next_generation(connection)
         for adoption in adoptions:
             if adoption.is_new:
-                _insert(connection, adoption, generation, run_id)
+                _insert(connection, adoption.faceset, generation, run_id)
             _write_members(connection, adoption, run_id)
             centre = adoption.centroid
             known: dict[str, object] = {"centroid": None, "model_id": None}
             if centre is not None:
                 known = {"centroid": centre.astype("float32").tobytes(), "model_id": model_id}
-            this = t.identities.c.name == adoption.name
-            connection.execute(sa.update(t.identities).where(this).values(**known))
-            connection.execute(sa.delete(t.adopted).where(t.adopted.c.name == adoption.name))
-            entry = json.dumps(dict(adoption.entry))
-            connection.execute(sa.insert(t.adopted).values(name=adoption.name, root=str(adoption.root), entry=entry))
+            name, entry = adoption.faceset.name, json.dumps(adoption.faceset.entry)
+            connection.execute(sa.update(t.identities).where(t.identities.c.name == name).values(**known))
+            connection.execute(sa.delete(t.adopted).where(t.adopted.c.name == name))
+            connection.execute(sa.insert(t.adopted).values(name=name, root=str(adoption.root), entry=entry))
 
 
-def _insert(connection: sa.Connection, adoption: Adoption, generation: int, run_id: str) -> None:
-    """An era has its parent's number; the number of one without a parent is taken by the era itself."""
-    is_taken = connection.scalar(sa.select(t.numbers.c.name).where(t.numbers.c.number == adoption.number)) is not None
+def _insert(connection: sa.Connection, faceset: LegacyFaceset, generation: int, run_id: str) -> None:
+    """An era has its parent's number; the number of one without a parent is taken by the era itself.
+
+    The label of one that exists is its owner's: it is written here only.
+    """
+    is_taken = connection.scalar(sa.select(t.numbers.c.name).where(t.numbers.c.number == faceset.number)) is not None
     if not is_taken:
-        connection.execute(sa.insert(t.numbers).values(number=adoption.number, name=adoption.name, run_id=run_id))
+        connection.execute(sa.insert(t.numbers).values(number=faceset.number, name=faceset.name, run_id=run_id))
     connection.execute(
         sa.insert(t.identities).values(
-            name=adoption.name,
-            number=adoption.number,
-            kind=adoption.kind,
-            parent=adoption.parent,
+            name=faceset.name,
+            number=faceset.number,
+            kind=faceset.kind,
+            parent=faceset.parent,
             bucket=LEGACY,
-            label=adoption.label,
+            label=faceset.label,
             live=True,
             founded=generation,
             run_id=run_id,
@@ -78,15 +75,15 @@ def _insert(connection: sa.Connection, adoption: Adoption, generation: int, run_
 
 
 def _write_members(connection: sa.Connection, adoption: Adoption, run_id: str) -> None:
-    columns = (t.members.c.face_id, t.members.c.bucket)
-    rows = connection.execute(sa.select(*columns).where(t.members.c.name == adoption.name))
+    name, columns = adoption.faceset.name, (t.members.c.face_id, t.members.c.bucket)
+    rows = connection.execute(sa.select(*columns).where(t.members.c.name == name))
     known = {(row.face_id, row.bucket) for row in rows}
     wanted = set(adoption.members.items())
     for face_id, bucket in sorted(known - wanted):
-        this = (t.members.c.name == adoption.name, t.members.c.face_id == face_id, t.members.c.bucket == bucket)
+        this = (t.members.c.name == name, t.members.c.face_id == face_id, t.members.c.bucket == bucket)
         connection.execute(sa.delete(t.members).where(*this))
     new = [
-        {"name": adoption.name, "bucket": bucket, "face_id": face_id, "joined_by": "legacy", "run_id": run_id}
+        {"name": name, "bucket": bucket, "face_id": face_id, "joined_by": "legacy", "run_id": run_id}
         for face_id, bucket in sorted(wanted - known)
     ]
     if new:

@@ -24,8 +24,9 @@ from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.photos.dates import PhotoDate
 from facesets_dagster.publishing.eras.families import ExistingEra, Family, PlannedEra, plan_family
 from facesets_dagster.publishing.gallery import Gallery, Terms
-from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.publisher import Plan
 from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.transaction import Wanted
 
 ALL = "*"
 """In `split`: every identity that is not an era."""

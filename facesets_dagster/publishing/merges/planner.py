@@ -18,9 +18,10 @@ from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.merges.changes import Changes, Fate, Merging, members_digest, statements
-from facesets_dagster.publishing.publisher import Plan, Wanted
+from facesets_dagster.publishing.publisher import Plan
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place, terms_of_folder
+from facesets_dagster.publishing.transaction import Wanted
 from facesets_dagster.registry.merges import MergeRecord, archived_digests
 
 
