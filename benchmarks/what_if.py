@@ -35,7 +35,7 @@ from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.coverage_table import coverage_table
 from facesets_dagster.identities.discovery import discover
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.library.membership import bucket_faces, members_of_bucket
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.resources.home import HomeResource
 from testing.homes import RealHome, files_below, link_photos
 from testing.measurements.row import Row
@@ -152,7 +152,7 @@ class _Peer:
         self._pack, library = home.model(), home.library
         self._faces = bucket_faces(_store_of(home)(BUCKET), library, BUCKET)
         self._identities = identities_of(centroid_table(library, self._pack))
-        self._members = members_of_bucket(library, BUCKET)
+        self._members = library.snapshot().members_of(BUCKET)
         self._own = set(self._members.values())
 
     def tables(self, numbers: Numbers) -> pl.DataFrame:

@@ -11,16 +11,6 @@ StoreOf = Callable[[str], FaceStore]
 """Bucket -> its cached tables."""
 
 
-def own_names(library: Library, bucket: str, *, retired: bool) -> list[str]:
-    """Names of the identities that the bucket founded, eras aside; live ones or all."""
-    return [identity.name for identity in library.snapshot().own(bucket, retired=retired)]
-
-
-def members_of_bucket(library: Library, bucket: str) -> dict[str, str]:
-    """face_id -> live identity, of whichever bucket, that has this face of the bucket as a member; eras aside."""
-    return library.snapshot().members_of(bucket)
-
-
 def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFrame:
     """The face table of a bucket, sorted by face_id.
 
@@ -28,7 +18,7 @@ def bucket_faces(store: FaceStore, library: Library, bucket: str) -> pl.DataFram
     `source_missing`: nothing is unpublished because a cache was deleted.
     """
     faces = store.columns("faces")
-    kept = lost_members(library, bucket, members_of_bucket(library, bucket), faces["face_id"])
+    kept = lost_members(library, bucket, library.snapshot().members_of(bucket), faces["face_id"])
     if kept is not None:
         faces = pl.concat([faces, kept.select(faces.columns)])
     return faces.sort("face_id")
@@ -49,11 +39,6 @@ def lost_members(
 def judged_faces(faces: pl.DataFrame, members: Mapping[str, str]) -> pl.DataFrame:
     """The faces that a run decides on: those whose photo is there, and members (face_id -> identity) whose is not."""
     return faces.filter(~pl.col("source_missing") | pl.col("face_id").is_in(list(members)))
-
-
-def places_of(library: Library, name: str) -> dict[str, str]:
-    """face_id -> bucket through which it is a member of this identity."""
-    return library.snapshot().places(name)
 
 
 def rows_of_members(library: Library, store_of: StoreOf, wanted: Mapping[str, str | None]) -> pl.DataFrame | None:

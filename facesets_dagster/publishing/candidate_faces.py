@@ -10,14 +10,12 @@ next run clears.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
 from facesets_dagster.export.pictures import in_memory
@@ -31,6 +29,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.publishing.member_rows import boxes_by_photo, neighbours
 from facesets_dagster.publishing.run import Run
 
 CANDIDATES = "_candidates"
@@ -118,7 +117,7 @@ def _fill(
     offers = offer_candidates(candidates, identities, _photos_of(library), parameters)
     load_photo = photo_loader(run.folders, faces, run.max_pixels)
     in_place = pictures_in_place(library.folder / CANDIDATES)
-    boxes = _boxes_by_photo(faces)
+    boxes = boxes_by_photo(faces)
     kinds = {identity.name: identity.kind for identity in identities}
     provenance = {
         "code_version": run.code_version,
@@ -129,7 +128,7 @@ def _fill(
     for offer in offers.offers:
         order = pl.DataFrame({"face_id": [face.face_id for face in offer.faces]})
         rows = order.join(candidates, on="face_id", how="left", maintain_order="left")
-        rendered = render(rows, run.export, run.embedder, load_photo, _neighbours(rows, boxes), in_place, in_memory)
+        rendered = render(rows, run.export, run.embedder, load_photo, neighbours(rows, boxes), in_place, in_memory)
         if not rendered.faces:
             offers.left_out.update(rendered.excluded)
             continue
@@ -148,23 +147,6 @@ def _photos_of(library: Library) -> dict[str, set[str]]:
         if name in family:
             found.setdefault(family[name], set()).add(face_id.split("-")[0])
     return found
-
-
-def _boxes_by_photo(faces: pl.DataFrame) -> dict[str, list[tuple[str, list[float]]]]:
-    boxes: dict[str, list[tuple[str, list[float]]]] = {}
-    for sha256, face_id, bbox in faces.select("sha256", "face_id", "bbox").iter_rows():
-        boxes.setdefault(sha256, []).append((face_id, bbox))
-    return boxes
-
-
-def _neighbours(
-    rows: pl.DataFrame, boxes: Mapping[str, Sequence[tuple[str, list[float]]]]
-) -> dict[str, NDArray[np.float32]]:
-    """face_id -> boxes (m, 4) of the other faces of its photo."""
-    return {
-        face_id: np.array([box for other, box in boxes[sha256] if other != face_id], np.float32).reshape(-1, 4)
-        for face_id, sha256 in rows.select("face_id", "sha256").iter_rows()
-    }
 
 
 def _put_in_place(library_dir: Path) -> bool:

@@ -20,7 +20,7 @@ from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places
+from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places, boxes_by_photo, neighbours
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Gallery:
     def _look_at(self, faces: pl.DataFrame) -> None:
         self._seen = len(faces)
         self._load_photo: LoadPhoto = photo_loader(self._folders, faces, self._max_pixels)
-        self._boxes = _boxes_by_photo(faces)
+        self._boxes = boxes_by_photo(faces)
 
     def _made(self, members: Mapping[str, str], places: Mapping[str, str], export: ExportParameters) -> "_Curated":
         rows = self._rows.of(members, places)
@@ -112,20 +112,13 @@ class Gallery:
             export,
             self._embedder,
             self._load_photo,
-            {
-                row["face_id"]: self._neighbours(row)
-                for row in curated.candidates.select("face_id", "sha256").to_dicts()
-            },
+            neighbours(curated.candidates, self._boxes),
             self._published,
             self._pictures.keep,
         )
         excluded = {**curated.excluded, **rendered.excluded}
         self._say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")
         return _Curated(rendered.faces, excluded, _members_table(rows, members, excluded))
-
-    def _neighbours(self, row: Mapping[str, str]) -> NDArray[np.float32]:
-        others = [box for face_id, box in self._boxes[row["sha256"]] if face_id != row["face_id"]]
-        return np.array(others, np.float32).reshape(-1, 4)
 
 
 @dataclass(frozen=True)
@@ -151,14 +144,6 @@ class _Published:
             return self._path.read_bytes()
         except (OSError, ValueError, SyntaxError):  # A damaged picture is rendered again.
             return None
-
-
-def _boxes_by_photo(faces: pl.DataFrame) -> dict[str, list[tuple[str, list[float]]]]:
-    boxes: dict[str, list[tuple[str, list[float]]]] = {}
-    once = faces.unique("face_id", keep="first", maintain_order=True)
-    for sha256, face_id, bbox in once.select("sha256", "face_id", "bbox").iter_rows():
-        boxes.setdefault(sha256, []).append((face_id, bbox))
-    return boxes
 
 
 def _members_table(rows: pl.DataFrame, members: Mapping[str, str], excluded: Mapping[str, Verdict]) -> pl.DataFrame:

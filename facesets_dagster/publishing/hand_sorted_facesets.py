@@ -13,7 +13,7 @@ from facesets_dagster.identities.hand_sorted import HandSorted, assert_people
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import whose
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import bucket_faces, places_of
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.publishing.funnel import bucket_record, verdicts_in_place, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
@@ -154,7 +154,7 @@ def _kept(
     """
     if identity is None:
         return {}
-    places = places_of(library, identity.name)
+    places = library.snapshot().places(identity.name)
     judged = {face for face in people.verdicts if places.get(face) == HAND_SORTED}
     return {
         face: how

@@ -3,9 +3,11 @@
 Shared by `publishing.gallery`, which makes pictures of them, and `analysis.what_if.rehearsal`, which only counts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 FindRows = Callable[[Mapping[str, str | None]], pl.DataFrame | None]
 """face_id -> bucket (None: any) to rows of the face table of these and of the other faces of their photos."""
@@ -48,3 +50,22 @@ class MemberRows:
     def _know(self, faces: pl.DataFrame) -> None:
         self._known = set(faces.select("face_id", "bucket").iter_rows())
         self._any_row = set(faces["face_id"])
+
+
+def boxes_by_photo(faces: pl.DataFrame) -> dict[str, list[tuple[str, list[float]]]]:
+    """Content digest -> (face_id, bbox) of its faces; a face of several buckets once."""
+    boxes: dict[str, list[tuple[str, list[float]]]] = {}
+    once = faces.unique("face_id", keep="first", maintain_order=True)
+    for sha256, face_id, bbox in once.select("sha256", "face_id", "bbox").iter_rows():
+        boxes.setdefault(sha256, []).append((face_id, bbox))
+    return boxes
+
+
+def neighbours(
+    rows: pl.DataFrame, boxes: Mapping[str, Sequence[tuple[str, list[float]]]]
+) -> dict[str, NDArray[np.float32]]:
+    """face_id -> boxes (m, 4) of the other faces of its photo."""
+    return {
+        face_id: np.array([box for other, box in boxes[sha256] if other != face_id], np.float32).reshape(-1, 4)
+        for face_id, sha256 in rows.select("face_id", "sha256").iter_rows()
+    }

@@ -10,7 +10,7 @@ import polars as pl
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
+from facesets_dagster.library.membership import StoreOf, rows_of_members
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.member_rows import FindRows, Places
 from facesets_dagster.publishing.staging import RunStamp
@@ -64,7 +64,7 @@ class Run:
         return Gallery(
             faces,
             find_rows or (lambda wanted: rows_of_members(self.library, self.store_of, wanted)),
-            places or (lambda name: places_of(self.library, name)),
+            places or (lambda name: self.library.snapshot().places(name)),
             self.embedder,
             self.folders,
             max_pixels=self.max_pixels,

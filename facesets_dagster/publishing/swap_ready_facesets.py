@@ -9,10 +9,7 @@ from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.discovery import ClusterTable
-from facesets_dagster.library.membership import (
-    bucket_faces,
-    own_names,
-)
+from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
 from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Terms
@@ -66,7 +63,7 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     if folder_digest is not None:
         library.registry.note_folder(inputs.bucket, folder_digest)
     funnel = library.registry.decisions(inputs.bucket)
-    own = own_names(library, inputs.bucket, retired=False)
+    own = [identity.name for identity in library.snapshot().own(inputs.bucket, retired=False)]
     mine = funnel.filter((pl.col("state") == "exported") & pl.col("identity").is_in(own))
     exported = dict(mine.group_by("identity").len().sort("identity").iter_rows())
     run.say(f"{inputs.bucket}: {_summary(outcome)}")
@@ -93,6 +90,7 @@ def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) ->
 def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlanner:
     parameters = inputs.identity_parameters()
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
+    own = [identity.name for identity in run.library.snapshot().own(inputs.bucket, retired=True)]
     terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
     return BucketPlanner(
         run=run,
@@ -109,7 +107,7 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
         flags=rows.select("face_id", "source_missing", "truncated"),
         inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, asdict(run.export)]),
         identity_parameters=parameters,
-        gallery=run.gallery(faces, terms, own_names(run.library, inputs.bucket, retired=True)),
+        gallery=run.gallery(faces, terms, own),
     )
 
 

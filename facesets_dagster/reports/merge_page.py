@@ -8,7 +8,7 @@ import polars as pl
 from facesets_dagster.analysis.merge_proposals import STATES, Proposals
 from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
+from facesets_dagster.library.membership import StoreOf, rows_of_members
 from facesets_dagster.publishing.applied_merges import ApplyResult
 from facesets_dagster.publishing.undone_merges import UndoResult
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
@@ -41,7 +41,7 @@ def proposals_sheet(
     def row_of(name: str, title: str) -> SheetRow:
         if digests[name] is not None:
             return row_of_faceset(library.folder / name, title, most)
-        places = places_of(library, name)  # a legacy faceset that was never published here
+        places = library.snapshot().places(name)  # a legacy faceset that was never published here
         rows = rows_of_members(library, store_of, places) if places else None
         if rows is None:
             return SheetRow(title, [])

@@ -21,7 +21,7 @@ from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import bucket_faces, judged_faces, members_of_bucket
+from facesets_dagster.library.membership import bucket_faces, judged_faces
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
 
@@ -95,7 +95,7 @@ def same(found: Mapping[str, object], expected: Mapping[str, object]) -> bool:
 def test_a_bucket_read_in_stretches_is_covered_as_in_memory(
     monkeypatch: pytest.MonkeyPatch, store: FaceStore, library: Library, stretch: int
 ) -> None:
-    members = members_of_bucket(library, "here")
+    members = library.snapshot().members_of("here")
     table = judged_faces(bucket_faces(store, library, "here"), members)
     ids = table["face_id"].to_list()
     assert len(ids) == 40 + 4 + 1 + 2  # in sight, of the parts, replaced by one in sight, members out of sight or lost

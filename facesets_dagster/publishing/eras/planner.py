@@ -17,7 +17,7 @@ from facesets_dagster.identities.eras import DatedFaces, EraNumbers
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
-from facesets_dagster.library.membership import places_of, rows_of_members
+from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import LIBRARY
@@ -99,7 +99,7 @@ class EraPlanner:
             {
                 face: bucket
                 for name in concerned
-                for face, bucket in places_of(self._library, name).items()
+                for face, bucket in self._library.snapshot().places(name).items()
                 if face in members.get(name, set())
             }
         )

@@ -11,7 +11,7 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, places_of, rows_of_members
+from facesets_dagster.library.membership import StoreOf, rows_of_members
 from facesets_dagster.library.numbering import faceset_folder
 
 _CONTENT_DIGITS = 16
@@ -37,7 +37,7 @@ def shown_faces(library: Library, store_of: StoreOf, people: Sequence[Identity])
             with np.load(path, allow_pickle=False) as vectors:
                 unit = normalised(vectors["embeddings"])
         else:
-            places = places_of(library, person.name)
+            places = library.snapshot().places(person.name)
             rows = rows_of_members(library, store_of, places) if places else None
             mine = None if rows is None else rows.filter(pl.col("face_id").is_in(list(places))).sort("face_id")
             unit = np.zeros((0, 1), np.float32) if mine is None else normalised(mine["embedding"].to_numpy())
