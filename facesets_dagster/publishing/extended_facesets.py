@@ -10,7 +10,7 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.publishing.gallery import Terms
+from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.publisher import Plan, publish
 from facesets_dagster.publishing.run import Run
@@ -108,7 +108,7 @@ def _plan(run: Run, inputs: ExtendInputs, faces: pl.DataFrame) -> Plan[_Before]:
         for name, joining in waiting.items()
         if name in live
     ]
-    gallery = run.gallery(faces, Terms("discovered", inputs.bucket, {}, run.export), list(waiting))
+    gallery = Gallery(run, faces, Terms("discovered", inputs.bucket, {}, run.export), list(waiting))
     return Plan(wanted, gallery, _Before(members, {name: _exported(run.library, one) for name, one in live.items()}))
 
 

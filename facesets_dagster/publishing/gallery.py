@@ -4,7 +4,7 @@ Members may come from any bucket. Lives for one publication. The resolution read
 contents; both outside and under the lock, so that a crop is made once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.export.curation import ExportParameters, curate
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.export.pictures import PictureFile
@@ -20,7 +19,9 @@ from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places, boxes_by_photo, neighbours
+from facesets_dagster.publishing.run import Run
 
 
 @dataclass(frozen=True)
@@ -40,33 +41,28 @@ class Gallery:
 
     def __init__(
         self,
+        run: Run,
         faces: pl.DataFrame,
-        find_rows: FindRows,
-        places: Places,
-        embedder: Callable[[], Embedder],
-        folders: Mapping[str, Path],
-        *,
-        max_pixels: int,
-        scratch: Path,
         terms: Terms,
-        model: Mapping[str, object],
-        published: Mapping[str, Path],
-        say: Callable[[str], None],
+        names: Sequence[str],
+        *,
+        find_rows: FindRows | None = None,
+        places: Places | None = None,
+        pictures: Mapping[str, Path] | None = None,
     ) -> None:
-        """`faces`: rows of the face table at hand, others are looked up; `published`: face_id -> PNG.
+        """`faces`: rows of the face table at hand; `terms`: of a faceset for which the plan gives none.
 
-        `scratch`: a folder on the disk on which the pictures lie until they are written.
+        `names`: the identities whose pictures are taken over; `pictures`: face_id -> PNG of further ones. `find_rows`,
+        `places`: in place of what caches and registry say of members.
         """
-        self._rows = MemberRows(faces, find_rows)
-        self._places = places
-        self._embedder = embedder
-        self._folders = folders
-        self._max_pixels = max_pixels
-        self.terms = terms
-        self._model = model
+        self._run = run
+        self._rows = MemberRows(faces, find_rows or (lambda wanted: rows_of_members(run.library, run.store_of, wanted)))
+        self._places = places or (lambda name: run.library.snapshot().places(name))
+        self.terms, self._model = terms, run.pack.recorded()
+        published = {**(pictures or {}), **run.library.published_faces(list(names))}
         self._published = {face_id: _Published(path) for face_id, path in published.items()}
-        self._say = say
-        self._pictures = PictureFile(scratch)
+        # Pictures lie on the library's own disk until they are written.
+        self._pictures = PictureFile(run.library.folder)
         self._curated: dict[tuple[tuple[tuple[str, str, str], ...], ExportParameters], _Curated] = {}
         self._look_at(faces)
 
@@ -99,7 +95,7 @@ class Gallery:
 
     def _look_at(self, faces: pl.DataFrame) -> None:
         self._seen = len(faces)
-        self._load_photo: LoadPhoto = photo_loader(self._folders, faces, self._max_pixels)
+        self._load_photo: LoadPhoto = photo_loader(self._run.folders, faces, self._run.max_pixels)
         self._boxes = boxes_by_photo(faces)
 
     def _made(self, members: Mapping[str, str], places: Mapping[str, str], export: ExportParameters) -> "_Curated":
@@ -110,14 +106,14 @@ class Gallery:
         rendered = render(
             curated.candidates,
             export,
-            self._embedder,
+            self._run.embedder,
             self._load_photo,
             neighbours(curated.candidates, self._boxes),
             self._published,
             self._pictures.keep,
         )
         excluded = {**curated.excluded, **rendered.excluded}
-        self._say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")
+        self._run.say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")
         return _Curated(rendered.faces, excluded, _members_table(rows, members, excluded))
 
 

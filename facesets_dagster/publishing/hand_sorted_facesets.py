@@ -123,7 +123,7 @@ def _plan(
     taken = {identity.name for identity in person_of.values() if identity is not None}
     stay, retire = _without_folder(run, known, taken, asserted)
     wanted += stay
-    gallery = run.gallery(faces, terms, list(known.live))
+    gallery = Gallery(run, faces, terms, list(known.live))
 
     def records(names: Mapping[int, str]) -> list[BucketRecord]:
         verdicts: dict[str, Verdict] = dict(people.verdicts)

@@ -25,8 +25,8 @@ from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_folder, faceset_name
 from facesets_dagster.publishing.gallery import Gallery
 from facesets_dagster.publishing.outcome import Outcome
-from facesets_dagster.publishing.run import Run
-from facesets_dagster.publishing.staging import Fate, RunStamp, Staged, stage
+from facesets_dagster.publishing.run import Run, RunStamp
+from facesets_dagster.publishing.staging import Fate, Staged, stage
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, Wanted, commit
 

@@ -139,7 +139,7 @@ def _plan(
 ) -> Plan[None]:
     terms = Terms("auto", REFINED, inputs.by_asset(run.export), run.export)
     wanted = [Wanted(dict.fromkeys(members, "refined"), terms) for members in refined.people]
-    gallery = run.gallery(distinct, terms, [])
+    gallery = Gallery(run, distinct, terms, [])
     first_bucket = dict(distinct.select("face_id", "bucket").iter_rows())
 
     def records(names: Mapping[int, str]) -> list[BucketRecord]:

@@ -1,19 +1,24 @@
 """What every publication needs, in one record that is made once from the resources (`assets._run`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
-
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import StoreOf, rows_of_members
-from facesets_dagster.publishing.gallery import Gallery, Terms
-from facesets_dagster.publishing.member_rows import FindRows, Places
-from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.library.membership import StoreOf
+
+
+@dataclass(frozen=True)
+class RunStamp:
+    """Which run publishes, and with what."""
+
+    run_id: str
+    model_id: str
+    code_version: str
+    created_at: str
 
 
 @dataclass(frozen=True)
@@ -44,33 +49,3 @@ class Run:
         """What the manifests of this run say, as of now."""
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
         return RunStamp(self.run_id, self.pack.model_id, self.code_version, created_at)
-
-    def gallery(
-        self,
-        faces: pl.DataFrame,
-        terms: Terms,
-        names: Sequence[str],
-        *,
-        find_rows: FindRows | None = None,
-        places: Places | None = None,
-        pictures: Mapping[str, Path] | None = None,
-    ) -> Gallery:
-        """Contents of facesets by membership.
-
-        `faces`: rows of the face table at hand; `terms`: of a faceset for which the plan gives none; `names`: the
-        identities whose pictures are taken over. `find_rows`, `places`: in place of what caches and registry say of
-        members; `pictures`: face_id -> PNG of further pictures that are taken over.
-        """
-        return Gallery(
-            faces,
-            find_rows or (lambda wanted: rows_of_members(self.library, self.store_of, wanted)),
-            places or (lambda name: self.library.snapshot().places(name)),
-            self.embedder,
-            self.folders,
-            max_pixels=self.max_pixels,
-            scratch=self.library.folder,
-            terms=terms,
-            model=self.pack.recorded(),
-            published={**(pictures or {}), **self.library.published_faces(list(names))},
-            say=self.say,
-        )

@@ -13,17 +13,7 @@ from facesets_dagster.library.faceset_manifest import MANIFEST, read_faceset
 from facesets_dagster.library.moves import STAGING, Move
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.gallery import Terms
-
-
-@dataclass(frozen=True)
-class RunStamp:
-    """Which run publishes, and with what."""
-
-    run_id: str
-    model_id: str
-    code_version: str
-    created_at: str
-
+from facesets_dagster.publishing.run import RunStamp
 
 Fate = Literal["founded", "changed", "kept", "revived"]
 

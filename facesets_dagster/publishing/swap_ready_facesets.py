@@ -12,7 +12,7 @@ from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
 from facesets_dagster.publishing.funnel import inputs_digest
-from facesets_dagster.publishing.gallery import Terms
+from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.proposal import proposal_of, units_of
 from facesets_dagster.publishing.publisher import publish
@@ -107,7 +107,7 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
         flags=rows.select("face_id", "source_missing", "truncated"),
         inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, asdict(run.export)]),
         identity_parameters=parameters,
-        gallery=run.gallery(faces, terms, own),
+        gallery=Gallery(run, faces, terms, own),
     )
 
 

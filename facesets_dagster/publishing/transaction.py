@@ -14,7 +14,7 @@ from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.library.moves import Move
 from facesets_dagster.publishing.gallery import Terms
-from facesets_dagster.publishing.staging import RunStamp
+from facesets_dagster.publishing.run import RunStamp
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.schema import insert_into, next_generation

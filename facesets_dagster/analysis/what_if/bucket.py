@@ -20,11 +20,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.sweep import ClusterSweep
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.membership import (
-    StoreOf,
-    judged_faces,
-    rows_of_members,
-)
+from facesets_dagster.library.membership import StoreOf, judged_faces, rows_of_members
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_folder

@@ -106,7 +106,7 @@ class EraPlanner:
         names = [*concerned, *(era.identity.name for name in concerned for era in existing.get(name, []))]
         terms = Terms("thin_era", LIBRARY, {}, self._run.export)
         # One for all plans of this publication: a crop is made once.
-        self._gallery = gallery = self._gallery or self._run.gallery(found.rows, terms, names)
+        self._gallery = gallery = self._gallery or Gallery(self._run, found.rows, terms, names)
         taken = {identity.name for identity in identities}
         families = [
             self._family(

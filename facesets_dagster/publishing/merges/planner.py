@@ -76,7 +76,8 @@ class MergePlanner:
         def find_rows(wanted: Mapping[str, str | None]) -> pl.DataFrame | None:
             return _with_archived(library, rows_of_members(library, run.store_of, wanted), wanted, names)
 
-        return run.gallery(
+        return Gallery(
+            run,
             pl.DataFrame(schema=face_schema(run.pack.dim)),
             Terms("discovered", LIBRARY, {}, run.export),
             names,
