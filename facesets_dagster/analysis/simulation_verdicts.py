@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facesets_dagster.analysis.consumer_simulation import SeenFaceset, Simulation
 from facesets_dagster.export.as_roop import SeenArchive, SeenPicture
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES
-from facesets_dagster.identities.geometry import cosine_distance, normalised
+from facesets_dagster.identities.geometry import cosine_distance, distance_between, normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.wording import counted
 
@@ -117,7 +117,7 @@ def _judged(seen: SeenFaceset, archive: str, size: int, people: Sequence[Identit
     mean, faces = look.mean(), normalised(look.embeddings()) if any(counts) else None
     distance = largest = None
     if mean is not None and faces is not None and identity.centroid is not None:
-        distance = _distance(mean, identity.centroid)
+        distance = distance_between(normalised(mean), identity.centroid)
         largest = float(cosine_distance(faces, identity.centroid[None]).max())
     other, away = _nearest_other(mean, identity, people)
     margin = None if distance is None or away is None else away - distance
@@ -178,7 +178,3 @@ def _nearest_other(
     distances = cosine_distance(normalised(mean)[None], centroids)[0]
     nearest = int(distances.argmin())
     return others[nearest].name, float(distances[nearest])
-
-
-def _distance(mean: NDArray[np.float32], centroid: NDArray[np.float32]) -> float:
-    return float(cosine_distance(normalised(mean)[None], centroid[None])[0, 0])

@@ -127,7 +127,7 @@ def _gated(faces: pl.DataFrame, parameters: CandidateParameters, left_out: dict[
     for face_id, *values in faces.select("face_id", *(gate.name for gate in gates)).iter_rows():
         failed = failed_gate(gates, {gate.name: value for gate, value in zip(gates, values, strict=True)})
         if failed is not None:
-            left_out[face_id] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
+            left_out[face_id] = failed
     return faces.filter(~pl.col("face_id").is_in(list(left_out)))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.geometry import cosine_distance
+from facesets_dagster.identities.geometry import cosine_distance, distance_between
 from facesets_dagster.identities.identity import Identity, by_trust
 from facesets_dagster.identities.pairs import near_pairs
 from facesets_dagster.linkage import APART, complete_linkage, connected
@@ -72,7 +72,7 @@ def near_identities(
     found = []
     for rows, others, _ in near_pairs(centroids, 1.0 - numbers.merge_distance - _SLACK):
         for first, second in zip(rows.tolist(), others.tolist(), strict=True):
-            distance = float(cosine_distance(centroids[first][None], centroids[second][None])[0, 0])
+            distance = distance_between(centroids[first], centroids[second])
             if distance <= numbers.merge_distance:
                 is_rejected = (first, second) in rejected
                 found.append(_judged(first, second, distance, faces, photos, is_rejected, numbers))

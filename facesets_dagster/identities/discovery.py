@@ -7,7 +7,7 @@ identity covers is clustered again, and publishing matches the clusters to the i
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -154,9 +154,7 @@ def _spoken_for(
         return Verdict("covered", value, limit if foreign <= limit else None, str(row["covered_by"]))
     if mode == "grow" and own <= limit and own <= foreign:
         failed = failed_gate(parameters.gates(), {gate.name: float(str(row[gate.name])) for gate in parameters.gates()})
-        if failed is not None:
-            return Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold, str(row["own"]))
-        return Verdict("joining", own, limit, str(row["own"]))
+        return replace(failed or Verdict("joining", own, limit), identity=str(row["own"]))
     if foreign <= limit:
         return Verdict("covered", foreign, limit, str(row["foreign"]))
     return None

@@ -44,11 +44,11 @@ class QualityGates:
         )
 
 
-def failed_gate(gates: Sequence[Gate], values: dict[str, float]) -> tuple[Gate, float] | None:
-    """The first gate (in the order given) whose column is below its threshold, with the value; None if all pass."""
+def failed_gate(gates: Sequence[Gate], values: Mapping[str, float]) -> Verdict | None:
+    """`below_gate:<gate>` of the first gate (in the order given) that the values do not reach; None if all pass."""
     for gate in gates:
         if not values[gate.name] >= gate.threshold:
-            return gate, values[gate.name]
+            return Verdict(f"below_gate:{gate.name}", values[gate.name], gate.threshold)
     return None
 
 
@@ -87,7 +87,7 @@ def sift(
         if failed is None:
             passed.append(row)
         else:
-            verdicts[ids[row]] = Verdict(f"below_gate:{failed[0].name}", failed[1], failed[0].threshold)
+            verdicts[ids[row]] = failed
     kept = np.array(passed, np.int64)
     if len(passed) >= outlier_min_size:  # most clusters are of one or two: no centroid is made for nothing
         far, distances = outliers(unit[kept], outlier_distance=outlier_distance, outlier_min_size=outlier_min_size)

@@ -58,6 +58,11 @@ def cosine_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -
     return (1.0 - first.astype(np.float32) @ second.astype(np.float32).T).clip(0.0, 2.0)
 
 
+def distance_between(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    """The same of two unit vectors (dim,)."""
+    return float(cosine_distance(first[None], second[None])[0, 0])
+
+
 def nearest(
     unit: NDArray[np.float32], centroids: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.identities.geometry import centroid, distance_between, normalised
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ def _centres(claims: Sequence[Claim]) -> dict[str, NDArray[np.float32]]:
 
 def _distance(claim: Claim, centres: Mapping[str, NDArray[np.float32]]) -> float | None:
     centre = centres.get(claim.name)
-    if centre is None:
-        return None
-    return float(cosine_distance(normalised(claim.embedding)[None], centre[None])[0, 0])
+    return None if centre is None else distance_between(normalised(claim.embedding), centre)
 
 
 def _known(distance: float | None) -> float:

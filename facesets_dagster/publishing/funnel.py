@@ -7,17 +7,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import cosine_distance
+from facesets_dagster.identities.geometry import distance_between
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.publishing.proposal import Proposal
@@ -117,20 +115,14 @@ def verdicts_in_place(folder: Path, name: str) -> dict[str, Verdict]:
     manifest = read_faceset(folder)
     if manifest is None:
         return {}
-    found = {face.face_id: Verdict("exported", None, None, name) for face in manifest.faces}
-    for entry in manifest.excluded:
-        found[entry.face_id] = Verdict(entry.state, entry.value, entry.threshold, name)
-    return found
+    found = {face.face_id: Verdict("exported", identity=name) for face in manifest.faces}
+    return found | {one.face_id: Verdict(one.state, one.value, one.threshold, name) for one in manifest.excluded}
 
 
 def verdicts_of(content: FacesetContent, bucket: str, name: str | None) -> dict[str, Verdict]:
     """Terminal verdicts of the members of one faceset that are members through this bucket."""
     here = content.members.filter(pl.col("bucket") == bucket)["face_id"]
-    found = {}
-    for face_id in here:
-        ended = content.excluded.get(face_id, Verdict("exported"))
-        found[face_id] = Verdict(ended.state, ended.value, ended.threshold, name)
-    return found
+    return {face_id: replace(content.excluded.get(face_id, Verdict("exported")), identity=name) for face_id in here}
 
 
 @dataclass(frozen=True)
@@ -165,12 +157,12 @@ def terminal_verdicts(
     real_names = {new_name(place): name for place, name in enumerate(founded, start=1)}
     for face_id, verdict in resolution.overrides.items():
         if verdict.identity is not None and verdict.identity in real_names:
-            verdicts[face_id] = Verdict(verdict.state, verdict.value, verdict.threshold, real_names[verdict.identity])
+            verdicts[face_id] = replace(verdict, identity=real_names[verdict.identity])
     for ending in endings:
         for face_id in ending.here & ending.group.members.keys():
             exported = face_id in standing or face_id not in ending.excluded
             ended = Verdict("exported") if exported else ending.excluded[face_id]
-            verdicts[face_id] = Verdict(ended.state, ended.value, ended.threshold, ending.name)
+            verdicts[face_id] = replace(ended, identity=ending.name)
     return verdicts
 
 
@@ -201,11 +193,7 @@ def members_elsewhere(
             facesets[name] = in_place(others[name])
         distance, centre = nearest[face_id], others[name].centroid
         if centre is not None:
-            distance = _distance(proposal.unit[face_id], centre)
+            distance = distance_between(proposal.unit[face_id], centre)
         waiting = Verdict("covered", distance, cover_distance, name)  # an adopted legacy faceset
         found[face_id] = facesets[name].get(face_id, waiting)
     return found
-
-
-def _distance(face: NDArray[np.float32], centre: NDArray[np.float32]) -> float:
-    return float(cosine_distance(face[None], centre[None])[0, 0])

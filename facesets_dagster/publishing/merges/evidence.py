@@ -50,14 +50,12 @@ def faces_by_photo(library: Library, people: Sequence[Identity]) -> dict[str, Ma
 
     A second face of a photo that curation set aside (`same_photo`) is not the person's.
     """
-    names = {person.name for person in people}
-    members: dict[str, dict[str, set[str]]] = {name: {} for name in names}
-    rows = library.registry.memberships()
-    for name, face_id in rows.filter(pl.col("name").is_in(list(names))).select("name", "face_id").iter_rows():
-        members[name].setdefault(face_id[:_CONTENT_DIGITS], set()).add(face_id)
+    members = library.snapshot().members(person.name for person in people)
     found: dict[str, Mapping[str, frozenset[str]]] = {}
     for person in people:
-        photos = members[person.name]
+        photos: dict[str, set[str]] = {}
+        for face_id in members.get(person.name, {}):
+            photos.setdefault(face_id[:_CONTENT_DIGITS], set()).add(face_id)
         if any(len(faces) > 1 for faces in photos.values()):
             manifest = read_faceset(library.folder / faceset_folder(person.name, person.kind))
             for entry in manifest.excluded if manifest else ():
