@@ -12,7 +12,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.legacy.column_map import load_map
-from facesets_dagster.legacy.inputs import LegacyInputs
+from facesets_dagster.legacy.match_library import LegacyInputs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.photos.bucket_key import LEGACY

@@ -32,33 +32,20 @@ def coverage_table(
     face_ids: list[str], coverage: Coverage, *, cover_distance: float, generation: int, model_id: str
 ) -> pl.DataFrame:
     """One row per face, in the order of `face_ids`."""
-    count = len(face_ids)
-    foreign_distance = coverage.foreign_distance.astype(np.float64)
-    own_distance = coverage.own_distance.astype(np.float64)
     frame = pl.DataFrame(
         {
             "face_id": face_ids,
             "foreign": list(coverage.foreign),
-            "foreign_distance": foreign_distance,
+            "foreign_distance": coverage.foreign_distance.astype(np.float64),
             "own": list(coverage.own),
-            "own_distance": own_distance,
+            "own_distance": coverage.own_distance.astype(np.float64),
             "second": list(coverage.second),
             "second_distance": coverage.second_distance.astype(np.float64),
             "member_of": list(coverage.member_of),
-            "cover_distance": [cover_distance] * count,
-            "generation": [generation] * count,
-            "model_id": [model_id] * count,
         },
-        schema_overrides={
-            "face_id": pl.String,
-            "foreign": pl.String,
-            "own": pl.String,
-            "second": pl.String,
-            "member_of": pl.String,
-            "cover_distance": pl.Float64,
-            "generation": pl.Int64,
-            "model_id": pl.String,
-        },
+        schema_overrides=dict.fromkeys(("face_id", "foreign", "own", "second", "member_of"), pl.String),
+    ).with_columns(
+        cover_distance=pl.lit(cover_distance), generation=pl.lit(generation, pl.Int64), model_id=pl.lit(model_id)
     )
     frame = frame.with_columns(pl.col("foreign_distance", "own_distance", "second_distance").fill_nan(None))
     own_first = pl.col("own_distance") <= pl.col("foreign_distance").fill_null(float("inf"))

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facesets_dagster.embedding.embedder import Embedder
+from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.faces.face_cache import Reading, ReportProgress, Say, read_files, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.legacy.cache_faces import CacheRow, CacheRows
 from facesets_dagster.legacy.cache_file import LegacyCache
-from facesets_dagster.legacy.inputs import LegacyInputs
+from facesets_dagster.legacy.column_map import ColumnMap
 from facesets_dagster.legacy.library_folder import LegacyLibrary
 from facesets_dagster.legacy.matching import Fate, match_faces
 from facesets_dagster.legacy.photos import Caches, PhotoFinder
@@ -20,6 +20,27 @@ from facesets_dagster.photos.listing import BucketListing
 
 USED = "used_without_photo"
 """A row of a legacy cache of which a face of ours was made."""
+
+
+@dataclass(frozen=True)
+class LegacyInputs:
+    """What an import of legacy libraries is made with."""
+
+    columns: ColumnMap
+    min_iou: float
+    """Intersection over union, 0..1, from which two boxes mean one face."""
+    min_model_similarity: float
+    """Median cosine similarity from which a legacy cache is of our model."""
+    min_shared_faces: int
+    """Faces that it takes to say so."""
+    pack: ModelPack
+    folders: Mapping[str, Path]
+    """Bucket -> where its photos lie, the pseudo bucket `LEGACY` among them."""
+    written: Sequence[Path]
+    """Folders that the platform writes to; a legacy root must not lie in one, nor one in a root."""
+    max_pixels: int
+    workers: int
+    run_id: str
 
 
 @dataclass(frozen=True)

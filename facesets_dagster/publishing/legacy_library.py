@@ -17,9 +17,8 @@ from facesets_dagster.faces.face_cache import ReportProgress
 from facesets_dagster.files.states import changed_files, file_states
 from facesets_dagster.legacy.cache_file import find_caches, read_cache
 from facesets_dagster.legacy.claims import Lost
-from facesets_dagster.legacy.inputs import LegacyInputs
 from facesets_dagster.legacy.library_folder import LegacyLibrary, read_library
-from facesets_dagster.legacy.match_library import CacheFate, LibraryMatcher, Matched
+from facesets_dagster.legacy.match_library import CacheFate, LegacyInputs, LibraryMatcher, Matched
 from facesets_dagster.legacy.matching import Fate
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf

@@ -28,7 +28,7 @@ from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.run import Run, RunStamp
 from facesets_dagster.publishing.staging import Fate, Staged, stage
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
-from facesets_dagster.publishing.transaction import BucketRecord, Commit, PublishedIdentity, Wanted, commit
+from facesets_dagster.publishing.transaction import BucketRecord, PublishedIdentity, Wanted, commit
 
 Notes = TypeVar("Notes")
 """What a planner finds out beside the plan."""
@@ -122,25 +122,16 @@ def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
     moves = _moves(plan, entries, staging, away)
     records = plan.records(names) if plan.records else []
     if moves or plan.also is not None or _differs(library, published, records):
-        commit(
-            library.registry,
-            Commit(stamp, published, plan.retire, moves, records, plan.also),
-        )
+        commit(library.registry, stamp, published, plan.retire, moves, records, plan.also)
     return _outcome(plan, entries), names
 
 
 def _outcome(plan: Plan[Notes], entries: Sequence[_Entry]) -> Outcome:
-    def those(fate: Fate) -> list[str]:
-        return [entry.published.name for entry in entries if entry.staged.fate == fate]
-
+    names: dict[Fate, list[str]] = {"founded": [], "changed": [], "kept": [], "revived": []}
+    for entry in entries:
+        names[entry.staged.fate].append(entry.published.name)
     retired = [identity.name for identity in plan.retire]
-    return Outcome(
-        founded=those("founded"),
-        changed=those("changed"),
-        kept=those("kept"),
-        retired=retired,
-        revived=those("revived"),
-    )
+    return Outcome(False, names["founded"], names["changed"], names["kept"], retired, names["revived"])
 
 
 def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[_Entry]:

@@ -66,42 +66,39 @@ class BucketRecord:
     funnel: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class Commit:
-    """Everything that one publication writes to the registry."""
+def commit(
+    registry: Registry,
+    stamp: RunStamp,
+    published: Sequence[PublishedIdentity],
+    retire: Sequence[Identity],
+    moves: Sequence[Move],
+    records: Sequence[BucketRecord],
+    also: Callable[[sa.Connection], None] | None,
+) -> None:
+    """Writes everything of one publication or nothing.
 
-    stamp: RunStamp
-    published: Sequence[PublishedIdentity]
-    vanished: Sequence[Identity]
-    moves: Sequence[Move]
-    records: Sequence[BucketRecord] = ()
-    """Of the buckets whose funnel this publication replaces; none of one that only extends."""
-    also: Callable[[sa.Connection], None] | None = None
-    """What else becomes true with it."""
-
-
-def commit(registry: Registry, entry: Commit) -> None:
-    """Writes it all or nothing."""
+    `records`: of the buckets whose funnel it replaces, none of one that only extends; `also`: what else becomes true.
+    """
     with registry.engine.begin() as connection:
         generation = next_generation(connection)
         left: list[tuple[str, str]] = []
-        for identity in entry.published:
-            gone = _write_identity(connection, identity, entry.stamp, generation)
+        for identity in published:
+            gone = _write_identity(connection, identity, stamp, generation)
             left += [] if identity.content.kind in ERA_KINDS else gone
-        for vanished in entry.vanished:
+        for vanished in retire:
             left += [] if vanished.is_era else _places(connection, vanished.name)
-            _retire(connection, vanished, entry.stamp.run_id)
-        for record in entry.records:
-            _write_bucket(connection, entry.stamp, record)
-        settled = [record.bucket for record in entry.records]
+            _retire(connection, vanished, stamp.run_id)
+        for record in records:
+            _write_bucket(connection, stamp, record)
+        settled = [record.bucket for record in records]
         _write_who_left(connection, [place for place in left if place[0] not in settled])
-        for identity in entry.published:
+        for identity in published:
             _write_decisions_elsewhere(connection, identity, settled)
-        if entry.moves:
-            rows = [{"step": step, **asdict(move)} for step, move in enumerate(entry.moves, start=1)]
+        if moves:
+            rows = [{"step": step, **asdict(move)} for step, move in enumerate(moves, start=1)]
             connection.execute(sa.insert(t.pending_moves), rows)
-        if entry.also is not None:
-            entry.also(connection)
+        if also is not None:
+            also(connection)
 
 
 def _write_identity(
