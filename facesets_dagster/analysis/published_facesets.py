@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import LibraryCorrupt, SettingsError
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.faceset_manifest import ExportedFace, FacesetManifest, parse_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.photos.bucket_key import LEGACY
 
 _MEND = (
     "Restore the folder from a backup, or materialize swap_ready_facesets of its bucket; `facesets verify` lists all."
@@ -91,7 +91,7 @@ def published_facesets(
     live = {identity.name: identity for identity in library.registry.identities() if identity.live}
     found = {name: identity for name, identity in sorted(live.items()) if thin or identity.kind != "thin_era"}
     digests = library.registry.manifest_digests()
-    elsewhere = {name for name, identity in found.items() if digests.get(name) is None and identity.bucket == LEGACY}
+    elsewhere = {name for name, identity in found.items() if lies_elsewhere(identity, digests.get(name))}
     for name in names:
         if name not in found or name in elsewhere:
             raise SettingsError(

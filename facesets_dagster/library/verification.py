@@ -13,12 +13,12 @@ import numpy as np
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.archive import damaged_files, place_in_archive
 from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder, number_of
 from facesets_dagster.library.top_manifest import entries_by_name
-from facesets_dagster.photos.bucket_key import LEGACY
 from facesets_dagster.registry.merges import archived_digests, merges_in_force
 
 
@@ -40,18 +40,14 @@ def verify_library(library: Library) -> list[Flaw]:
     flaws: list[Flaw] = []
     if library.registry.owes_moves():
         flaws.append(Flaw("registry", "an interrupted publication owes moves", "Run any bucket; it finishes them."))
-    published = [identity for identity in identities if identity.live and _is_published(identity, digests)]
+    live = [identity for identity in identities if identity.live]
+    published = [identity for identity in live if not lies_elsewhere(identity, digests[identity.name])]
     for identity in published:
         flaws += _faceset_flaws(library, identity, digests[identity.name])
     flaws += _number_flaws(library, identities)
     flaws += _manifest_flaws(library, identities, digests)
     flaws += _merge_flaws(library, identities)
     return flaws + _funnel_flaws(library, published)
-
-
-def _is_published(identity: Identity, digests: Mapping[str, str | None]) -> bool:
-    """False for a legacy faceset that is adopted and was never extended: its files lie elsewhere."""
-    return digests[identity.name] is not None or identity.bucket != LEGACY
 
 
 def _faceset_flaws(library: Library, identity: Identity, digest: str | None) -> list[Flaw]:
@@ -65,13 +61,8 @@ def _faceset_flaws(library: Library, identity: Identity, digest: str | None) -> 
     if manifest is None:
         return [Flaw(str(path), "is not a manifest of this platform", _REPUBLISH)]
     flaws = [
-        Flaw(
-            str(folder / name),
-            "missing" if not (folder / name).exists() else "changed since it was published",
-            _REPUBLISH,
-        )
-        for name, digest in sorted(manifest.digests().items())
-        if not (folder / name).exists() or sha256_of(folder / name) != digest
+        Flaw(str(path), "changed since it was published" if path.exists() else "missing", _REPUBLISH)
+        for path in (folder / name for name in damaged_files(folder))
     ]
     return flaws or _content_flaws(folder, identity, manifest.faces)
 

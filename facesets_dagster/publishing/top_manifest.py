@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
@@ -47,7 +48,7 @@ def _merge(library: Library, known: Snapshot, names: Collection[str] | None) -> 
     entries: dict[bool, list[dict[str, object]]] = {False: [], True: []}
     for identity in live:
         sha256 = digests[identity.name]
-        if sha256 is None and identity.name in adopted:
+        if lies_elsewhere(identity, sha256):
             entry = _adopted_entry(identity, adopted[identity.name])
         else:
             entry = _entry(library.folder, identity, sha256, standing.get(identity.name, {}))
@@ -71,6 +72,11 @@ def _entry(
         counted = {key: listed[key] for key in _COUNTED}
     else:
         counted = _counted(path.parent)
+    return {**_named(identity), **counted, "sha256": sha256}
+
+
+def _named(identity: Identity) -> dict[str, object]:
+    """What every entry begins with."""
     return {
         "name": identity.name,
         "number": identity.number,
@@ -78,8 +84,6 @@ def _entry(
         "parent": identity.parent,
         "bucket": identity.bucket,
         "label": identity.label,
-        **counted,
-        "sha256": sha256,
     }
 
 
@@ -102,21 +106,6 @@ def _counted(folder: Path) -> dict[str, object]:
 
 def _adopted_entry(identity: Identity, adopted: Adopted) -> dict[str, object]:
     """Of a legacy faceset that was never published here: its own keys are kept, ours stand beside them."""
-    ours = {
-        "name": identity.name,
-        "number": identity.number,
-        "kind": "era" if identity.is_era else identity.kind,
-        "parent": identity.parent,
-        "bucket": identity.bucket,
-        "label": identity.label,
-        "legacy_root": str(adopted.root),
-        "sha256": None,
-    }
-    blank: dict[str, object] = {
-        "exported": None,
-        "input": None,
-        "excluded": {},
-        "run_id": None,
-        "model_id": identity.model_id,
-    }
-    return {**blank, **adopted.entry, **ours}
+    blank: dict[str, object] = {"exported": None, "input": None, "excluded": {}, "run_id": None}
+    blank["model_id"] = identity.model_id
+    return {**blank, **adopted.entry, **_named(identity), "legacy_root": str(adopted.root), "sha256": None}
