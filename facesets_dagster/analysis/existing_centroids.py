@@ -1,10 +1,11 @@
 """Centroids of all identities as a table, and what is wrong among them."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -62,42 +63,43 @@ def centroid_schema(dim: int) -> pl.Schema:
 
 def centroid_table(library: Library, pack: ModelPack) -> pl.DataFrame:
     """Live identities of the registry and of the legacy roots. Raises `ModelMismatch` for another model's centroids."""
-    return _table(library.snapshot(), tuple(library.legacy_facesets()), pack)
+    known, facesets = library.snapshot(), library.legacy_facesets()
+    made = _MADE.get(known)
+    if made is None or made[:2] != (facesets, pack):
+        made = _MADE[known] = (facesets, pack, *_table(known, facesets, pack))
+    return made[2]
 
 
-@lru_cache(maxsize=1)
-def _table(known: Snapshot, facesets: tuple[ForeignFaceset, ...], pack: ModelPack) -> pl.DataFrame:
-    """The same object as long as nothing changes, so that nothing is written or read again."""
+_MADE: WeakKeyDictionary[Snapshot, tuple[list[ForeignFaceset], ModelPack, pl.DataFrame, list[Identity]]]
+_MADE = WeakKeyDictionary()
+"""The table of a snapshot and its identities: as long as nothing changes, nothing is made, written or read again."""
+
+
+def _table(known: Snapshot, facesets: Sequence[ForeignFaceset], pack: ModelPack) -> tuple[pl.DataFrame, list[Identity]]:
     live = [identity for identity in known.live() if identity.kind != "thin_era"]
     require_model(live, pack)
     from_legacy = [identity.name for identity in live if identity.bucket == LEGACY]
     adopted = known.adopted_among([*from_legacy, *(faceset.name for faceset in facesets)])
-    listed = _listed([faceset for faceset in facesets if faceset.name not in adopted], pack.dim)
-    rows = pl.concat([_rows_of(live, adopted, pack.dim), listed])
-    return rows.with_columns(generation=pl.lit(known.generation, pl.Int64)).select(list(CENTROID_COLUMNS))
+    identities = [*live, *(_listed(faceset) for faceset in facesets if faceset.name not in adopted)]
+    schema, centroids = centroid_schema(pack.dim), [identity.centroid for identity in identities]
+    columns: dict[str, list[object]] = {name: list(map(attrgetter(name), identities)) for name in _OF_AN_IDENTITY}
+    columns["identity_id"] = [identity.identity_id or None for identity in identities]
+    is_legacy = [identity.name in adopted or not identity.identity_id for identity in identities]
+    columns["origin"] = ["legacy" if legacy else "registry" for legacy in is_legacy]
+    unknown = np.zeros(pack.dim, np.float32)
+    vectors = np.array([unknown if one is None else one for one in centroids], np.float32).reshape(-1, pack.dim)
+    centroid = pl.Series("centroid", vectors, dtype=schema["centroid"])
+    if any(one is None for one in centroids):
+        is_known = pl.Series([one is not None for one in centroids], dtype=pl.Boolean)
+        centroid = pl.select(pl.when(is_known).then(centroid)).to_series()
+    generation = pl.lit(known.generation, pl.Int64)
+    table = pl.DataFrame(columns, schema={name: schema[name] for name in columns})
+    return table.with_columns(centroid=centroid, generation=generation).select(list(schema)), identities
 
 
-def _rows_of(live: Sequence[Identity], adopted: Collection[str], dim: int) -> pl.DataFrame:
-    """All columns but the generation."""
-    schema = centroid_schema(dim)
-    columns = {name: pl.Series([getattr(one, name) for one in live], dtype=schema[name]) for name in _OF_AN_IDENTITY}
-    origin = ["legacy" if identity.name in adopted else "registry" for identity in live]
-    unknown = np.zeros(dim, np.float32)
-    vectors = np.array([unknown if one.centroid is None else one.centroid for one in live], np.float32)
-    centroid = pl.Series("centroid", vectors.reshape(len(live), dim), dtype=schema["centroid"])
-    is_known = pl.Series([identity.centroid is not None for identity in live], dtype=pl.Boolean)
-    table = pl.DataFrame({**columns, "origin": pl.Series(origin, dtype=pl.String)})
-    return table.with_columns(centroid=pl.when(is_known).then(centroid))
-
-
-def _listed(facesets: Sequence[ForeignFaceset], dim: int) -> pl.DataFrame:
-    """The columns of `_rows_of` for legacy facesets of which only the name is known."""
-    known = [(one.name, one.number, one.kind, one.parent, 0, "legacy") for one in facesets]
-    schema = centroid_schema(dim)
-    given = ("name", "number", "kind", "parent", "founded", "origin")
-    rows = pl.DataFrame(known, schema={name: schema[name] for name in given}, orient="row")
-    columns = (*_OF_AN_IDENTITY, "origin", "centroid")
-    return rows.select(pl.col(name) if name in given else pl.lit(None, schema[name]).alias(name) for name in columns)
+def _listed(faceset: ForeignFaceset) -> Identity:
+    """A legacy faceset of which only the name is known."""
+    return Identity(0, faceset.name, faceset.number, faceset.kind, faceset.parent, None, None, True, 0, None, None)
 
 
 def check_centroids(
@@ -112,16 +114,12 @@ def check_centroids(
     return CentroidCheck(twice, close_pairs(known, cover_distance, remembered))
 
 
-_IDENTITIES: dict[int, tuple[pl.DataFrame, tuple[Identity, ...]]] = {}
-"""Of the last table, by its address."""
-
-
 def identities_of(table: pl.DataFrame) -> list[Identity]:
     """The identities of a centroid table."""
-    if id(table) not in _IDENTITIES:
-        _IDENTITIES.clear()
-        _IDENTITIES[id(table)] = table, tuple(_identities_in(table))
-    return list(_IDENTITIES[id(table)][1])
+    for *_, made, identities in _MADE.values():
+        if made is table:
+            return list(identities)
+    return _identities_in(table)
 
 
 def _identities_in(table: pl.DataFrame) -> list[Identity]:

@@ -10,7 +10,7 @@ from facesets_dagster.assets.library import OPTIONAL_PUBLISHERS, library
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
-from facesets_dagster.reports.markdown import faceset_link, link, markdown_table
+from facesets_dagster.reports.markdown import MAX_ROWS, faceset_link, link, markdown_table
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
@@ -46,5 +46,7 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
 def _table(facesets: list[dict[str, object]]) -> str:
     """The metadata stays small, the manifest has them all."""
     columns = ("label", "kind", "bucket", "input", "exported")
-    rows = [[faceset_link(str(row["name"])), *(row.get(column) for column in columns)] for row in facesets]
-    return markdown_table(("faceset", "person", *columns[1:]), rows, rest="the manifest")
+    shown = facesets[:MAX_ROWS]
+    rows = [[faceset_link(str(row["name"])), *(row.get(column) for column in columns)] for row in shown]
+    more = len(facesets) - len(shown)
+    return markdown_table(("faceset", "person", *columns[1:]), rows, more=more, rest="the manifest")

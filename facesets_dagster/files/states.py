@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -25,6 +25,35 @@ def file_states(paths: Iterable[Path]) -> dict[str, State]:
             status = os.stat(file, follow_symlinks=False)
             found[str(file)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     return found
+
+
+def state_of(path: Path) -> State | None:
+    """State of a file; None if it is absent."""
+    return file_states([path]).get(str(path)) if path.exists() else None
+
+
+class Kept(Generic[T]):
+    """What this process has read from files or written into them, valid as long as a file is as it was then.
+
+    Only the last few files are kept: a process serves one home, a test or a benchmark two.
+    """
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._values: dict[Path, tuple[State | None, T]] = {}
+
+    def get(self, path: Path) -> T | None:
+        """The value of this file; None if the file is another one by now."""
+        if path not in self._values or self._values[path][0] != state_of(path):
+            return None
+        return self._values[path][1]
+
+    def put(self, path: Path, state: State | None, value: T) -> None:
+        """Keeps the value of the file in this state."""
+        self._values.pop(path, None)
+        self._values[path] = state, value
+        for oldest in list(self._values)[: -self._most]:
+            del self._values[oldest]
 
 
 def changed_files(before: Mapping[str, State], after: Mapping[str, State]) -> list[str]:

@@ -55,7 +55,7 @@ def centroid(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def cosine_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float32]:
     """1 - cosine similarity of unit rows (n, dim) and unit rows (m, dim): (n, m), 0..2."""
-    return (1.0 - first.astype(np.float32) @ second.astype(np.float32).T).clip(0.0, 2.0)
+    return (1.0 - np.asarray(first, np.float32) @ np.asarray(second, np.float32).T).clip(0.0, 2.0)
 
 
 def distance_between(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:

@@ -17,11 +17,11 @@ def next_number(library: Library) -> int:
 
 def numbers_in_folders(library: Library) -> set[int]:
     """Numbers of all facesets that the library's folder or a legacy library holds or its manifest names."""
-    names = _folders_of(library.folder)
+    names = set(_folders_of(library.folder))
     manifest = read_top_manifest(library.folder)
-    names += [str(entry.get("name", "")) for key in _LISTS for entry in manifest.listed(key)]
+    names.update(str(entry.get("name", "")) for key in _LISTS for entry, _ in manifest.entries[key])
     for root in library.legacy_roots:
-        names += [*_folders_of(root), *_names_listed(root)]
+        names.update(_folders_of(root), _names_listed(root))
     return {number for name in names if (number := number_of(name)) is not None}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
-from facesets_dagster.files.states import State, file_states
+from facesets_dagster.files.states import Kept, state_of
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.registry.merges import KeptEntry
@@ -26,8 +26,8 @@ class TopManifest:
     """The file as it stands. Kept between calls: read it, change nothing in it."""
 
     text: str
-    value: Mapping[str, object]
-    """`{}` without a file."""
+    others: Mapping[str, object]
+    """Keys beside the lists; `{}` without a file."""
     entries: Mapping[str, Sequence["Entry"]]
     """Key of a list -> its entries."""
 
@@ -39,8 +39,8 @@ class TopManifest:
 Entry = tuple[dict[str, object], str]
 """An entry and its very text in the file."""
 
-_KNOWN: dict[Path, tuple[State, TopManifest]] = {}
-"""The last file that was read or written: a process that publishes a thousand buckets reads it once."""
+_KNOWN = Kept[TopManifest]()
+"""A process that publishes a thousand buckets reads the file once."""
 
 
 def read_top_manifest(library_dir: Path) -> TopManifest:
@@ -49,21 +49,14 @@ def read_top_manifest(library_dir: Path) -> TopManifest:
     state = state_of(path)
     if state is None:
         return TopManifest("", {}, dict.fromkeys(_LISTS, ()))
-    if path not in _KNOWN or _KNOWN[path][0] != state:
+    known = _KNOWN.get(path)
+    if known is None:
         value = read_manifest(library_dir)
         text = path.read_text(encoding="utf-8")
-        _remember(path, state, TopManifest(text, value, {key: _raw_entries(text, value, key) for key in _LISTS}))
-    return _KNOWN[path][1]
-
-
-def state_of(path: Path) -> State | None:
-    """State of a file; None if it is absent."""
-    return file_states([path]).get(str(path)) if path.exists() else None
-
-
-def _remember(path: Path, state: State, manifest: TopManifest) -> None:
-    _KNOWN.clear()
-    _KNOWN[path] = state, manifest
+        entries = {key: _raw_entries(text, value, key) for key in _LISTS}
+        known = TopManifest(text, {key: value[key] for key in value if key not in _LISTS}, entries)
+        _KNOWN.put(path, state, known)
+    return known
 
 
 def merge_manifest(
@@ -88,15 +81,13 @@ def merge_manifest(
         "thin_eras": _merged(old.entries["thin_eras"], thin, {*dead, *live}, _of_section(kept, "thin_eras")),
         "tombstones": _merged(old.entries["tombstones"], dead, {*live, *thin}, {}),
     }
-    text = _render(old.value, merged)
+    text = _render(old.others, merged)
     if text == old.text:
         return False
     path = library_dir / "manifest.json"
     write_text(path, text)
-    lists = {key: [entry for entry, _ in entries] for key, entries in merged.items()}
-    state = state_of(path)
-    assert state is not None
-    _remember(path, state, TopManifest(text, {"schema_version": SCHEMA_VERSION, **old.value, **lists}, merged))
+    others = {"schema_version": SCHEMA_VERSION, **old.others}
+    _KNOWN.put(path, state_of(path), TopManifest(text, others, merged))
     return True
 
 
@@ -174,17 +165,12 @@ def _merged(
     kept: Mapping[str, KeptEntry],
 ) -> list[Entry]:
     """The entries: old ones in their place, those that come back where they were, new ones after them."""
-    found: list[Entry] = []
-    names: list[str] = []
-    seen: set[str] = set()
-    for entry, text in old:
-        name = str(entry.get("name", ""))
-        seen.add(name)
-        if name in drop and name not in wanted:
-            continue
-        names.append(name)
-        found.append(_entry_now((entry, text), wanted.get(name), kept.get(name)))
-    for name in sorted(set(wanted) - seen, key=_by_number):
+    named = [(str(entry[0].get("name", "")), entry) for entry in old]
+    seen = {name for name, _ in named}
+    stay = [(name, entry) for name, entry in named if name in wanted or name not in drop]
+    names = [name for name, _ in stay]
+    found = [_entry_now(entry, wanted[name], kept.get(name)) if name in wanted else entry for name, entry in stay]
+    for name in sorted(wanted.keys() - seen, key=_by_number):
         known = kept.get(name)
         if known is None:
             place, now = len(names), (dict(wanted[name]), _entry_text(wanted[name]))
@@ -196,10 +182,10 @@ def _merged(
     return found
 
 
-def _entry_now(old: Entry, wanted: Mapping[str, object] | None, kept: KeptEntry | None) -> Entry:
+def _entry_now(old: Entry, wanted: Mapping[str, object], kept: KeptEntry | None) -> Entry:
     """Says what is wanted, with the keys that someone added: the text that stands where it is true."""
     entry, _ = old
-    if wanted is None or all(key in entry and entry[key] == value for key, value in wanted.items()):
+    if all(key in entry and entry[key] == value for key, value in wanted.items()):
         return old
     now = {**entry, **wanted}
     if kept is not None and json.loads(kept.first) == now:
@@ -218,7 +204,7 @@ def _entry_text(entry: Mapping[str, object]) -> str:
 
 def _render(old: Mapping[str, object], merged: Mapping[str, Sequence[Entry]]) -> str:
     parts = []
-    for key in ["schema_version", *(key for key in old if key not in ("schema_version", *_LISTS)), *_LISTS]:
+    for key in ["schema_version", *(key for key in old if key != "schema_version"), *_LISTS]:
         if key in _LISTS:
             body = ",\n    ".join(text for _, text in merged[key])
             value = f"[\n    {body}\n  ]" if merged[key] else "[]"

@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.files.states import state_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest, state_of
+from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
 from facesets_dagster.registry.merges import merge_records
 from facesets_dagster.registry.registry import Adopted, Listed
 from facesets_dagster.registry.snapshot import Snapshot

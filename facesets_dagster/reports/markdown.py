@@ -50,12 +50,13 @@ def markdown_table(
     rows: Sequence[Sequence[object]],
     *,
     most: int = MAX_ROWS,
+    more: int = 0,
     empty: str = "none",
     rest: str = "the report",
 ) -> Markdown:
     """A table of the first `most` rows, numbers to the right.
 
-    `empty`: the text where there is no row; `rest`: where all rows are.
+    `more`: rows beyond those given; `empty`: the text where there is no row; `rest`: where all rows are.
     """
     if not rows:
         return Markdown(empty)
@@ -65,8 +66,9 @@ def markdown_table(
         _line(Markdown("---:" if number else "---") for number in numbers),
         *(_line(row) for row in rows[:most]),
     ]
-    if len(rows) > most:
-        lines.append(f"\n{len(rows) - most} more in {rest}")
+    more += max(len(rows) - most, 0)
+    if more:
+        lines.append(f"\n{more} more in {rest}")
     return Markdown("\n".join(lines))
 
 

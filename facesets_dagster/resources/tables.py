@@ -12,7 +12,7 @@ from pydantic import Field
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.files.records import numbers_of
-from facesets_dagster.files.states import State, file_states
+from facesets_dagster.files.states import Kept, state_of
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.identities.discovery import ClusterTable, DiscoveryParameters
 
@@ -20,15 +20,8 @@ _PARAMETERS = "parameters"
 """Key of the metadata of a cluster table: the numbers that it was made with, JSON."""
 
 
-_KEPT: dict[Path, tuple[State, pl.DataFrame]] = {}
-"""The last table without partitions (`existing_centroids`): one for all buckets of a process, and large."""
-
-
-def _kept(path: Path) -> pl.DataFrame | None:
-    """The table that this process wrote there, if the file is still that one."""
-    if path not in _KEPT or not path.exists() or file_states([path]).get(str(path)) != _KEPT[path][0]:
-        return None
-    return _KEPT[path][1]
+_KEPT = Kept[pl.DataFrame]()
+"""Tables without partitions (`existing_centroids`): one for all buckets of a home, and large."""
 
 
 class TableIOManager(dg.ConfigurableIOManager):
@@ -39,7 +32,7 @@ class TableIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | ClusterTable) -> None:
         """Writes the frame of this asset and partition."""
         path = self._path(context)
-        if _kept(path) is obj:
+        if _KEPT.get(path) is obj:
             return
         remove_leftovers(path.parent)
         if isinstance(obj, ClusterTable):
@@ -48,8 +41,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             return
         write_parquet(path, obj, {"schema_version": "1"})
         if not context.has_asset_partitions:
-            _KEPT.clear()
-            _KEPT[path] = file_states([path])[str(path)], obj
+            _KEPT.put(path, state_of(path), obj)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | ClusterTable:
         """Reads the frame of the upstream asset and partition."""
@@ -61,7 +53,7 @@ class TableIOManager(dg.ConfigurableIOManager):
                 allow_retries=False,
             )
         if context.dagster_type.typing_type is not ClusterTable:
-            kept = _kept(path)
+            kept = _KEPT.get(path)
             return pl.read_parquet(path) if kept is None else kept
         try:
             return read_clusters(path)
