@@ -9,7 +9,7 @@ import polars as pl
 
 from facesets_dagster.files.writing import write_parquet
 from facesets_dagster.identities.geometry import cosine_distance
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import Identity, stacked
 from facesets_dagster.registry.schema import State
 from facesets_dagster.registry.snapshot import Snapshot
 
@@ -71,7 +71,8 @@ def _pairs(known: Snapshot, cover_distance: float, last: _Remembered | None) -> 
 def _found(live: Sequence[Identity], places: Sequence[int], cover_distance: float) -> pl.DataFrame:
     """Pairs of one of the identities at these places with any other, each pair once."""
     rows: list[tuple[str, str, float]] = []
-    vectors = np.array([identity.centroid for identity in live], np.float32) if places else np.empty((0, 0), np.float32)
+    centroids = [one.centroid for one in live if one.centroid is not None] if places else []
+    vectors = stacked(centroids, len(centroids[0]) if centroids else 0)
     asked = set(places)
     for start in range(0, len(places), _BLOCK):
         block = list(places[start : start + _BLOCK])

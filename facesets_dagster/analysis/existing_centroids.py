@@ -12,7 +12,7 @@ import polars as pl
 
 from facesets_dagster.analysis.close_pairs import ClosePair, close_pairs
 from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import Identity, stacked
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import ForeignFaceset
@@ -87,7 +87,7 @@ def _table(known: Snapshot, facesets: Sequence[ForeignFaceset], pack: ModelPack)
     is_legacy = [identity.name in adopted or not identity.identity_id for identity in identities]
     columns["origin"] = ["legacy" if legacy else "registry" for legacy in is_legacy]
     unknown = np.zeros(pack.dim, np.float32)
-    vectors = np.array([unknown if one is None else one for one in centroids], np.float32).reshape(-1, pack.dim)
+    vectors = stacked([unknown if one is None else one for one in centroids], pack.dim)
     centroid = pl.Series("centroid", vectors, dtype=schema["centroid"])
     if any(one is None for one in centroids):
         is_known = pl.Series([one is not None for one in centroids], dtype=pl.Boolean)

@@ -47,12 +47,13 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> None:
-    """Replaces `path` by a Parquet file that carries `metadata`."""
+def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str], *, smaller: bool = True) -> None:
+    """Replaces `path` by a Parquet file that carries `metadata`; `smaller`: compressed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # Level 1 takes half the time of the usual 3; digests and embeddings hardly compress at any.
-    frame.write_parquet(temporary, compression="zstd", compression_level=1, metadata=metadata)
+    compression, level = ("zstd", 1) if smaller else ("uncompressed", None)
+    frame.write_parquet(temporary, compression=compression, compression_level=level, metadata=metadata)  # type: ignore[arg-type]
     with open(temporary, "rb") as stream:
         os.fsync(stream.fileno())
     os.replace(temporary, path)
@@ -83,10 +84,11 @@ def sha256_of(path: Path | str) -> str:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes temporary files in `folder` of writers that died before their rename."""
-    for path in folder.glob(".*.tmp"):
-        writer = path.name.split(".")[-2]
-        if writer.isdigit() and not _is_alive(int(writer)):
-            path.unlink(missing_ok=True)
+    for name in os.listdir(folder) if folder.is_dir() else ():
+        if name.startswith(".") and name.endswith(".tmp"):
+            writer = name.split(".")[-2]
+            if writer.isdigit() and not _is_alive(int(writer)):
+                (folder / name).unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:

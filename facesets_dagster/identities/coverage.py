@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.identities.geometry import RowBlocks
-from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.identity import Identity, stacked
 
 _BLOCK_DISTANCES = 4_000_000
 """Distances that are held at once: 16 MB."""
@@ -129,7 +129,7 @@ class _People:
     def of(cls, known: Sequence[Identity], bucket: str, dim: int) -> "_People":
         """The arrays for identities that stand for somebody."""
         return cls(
-            np.array([identity.centroid for identity in known], np.float32).reshape(len(known), dim),
+            stacked([identity.centroid for identity in known if identity.centroid is not None], dim),
             np.array([identity.bucket == bucket for identity in known], bool),
             np.array([identity.founded for identity in known], np.int64),
             np.unique([identity.family for identity in known], return_inverse=True)[1].astype(np.int64),

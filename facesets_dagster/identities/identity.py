@@ -1,6 +1,7 @@
 """An identity as the rules see it."""
 
 from dataclasses import dataclass
+from operator import is_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,20 @@ class Identity:
     def family(self) -> str:
         """A parent and its eras are one when ambiguity is judged."""
         return self.parent or self.name
+
+
+_STACKED: list[tuple[list[NDArray[np.float32]], NDArray[np.float32]]] = []
+"""The last two stacks: all rules of a run hold faces against the same people."""
+
+
+def stacked(centroids: list[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
+    """Centroids as rows (n, dim), to be read only: the same array for the same centroids."""
+    for known, rows in _STACKED:
+        if len(known) == len(centroids) and all(map(is_, known, centroids)):
+            return rows
+    rows = np.array(centroids, np.float32).reshape(len(centroids), dim)
+    _STACKED[:] = [*_STACKED[-1:], (centroids, rows)]
+    return rows
 
 
 def by_trust(identity: Identity) -> tuple[int, int, str]:

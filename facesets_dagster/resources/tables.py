@@ -39,7 +39,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             numbers = {_PARAMETERS: json.dumps(obj.identity_parameters())}
             write_parquet(path, obj.frame, {"schema_version": "1", **numbers})
             return
-        write_parquet(path, obj, {"schema_version": "1"})
+        write_parquet(path, obj, {"schema_version": "1"}, smaller=context.has_asset_partitions)
         if not context.has_asset_partitions:
             _KEPT.put(path, state_of(path), obj)
 

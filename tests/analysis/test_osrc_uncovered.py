@@ -134,5 +134,5 @@ def test_faces_of_another_model_are_refused(store: FaceStore, library: Library) 
 def test_the_version_of_a_table_is_that_of_its_json(monkeypatch: pytest.MonkeyPatch, store: FaceStore) -> None:
     monkeypatch.setattr("facesets_dagster.assets._versions._ROWS_IN_WORDS", 7)
     for rows in (0, 1, 7, 8, 30):
-        table = store.columns("faces").head(rows)
+        table = store.columns("faces").drop("embedding").head(rows)
         assert frame_version(table) == text_version(table.write_json())
