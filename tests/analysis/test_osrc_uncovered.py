@@ -131,8 +131,10 @@ def test_faces_of_another_model_are_refused(store: FaceStore, library: Library) 
         cover_bucket(library, store, "here", identities(), model_id="another", dim=DIM)
 
 
-def test_the_version_of_a_table_is_that_of_its_json(monkeypatch: pytest.MonkeyPatch, store: FaceStore) -> None:
+def test_the_version_of_a_table_of_words_is_that_of_its_json(monkeypatch: pytest.MonkeyPatch, store: FaceStore) -> None:
     monkeypatch.setattr("facesets_dagster.assets._versions._ROWS_IN_WORDS", 7)
+    faces = store.columns("faces")
+    words = faces.drop(name for name, dtype in faces.schema.items() if isinstance(dtype, pl.Array))
     for rows in (0, 1, 7, 8, 30):
-        table = store.columns("faces").drop("embedding").head(rows)
+        table = words.head(rows)
         assert frame_version(table) == text_version(table.write_json())
