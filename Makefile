@@ -21,7 +21,7 @@ test: setup ## the fast tests, a process for each core
 	@$(PYTHON) -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## the long tests
-	@$(PYTHON) -m pytest -m slow
+	@$(PYTHON) -m pytest -n logical -m slow
 
 dev: setup ## Dagster UI and daemon on 127.0.0.1:$(PORT)
 	@DAGSTER_HOME=$$($(INIT) | sed -n 's/^dagster: //p'); export DAGSTER_HOME; \
