@@ -61,6 +61,8 @@ def render(
         png = reuse(lineage(row, parameters, None)) if reuse else None
         return face_crop(row, person, parameters, embedder, load_photo, neighbours[row["face_id"]], png)
 
+    if candidates.is_empty():
+        return Rendered((), {})
     unit, photos = normalised(candidates["embedding"].to_numpy()), candidates["sha256"].to_list()
     person = centroid(unit)
     crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity)

@@ -337,7 +337,7 @@ def test_a_damaged_library_is_not_exported(home: FakeHome) -> None:
     ("asset", "module"),
     [
         ("consumer_exports", "facesets_dagster.analysis.consumer_exports"),
-        ("face_landmarks", "facesets_dagster.assets.face_landmarks"),
+        ("face_landmarks", "facesets_dagster.analysis.face_landmarks"),
     ],
 )
 def test_manifests_are_read_while_nobody_can_publish(

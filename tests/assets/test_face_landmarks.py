@@ -147,7 +147,7 @@ def test_a_pack_without_such_models_has_nothing_to_compute(fake_home: FakeHome) 
     fake_home.run("b")
     table, metadata, result = enrich(fake_home)
     assert table.is_empty()
-    assert metadata["note"].value == "Nothing to compute: the pack fake has no landmark models."
+    assert metadata["note"].value == "Nothing to compute: the pack of this home has no landmark models."
     assert all(check.passed for check in result.get_asset_check_evaluations())
 
 

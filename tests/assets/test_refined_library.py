@@ -1,6 +1,5 @@
 """Refine: a fresh library numbered by size, refused where numbers exist, another one beside it on demand."""
 
-import dataclasses
 import json
 
 import polars as pl
@@ -67,10 +66,11 @@ def test_a_library_that_discovery_made_is_refused_and_a_new_one_can_stand_beside
     fake_home.materialize("refined_library", refined_library={**CONFIG, "new_library": "fresh"})
     assert fake_home.files() == once
     beside = FakeHome(
-        dataclasses.replace(
-            fake_home.settings,
-            library_name="fresh",
-            database_url=f"sqlite:///{fake_home.settings.home / 'registry_fresh.db'}",
+        fake_home.settings.model_copy(
+            update={
+                "library_name": "fresh",
+                "database_url": f"sqlite:///{fake_home.settings.home / 'registry_fresh.db'}",
+            }
         ),
         fake_home.instance,
     )
