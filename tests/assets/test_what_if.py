@@ -251,7 +251,8 @@ def _held(instance: dg.DagsterInstance) -> Iterator[dg.DagsterInstance]:
 
 def test_the_table_is_json_that_others_can_read(fake_home: FakeHome) -> None:
     published_bucket(fake_home)
-    table, _, _ = materialize(fake_home, points=[{"cluster_distance": 0.1, "min_faces": 2}], sweep=False)
+    point = {"cluster_distance": 0.1, "min_faces": 2, "rematch_distance": 0.0}
+    table, _, _ = materialize(fake_home, points=[point], sweep=False)
     row = json.loads(table.tail(1).write_json())[0]
     assert {"faceset", "joined", "left"} == set(row["changes"][0])
     assert {"source", "target", "faces"} == set(row["moved"][0])
