@@ -1,6 +1,6 @@
 """What Dagster loads: assembly only. `build_defs` gives tests and the command line the same graph."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
@@ -89,11 +89,15 @@ def build_defs(
     }
     # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
     executor = dg.in_process_executor
-    # The jobs run optional assets first; in the graph those are not upstream of what works without them.
-    ordered = dg.Definitions(assets=in_job_order(ASSETS), jobs=ASSET_JOBS, resources=resources, executor=executor)
+
+    def resolved(job: Any, names: Collection[str]) -> dg.JobDefinition:
+        """A job runs its optional assets first; in the graph those are not upstream of what works without them."""
+        own = dg.Definitions(assets=in_job_order(ASSETS, names), jobs=[job], resources=resources, executor=executor)
+        return own.resolve_job_def(job.name)
+
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[*(ordered.resolve_job_def(job.name) for job in ASSET_JOBS), housekeeping, verification],
+        jobs=[*(resolved(job, names) for job, names in ASSET_JOBS), housekeeping, verification],
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),

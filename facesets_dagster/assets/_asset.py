@@ -5,7 +5,7 @@ that also retries a step that somebody terminated (Dagster 1.13), and Terminate 
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -48,7 +48,7 @@ _FIRST_TO_LAST = (
 )
 """The order of steps that could begin at the same moment, where the order matters to what a run makes."""
 
-_IN_JOBS: dict[dg.AssetKey, dg.AssetsDefinition] = {}
+_IN_JOBS: dict[dg.AssetKey, tuple[dg.AssetsDefinition, Sequence[str]]] = {}
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def library_asset(
         )(teaching(function))
         if not after:
             return asset
-        _IN_JOBS[asset.key] = asset
+        _IN_JOBS[asset.key] = asset, after
         return _without_edges_from(asset, after)
 
     return decorate
@@ -139,9 +139,16 @@ def _priority(name: str) -> int:
     return len(_FIRST_TO_LAST) - _FIRST_TO_LAST.index(name) if name in _FIRST_TO_LAST else 0
 
 
-def in_job_order(assets: Iterable[Any]) -> list[Any]:
-    """The same assets with the order of `after` as edges, for the jobs."""
-    return [_IN_JOBS.get(asset.key, asset) for asset in assets]
+def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:
+    """The same assets with the order of `after` as edges, for a job that holds the assets of these names.
+
+    An edge from an asset that the job does not hold would only make what it materializes look out of date.
+    """
+    ordered = []
+    for asset in assets:
+        whole, after = _IN_JOBS.get(asset.key, (asset, ()))
+        ordered.append(_without_edges_from(whole, [name for name in after if name not in names]) if after else asset)
+    return ordered
 
 
 def _without_edges_from(asset: dg.AssetsDefinition, names: Sequence[str]) -> dg.AssetsDefinition:

@@ -57,9 +57,11 @@ full_pipeline = dg.define_asset_job(
 )
 
 
+MERGING, UNDOING = ("applied_merges", "top_manifest"), ("undone_merges", "top_manifest")
+
 apply_merges = dg.define_asset_job(
     name="apply_merges",
-    selection=["applied_merges", "top_manifest"],
+    selection=list(MERGING),
     description=(
         "Merges the groups of facesets that the run config of applied_merges names; see merge_proposals. "
         "undo_merges reverses it."
@@ -68,12 +70,18 @@ apply_merges = dg.define_asset_job(
 
 undo_merges = dg.define_asset_job(
     name="undo_merges",
-    selection=["undone_merges", "top_manifest"],
+    selection=list(UNDOING),
     description="Undoes the merges that the run config of undone_merges names, in any order.",
 )
 
 
-ASSET_JOBS = (discover_identities, full_pipeline, apply_merges, undo_merges)
+ASSET_JOBS = (
+    (discover_identities, MAIN_CHAIN),
+    (full_pipeline, FULL_PIPELINE),
+    (apply_merges, MERGING),
+    (undo_merges, UNDOING),
+)
+"""Each with the names of its assets."""
 
 BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
 """What brings a bucket up, by the names of `settings.JOBS`."""

@@ -2,6 +2,7 @@
 
 import json
 
+from facesets_dagster.definitions import defs
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 
@@ -43,3 +44,15 @@ def test_the_manifest_names_the_numbers_of_each_asset(fake_home: FakeHome) -> No
     )
     exports = parameters["swap_ready_facesets"]
     assert (exports["outlier_distance"], exports["min_face_short_px"], exports["top_n"]) == (0.45, 100, 3)
+
+
+def test_what_a_run_depended_on_is_what_the_graph_shows(fake_home: FakeHome) -> None:
+    """Else Dagster marks what was just materialized as out of date, for edges that only the job had."""
+    write_person(fake_home.buckets / "a", 1, 8)
+    result = fake_home.run("a")
+    graph, prefix = defs.get_repository_def().asset_graph, "dagster/input_data_version/"
+    for event in result.get_asset_materialization_events():
+        tags = event.materialization.tags or {}
+        upstream = {tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)}
+        assert event.asset_key is not None
+        assert upstream == {key.to_user_string() for key in graph.get(event.asset_key).parent_keys}, event.asset_key
