@@ -15,7 +15,7 @@ MAX_ROWS = 500
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Control characters and marks that turn the direction of what follows."""
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])|^(?:[#+=-]|\d+[.)])")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])|^(?:[#+=]|-(?!\d)|\d+[.)](?=\s|$))")
 _AUTOMATIC = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
 """Inside what becomes a link without being one; an invisible word joiner keeps it text."""
 

@@ -440,7 +440,7 @@ def test_numbers_that_are_not_finite_are_named(bad: float, path: str) -> None:
 
 @pytest.mark.parametrize(("rows", "threshold"), [(np.ones(4), 0.5), (np.ones((2, 2)), 2.5), (np.ones((2, 2)), -0.1)])
 def test_what_is_no_table_of_faces_or_no_distance_is_refused(rows: np.ndarray, threshold: float) -> None:
-    with pytest.raises(SettingsError, match="takes one row per face and a cosine distance from 0 to 2"):
+    with pytest.raises(SettingsError, match="one row per face and a cosine distance from 0 to 2"):
         average_merges(rows, threshold)
 
 
