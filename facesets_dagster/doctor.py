@@ -13,6 +13,10 @@ from pathlib import Path
 from facesets_dagster.embedding.packs import find_pack
 from facesets_dagster.errors import FacesetsError
 from facesets_dagster.home import recorded_pack, require_library
+from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
+from facesets_dagster.photos.left_out import WRITTEN
+from facesets_dagster.photos.listing import list_bucket
+from facesets_dagster.photos.roots import find_buckets, look_at_root
 from facesets_dagster.settings import Settings, provider_names
 from facesets_dagster.wording import counted
 
@@ -45,6 +49,9 @@ def run_doctor(settings: Settings) -> list[Finding]:
         _providers,
         _home,
         _buckets,
+        _loose_photos,
+        _ignore,
+        _formats,
         _hand_sorted,
         _legacy,
         _library,
@@ -164,7 +171,51 @@ def _buckets(settings: Settings) -> Finding:
     if unreadable:
         advice = "Run `facesets init` for the default root; else mount the disk or fix FACESETS_BUCKETS."
         return Finding("buckets", "problem", f"not readable: {', '.join(unreadable)}", advice)
-    return Finding("buckets", "ok", ", ".join(map(str, settings.bucket_roots)))
+    roots = [look_at_root(root, settings.own_folders) for root in settings.bucket_roots]
+    count = counted(sum(len(root.buckets) for root in roots), "bucket")
+    found = f"{count} in {', '.join(map(str, settings.bucket_roots))}"
+    out = [f"{root.root / name} ({why})" for root in roots for name, why in root.left_out]
+    if out:
+        found += f"; no buckets: {', '.join(out)}"
+    written = [root.root for root in roots if any(why in WRITTEN for _, why in root.left_out)]
+    if written:
+        advice = "A home lies beside buckets. It is never read as photos; a home of its own, elsewhere, is clearer."
+        return Finding("buckets", "warning", found, advice)
+    return Finding("buckets", "ok", found)
+
+
+def _loose_photos(settings: Settings) -> Finding:
+    roots = [look_at_root(root, settings.own_folders) for root in settings.bucket_roots if root.is_dir()]
+    loose = sum(len(root.loose_photos) for root in roots)
+    if loose:
+        found = f"{counted(loose, 'photo')} in no bucket"
+        return Finding("loose_photos", "warning", found, " ".join(root.advice for root in roots if root.advice))
+    return Finding("loose_photos", "ok", "every photo in the buckets roots lies in a bucket")
+
+
+def _ignore(settings: Settings) -> Finding:
+    if not settings.ignore:
+        return Finding("ignore", "ok", "FACESETS_IGNORE is not set")
+    matched = dict.fromkeys(settings.ignore, 0)
+    roots = [root for root in settings.bucket_roots if root.is_dir()]
+    for folder in find_buckets(roots, settings.own_folders).values():
+        for glob, count in list_bucket(folder, settings.ignore, settings.own_folders).ignored_by.items():
+            matched[glob] += count
+    found = ", ".join(f"`{glob}` {count}" for glob, count in matched.items())
+    unused = [f"`{glob}`" for glob, count in matched.items() if not count]
+    advice = f"In FACESETS_IGNORE, {', '.join(unused)} matches no file and no folder of any bucket." if unused else ""
+    return Finding("ignore", "warning" if unused else "ok", f"files and folders passed over by {found}", advice)
+
+
+def _formats(_: Settings) -> Finding:
+    read = [decoder.what for decoder in OPTIONAL_DECODERS if decoder.installed]
+    missing = [decoder for decoder in OPTIONAL_DECODERS if not decoder.installed]
+    found = "; ".join(filter(None, (f"read: {', '.join(read)}" if read else "", _passed_over(missing))))
+    return Finding("formats", "warning" if missing else "ok", found, " ".join(decoder.advice for decoder in missing))
+
+
+def _passed_over(missing: list[OptionalDecoder]) -> str:
+    return f"passed over: {', '.join(decoder.what for decoder in missing)}" if missing else ""
 
 
 def _hand_sorted(settings: Settings) -> Finding:

@@ -90,8 +90,8 @@ def _providers(text: str) -> str:
     )
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    return tuple(host.strip() for host in text.split(",") if host.strip())
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 _Path = Annotated[Path, BeforeValidator(_absolute)]
@@ -129,8 +129,10 @@ class Settings(BaseModel):
     dagster_home: _Path = Field(alias="DAGSTER_HOME", default_factory=lambda given: given["home"] / "dagster")
     settle_seconds: _Seconds = Field(30.0, alias="FACESETS_SETTLE_SECONDS")
     """Time without changes after which the sensor runs a bucket."""
-    web_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field((), alias="FACESETS_WEB_HOSTS")
+    web_hosts: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_WEB_HOSTS")
     """Names beside localhost by which browsers may reach the web server."""
+    ignore: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_IGNORE")
+    """Shell globs of files and folders of every bucket that are passed over."""
     pictures_in_ui: _Switch = Field(True, alias="FACESETS_PICTURES_IN_UI")
     """Contact sheets in the metadata of assets, which Dagster's event database keeps; off leaves links only."""
     on_failure: str | None = Field(None, alias="FACESETS_ON_FAILURE")
@@ -170,6 +172,14 @@ class Settings(BaseModel):
     def reports_dir(self) -> Path:
         """Write-ups of runs."""
         return self.home / "reports"
+
+    @property
+    def own_folders(self) -> tuple[Path, ...]:
+        """Folders that the platform writes to: never buckets, wherever they lie."""
+        return (
+            *(self.home, self.cache_dir, self.library_dir, self.exports_dir, self.reports_dir, self.dagster_home),
+            self.models_root,
+        )
 
 
 def library_folder(home: Path, name: str | None) -> Path:

@@ -23,14 +23,12 @@ REFUSED = {
 
 TRUNCATED = {
     "bad/broken_data_stream.png",
-    "bad/psd-oob-write.psd",
-    "bad/truncated_end_chunk.png",
     "bad/truncated_image.png",
     "bad/truncated_jpeg.jpg",
 }
 """Decoded in part."""
 
-TRUNCATED_WITH_A_FACE = {"bad/broken_data_stream.png", "bad/truncated_end_chunk.png"}
+TRUNCATED_WITH_A_FACE = {"bad/broken_data_stream.png"}
 """A face is found in the intact part."""
 
 UNUSED_IN_A_BUCKET = {

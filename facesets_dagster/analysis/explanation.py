@@ -158,6 +158,7 @@ def reason(decision: Mapping[str, object]) -> str:
         "same_photo": f"Another face of this photo is nearer to {identity} ({threshold}); this one lies at {value}.",
         "near_duplicate": f"A better face of {identity} is almost the same: similarity {value} (limit {threshold}).",
         "export_outlier": f"A member of {identity}, but {value} from its centroid, more than {threshold}.",
+        "cut_off": f"A member of {identity}, but {_percent(decision['value'])} of its crop could not be decoded.",
         "crop_failed": f"A member of {identity}, but no crop shows exactly this face: {which.replace('_', ' ')}.",
         "exported": f"In {identity}.",
     }
@@ -169,6 +170,10 @@ _GATES = {
     "blur": "The sharpness of the face (variance of the Laplacian)",
     "det_score": "The detector's confidence",
 }
+
+
+def _percent(value: object) -> str:
+    return "a part" if value is None else f"{float(str(value)):.0%}"
 
 
 def _number(value: object) -> str:

@@ -27,7 +27,6 @@ def list_and_scan(
     embedder: EmbedderResource,
     progress: ProgressResource,
     *,
-    ignore: tuple[str, ...] = (),
     listed: Callable[[BucketListing], None] = lambda _: None,
 ) -> tuple[BucketListing, ScanResult]:
     """The listing and what was read; `listed` is called before anything is read.
@@ -37,7 +36,7 @@ def list_and_scan(
     pack = embedder.pack()
     store = home.face_store(bucket, pack.model_id, pack.dim)
     with store.alone(context.log.info):
-        listing = home.listing(bucket, ignore)
+        listing = home.listing(bucket)
         listed(listing)
         with progress.photos(context.log.info, bucket) as report:
             reading = Reading(

@@ -14,6 +14,7 @@ from facesets_dagster.assets._versions import frame_version, observe_folder, tab
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.faces.face_cache import ScanResult
 from facesets_dagster.faces.schema import FACE_COLUMNS, failed_photos
+from facesets_dagster.faces.unread import unread_of
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.photos.bucket_key import folder_name
 from facesets_dagster.photos.listing import BucketListing
@@ -34,9 +35,6 @@ UNIT_NORMS = Check(
 class FaceCacheConfig(PhotoConfig):
     """How photos are read."""
 
-    ignore: list[str] = Field(
-        default=[], description="Shell globs of paths or names inside the bucket to skip, e.g. `*_thumb*`."
-    )
     retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
     max_failed_share: Share = Field(
         default=0.05, description="Share of unusable photos above which the check `files_readable` warns."
@@ -66,8 +64,7 @@ def face_cache(
         observe_folder(context, listing.digest())
         page.say(f"{bucket}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
 
-    ignore = tuple(config.ignore)
-    listing, result = list_and_scan(context, bucket, config, home, embedder, progress, ignore=ignore, listed=listed)
+    listing, result = list_and_scan(context, bucket, config, home, embedder, progress, listed=listed)
     page.say(
         f"{bucket}: {len(result.tables.faces)} faces; {result.opened} files opened, {result.decoded} photos decoded, "
         f"{result.copied} known from other buckets"
@@ -79,13 +76,16 @@ def face_cache(
 def _described(page: Page, listing: BucketListing, result: ScanResult, max_failed_share: float) -> Result:
     faces, files = result.tables.faces, result.tables.files
     photos, failed = files.filter(pl.col("status") != "foreign"), failed_photos(files)
-    share = len(failed) / max(len(photos), 1)
+    share, unread = len(failed) / max(len(photos), 1), unread_of(files, listing)
+    for line in unread.lines():
+        page.say(line)
     return page.result(
         {
             "faces": len(faces),
             "files": len(photos),
             "noface_files": len(files.filter(pl.col("status") == "noface")),
             "failed_files": len(failed),
+            "not_read": unread.lines(),
         },
         {
             "face_short": histogram(faces["face_short"], "px"),
@@ -94,7 +94,7 @@ def _described(page: Page, listing: BucketListing, result: ScanResult, max_faile
             "failed_share": round(share, 4),
             "contents": photos["sha256"].n_unique(),
             "ignored_files": listing.ignored,
-            "foreign_files": len(listing.foreign),
+            "foreign_files": len(unread.passed_over),
             "opened": result.opened,
             "decoded": result.decoded,
             "copied_from_other_buckets": result.copied,

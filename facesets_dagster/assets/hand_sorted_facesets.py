@@ -13,7 +13,8 @@ from facesets_dagster.assets._scanning import list_and_scan
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.photos.bucket_key import HAND_SORTED
-from facesets_dagster.photos.listing import BucketListing, folders_by_hand
+from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.photos.roots import folders_by_hand
 from facesets_dagster.publishing.hand_sorted_facesets import PeopleInputs, PeopleResult, publish_people
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.reports.hand_sorted_page import hand_sorted_sections, hand_sorted_table, people_rows

@@ -43,7 +43,10 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
     home = HomeResource.of(settings)
     folders = home.buckets()
     chosen = [bucket_key(name, folders) for name in wanted] if wanted else _with_news(settings, home, folders)
-    if not folders:
+    advice = [root.advice for root in home.roots() if root.advice]
+    for line in advice:
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+    if not folders and not advice:
         roots = ", ".join(str(root) for root in settings.bucket_roots)
         console.print(f"There is no bucket under {roots}. Put a folder of photos there, or `facesets sample {roots}`.")
     run_config = _run_config(config)
@@ -159,6 +162,8 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
     if results:
         console.print(text_table("Buckets", [_row(result) for result in results]))
         for result in results:
+            for line in result.metadata.get("face_cache", {}).get("not_read", []):
+                console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
             for line in system_changes(result.metadata):
                 console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
     from facesets_dagster.cli.status import library_table

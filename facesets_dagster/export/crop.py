@@ -82,6 +82,12 @@ class CropFrame:
         right, bottom = self.left + self.side, self.top + self.side
         return self.left < 0 or self.top < 0 or right > shape[1] or bottom > shape[0]
 
+    def share_of(self, marked: NDArray[np.bool_]) -> float:
+        """Share of the square, 0..1, that lies on what is marked in a photo (h, w)."""
+        right, bottom = self.left + self.side, self.top + self.side
+        inside = marked[max(self.top, 0) : max(bottom, 0), max(self.left, 0) : max(right, 0)]
+        return float(inside.sum()) / self.side**2
+
     def into_crop(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes (..., 4) of the photo in px of the crop; where it is turned, a box goes with its centre."""
         left, top = self.left, self.top

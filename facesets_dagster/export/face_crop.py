@@ -8,6 +8,7 @@ sizes (`docs/decisions/crop-check.md`).
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,18 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.png import encode_png, read_lineage
 from facesets_dagster.identities.gates import Verdict
 
-LoadPhoto = Callable[[str], NDArray[np.uint8]]
-"""Pixels (h, w, 3), BGR, upright, of the content with this sha256; raises `PhotoError` if it cannot be read now."""
+
+class LoadPhoto(Protocol):
+    """Photos by the sha256 of their content; raises `PhotoError` for one that cannot be read now."""
+
+    def __call__(self, sha256: str, /) -> NDArray[np.uint8]:
+        """Pixels (h, w, 3), BGR, upright."""
+        ...
+
+    def undecoded(self, sha256: str, /) -> NDArray[np.bool_] | None:
+        """(h, w), True where the photo could not be decoded; None if that is nowhere."""
+        ...
+
 
 _RETOUCHES = 3
 """Crops of one plan, each with what the one before showed beside the face painted out."""
@@ -70,8 +81,11 @@ def face_crop(
 
     `person`: centroid (dim,) of its identity's candidates; `neighbours`: boxes (m, 4) of the photo's other faces;
     `published`: its PNG of an earlier run. That is given out again, unless a consumer sees something else in it and
-    the photo is there to do better.
+    the photo is there to do better. A face whose crop reaches into what was never decoded has none.
     """
+    cut_off = _cut_off(row, parameters, load_photo) if row["truncated"] else None
+    if cut_off is not None:
+        return cut_off
     face = _Face(row, Likeness(_floats(row["embedding"]), person, parameters.outlier_distance), parameters)
     if published is not None and face.still_good(published, embedder):
         return published
@@ -91,6 +105,19 @@ def face_crop(
         first = first or outcome
     assert first is not None  # crop_plans always yields
     return first
+
+
+def _cut_off(row: Mapping[str, object], parameters: ExportParameters, load_photo: LoadPhoto) -> Verdict | None:
+    """`cut_off` with the share of the wanted crop that was never decoded; None if all was, or the photo is gone."""
+    try:
+        undecoded = load_photo.undecoded(str(row["sha256"]))
+    except PhotoError:
+        return None
+    if undecoded is None:
+        return None
+    wanted = next(crop_plans(parameters.crop_padding))
+    share = CropFrame.around(_floats(row["bbox"]), wanted, parameters.crop_px).share_of(undecoded)
+    return Verdict("cut_off", share, 0.0) if share else None
 
 
 @dataclass(frozen=True)

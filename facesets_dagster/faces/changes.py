@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from facesets_dagster.faces.schema import FILE_SCHEMA, READ
+from facesets_dagster.faces.schema import FILE_SCHEMA, settled_contents
+from facesets_dagster.photos.formats import overcome_advice
 from facesets_dagster.photos.listing import LISTING_SCHEMA, BucketListing, PhotoFile, files_of
 
 _STATE = LISTING_SCHEMA.names()
@@ -31,16 +32,18 @@ def find_changes(
 ) -> FileChanges:
     """Compares.
 
-    `files`: cached rows (`FILE_SCHEMA`); `contents`: `sha256` and `status` of what was read. A row is true if the
-    file's state is unchanged and its content was read (or, if `retry_failed`, could be used).
+    `files`: cached rows (`FILE_SCHEMA`); `contents`: `sha256`, `status` and `detail` of what was read. A row is true if
+    the file's state is unchanged and its content was read (or, if `retry_failed`, could be used), or was found to be no
+    photo's.
     """
-    foreign = pl.col("status") == "foreign"
-    photos = files.filter(~foreign).sort("path")
-    usable = contents.filter(pl.col("status").is_in(READ)) if retry_failed else contents
-    same = photos.select(_STATE).equals(listing.table)
-    still = photos if same else listing.table.join(photos, on=_STATE, how="inner").select(FILE_SCHEMA.names())
-    known = still.join(usable.select("sha256"), on="sha256", how="semi").sort("path")
-    changed = () if len(known) == len(listing) else files_of(listing.table.join(known, on="path", how="anti"))
+    seen = files.filter(pl.col("size").is_not_null()).sort("path")
+    candidates = listing.candidates
+    same = seen.select(_STATE).equals(candidates)
+    still = seen if same else candidates.join(seen, on=_STATE, how="inner").select(FILE_SCHEMA.names())
+    settled = settled_contents(contents, retry_failed=retry_failed)
+    foreign = (pl.col("status") == "foreign") & ~pl.col("detail").is_in(overcome_advice())
+    known = still.filter(foreign | pl.col("sha256").is_in(settled["sha256"].implode())).sort("path")
+    changed = () if len(known) == len(listing) else files_of(candidates.join(known, on="path", how="anti"))
     passed_over = [(file.path, file.reason) for file in listing.foreign]
-    none = same and not changed and files.filter(foreign).select("path", "detail").sort("path").rows() == passed_over
-    return FileChanges(known, tuple(sorted(changed)), none)
+    unseen = files.filter(pl.col("size").is_null()).select("path", "detail").sort("path")
+    return FileChanges(known, tuple(sorted(changed)), same and not changed and unseen.rows() == passed_over)

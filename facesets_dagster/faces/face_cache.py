@@ -22,7 +22,7 @@ from facesets_dagster.faces.pipeline import in_order
 from facesets_dagster.faces.read_file import FileReader
 from facesets_dagster.faces.read_photo import SeenPhoto, face_rows
 from facesets_dagster.faces.refresh import refresh_cache
-from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ
+from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, settled_contents
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.threads import one_opencv_thread
@@ -121,12 +121,12 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
     It leaves the store as a scan that was ended half-way does: the next whole scan goes on from there.
     """
     with store.alone(reading.say):
-        contents = store.columns("contents", "sha256", "status")
+        contents = store.columns("contents", "sha256", "status", "detail")
         changes = find_changes(listing, store.columns("files"), contents, retry_failed=reading.retry_failed)
         if not changes.to_open:
             return FilesRead(changes.known, changes.none, 0, 0, 0, 0)
         check_disk_space(store.folder, len(changes.to_open) * _BYTES_PER_FACE * 2)
-        skip = set((contents.filter(pl.col("status").is_in(READ)) if reading.retry_failed else contents)["sha256"])
+        skip = set(settled_contents(contents, retry_failed=reading.retry_failed)["sha256"])
         elsewhere = store.contents_elsewhere()
         reader = FileReader(listing, store.bucket, reading.embedder, skip, elsewhere, reading.max_pixels)
         return _read(reader, store, changes, reading)

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.photos.decode import decode_photo
+from facesets_dagster.photos.decode import DecodedPhoto, decode_photo
 from facesets_dagster.photos.listing import unescape_path
 
 
@@ -18,18 +18,55 @@ class _Last(threading.local):
     """The photo that a thread loaded last."""
 
     sha256 = ""
-    photo: NDArray[np.uint8] | None = None
+    photo: DecodedPhoto | None = None
 
 
 LoadPhoto = Callable[[str], NDArray[np.uint8]]
 """sha256 of a content -> BGR pixels (h, w, 3), upright. Raises `PhotoError` if the photo cannot be read."""
 
 
-def photo_loader(folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int) -> LoadPhoto:
-    """A function sha256 -> (h, w, 3) BGR, upright; it raises `PhotoError`, and keeps the last photo of each thread.
+class PhotoLoader:
+    """Photos by content; raises `PhotoError` for one that cannot be read, and keeps the last of each thread.
 
-    `folders`: bucket -> where its photos lie; `faces`: rows with `bucket`, `sha256`, `path` and `aliases`. A path whose
-    bytes are others by now is passed over, and so is a bucket whose folder is not known.
+    A path whose bytes are others by now is passed over.
+    """
+
+    def __init__(self, paths: Mapping[str, Sequence[Path]], max_pixels: int) -> None:
+        """`paths`: sha256 -> where the content may lie."""
+        self._paths = paths
+        self._max_pixels = max_pixels
+        self._last = _Last()
+
+    def __call__(self, sha256: str, /) -> NDArray[np.uint8]:
+        """Pixels (h, w, 3), BGR, upright."""
+        return self._load(sha256).image
+
+    def undecoded(self, sha256: str, /) -> NDArray[np.bool_] | None:
+        """(h, w), True where the photo could not be decoded; None if that is nowhere."""
+        return self._load(sha256).undecoded
+
+    def _load(self, sha256: str) -> DecodedPhoto:
+        last = self._last
+        if last.photo is not None and last.sha256 == sha256:
+            return last.photo
+        for path in self._paths.get(sha256, ()):
+            try:
+                data = path.read_bytes()
+            except OSError:
+                continue  # Gone or unreadable now; another path may hold the same bytes.
+            if hashlib.sha256(data).hexdigest() == sha256:
+                last.photo = None  # its memory goes before the next one takes its own
+                photo = decode_photo(data, max_pixels=self._max_pixels)
+                last.sha256, last.photo = sha256, photo
+                return photo
+        raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
+
+
+def photo_loader(folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int) -> PhotoLoader:
+    """The photos of these faces.
+
+    `folders`: bucket -> where its photos lie; `faces`: rows with `bucket`, `sha256`, `path` and `aliases`. A bucket
+    whose folder is not known is passed over.
     """
     paths: dict[str, list[Path]] = {}
     for bucket, sha256, path, aliases in (
@@ -37,21 +74,4 @@ def photo_loader(folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: i
     ):
         if bucket in folders:
             paths.setdefault(sha256, []).extend(folders[bucket] / unescape_path(name) for name in (path, *aliases))
-    last = _Last()
-
-    def load(sha256: str) -> NDArray[np.uint8]:
-        if last.photo is not None and last.sha256 == sha256:
-            return last.photo
-        for path in paths.get(sha256, ()):
-            try:
-                data = path.read_bytes()
-            except OSError:
-                continue  # Gone or unreadable now; another path may hold the same bytes.
-            if hashlib.sha256(data).hexdigest() == sha256:
-                last.photo = None  # its memory goes before the next one takes its own
-                photo = decode_photo(data, max_pixels=max_pixels).image
-                last.sha256, last.photo = sha256, photo
-                return photo
-        raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
-
-    return load
+    return PhotoLoader(paths, max_pixels)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, with_embeddings
 from facesets_dagster.photos.file_time import kept_time
+from facesets_dagster.photos.formats import HEAD_BYTES, decoder_of_format, format_of
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
 
 
@@ -44,6 +45,7 @@ class FileReader:
         max_pixels: int,
     ) -> None:
         self._folder = listing.folder
+        self._unsure = frozenset(listing.unsure["path"])
         self._bucket = bucket
         self._embedder = embedder
         self._claimed = known
@@ -58,15 +60,22 @@ class FileReader:
 
     def open(self, file: PhotoFile) -> OpenedFile:
         """Bytes to aligned faces; what is wrong with the file is in its row, with the photo in its content's."""
-        path = self._folder / file.os_path
         try:
-            with open(path, "rb") as stream:
-                data = stream.read()
+            with open(self._folder / file.os_path, "rb") as stream:
+                head = stream.read(HEAD_BYTES) if file.path in self._unsure else b""
+                foreign = _why_no_photo(head) if file.path in self._unsure else ""
+                data = head if foreign else head + stream.read()
                 after = os.fstat(stream.fileno())
         except OSError as error:
             return OpenedFile(_file_row(file, None, "unreadable_file", error.strerror or str(error)))
-        if (after.st_size, kept_time(after.st_mtime_ns)) != (file.size, file.mtime_ns) or len(data) != file.size:
+        same = (after.st_size, kept_time(after.st_mtime_ns)) == (file.size, file.mtime_ns)
+        if not same or not (foreign or len(data) == file.size):
             return OpenedFile(_file_row(file, None, "changing", "written to while it was read"))
+        if foreign:
+            return OpenedFile(_file_row(file, None, "foreign", foreign))
+        return self._look(file, data)
+
+    def _look(self, file: PhotoFile, data: bytes) -> OpenedFile:
         digest = new_sha256(data).hexdigest()
         row = _file_row(file, digest, "", "")
         if not self._claim(digest):
@@ -89,6 +98,15 @@ class FileReader:
             new = digest not in self._claimed
             self._claimed.add(digest)
             return new
+
+
+def _why_no_photo(head: bytes) -> str:
+    """Why a file whose name says nothing is not read, by its first bytes; empty for one that is."""
+    name = format_of(head)
+    if name is None:
+        return "neither its name nor its content is a photo's"
+    decoder = decoder_of_format(name)
+    return "" if decoder is None or decoder.installed else decoder.advice
 
 
 def _file_row(file: PhotoFile, sha256: str | None, status: str, detail: str) -> dict[str, object]:

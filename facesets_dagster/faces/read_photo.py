@@ -41,7 +41,8 @@ def look_at_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Em
         return SeenPhoto(_content(sha256, error.reason, error.detail, None, 0, embedder), {}, [])
     detections = _inside(embedder.detect(photo.image), photo)
     if not len(detections):
-        status, detail = ("unreadable", "truncated, no face in the intact part") if photo.truncated else ("noface", "")
+        cut = ("unreadable", "cut off or damaged, no face in what was decoded")
+        status, detail = cut if photo.truncated else ("noface", "")
         return SeenPhoto(_content(sha256, status, detail, photo, 0, embedder), {}, [])
     return SeenPhoto(
         _content(sha256, "faces", "", photo, len(detections), embedder),

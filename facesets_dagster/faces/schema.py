@@ -6,6 +6,7 @@ The schema version is stored in each Parquet file's metadata; a file with anothe
 import polars as pl
 
 from facesets_dagster.errors import ModelMismatch
+from facesets_dagster.photos.formats import overcome_advice
 
 SCHEMA_VERSION = 1
 
@@ -68,9 +69,9 @@ FILE_SCHEMA = pl.Schema(
         "detail": pl.String,
     }
 )
-"""One row per file of the bucket but ignored ones. `status`: `faces`, `noface`, `foreign` (no photo by its name, not
-opened), or the reason why the photo was not used (`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`,
-`unreadable_file`, `changing`)."""
+"""One row per file of the bucket but ignored ones. `status`: `faces`, `noface`, `foreign` (no photo by its name or
+content, or a folder that is not entered; without a size where it was not opened), or the reason why the photo was not
+used (`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`, `unreadable_file`, `changing`)."""
 
 READ = ("faces", "noface")
 """The status of photos that were read; every other but `foreign` is a failure."""
@@ -95,6 +96,18 @@ CONTENT_SCHEMA = pl.Schema(
     }
 )
 """One row per distinct content that was read with this model, faces or not."""
+
+
+def settled_contents(contents: pl.DataFrame, *, retry_failed: bool) -> pl.DataFrame:
+    """Those of the contents (with `status` and `detail`) that are not to be read again."""
+    if retry_failed:
+        return contents.filter(pl.col("status").is_in(READ))
+    overcome = [pl.col("detail").str.ends_with(advice) for advice in overcome_advice()]
+    return contents.filter(~pl.any_horizontal(pl.col("detail") == _OUTDATED, *overcome))
+
+
+_OUTDATED = "truncated, no face in the intact part"
+"""What was written, once, of whole photos too, with a video behind them: such contents are read again."""
 
 
 def require_one_model(frame: pl.DataFrame, model_id: str, what: str) -> None:

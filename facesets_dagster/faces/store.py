@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.elsewhere import Elsewhere
-from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema
+from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema, settled_contents
 from facesets_dagster.files.writing import remove_leftovers, write_json, write_parquet, write_text
 
 _KINDS = ("faces", "contents", "files")
@@ -200,7 +200,11 @@ class FaceStore:
     def contents_elsewhere(self) -> Elsewhere:
         """Content digest -> folder of another bucket's cache that has read it with the same model."""
         folders = [folder for folder in sorted(self._root.glob(f"*/{self._model_id}")) if folder != self.folder]
-        return Elsewhere(folders, lambda folder: self._store_in(folder).columns("contents", "sha256"))
+        columns = ("sha256", "status", "detail")
+        return Elsewhere(
+            folders,
+            lambda folder: settled_contents(self._store_in(folder).columns("contents", *columns), retry_failed=False),
+        )
 
     def copy_from(self, folder: Path, digests: list[str]) -> CacheTables:
         """The rows of these contents out of another bucket's cache, made this bucket's own."""

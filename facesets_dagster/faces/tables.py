@@ -19,7 +19,7 @@ def file_table(
     `contents`: `sha256`, `status` and `detail` of what was read.
     """
     rows = pl.concat([cached, known.join(cached.select("path"), on="path", how="anti")])
-    listed = listing.table.join(rows.drop(_STATE[1:]), on="path", how="inner", maintain_order="left")
+    listed = listing.candidates.join(rows.drop(_STATE[1:]), on="path", how="inner", maintain_order="left")
     statuses = contents.select("sha256", found_status="status", found_detail="detail")
     listed = listed.join(statuses, on="sha256", how="left", maintain_order="left").with_columns(
         status=pl.coalesce("found_status", "status"), detail=pl.coalesce("found_detail", "detail")

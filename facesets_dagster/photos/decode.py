@@ -2,16 +2,16 @@
 
 The format is found from the content, never from the suffix. Pillow (with pillow-heif) opens everything but PSD/PSB;
 psd-tools reads their merged picture (Pillow where psd-tools cannot). Pixels of a plain JPEG come from `plain_jpeg`: the
-same pixels, faster. Alpha is composited on white; 16-bit and float samples are scaled to 8 bit.
+same pixels, faster. RAW photos and JPEG XL have modules and optional decoders of their own. Alpha is composited on
+white; 16-bit and float samples are scaled to 8 bit.
 
-Truncation: Pillow's switch for damaged files is global, so it is on for good; a photo that decoded but lacks the end
-that its format prescribes is flagged.
+Damage: Pillow's switch for damaged files is global, so it is on for good; a photo of which the decoder did not get all
+is flagged, with the pixels that are none (`damage`). What follows a whole photo in its file is no damage.
 """
 
 import contextlib
 import ctypes
 import io
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,29 +23,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.photos.plain_jpeg import plain_jpeg
+from facesets_dagster.photos.damage import WatchedBytes, undecoded_pixels
+from facesets_dagster.photos.depth import deep_colours, eight_bit
+from facesets_dagster.photos.formats import HEAD_BYTES, format_of
+from facesets_dagster.photos.jpeg_xl import is_upright, open_jpeg_xl, size_of_jpeg_xl
+from facesets_dagster.photos.plain_jpeg import ORIENTATION, PLAIN_MODES, plain_jpeg, upright
+from facesets_dagster.photos.raw import is_raw, preview_and_orientation
 
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
-        *(".gif", ".heic", ".heif", ".hif", ".heics", ".avif", ".avifs", ".psd", ".psb", ".ico", ".tga"),
-        *(".icns", ".qoi", ".sgi", ".ppm", ".pgm", ".pbm", ".pnm"),
-    )
-)
-
-_MAGIC = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG", "PNG"),
-    (0, b"GIF8", "GIF"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (0, b"II+\0", "TIFF"),
-    (0, b"BM", "BMP"),
-    (8, b"WEBP", "WebP"),
-    (4, b"ftyp", "HEIF or AVIF"),
-    (0, b"\0\0\1\0", "ICO"),
-    (0, b"8BPS", "PSD"),
-)
 _UNSUPPORTED_TIFF = frozenset({"webp", "zstd", "lzma", "lerc", "jpeg2000", "jbig"})
 """Compressions of TIFF that Pillow's wheels are built without."""
 
@@ -78,11 +62,8 @@ class DecodedPhoto:
     """`JPEG`, `PSD`, ..."""
     truncated: bool
     """Decoded in part only."""
-
-
-def is_photo_name(name: str) -> bool:
-    """True if a file's suffix is one of a photo format."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+    undecoded: NDArray[np.bool_] | None = None
+    """(h, w), upright: True where nothing was decoded; None = nowhere, as far as it is known."""
 
 
 def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
@@ -98,11 +79,15 @@ def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
     try:
         if data[:4] == b"8BPS":
             return _decode_psd(data, max_pixels)
+        if is_raw(data):
+            return _decode_raw(data, max_pixels)
+        if format_of(data[:HEAD_BYTES]) == "JPEG XL":
+            return _decode_jpeg_xl(data, max_pixels)
         return _decode_pillow(data, max_pixels)
     except PhotoError:
         raise
     except UnidentifiedImageError:
-        kind = next((name for offset, magic, name in _MAGIC if data[offset:].startswith(magic)), None)
+        kind = _begins_like(data)
         if kind is None:
             raise PhotoError("not_an_image", "no decoder knows this content") from None
         raise PhotoError("unreadable", f"begins like {kind}, but no decoder makes sense of it") from None
@@ -114,33 +99,69 @@ def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
         raise PhotoError("unreadable", f"{type(error).__name__}: {str(error)[:200]}") from error
 
 
+def _begins_like(data: bytes) -> str | None:
+    if data[4:8] == b"ftyp":
+        return "HEIF or AVIF"
+    named = {b"BM": "BMP", b"\x89PNG": "PNG", b"\0\0\1\0": "ICO"}
+    return format_of(data[:HEAD_BYTES]) or next((name for magic, name in named.items() if data.startswith(magic)), None)
+
+
 def _decode_pillow(data: bytes, max_pixels: int) -> DecodedPhoto:
-    with Image.open(io.BytesIO(data)) as picture:
+    watched = WatchedBytes(data)
+    with Image.open(watched) as picture:
         _require_size(picture.width, picture.height, max_pixels)
         kind = str(picture.format)
-        truncated = _looks_cut_off(data, kind)
-        plain = None if truncated else plain_jpeg(data, picture)
+        plain = plain_jpeg(data, picture)
         if plain is not None:
             return DecodedPhoto(plain, kind, False)
+        refused = kind in ("JPEG", "MPO") and picture.mode in PLAIN_MODES
+        watched.exhausted = False  # from here on: while pixels are decoded
         try:
             picture.load()
         except OSError:
             if kind == "TIFF" and picture.info.get("compression") in _UNSUPPORTED_TIFF:
                 raise PhotoError("unsupported", f"TIFF with {picture.info['compression']} compression") from None
             raise
-        ImageOps.exif_transpose(picture, in_place=True)
-        return DecodedPhoto(_bgr(picture), kind, truncated)
+        ended = watched.exhausted and kind in ("JPEG", "MPO", "GIF")
+        suspect = watched.exhausted or refused
+        missing = undecoded_pixels(lambda: Image.open(io.BytesIO(data)), picture, exhausted=suspect)
+        orientation = picture.getexif().get(ORIENTATION, 1)
+        deep = deep_colours(data, picture)
+        if deep is None:
+            ImageOps.exif_transpose(picture, in_place=True)
+        image = _bgr(picture) if deep is None else upright(_bgr(deep), orientation)
+        return _decoded(image, kind, missing, orientation, ended=ended)
 
 
-def _looks_cut_off(data: bytes, kind: str) -> bool:
-    """True if the end that the format prescribes is missing."""
-    if kind in ("JPEG", "MPO"):
-        return b"\xff\xd9" not in data[-65536:]
-    if kind == "PNG":
-        return b"IEND" not in data[-65536:]
-    if kind == "GIF":
-        return b"\x3b" not in data[-1024:]
-    return False
+def _decoded(
+    image: NDArray[np.uint8], kind: str, missing: NDArray[np.bool_] | None, orientation: int, *, ended: bool = False
+) -> DecodedPhoto:
+    """`missing`: as it lies in the file, to be turned; `ended`: the decoder wanted more, whatever is missing."""
+    if missing is None:
+        return DecodedPhoto(image, kind, ended)
+    if missing.all():
+        raise PhotoError("unreadable", "damaged or cut off: not one pixel could be decoded")
+    return DecodedPhoto(image, kind, True, upright(missing.view(np.uint8), orientation).view(np.bool_))
+
+
+def _decode_raw(data: bytes, max_pixels: int) -> DecodedPhoto:
+    found, orientation = preview_and_orientation(data, max_pixels)
+    if not isinstance(found, bytes):
+        return DecodedPhoto(_bgr(Image.fromarray(found)), "RAW", False)
+    photo = _decode_pillow(found, max_pixels)
+    with Image.open(io.BytesIO(found)) as preview:
+        turned = orientation if preview.getexif().get(ORIENTATION) is None else 1  # what it says itself has been done
+    missing = None if photo.undecoded is None else upright(photo.undecoded.view(np.uint8), turned).view(np.bool_)
+    return DecodedPhoto(upright(photo.image, turned), "RAW", photo.truncated, missing)
+
+
+def _decode_jpeg_xl(data: bytes, max_pixels: int) -> DecodedPhoto:
+    _require_size(*size_of_jpeg_xl(data), max_pixels)
+    with open_jpeg_xl(data) as picture:
+        picture.load()
+        if not is_upright(picture):
+            ImageOps.exif_transpose(picture, in_place=True)
+        return DecodedPhoto(_bgr(picture), "JPEG XL", False)
 
 
 def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
@@ -149,9 +170,12 @@ def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
     try:
         picture = _merged_psd(data)
     except Exception:  # psd-tools reads every layer before the merged picture; Pillow needs only that one.
-        with Image.open(io.BytesIO(data)) as merged:
+        watched = WatchedBytes(data)
+        with Image.open(watched) as merged:
             merged.load()
-            return DecodedPhoto(_bgr(merged), "PSD", truncated=True)
+            open_again = lambda: Image.open(io.BytesIO(data))  # noqa: E731
+            missing = undecoded_pixels(open_again, merged, exhausted=watched.exhausted)
+            return _decoded(_bgr(merged), "PSD", missing, 1)
     return DecodedPhoto(_bgr(picture), "PSB" if data[5] == 2 else "PSD", truncated=False)
 
 
@@ -177,21 +201,9 @@ def _bgr(picture: Image.Image) -> NDArray[np.uint8]:
     import cv2
 
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        picture = _eight_bit(picture)
+        picture = eight_bit(picture)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     rgb = np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"), np.uint8)
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """16-bit samples by their upper byte, other ranges stretched from black to white."""
-    values = np.asarray(picture).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    if picture.mode.startswith("I") and low >= 0 and 255 < high <= 65535:
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0 if high > 1 else 1.0
-    scaled = (values - low) / max(high - low, 1e-9) * 255
-    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))

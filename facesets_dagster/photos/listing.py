@@ -3,25 +3,20 @@
 Reads directories and file status, never a file's content. Buckets are read-only to the platform.
 """
 
-import fnmatch
 import hashlib
-import os
-import re
 import stat
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import polars as pl
 
-from facesets_dagster.errors import BucketError
-from facesets_dagster.photos.bucket_key import folder_name, partition_key
-from facesets_dagster.photos.decode import is_photo_name
-from facesets_dagster.photos.tree import Rules, Tree, read_tree
-
-_IGNORED_NAMES = frozenset({"@eaDir", "Thumbs.db", "desktop.ini", "__MACOSX"})
+from facesets_dagster.photos.formats import RAW_SUFFIXES, decoder_of_suffix, is_photo_suffix, suffix_of
+from facesets_dagster.photos.ignoring import Ignored, globs_of_bucket
+from facesets_dagster.photos.left_out import HIDDEN_FILES, HOME, OWN, is_home, is_within, why_left_out
+from facesets_dagster.photos.tree import Files, Rules, read_tree
 
 LISTING_SCHEMA = pl.Schema(
     {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64, "ctime_ns": pl.Int64, "inode": pl.UInt64}
@@ -48,10 +43,10 @@ class PhotoFile:
 
 @dataclass(frozen=True, order=True)
 class ForeignFile:
-    """A file of a bucket that is no photo by its name, or nothing that can be read."""
+    """A file of a bucket that is no photo by its name or nothing that can be read, or a folder that is not entered."""
 
     path: str
-    """As in `PhotoFile`."""
+    """As in `PhotoFile`; a folder has `/` at its end."""
     reason: str
 
 
@@ -63,11 +58,17 @@ class BucketListing:
     table: pl.DataFrame
     """`LISTING_SCHEMA`, sorted by path. No file is an object of its own until it is read from here."""
     ignored: int
-    """Hidden files, `@eaDir`, `Thumbs.db`, and what the ignore globs name."""
+    """Hidden files, `Thumbs.db` and the like, and files that the ignore globs name."""
     foreign: tuple[ForeignFile, ...]
     """Sorted by path. They get a record, but are never opened."""
     folders_mtime_ns: int
     """Newest change of a folder of the bucket: something was added, removed or renamed in it."""
+    unsure: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LISTING_SCHEMA))
+    """`LISTING_SCHEMA`, sorted by path: files whose suffix says nothing, or without one. Their content decides."""
+    ignored_by: Mapping[str, int] = field(default_factory=dict)
+    """Glob of the home's setting -> files and folders that it matched."""
+    unused_globs: tuple[str, ...] = ()
+    """Globs of the bucket's own file that matched nothing."""
 
     @classmethod
     def of_files(cls, folder: Path, files: Sequence[PhotoFile]) -> "BucketListing":
@@ -76,22 +77,27 @@ class BucketListing:
         return cls(folder, pl.DataFrame(columns, schema=LISTING_SCHEMA).sort("path"), 0, (), 0)
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.candidates)
+
+    @cached_property
+    def candidates(self) -> pl.DataFrame:
+        """`LISTING_SCHEMA`, sorted by path: photos by their name, and those that may be by their content."""
+        return pl.concat([self.table, self.unsure]).sort("path") if len(self.unsure) else self.table
 
     @cached_property
     def files(self) -> tuple[PhotoFile, ...]:
-        """Each photo file, sorted by path."""
-        return files_of(self.table)
+        """Each of them, sorted by path."""
+        return files_of(self.candidates)
 
     def digest(self) -> str:
-        """Changes when any photo file is added, removed, renamed, rewritten or made readable.
+        """Changes when any file that is or may be a photo is added, removed, renamed, rewritten or made readable.
 
         The time of the status change counts too, because no program can set it.
         """
-        paths = self.table["path"].str.join("\0").item() if len(self.table) else ""
+        paths = self.candidates["path"].str.join("\0").item() if len(self) else ""
         state = hashlib.sha256(paths.encode())
         for column in ("size", "mtime_ns", "ctime_ns"):
-            state.update(self.table[column].to_numpy().astype("<i8").tobytes())
+            state.update(self.candidates[column].to_numpy().astype("<i8").tobytes())
         return state.hexdigest()[:32]
 
     def newest_change(self, latest: float) -> float:
@@ -100,7 +106,7 @@ class BucketListing:
         A file whose modification time is beyond `latest` was dated by hand or a wrong clock: its status change counts.
         """
         modified = pl.when(pl.col("mtime_ns") <= round(latest * 1e9)).then("mtime_ns")
-        newest = self.table.select(pl.max_horizontal(modified, "ctime_ns").max()).item()
+        newest = self.candidates.select(pl.max_horizontal(modified, "ctime_ns").max()).item()
         return max(self.folders_mtime_ns, newest or 0) / 1e9
 
 
@@ -139,99 +145,81 @@ def unescape_path(text: str) -> str:
     return "".join(parts)
 
 
-def find_buckets(roots: tuple[Path, ...]) -> dict[str, Path]:
-    """Partition key -> folder for every bucket folder of all roots, in key order.
-
-    Raises `BucketError` if a root cannot be listed (an unmounted disk must not look like an empty root) or if two
-    roots hold a bucket of the same name.
-    """
-    found: dict[str, Path] = {}
-    for root in roots:
-        try:
-            with os.scandir(root) as entries:
-                names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-        except OSError as error:
-            raise BucketError(
-                f"The buckets root {root} cannot be listed ({error.strerror or error}). Expected a readable folder of "
-                "bucket folders. Mount it, fix its permissions, or change FACESETS_BUCKETS."
-            ) from error
-        for name in names:
-            if name in _IGNORED_NAMES:
-                continue
-            key = partition_key(name)
-            if key in found:
-                raise BucketError(
-                    f"Two buckets are called {name!r}: {found[key]} and {root / name}. Bucket names are partition "
-                    "keys and must differ: rename one of the folders."
-                )
-            found[key] = root / name
-    return dict(sorted(found.items()))
-
-
-def hand_sorted_folder(root: Path) -> Path:
-    """The root of the hand-sorted folders. Raises `BucketError` if it is not there."""
-    if not root.is_dir():
-        raise BucketError(
-            f"The root of the hand-sorted folders, {root}, is not a folder. Mount it, or change FACESETS_HAND_SORTED. "
-            "Nothing was changed: an absent folder is never taken for an empty one."
-        )
-    return root
-
-
-def folders_by_hand(root: Path) -> list[str]:
-    """Names of the folders of the root, as the paths of photos in them begin; with photos or without."""
-    with os.scandir(hand_sorted_folder(root)) as entries:
-        names = [entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name)]
-    return sorted(escape_path(name) for name in names)
-
-
-def bucket_folder(key: str, roots: tuple[Path, ...]) -> Path:
-    """The folder of a bucket. Raises `BucketError` if the key is not valid or no root holds it."""
-    name = folder_name(key)
-    candidates = [root / name for root in roots if (root / name).is_dir()]
-    if not candidates:
-        looked = ", ".join(str(root) for root in roots)
-        raise BucketError(
-            f"The bucket {key!r} has no folder {name!r} under {looked}. It may have been renamed or its disk is not "
-            "mounted. Nothing was changed: an absent folder is never taken for an empty bucket."
-        )
-    if len(candidates) > 1:
-        raise BucketError(f"The bucket {key!r} exists twice: {', '.join(map(str, candidates))}. Rename one of them.")
-    return candidates[0]
-
-
-def list_bucket(folder: Path, ignore: tuple[str, ...] = ()) -> BucketListing:
+def list_bucket(folder: Path, ignore: tuple[str, ...] = (), own: tuple[Path, ...] = ()) -> BucketListing:
     """Lists a bucket recursively; symbolic links to files are followed, to folders not.
 
-    `ignore` are shell globs matched against the relative path and against each name. Raises `BucketError` if the
-    folder or one below it cannot be read.
+    `ignore`: shell globs of the home, which hold beside those of the bucket's own file (`ignoring`), for the relative
+    path and the name of a file or folder; `own`: folders that the platform writes to. Raises `BucketError` if the
+    folder, one below it or its file of globs cannot be read.
     """
-    rules = Rules(_IGNORED_NAMES, _passed_over(ignore), lambda ending: is_photo_name(f"_{ending}"))
+    of_bucket = globs_of_bucket(folder)
+    ignored = Ignored(tuple(dict.fromkeys((*ignore, *of_bucket))))
+    rules = Rules(HIDDEN_FILES, _left_out(folder, ignored, own), ignored if ignored.globs else None, _is_photo)
     tree = read_tree(folder, rules)
-    foreign = sorted(ForeignFile(escape_path(path), _why_foreign(mode)) for path, mode in tree.others)
-    return BucketListing(folder, _table(tree), tree.passed_over, tuple(foreign), tree.folders_mtime_ns)
+    table, unsure = _table(tree.wanted), _table(tree.unsure)
+    has_raw = not RAW_SUFFIXES.isdisjoint(map(str.lower, tree.suffixes))
+    twins = _raw_with_twin(table["path"].to_list()) if has_raw else {}
+    if twins:
+        table = table.filter(~pl.col("path").is_in(list(twins)))
+    foreign = [ForeignFile(escape_path(path), why) for path, why in tree.left_out]
+    foreign += [ForeignFile(escape_path(path), _why_foreign(path, mode)) for path, mode in tree.others]
+    foreign += [ForeignFile(path, f"the photo of {other} beside it") for path, other in twins.items()]
+    return BucketListing(
+        folder,
+        table,
+        tree.passed_over,
+        tuple(sorted(foreign)),
+        tree.folders_mtime_ns,
+        unsure,
+        {glob: count for glob, count in ignored.matched.items() if glob in ignore},
+        tuple(glob for glob in ignored.unused() if glob in of_bucket),
+    )
 
 
-def _table(tree: Tree) -> pl.DataFrame:
-    paths = tree.paths if _is_plain("".join(tree.paths)) else [escape_path(path) for path in tree.paths]
-    sizes, mtimes_ns, ctimes_ns, inodes = np.concatenate([np.empty((0, 4), np.int64), *tree.states]).T.copy()
+def _table(files: Files) -> pl.DataFrame:
+    paths = files.paths if _is_plain("".join(files.paths)) else [escape_path(path) for path in files.paths]
+    sizes, mtimes_ns, ctimes_ns, inodes = np.concatenate([np.empty((0, 4), np.int64), *files.states]).T.copy()
     columns = (paths, sizes, mtimes_ns, ctimes_ns, inodes.view(np.uint64))
     return pl.DataFrame(columns, schema=LISTING_SCHEMA).sort("path")
 
 
-def _why_foreign(mode: int) -> str:
+def _is_photo(ending: str) -> bool | None:
+    """By the end of a name from its last dot on, or its last letter where it has none."""
+    return is_photo_suffix(ending.lower()) if ending.startswith(".") else None
+
+
+def _left_out(folder: Path, ignored: Ignored, own: tuple[Path, ...]) -> Callable[[str, str], str | None]:
+    """By path (with `/` at its end) and name: why a folder is not entered."""
+    within = {place for place in own if is_within(place, [folder])}
+
+    def why(path: str, name: str) -> str | None:
+        place = folder / path
+        if place in within:
+            return OWN
+        if is_home(place):
+            return HOME
+        if ignored.globs and ignored(name, path[:-1]):
+            return "ignored"
+        return why_left_out(name, place.parent.name)
+
+    return why
+
+
+def _why_foreign(path: str, mode: int) -> str:
     if not mode:
         return "leads to no file"
-    return "its name has no photo format's suffix" if stat.S_ISREG(mode) else "not a regular file"
+    if not stat.S_ISREG(mode):
+        return "not a regular file"
+    decoder = decoder_of_suffix(suffix_of(path))
+    return decoder.advice if decoder is not None else "its name has no photo format's suffix"
 
 
-def _passed_over(globs: tuple[str, ...]) -> Callable[[str, str], bool] | None:
-    """By name and relative path."""
-    if not globs:
-        return None
-    matches = re.compile("|".join(fnmatch.translate(glob) for glob in globs)).match
-    return lambda name, relative: matches(name) is not None or matches(relative) is not None
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in _IGNORED_NAMES
+def _raw_with_twin(paths: Sequence[str]) -> dict[str, str]:
+    """RAW photos beside which the camera's own JPEG (or the like) lies, and the name of that."""
+    raw = [path for path in paths if suffix_of(path) in RAW_SUFFIXES]
+    stems = {path.rpartition(".")[0].casefold() for path in raw}
+    developed = [path for path in paths if suffix_of(path) not in RAW_SUFFIXES]
+    named = {stem: path for path in developed if (stem := path.rpartition(".")[0].casefold()) in stems}
+    return {
+        path: PurePosixPath(named[stem]).name for path in raw if (stem := path.rpartition(".")[0].casefold()) in named
+    }

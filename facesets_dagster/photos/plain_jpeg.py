@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
+PLAIN_MODES = ("RGB", "L")
 
 
 def plain_jpeg(data: bytes, picture: Image.Image) -> NDArray[np.uint8] | None:
     """The upright photo (h, w, 3), BGR, or None. `picture`: the same bytes opened by Pillow, no pixel read yet."""
     import simplejpeg
 
-    if picture.format not in ("JPEG", "MPO") or picture.mode not in ("RGB", "L"):
+    if picture.format not in ("JPEG", "MPO") or picture.mode not in PLAIN_MODES:
         return None
     try:
         image = simplejpeg.decode_jpeg(data, colorspace="BGR", strict=True)
@@ -25,7 +26,7 @@ def plain_jpeg(data: bytes, picture: Image.Image) -> NDArray[np.uint8] | None:
         return None  # Even a warning of the library lands here; Pillow decides what is still to be used.
     if image.shape != (picture.height, picture.width, 3):
         return None
-    return upright(np.asarray(image, np.uint8), picture.getexif().get(_ORIENTATION, 1))
+    return upright(np.asarray(image, np.uint8), picture.getexif().get(ORIENTATION, 1))
 
 
 def upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

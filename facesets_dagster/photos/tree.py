@@ -1,7 +1,7 @@
 """A folder tree read as fast as the file system gives it: names and states as columns, no object per file.
 
 What belongs here: directories, entries and their status. Which names are passed over or are photos is the caller's
-(`photos.listing`), the only user of this module.
+(`photos.listing`, `photos.roots`).
 """
 
 import os
@@ -28,25 +28,39 @@ class Rules:
     """Which entries count."""
 
     hidden_names: frozenset[str]
-    """Files and folders that are skipped, like those with a name that begins with a dot.
-    """
+    """Files that are skipped and counted, in small letters, like those with a name that begins with a dot."""
+    why_left_out: Callable[[str, str], str | None]
+    """By path (with `/` at its end) and name: what a folder is that is not entered; None for one that is."""
     is_passed_over: Callable[[str, str], bool] | None
-    """By name and relative path; None where nothing is."""
-    is_wanted: Callable[[str], bool]
-    """Called once for each suffix: the end of a file's name from its last dot on."""
+    """By name and relative path, for files; None where nothing is."""
+    is_wanted: Callable[[str], bool | None]
+    """By the end of a file's name from its last dot on, once for each: True = wanted, None = its content decides."""
+
+
+@dataclass
+class Files:
+    """Regular files, in no order."""
+
+    paths: list[str] = field(default_factory=list)
+    """Relative, with `/`, as the file system spells it."""
+    states: list[NDArray[np.int64]] = field(default_factory=list)
+    """Of the same files, stretch by stretch, (n, 4): size, mtime_ns, ctime_ns, inode modulo 2**64."""
 
 
 @dataclass
 class Tree:
     """What was found, in no order."""
 
-    paths: list[str] = field(default_factory=list)
-    """Of each regular file with a wanted suffix: relative, with `/`, as the file system spells it."""
-    states: list[NDArray[np.int64]] = field(default_factory=list)
-    """Of the same files, stretch by stretch, (n, 4): size, mtime_ns, ctime_ns, inode modulo 2**64."""
+    wanted: Files = field(default_factory=Files)
+    unsure: Files = field(default_factory=Files)
+    """Their content decides."""
     others: list[tuple[str, int]] = field(default_factory=list)
     """Path and mode of what is neither wanted nor passed over; 0 = leads to no file."""
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    """Path (with `/` at its end) of folders that were not entered, and what they are."""
     passed_over: int = 0
+    suffixes: dict[str, bool | None] = field(default_factory=dict)
+    """Each that was met, and whether files with it are wanted."""
     folders_mtime_ns: int = 0
     """Newest change of a folder."""
 
@@ -56,7 +70,7 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
 
     Raises `BucketError` if the folder or one below it cannot be read.
     """
-    tree, suffixes, waiting = Tree(), dict[str, bool](), [""]
+    tree, waiting = Tree(), [""]
     while waiting:
         prefix = waiting.pop()
         path = os.path.join(folder, prefix)
@@ -65,7 +79,7 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 tree.folders_mtime_ns = max(tree.folders_mtime_ns, os.fstat(descriptor).st_mtime_ns)
-                waiting += _read_folder(descriptor, prefix, rules, suffixes, tree)
+                waiting += _read_folder(descriptor, prefix, rules, tree)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -76,34 +90,50 @@ def read_tree(folder: Path, rules: Rules) -> Tree:
     return tree
 
 
-def _read_folder(descriptor: int, prefix: str, rules: Rules, suffixes: dict[str, bool], tree: Tree) -> list[str]:
-    """Adds the entries of one folder; returns the prefixes of the folders in it.
+def _read_folder(descriptor: int, prefix: str, rules: Rules, tree: Tree) -> list[str]:
+    """Adds the entries of one folder; returns the prefixes of the folders in it that are to be entered.
 
     Every file goes through here, so what is done for each is done in whole columns.
     """
     with os.scandir(descriptor) as entries:
         listed = list(entries)
-    hidden, is_passed_over = rules.hidden_names, rules.is_passed_over
-    files = [entry for entry in listed if (name := entry.name)[0] != "." and name not in hidden]
-    folders = [f"{prefix}{entry.name}/" for entry in files if entry.is_dir(follow_symlinks=False)]
+    shown = [entry for entry in listed if entry.name[0] != "."]
+    folders = [entry.name for entry in shown if entry.is_dir(follow_symlinks=False)]
+    inside, files = [f"{prefix}{name}/" for name in folders], shown
     if folders:
-        files = [entry for entry in files if not entry.is_dir(follow_symlinks=False)]
-    if is_passed_over is not None:
-        files = [entry for entry in files if not is_passed_over(entry.name, prefix + entry.name)]
+        files = [entry for entry in shown if not entry.is_dir(follow_symlinks=False)]
+        out = {path: why for path, name in zip(inside, folders, strict=True) if (why := rules.why_left_out(path, name))}
+        tree.left_out += out.items()
+        inside = [path for path in inside if path not in out]
+    files = [entry for entry in files if entry.name.lower() not in rules.hidden_names]
+    if rules.is_passed_over is not None:
+        files = [entry for entry in files if not rules.is_passed_over(entry.name, prefix + entry.name)]
     tree.passed_over += len(listed) - len(folders) - len(files)
+    _add_files(files, prefix, rules, tree)
+    return inside
+
+
+def _add_files(files: "list[os.DirEntry[str]]", prefix: str, rules: Rules, tree: Tree) -> None:
+    """Sorts the files of one folder into those that are wanted, unsure and others."""
     names, states = [entry.name for entry in files], _states(files)
     found = {_suffix(name) for name in names}
-    for suffix in found - suffixes.keys():
-        suffixes[suffix] = rules.is_wanted(suffix)
-    usable = states[:, 0] & _KIND == stat.S_IFREG
-    if not all(suffixes[suffix] for suffix in found):
-        usable &= np.fromiter((suffixes[_suffix(name)] for name in names), bool, len(names))
-    if not usable.all():
-        tree.others += [(prefix + names[row], int(states[row, 0])) for row in np.flatnonzero(~usable)]
-        names, states = list(compress(names, usable)), states[usable]
-    tree.paths += [prefix + name for name in names]
-    tree.states.append(states[:, 1:])
-    return folders
+    for suffix in found - tree.suffixes.keys():
+        tree.suffixes[suffix] = rules.is_wanted(suffix)
+    regular = states[:, 0] & _KIND == stat.S_IFREG
+    if regular.all() and all(tree.suffixes[suffix] for suffix in found):
+        _add(tree.wanted, prefix, names, states)
+        return
+    kinds = [tree.suffixes[_suffix(name)] for name in names]
+    for place, kind in ((tree.wanted, True), (tree.unsure, None)):
+        chosen = regular & np.fromiter((one is kind for one in kinds), bool, len(kinds))
+        _add(place, prefix, list(compress(names, chosen)), states[chosen])
+    other = ~regular | np.fromiter((one is False for one in kinds), bool, len(kinds))
+    tree.others += [(prefix + names[row], int(states[row, 0])) for row in np.flatnonzero(other)]
+
+
+def _add(place: Files, prefix: str, names: list[str], states: NDArray[np.int64]) -> None:
+    place.paths += [prefix + name for name in names]
+    place.states.append(states[:, 1:])
 
 
 def _states(files: "list[os.DirEntry[str]]") -> NDArray[np.int64]:

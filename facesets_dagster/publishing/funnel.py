@@ -32,6 +32,7 @@ STATES = (
     "near_duplicate",
     "below_export_gate",
     "export_outlier",
+    "cut_off",
     "crop_failed",
     "exported",
 )

@@ -17,7 +17,7 @@ from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.export.pictures import PictureFile
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import RenderedFace, render
-from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
+from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places, boxes_by_photo, neighbours
@@ -95,7 +95,7 @@ class Gallery:
 
     def _look_at(self, faces: pl.DataFrame) -> None:
         self._seen = len(faces)
-        self._load_photo: LoadPhoto = photo_loader(self._run.folders, faces, self._run.max_pixels)
+        self._load_photo = photo_loader(self._run.folders, faces, self._run.max_pixels)
         self._boxes = boxes_by_photo(faces)
 
     def _made(self, members: Mapping[str, str], places: Mapping[str, str], export: ExportParameters) -> "_Curated":

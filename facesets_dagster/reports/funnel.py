@@ -21,6 +21,7 @@ _STATES = {
     "near_duplicate": ("a better, almost equal face is exported", "#92400e"),
     "below_export_gate": ("too small to export", "#f87171"),
     "export_outlier": ("members, but too far from the centroid", "#fdba74"),
+    "cut_off": ("the face or its crop reaches into what of a damaged photo could not be decoded", "#0f766e"),
     "crop_failed": ("no crop shows exactly this face", "#374151"),
     "exported": ("in a faceset", "#16a34a"),
 }

@@ -10,6 +10,8 @@ Pictures are small JPEGs inside the page; how many there are is limited, so that
 from functools import partial
 from pathlib import Path
 
+import polars as pl
+
 from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.photos.bucket_key import folder_name
@@ -36,6 +38,7 @@ def write_report(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
         "width": lambda count: round(240 * count / most),
         "jpeg": partial(data_uri, "image/jpeg"),
         "not_used": failed_photos(report.files).rows(named=True),
+        "passed_over": report.files.filter(pl.col("status") == "foreign").rows(named=True),
     }
     write_text(page, template("run.html").render(content))
     write_text(text, template("run.md").render(content))

@@ -35,6 +35,7 @@ _COUNTS = (
     "near_duplicate",
     "below_export_gate",
     "export_outlier",
+    "cut_off",
     "crop_failed",
 )
 """Columns that the page and the UI show where one of them is not 0; the Parquet file has all."""

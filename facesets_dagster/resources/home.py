@@ -11,13 +11,8 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
-from facesets_dagster.photos.listing import (
-    BucketListing,
-    bucket_folder,
-    find_buckets,
-    hand_sorted_folder,
-    list_bucket,
-)
+from facesets_dagster.photos.listing import BucketListing, list_bucket
+from facesets_dagster.photos.roots import RootContents, bucket_folder, find_buckets, hand_sorted_folder, look_at_root
 from facesets_dagster.registry.registry import open_registry
 from facesets_dagster.resources.run_process import note_process
 from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
@@ -37,6 +32,8 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     legacy_map: str | None = Field(
         default=None, description="Column map of the legacy libraries; the shipped one is taken where it is absent."
     )
+    ignore: list[str] = Field(default=[], description="Shell globs of files and folders that are passed over.")
+    own_folders: list[str] = Field(default=[], description="Folders that are written to, and hold no photos.")
     pictures_in_ui: bool = Field(
         default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
     )
@@ -60,6 +57,8 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             legacy_roots=[str(root) for root in settings.legacy_roots],
             hand_sorted_root=str(settings.hand_sorted_root) if settings.hand_sorted_root else None,
             legacy_map=str(settings.home / "facesets_legacy.yaml"),
+            ignore=list(settings.ignore),
+            own_folders=[str(folder) for folder in settings.own_folders],
             pictures_in_ui=settings.pictures_in_ui,
         )
 
@@ -88,16 +87,29 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         legacy = {LEGACY: Path("/")} if self.legacy_roots else {}
         return {**self.buckets(), **sorted_by_hand, **legacy}
 
-    def listing(self, bucket: str, ignore: tuple[str, ...] = ()) -> BucketListing:
+    def listing(self, bucket: str) -> BucketListing:
         """What lies in a bucket now."""
-        return list_bucket(self.bucket_folder(bucket), ignore)
+        return list_bucket(self.bucket_folder(bucket), tuple(self.ignore), self._own())
 
     def bucket_folder(self, bucket: str) -> Path:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
         if bucket == HAND_SORTED and self.hand_sorted_root:
             return hand_sorted_folder(Path(self.hand_sorted_root))
-        return bucket_folder(bucket, tuple(Path(root) for root in self.bucket_roots))
+        return bucket_folder(bucket, self._roots())
 
     def buckets(self) -> dict[str, Path]:
         """All buckets of all roots by partition key."""
-        return find_buckets(tuple(Path(root) for root in self.bucket_roots))
+        return find_buckets(self._roots(), self._own())
+
+    def roots(self) -> list[RootContents]:
+        """What lies in each buckets root, photos that belong to no bucket included.
+
+        Raises `BucketError` if one cannot be listed.
+        """
+        return [look_at_root(root, self._own()) for root in self._roots()]
+
+    def _roots(self) -> tuple[Path, ...]:
+        return tuple(Path(root) for root in self.bucket_roots)
+
+    def _own(self) -> tuple[Path, ...]:
+        return tuple(Path(folder) for folder in self.own_folders)

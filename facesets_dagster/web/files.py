@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from facesets_dagster.errors import BucketError
-from facesets_dagster.photos.listing import bucket_folder
+from facesets_dagster.photos.roots import bucket_folder
 from facesets_dagster.reports.markdown import FILES
 from facesets_dagster.settings import Settings
 from facesets_dagster.web.guard import App, Receive, Scope, Send

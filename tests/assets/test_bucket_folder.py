@@ -18,10 +18,10 @@ LOCKED = "The folder locked/private cannot be read"
 def home(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> FakeHome:
     """Buckets `a`, `b` and `locked`, of which the last cannot be read."""
 
-    def listing(self: HomeResource, bucket: str, ignore: tuple[str, ...] = ()) -> BucketListing:
+    def listing(self: HomeResource, bucket: str) -> BucketListing:
         if bucket == "locked":
             raise BucketError(LOCKED)
-        return list_bucket(self.bucket_folder(bucket), ignore)
+        return list_bucket(self.bucket_folder(bucket))
 
     for bucket in ("a", "b", "locked"):
         (fake_home.buckets / bucket).mkdir()

@@ -6,12 +6,15 @@ from threading import Event, Thread
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from facesets_dagster.analysis.explanation import reason
 from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.library.verification import verify_library
 from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
-from testing.fakes import PACK, write_person, write_photo
+from testing.fakes import PACK, FakeFace, write_person, write_photo
 
 
 def states(home: FakeHome, bucket: str) -> dict[str, int]:
@@ -70,3 +73,25 @@ def test_a_run_that_waited_for_another_lists_the_bucket_afterwards(
     result = fake_home.materialize("face_cache", bucket="a")
     thread.join()
     assert metadata(result, "face_cache")["files"] == 4
+
+
+def test_a_face_of_a_damaged_photo_is_a_member_that_is_not_exported_and_the_sums_close(fake_home: FakeHome) -> None:
+    """Cut below the face: its box was decoded, its crop was not. The photo cut in the sky has no face."""
+    bucket = fake_home.buckets / "a"
+    write_person(bucket, 1, 8)
+    stored = write_photo(bucket / "cut.png", [FakeFace(1, 0.0, size=190)]).read_bytes()
+    (bucket / "cut.png").write_bytes(stored[: len(stored) * 260 // 480])
+    (bucket / "sky.png").write_bytes(stored[: len(stored) * 40 // 480])
+    (bucket / "#recycle").mkdir()
+    write_photo(bucket / "#recycle" / "x.png", [FakeFace(3, 0.0)])
+    cache = metadata(fake_home.run("a"), "face_cache")
+    assert (cache["failed_files"], cache["faces"]) == (1, 9)
+    assert cache["not_read"] == [
+        "passed over 1 (1 folder): #recycle/", "not usable 1 (1 unreadable): sky.png",
+    ]  # fmt: skip
+    found = states(fake_home, "a")
+    assert (found["cut_off"], sum(found.values())) == (1, 9)
+    (left_out,) = fake_home.library.registry.decisions("a").filter(pl.col("state") == "cut_off").rows(named=True)
+    assert left_out["identity"] == "faceset_001"
+    assert "of its crop could not be decoded" in reason(left_out)
+    assert verify_library(fake_home.library) == []

@@ -28,7 +28,8 @@ def row_of(photo: np.ndarray) -> dict[str, object]:
     found = embedder.detect(photo)
     assert len(found) == 1
     return {
-        "face_id": "f", "bucket": "b", "sha256": "s", "model_id": PACK.model_id, "bbox": found.bbox[0].tolist(),
+        "face_id": "f", "truncated": False, "bucket": "b", "sha256": "s", "model_id": PACK.model_id,
+        "bbox": found.bbox[0].tolist(),
         "kps": found.kps[0].tolist(),
         "embedding": embedder.embed(photo, found.kps)[0].tolist(),
     }  # fmt: skip
@@ -132,3 +133,54 @@ def test_a_picture_of_an_older_release_stays_where_its_photo_is_gone(monkeypatch
     row = row_of(photo)
     person = np.asarray(row["embedding"], np.float32)
     assert face_crop(row, person, PARAMETERS, SharpAt320, gone, NOBODY, before) == before
+
+
+class HalfPhoto:
+    """A photo of which the rows from `first` on were never decoded."""
+
+    def __init__(self, photo: np.ndarray, first: int, *, gone: bool = False) -> None:
+        self._photo, self._gone = photo.copy(), gone
+        self._photo[first:] = 128
+        self._undecoded = np.zeros(photo.shape[:2], bool)
+        self._undecoded[first:] = True
+
+    def __call__(self, sha256: str) -> np.ndarray:
+        if self._gone:
+            raise PhotoError("source_missing", "gone")
+        return self._photo
+
+    def undecoded(self, sha256: str) -> np.ndarray:
+        self(sha256)
+        return self._undecoded
+
+
+@pytest.mark.parametrize(
+    ("first", "share"), [(480, 0.0), (390, 0.0), (389, 1 / 320), (311, 79 / 320), (240, 150 / 320)]
+)
+@pytest.mark.parametrize("published", [None, b"a picture of an earlier run"])
+def test_a_face_whose_crop_reaches_into_what_was_never_decoded_is_not_exported(
+    first: int, share: float, published: bytes | None
+) -> None:
+    """The face ends at row 310, its crop at row 390."""
+    row = {**row_of(draw_photo([FACE])), "truncated": True}
+    person = np.asarray(row["embedding"], np.float32)
+    half = HalfPhoto(draw_photo([FACE]), first)
+    if published is not None and not share:
+        return
+    outcome = face_crop(row, person, PARAMETERS, SharpAt320, half, NOBODY, published)
+    if share:
+        assert isinstance(outcome, Verdict)
+        assert (outcome.state, outcome.threshold) == ("cut_off", 0.0)
+        assert outcome.value == pytest.approx(share)
+    else:
+        assert isinstance(outcome, bytes)
+
+
+def test_a_picture_of_a_photo_that_is_gone_stays() -> None:
+    row = {**row_of(draw_photo([FACE])), "truncated": True}
+    before = crop_of(draw_photo([FACE]))
+    assert isinstance(before, bytes)
+    gone = HalfPhoto(draw_photo([FACE]), 300, gone=True)
+    assert (
+        face_crop(row, np.asarray(row["embedding"], np.float32), PARAMETERS, SharpAt320, gone, NOBODY, before) == before
+    )

@@ -57,7 +57,8 @@ def row_of(photo: np.ndarray, degrees: float = 0.0) -> dict[str, object]:
     angle, centre = np.radians(degrees), kps.mean(axis=0)
     turned = (kps - centre) @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + centre
     return {
-        "face_id": "f", "bucket": "b", "sha256": "s", "model_id": PACK.model_id, "bbox": bbox.tolist(),
+        "face_id": "f", "truncated": False, "bucket": "b", "sha256": "s", "model_id": PACK.model_id,
+        "bbox": bbox.tolist(),
         "kps": turned.tolist(), "embedding": embedder.embed(photo, found.kps)[0].tolist(),
     }  # fmt: skip
 

@@ -112,7 +112,7 @@ def test_a_scan_that_was_ended_before_it_brought_the_tables_up_is_finished_by_th
 def changed_after(bucket: Bucket, listing: BucketListing | None = None) -> list[str]:
     tables = bucket.store.read()
     found = find_changes(
-        listing or list_bucket(bucket.folder), tables.files, tables.contents.select("sha256", "status"),
+        listing or list_bucket(bucket.folder), tables.files, tables.contents,
         retry_failed=False,
     )  # fmt: skip
     assert found.none == (not found.to_open and len(found.known) == len(tables.files))
@@ -136,7 +136,7 @@ def test_a_file_that_went_is_news_although_nothing_is_to_be_opened(bucket: Bucke
 
 def test_a_file_whose_content_is_not_on_record_is_to_be_opened(bucket: Bucket) -> None:
     tables, listing = bucket.store.read(), list_bucket(bucket.folder)
-    contents = tables.contents.select("sha256", "status").slice(1)
+    contents = tables.contents.slice(1)
     (lost,) = find_changes(listing, tables.files, contents, retry_failed=False).to_open
     assert tables.files.filter(pl.col("path") == lost.path)["sha256"].item() == tables.contents["sha256"][0]
 
@@ -144,7 +144,7 @@ def test_a_file_whose_content_is_not_on_record_is_to_be_opened(bucket: Bucket) -
 def test_another_file_that_is_passed_over_is_news(bucket: Bucket) -> None:
     (bucket.folder / "notes.txt").write_text("notes")
     tables = bucket.store.read()
-    contents = tables.contents.select("sha256", "status")
+    contents = tables.contents
     found = find_changes(list_bucket(bucket.folder), tables.files, contents, retry_failed=False)
     assert (found.to_open, found.none) == ((), False)
     assert "notes.txt" in bucket.scan().tables.files["path"].to_list()

@@ -7,13 +7,17 @@ from typing import Any
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from facesets_dagster.errors import DiskSpaceError, LibraryCorrupt
 from facesets_dagster.faces import face_cache as scanning
 from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
-from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.faces.store import CacheTables, FaceStore
+from facesets_dagster.faces.unread import unread_of
+from facesets_dagster.photos import formats
 from facesets_dagster.photos.listing import list_bucket
 from testing.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
+from testing.raw_photos import dng
 
 
 class Bucket:
@@ -247,3 +251,67 @@ def test_a_photo_of_an_impossible_date_is_read_once_like_any_other(bucket: Bucke
     assert bucket.scan().opened == 2
     assert bucket.statuses() == {"p01_000.png": "faces", "p01_001.png": "faces"}
     assert bucket.scan().opened == 0
+
+
+def test_a_file_whose_name_says_nothing_is_looked_at_once(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_photo(bucket.folder / "tweet.png_large", [FakeFace(1, 0.0)])
+    (bucket.folder / "Makefile").write_text("all:\n")
+    (bucket.folder / "nothing").write_bytes(b"")
+    first = bucket.scan()
+    assert bucket.statuses() == {"tweet.png_large": "faces", "Makefile": "foreign", "nothing": "foreign"}
+    assert (first.opened, first.decoded) == (3, 1)
+    assert bucket.scan().opened == 0
+    os.utime(bucket.folder / "Makefile", (1, 1))
+    assert bucket.scan().opened == 1
+    shutil.copy(bucket.folder / "tweet.png_large", bucket.folder / "Makefile")
+    assert (bucket.scan().opened, bucket.statuses()["Makefile"]) == (1, "faces")
+
+
+def test_a_photo_without_its_decoder_is_read_once_that_is_there(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DSC_1.dng", "no suffix"):
+        (bucket.folder / name).write_bytes(dng(Image.new("RGB", (40, 30), "grey")))
+    fuji = b"FUJIFILMCCD-RAW 0201" + bytes(100)
+    (bucket.folder / "of a fuji").write_bytes(fuji)
+    with monkeypatch.context() as patch:
+        patch.setattr(formats, "_installed", lambda module: False)
+        result = bucket.scan()
+        assert bucket.statuses() == {"DSC_1.dng": "foreign", "no suffix": "unsupported", "of a fuji": "foreign"}
+        assert unread_of(result.tables.files, list_bucket(bucket.folder)).lines() == [
+            "passed over 2 (1 DNG, 1 without a suffix): DSC_1.dng, of a fuji",
+            "not usable 1 (1 unsupported): no suffix",
+            formats.RAW_DECODER.advice,
+        ]  # fmt: skip
+        assert bucket.scan().opened == 0
+    bucket.scan()
+    assert bucket.statuses() == {"DSC_1.dng": "noface", "no suffix": "noface", "of a fuji": "unreadable"}
+
+
+def test_what_was_not_read_is_told_with_names(bucket: Bucket) -> None:
+    for name in ("a.txt", "b.txt", "c.mov", "@eaDir/x.jpg", "d.txt", "e.txt", "f.txt"):
+        (bucket.folder / name).parent.mkdir(exist_ok=True)
+        (bucket.folder / name).write_bytes(b"x")
+    (bucket.folder / "bad.jpg").write_bytes(b"")
+    (bucket.folder / ".facesetsignore").write_text("exports\n")
+    files = bucket.scan().tables.files
+    assert unread_of(files, list_bucket(bucket.folder)).lines() == [
+        "passed over 7 (5 TXT, 1 MOV, 1 folder): @eaDir/, a.txt, b.txt, c.mov, d.txt and 2 more",
+        "not usable 1 (1 empty): bad.jpg",
+        "`exports` in .facesetsignore matches nothing",
+    ]
+    write_person(bucket.folder, 1, 1)
+
+
+def test_what_an_earlier_version_took_for_cut_off_is_read_again(bucket: Bucket, tmp_path: Path) -> None:
+    write_photo(bucket.folder / "moving.png", [FakeFace(1, 0.0)])
+    bucket.scan()
+    old = bucket.store.read()
+    wrong = {"status": pl.lit("unreadable"), "detail": pl.lit("truncated, no face in the intact part")}
+    bucket.store.compact(
+        CacheTables(old.faces.clear(), old.contents.with_columns(**wrong), old.files.with_columns(**wrong))
+    )
+    other = Bucket(tmp_path, "b")
+    shutil.copy(bucket.folder / "moving.png", other.folder / "moving.png")
+    assert (other.scan().copied, other.statuses()) == (0, {"moving.png": "faces"})
+    assert (bucket.scan().copied, bucket.statuses()) == (1, {"moving.png": "faces"})

@@ -10,7 +10,7 @@ from PIL import Image
 from psd_tools import PSDImage
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.photos.decode import decode_photo, is_photo_name
+from facesets_dagster.photos.decode import decode_photo
 from testing.odd_formats import REFUSED, TRUNCATED
 
 LIMIT = 1_000_000
@@ -169,16 +169,6 @@ def test_damaged_bytes_raise_nothing_but_a_photo_error(kind: str, cut: int, chan
     except PhotoError:
         return
     assert image.shape[0] * image.shape[1] <= LIMIT
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "b.JPEG", "c.heic", "d.psb", "e.AVIF", "no.dots.tif"])
-def test_photo_names(name: str) -> None:
-    assert is_photo_name(name)
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "jpg", "movie.mp4", "photo.jpg.part", "Makefile"])
-def test_other_names(name: str) -> None:
-    assert not is_photo_name(name)
 
 
 def test_the_shared_formats_are_read_or_refused_for_the_right_reason(shared) -> None:

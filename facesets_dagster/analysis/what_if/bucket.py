@@ -173,7 +173,7 @@ def _standing(bucket: str, library: Library, registry: Snapshot, decisions: pl.D
 
 
 def _refused(decisions: pl.DataFrame) -> list[tuple[str, Verdict]]:
-    """Faces whose crop failed, and how."""
-    rows = decisions.filter(pl.col("state").str.starts_with("crop_failed:"))
+    """Faces whose crop failed or would be cut off, and how."""
+    rows = decisions.filter(pl.col("state").str.starts_with("crop_failed:") | (pl.col("state") == "cut_off"))
     found = rows.select("face_id", "state", "value", "threshold").iter_rows()
     return [(face_id, Verdict(state, value, threshold)) for face_id, state, value, threshold in found]

@@ -34,7 +34,7 @@ class Standing:
     registry: Snapshot
     next_number: int
     refused: Mapping[str, Verdict]
-    """face_id -> verdict `crop_failed:<why>` that a run has recorded."""
+    """face_id -> verdict `crop_failed:<why>` or `cut_off` that a run has recorded."""
     in_place: Callable[[Identity], Mapping[str, Verdict]]
     """face_id -> terminal verdict of an identity's members, by its published faceset."""
 

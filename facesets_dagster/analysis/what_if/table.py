@@ -47,6 +47,7 @@ _SEVERAL = {
     "near_duplicate": "members left out for a better, almost equal face",
     "below_export_gate": "members too small to export",
     "export_outlier": "members too far from the centroid to export",
+    "cut_off": "members whose crop reaches into what of a damaged photo could not be decoded",
     "crop_failed": "members of which a run could not make a good crop",
 }
 """States of which the faces are counted under their own name, whichever gate or reason they name."""

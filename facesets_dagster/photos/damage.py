@@ -1,0 +1,78 @@
+"""Which pixels of a damaged photo were never decoded: grey, black, or whatever the memory held, but no photo.
+
+The decoder says it, not a marker in the file: a picture is decoded again on another ground, and what differs was not
+written. libjpeg writes what it does not have, in middle grey down to the end.
+"""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+_JPEG_GREY = 128
+_JPEG_BLOCK = 18
+"""Rows of the tallest block of a JPEG and two more: chroma is blended across the border of blocks."""
+_WHITE = 255
+
+
+class WatchedBytes(io.BytesIO):
+    """The bytes of a file, and whether a reader wanted more than there are."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.exhausted = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of a file."""
+        found = super().read(size)
+        self.exhausted = self.exhausted or (not found and size is not None and size > 0)
+        return found
+
+
+def undecoded_pixels(
+    open_again: Callable[[], ImageFile.ImageFile], picture: Image.Image, *, exhausted: bool
+) -> NDArray[np.bool_] | None:
+    """(h, w) of a picture as it lies in its file, True where nothing was decoded; None if all was.
+
+    `open_again`: opens the same bytes, no pixel read yet; `picture`: after it was loaded; `exhausted`: the decoder
+    wanted more bytes than there are, or refused some.
+    """
+    pixels = np.asarray(picture)
+    missing = None
+    if picture.format in ("JPEG", "MPO"):
+        missing = _grey_end(pixels) if exhausted else None
+    elif picture.format == "GIF":  # its decoder makes a ground of its own; rows come interlaced
+        missing = pixels == pixels[-1, -1] if exhausted else None
+    elif exhausted or not (pixels[0].any() and pixels[-2:].any(axis=tuple(range(1, pixels.ndim))).all()):
+        missing = _differing(pixels, open_again)
+    return missing if missing is not None and missing.any() else None
+
+
+def _grey_end(pixels: NDArray[np.generic]) -> NDArray[np.bool_] | None:
+    """From the row on below which all is middle grey, or of CMYK one colour."""
+    last = pixels[-1, -1]
+    if last.size < 4 and (last != _JPEG_GREY).any():
+        return None
+    plain = (pixels == last).reshape(len(pixels), -1).all(axis=1)
+    rows = len(pixels) if plain.all() else int(np.argmin(plain[::-1]))
+    missing = np.zeros(pixels.shape[:2], bool)
+    if rows:
+        missing[max(len(pixels) - rows - _JPEG_BLOCK, 0) :] = True
+    return missing
+
+
+def _differing(pixels: NDArray[np.generic], open_again: Callable[[], ImageFile.ImageFile]) -> NDArray[np.bool_] | None:
+    """Pixels that are others on a white ground than on black, which Pillow begins with."""
+    with open_again() as picture:
+        if not picture.tile and picture.format not in ("HEIF", "AVIF", "PNG", "WEBP"):
+            return None  # such decoders (ICO, ICNS) put a picture of their own in the place of the ground
+        bands = len(picture.getbands())
+        picture.im = Image.new(picture.mode, picture.size, _WHITE if bands == 1 else (_WHITE,) * bands).im
+        picture.load()
+        again = np.asarray(picture)
+    if again.shape != pixels.shape:
+        return None
+    differs = np.asarray(again != pixels, np.bool_)
+    return differs if differs.ndim == 2 else np.asarray(differs.any(axis=2), np.bool_)
