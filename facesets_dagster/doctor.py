@@ -12,7 +12,7 @@ from pathlib import Path
 
 from facesets_dagster.embedding.packs import find_pack
 from facesets_dagster.errors import FacesetsError
-from facesets_dagster.home import recorded_pack, require_library
+from facesets_dagster.home import has_home, recorded_pack, require_library
 from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
 from facesets_dagster.photos.left_out import WRITTEN
 from facesets_dagster.photos.listing import list_bucket
@@ -66,7 +66,7 @@ def _looked(look: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return look(settings)
     except FacesetsError as error:
-        return Finding(name, "problem", type(error).__name__, str(error))
+        return Finding(name, "problem", "cannot be used", str(error))
 
 
 def installed(distribution: str) -> str | None:
@@ -161,6 +161,8 @@ def _home(settings: Settings) -> Finding:
     if not os.access(folder, os.W_OK):
         return Finding("home", "problem", f"{folder} cannot be written", "Set FACESETS_HOME to a folder of yours.")
     free = shutil.disk_usage(folder).free
+    if not has_home(settings):
+        return Finding("home", "warning", f"none at {settings.home} yet", "Set FACESETS_HOME, or run `facesets init`.")
     low = free < _LOW_DISK_BYTES
     advice = "Make room, or move FACESETS_HOME to a larger disk." if low else ""
     return Finding("home", "warning" if low else "ok", f"{settings.home}, {free / 1e9:.1f} GB free", advice)

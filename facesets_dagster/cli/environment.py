@@ -2,10 +2,10 @@
 
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.text import Text
 
-from facesets_dagster.cli.tables import print_json, text_table
+from facesets_dagster.cli.program import console
+from facesets_dagster.cli.tables import print_json, print_lines, text_table
 from facesets_dagster.doctor import run_doctor
 from facesets_dagster.embedding.packs import list_packs, verify_pack
 from facesets_dagster.settings import Settings
@@ -23,20 +23,27 @@ def print_doctor(settings: Settings, *, as_json: bool) -> int:
             {"check": found.name, "status": Text(found.status, _STYLE[found.status]), "found": found.found}
             for found in findings
         ]
-        console = Console(highlight=False)
-        console.print(text_table("facesets doctor", rows))
+        out = console()
+        out.print(text_table("facesets doctor", rows))
         for found in findings:
             if found.advice:
-                console.print(f"{found.name}: {found.advice}", style=_STYLE[found.status], markup=False, soft_wrap=True)
+                out.print(f"{found.name}: {found.advice}", style=_STYLE[found.status], markup=False, soft_wrap=True)
     return 1 if any(finding.status == "problem" for finding in findings) else 0
 
 
 def print_packs(settings: Settings, *, as_json: bool) -> None:
     """Packs and where they are."""
-    rows = [asdict(row) for row in list_packs(settings.models_root)]
-    if not as_json:
-        rows = [{**row, "extras": ", ".join(row["extras"])} for row in rows]
-    _print("Model packs", rows, as_json)
+    packs = list_packs(settings.models_root)
+    if as_json:
+        print_json([asdict(pack) for pack in packs])
+        return
+    rows = [
+        {"name": pack.name, "present": pack.present, "extras": ", ".join(pack.extras), "licence": pack.licence}
+        for pack in packs
+    ]
+    out = console()
+    out.print(text_table("Model packs", rows))
+    print_lines(out, "Where they are", [{"name": pack.name, "folder": pack.folder} for pack in packs if pack.present])
 
 
 def print_pack_verification(settings: Settings, *, as_json: bool) -> int:
@@ -47,12 +54,8 @@ def print_pack_verification(settings: Settings, *, as_json: bool) -> int:
         if row.present
         for check in verify_pack(row.name, settings.models_root)
     ]
-    _print("Digests", rows, as_json)
-    return 1 if any(row.get("ok") is False for row in rows) else 0
-
-
-def _print(title: str, rows: list[dict[str, object]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
-        return
-    Console(highlight=False).print(text_table(title, rows))
+    else:
+        print_lines(console(), "Digests", rows)
+    return 1 if any(row.get("ok") is False for row in rows) else 0

@@ -1,6 +1,7 @@
 """`facesets status` and `facesets verify`: contents of the home, flaws of the library."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import typer
@@ -10,19 +11,19 @@ from rich.table import Table
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import BucketError, LibraryCorrupt
 from facesets_dagster.library.faceset_manifest import read_faceset
+from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.registry.merges import redirects
-from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
 
 def print_status(settings: Settings, *, as_json: bool) -> None:
     """Buckets with their state, live facesets, tombstones."""
-    home = HomeResource.of(settings)
+    home = Home.of(settings)
     library = home.library()
     buckets = _buckets(home, library)
     facesets = _facesets(library)
@@ -42,7 +43,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 
 def print_verification(settings: Settings, *, as_json: bool) -> int:
     """Prints the flaws of the library; 1 if there is one."""
-    library = HomeResource.of(settings).library()
+    library = Home.of(settings).library()
     flaws = [asdict(flaw) for flaw in verify_library(library)]
     if as_json:
         print_json({"sound": not flaws, "flaws": flaws})
@@ -59,14 +60,17 @@ def library_table(library: Library) -> Table:
 
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
-    """A row for the terminal: the bucket by the name of its folder, without run ids."""
-    shown = {key: value for key, value in row.items() if key != "run_id"}
+    """A row for the terminal: the bucket by the name of its folder, times to the minute, without run ids."""
+    shown = {key: value for key, value in row.items() if key not in ("run_id", "bucket_name")}
     if "bucket" in shown:
-        shown["bucket"] = bucket_title(str(row["bucket"])) if row["bucket"] else ""
+        shown["bucket"] = row["bucket_name"]
+    if shown.get("last_run"):
+        moment = datetime.fromisoformat(str(row["last_run"])).astimezone()
+        shown["last_run"] = f"{moment:%Y-%m-%d %H:%M}"
     return shown
 
 
-def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
+def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
     done = library.registry.folder_digests()
     runs = {run.bucket: run for run in library.registry.bucket_runs()}
     rows: list[dict[str, object]] = []
@@ -81,6 +85,7 @@ def _buckets(home: HomeResource, library: Library) -> list[dict[str, object]]:
         rows.append(
             {
                 "bucket": bucket,
+                "bucket_name": bucket_title(bucket),
                 "files": files,
                 "faces": len(library.registry.decisions(bucket)) if run else None,
                 "last_run": run.finished_at if run else None,
@@ -102,6 +107,7 @@ def _facesets(library: Library) -> list[dict[str, object]]:
                     "person": identity.label,
                     "kind": identity.kind,
                     "bucket": identity.bucket,
+                    "bucket_name": bucket_title(identity.bucket) if identity.bucket else None,
                     "input": None if exported is None or excluded is None else exported + excluded,
                     "exported": exported,
                 }

@@ -1,4 +1,4 @@
-"""What commands print: JSON, or tables for a terminal of 80 columns, numbers on the right, nothing cut off."""
+"""What commands print: JSON, tables for a terminal of 80 columns, and lists whose last column is never broken."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,20 +6,28 @@ from typing import Literal
 
 import typer
 from rich import box
+from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WHOLE = 32
-"""Characters that a name in the first column may have without being broken (`faceset_1001_era_2010-2013`: 26)."""
+_WHOLE = 14
+"""Characters of a word that is never broken; longer names are continued on the next line."""
+_NAME = 32
+"""The same of a faceset's or a face's name, which is copied and typed again (`faceset_1001_era_2010-2013`: 26)."""
 
 
 def print_json(value: object) -> None:
-    """`--json`: paths as text."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """`--json`: paths as text, bytes that are no text as escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    typer.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def text_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
-    """The rows under a heading; the keys of the first row are the columns."""
+    """The rows under a heading; the keys of the first row are the columns.
+
+    Numbers and short words keep their line, so that long names are what gives way on a narrow terminal.
+    """
     table = Table(
         title=f"\n{title}",
         title_justify="left",
@@ -33,13 +41,41 @@ def text_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
         table.add_column("none yet")
         return table
     for column in rows[0]:
-        number = all(isinstance(row[column], int | float | None) and not isinstance(row[column], bool) for row in rows)
-        whole = table.columns == [] and max(len(str(row[column])) for row in rows) <= _WHOLE
-        justify: Literal["right", "left"] = "right" if number else "left"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold", no_wrap=number or whole)
+        cells = [row[column] for row in rows]
+        longest = max(cell_len(_cell(cell).plain) for cell in cells)
+        whole = _is_number(cells) or longest <= (_NAME if column in ("faceset", "face", "name") else _WHOLE)
+        justify: Literal["right", "left"] = "right" if _is_number(cells) else "left"
+        table.add_column(column.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     return table
+
+
+def print_lines(console: Console, title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """One line for each row, its last column as long as it is: paths can be copied and clicked."""
+    console.print(f"\n{title}", style="bold", markup=False)
+    if not rows:
+        console.print("none yet")
+        return
+    columns = list(rows[0])
+    cells = [[column.replace("_", " ") for column in columns]]
+    cells += [[_cell(row[column]).plain for column in columns] for row in rows]
+    widths = [max(cell_len(line[place]) for line in cells) for place in range(len(columns) - 1)]
+    right = [_is_number([row[column] for row in rows]) for column in columns]
+    for number, line in enumerate(cells):
+        padded = [_padded(line[place], width, right[place]) for place, width in enumerate(widths)]
+        console.print("  ".join([*padded, line[-1]]), markup=False, soft_wrap=True)
+        if number == 0:
+            console.print("─" * min(console.width, sum(widths) + 2 * len(widths) + cell_len(line[-1])))
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    gap = " " * (width - cell_len(text))
+    return gap + text if right else text + gap
+
+
+def _is_number(cells: Sequence[object]) -> bool:
+    return all(isinstance(cell, int | float | None) and not isinstance(cell, bool) for cell in cells)
 
 
 def _cell(value: object) -> Text:
@@ -47,4 +83,5 @@ def _cell(value: object) -> Text:
         return value
     if isinstance(value, bool):
         return Text("yes" if value else "no")
-    return Text("" if value is None else str(value))
+    text = "" if value is None else str(value)
+    return Text(text.encode("utf-8", "replace").decode("utf-8"))

@@ -15,6 +15,8 @@ from facesets_dagster.embedding.pack_embedder import LoadAt
 from facesets_dagster.embedding.packs import EMBEDDED, PackFiles, find_pack
 from facesets_dagster.embedding.precision import FP32
 
+DET_SIZE = 640
+"""Side of the detector's input where nothing is chosen, px; part of model_id."""
 BATCH_CPU, BATCH_GPU = 1, 32
 """Faces per call of the recogniser where nothing is chosen: a larger batch is slower on a CPU."""
 

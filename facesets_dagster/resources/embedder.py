@@ -7,7 +7,7 @@ from pydantic import Field, PrivateAttr
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models
-from facesets_dagster.embedding.load import describe_pack, load_embedder, open_enricher
+from facesets_dagster.embedding.load import DET_SIZE, describe_pack, load_embedder, open_enricher
 from facesets_dagster.embedding.packs import pack_folder
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.embedding.thresholds import PackThresholds, thresholds_for
@@ -29,7 +29,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ),
     )
     det_size: int = Field(
-        default=640, ge=64, le=4096, multiple_of=32, description="Side of the detector's input, px; part of model_id."
+        default=DET_SIZE, ge=64, le=4096, multiple_of=32, description="Side of the detector's input, px; part of model_id."
     )
     precision: str = Field(
         default=FP32,

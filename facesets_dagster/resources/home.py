@@ -9,13 +9,12 @@ from pydantic import Field
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
+from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
-from facesets_dagster.photos.listing import BucketListing, list_bucket
-from facesets_dagster.photos.roots import RootContents, bucket_folder, find_buckets, hand_sorted_folder, look_at_root
-from facesets_dagster.registry.registry import open_registry
+from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.photos.roots import RootContents
 from facesets_dagster.resources.run_process import note_process
-from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
+from facesets_dagster.settings import Settings
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -62,54 +61,47 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             pictures_in_ui=settings.pictures_in_ui,
         )
 
-    def library(self, beside: str | None = None) -> Library:
-        """The library with its registry; the registry's tables are made if they are absent.
+    def plain(self) -> Home:
+        """The home without Dagster, which the methods below pass on to."""
+        return Home(
+            bucket_roots=tuple(Path(root) for root in self.bucket_roots),
+            cache_dir=Path(self.cache_dir),
+            library_dir=Path(self.library_dir),
+            database_url=self.database_url,
+            legacy_roots=tuple(Path(root) for root in self.legacy_roots),
+            hand_sorted_root=Path(self.hand_sorted_root) if self.hand_sorted_root else None,
+            ignore=tuple(self.ignore),
+            own_folders=tuple(Path(folder) for folder in self.own_folders),
+        )
 
-        `beside`: the name of another library of this home, as `FACESETS_LIBRARY` would name it.
-        """
-        folder, url = Path(self.library_dir), self.database_url
-        if beside:
-            home = folder.parent
-            folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
-        return Library(folder, open_registry(url), () if beside else tuple(Path(root) for root in self.legacy_roots))
+    def library(self, beside: str | None = None) -> Library:
+        """As `Home.library`."""
+        return self.plain().library(beside)
 
     def face_store(self, bucket: str, model_id: str, dim: int) -> FaceStore:
-        """The cached tables of a bucket and model."""
-        return FaceStore(Path(self.cache_dir), bucket, model_id, dim)
+        """As `Home.face_store`."""
+        return self.plain().face_store(bucket, model_id, dim)
 
     def store_of(self, pack: ModelPack) -> Callable[[str], FaceStore]:
-        """Bucket -> its cached tables for this model."""
-        return lambda bucket: self.face_store(bucket, pack.model_id, pack.dim)
+        """As `Home.store_of`."""
+        return self.plain().store_of(pack)
 
     def folders(self) -> dict[str, Path]:
-        """Where photos lie: all buckets, the hand-sorted folders, and anywhere for photos of legacy libraries."""
-        sorted_by_hand = {HAND_SORTED: Path(self.hand_sorted_root)} if self.hand_sorted_root else {}
-        legacy = {LEGACY: Path("/")} if self.legacy_roots else {}
-        return {**self.buckets(), **sorted_by_hand, **legacy}
+        """As `Home.folders`."""
+        return self.plain().folders()
 
     def listing(self, bucket: str) -> BucketListing:
-        """What lies in a bucket now."""
-        return list_bucket(self.bucket_folder(bucket), tuple(self.ignore), self._own())
+        """As `Home.listing`."""
+        return self.plain().listing(bucket)
 
     def bucket_folder(self, bucket: str) -> Path:
-        """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
-        if bucket == HAND_SORTED and self.hand_sorted_root:
-            return hand_sorted_folder(Path(self.hand_sorted_root))
-        return bucket_folder(bucket, self._roots())
+        """As `Home.bucket_folder`."""
+        return self.plain().bucket_folder(bucket)
 
     def buckets(self) -> dict[str, Path]:
-        """All buckets of all roots by partition key."""
-        return find_buckets(self._roots(), self._own())
+        """As `Home.buckets`."""
+        return self.plain().buckets()
 
     def roots(self) -> list[RootContents]:
-        """What lies in each buckets root, photos that belong to no bucket included.
-
-        Raises `BucketError` if one cannot be listed.
-        """
-        return [look_at_root(root, self._own()) for root in self._roots()]
-
-    def _roots(self) -> tuple[Path, ...]:
-        return tuple(Path(root) for root in self.bucket_roots)
-
-    def _own(self) -> tuple[Path, ...]:
-        return tuple(Path(folder) for folder in self.own_folders)
+        """As `Home.roots`."""
+        return self.plain().roots()

@@ -1,0 +1,70 @@
+"""Commands that check: the library, the environment, the model packs."""
+
+from typing import Annotated
+
+import typer
+
+from facesets_dagster.cli.complete import pack_names
+from facesets_dagster.cli.program import Json, command, existing_home, new_group, say
+
+_PANEL = "Check"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to the program."""
+
+    @command(app, _PANEL, "facesets verify")
+    def verify(as_json: Json = False) -> None:
+        """Check every file of the library against its manifest, and the registry against the disk."""
+        settings = existing_home()
+        from facesets_dagster.cli.status import print_verification
+
+        raise typer.Exit(print_verification(settings, as_json=as_json))
+
+    @command(app, _PANEL, "facesets doctor")
+    def doctor(as_json: Json = False) -> None:
+        """Check the environment; each problem comes with its remedy."""
+        from facesets_dagster.cli.environment import print_doctor
+        from facesets_dagster.settings import load_settings
+
+        raise typer.Exit(print_doctor(load_settings(), as_json=as_json))
+
+    models = new_group("Model packs: list, download, check.")
+    app.add_typer(models, name="models", rich_help_panel=_PANEL)
+    _add_models_to(models)
+
+
+def _add_models_to(models: typer.Typer) -> None:
+    @command(models, "Model packs", "facesets models list", name="list")
+    def models_list(as_json: Json = False) -> None:
+        """List the packs on this machine and where they are."""
+        from facesets_dagster.cli.environment import print_packs
+        from facesets_dagster.settings import load_settings
+
+        print_packs(load_settings(), as_json=as_json)
+
+    @command(models, "Model packs", "facesets models pull buffalo_l", name="pull")
+    def models_pull(
+        pack: Annotated[
+            str, typer.Argument(help="Name of a pack, e.g. embedded or buffalo_l.", autocompletion=pack_names)
+        ],
+        as_json: Json = False,
+    ) -> None:
+        """Download a pack into the models root."""
+        from facesets_dagster.cli.tables import print_json
+        from facesets_dagster.embedding.packs import pull_pack
+        from facesets_dagster.settings import load_settings
+
+        folder = pull_pack(pack, load_settings().models_root, say).folder
+        if as_json:
+            print_json({"pack": pack, "folder": folder})
+        else:
+            typer.echo(str(folder))
+
+    @command(models, "Model packs", "facesets models verify", name="verify")
+    def models_verify(as_json: Json = False) -> None:
+        """Check the digests of the packs on this machine."""
+        from facesets_dagster.cli.environment import print_pack_verification
+        from facesets_dagster.settings import load_settings
+
+        raise typer.Exit(print_pack_verification(load_settings(), as_json=as_json))

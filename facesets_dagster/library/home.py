@@ -1,0 +1,96 @@
+"""A home as a plain object: where buckets, caches, the library and reports are. Knows nothing of Dagster.
+
+The resource `home` builds one from its configuration, the command line one from the settings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.home import require_library
+from facesets_dagster.library.library import Library
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
+from facesets_dagster.photos.listing import BucketListing, list_bucket
+from facesets_dagster.photos.roots import RootContents, bucket_folder, find_buckets, hand_sorted_folder, look_at_root
+from facesets_dagster.registry.registry import open_registry
+from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
+
+
+@dataclass(frozen=True)
+class Home:
+    """Folders and the registry of one home."""
+
+    bucket_roots: tuple[Path, ...]
+    """Folders whose sub-folders are buckets; read-only."""
+    cache_dir: Path
+    library_dir: Path
+    database_url: str
+    legacy_roots: tuple[Path, ...] = ()
+    hand_sorted_root: Path | None = None
+    ignore: tuple[str, ...] = ()
+    """Shell globs of files and folders that are passed over."""
+    own_folders: tuple[Path, ...] = ()
+    """Folders that are written to, and hold no photos."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Home":
+        """The home of these settings. Raises `SettingsError` for a library that does not exist."""
+        require_library(settings)
+        return cls(
+            bucket_roots=settings.bucket_roots,
+            cache_dir=settings.cache_dir,
+            library_dir=settings.library_dir,
+            database_url=settings.database_url,
+            legacy_roots=settings.legacy_roots,
+            hand_sorted_root=settings.hand_sorted_root,
+            ignore=settings.ignore,
+            own_folders=settings.own_folders,
+        )
+
+    def library(self, beside: str | None = None) -> Library:
+        """The library with its registry; the registry's tables are made if they are absent.
+
+        `beside`: the name of another library of this home, as `FACESETS_LIBRARY` would name it.
+        """
+        folder, url = self.library_dir, self.database_url
+        if beside:
+            home = folder.parent
+            folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
+        return Library(folder, open_registry(url), () if beside else self.legacy_roots)
+
+    def face_store(self, bucket: str, model_id: str, dim: int) -> FaceStore:
+        """The cached tables of a bucket and model."""
+        return FaceStore(self.cache_dir, bucket, model_id, dim)
+
+    def store_of(self, pack: ModelPack) -> Callable[[str], FaceStore]:
+        """Bucket -> its cached tables for this model."""
+        return lambda bucket: self.face_store(bucket, pack.model_id, pack.dim)
+
+    def folders(self) -> dict[str, Path]:
+        """Where photos lie: all buckets, the hand-sorted folders, and anywhere for photos of legacy libraries."""
+        sorted_by_hand = {HAND_SORTED: self.hand_sorted_root} if self.hand_sorted_root else {}
+        legacy = {LEGACY: Path("/")} if self.legacy_roots else {}
+        return {**self.buckets(), **sorted_by_hand, **legacy}
+
+    def listing(self, bucket: str) -> BucketListing:
+        """What lies in a bucket now."""
+        return list_bucket(self.bucket_folder(bucket), self.ignore, self.own_folders)
+
+    def bucket_folder(self, bucket: str) -> Path:
+        """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
+        if bucket == HAND_SORTED and self.hand_sorted_root:
+            return hand_sorted_folder(self.hand_sorted_root)
+        return bucket_folder(bucket, self.bucket_roots)
+
+    def buckets(self) -> dict[str, Path]:
+        """All buckets of all roots by partition key."""
+        return find_buckets(self.bucket_roots, self.own_folders)
+
+    def roots(self) -> list[RootContents]:
+        """What lies in each buckets root, photos that belong to no bucket included.
+
+        Raises `BucketError` if one cannot be listed.
+        """
+        return [look_at_root(root, self.own_folders) for root in self.bucket_roots]
