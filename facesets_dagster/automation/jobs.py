@@ -75,11 +75,26 @@ undo_merges = dg.define_asset_job(
 )
 
 
+ask_what_if = dg.define_asset_job(
+    name="ask_what_if",
+    selection=["what_if"],
+    description="What other numbers would make of a bucket; changes nothing. `facesets what-if` runs it.",
+)
+
+label_faceset = dg.define_asset_job(
+    name="label_faceset",
+    selection=["top_manifest"],
+    description="Brings the manifest up to the names that people gave; `facesets label` runs it.",
+)
+
+
 ASSET_JOBS = (
     (discover_identities, MAIN_CHAIN),
     (full_pipeline, FULL_PIPELINE),
     (apply_merges, MERGING),
     (undo_merges, UNDOING),
+    (ask_what_if, ("what_if",)),
+    (label_faceset, ("top_manifest",)),
 )
 """Each with the names of its assets."""
 

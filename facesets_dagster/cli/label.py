@@ -1,7 +1,6 @@
 """`facesets label`: a name in the registry, and the top manifest brought up to it through Dagster."""
 
-import dagster as dg
-
+from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError
@@ -16,16 +15,10 @@ def label_faceset(settings: Settings, faceset: str, label: str | None) -> str:
     name = redirects(registry).get(faceset, faceset)
     registry.set_label(name, label)
     with instance_of(settings) as instance:
-        asset = build_defs(settings).get_assets_def("top_manifest")
-        result = dg.materialize(
-            [asset],
-            instance=instance,
-            resources={"home": HomeResource.of(settings)},
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-        )
-    if not result.success:
+        named = {"facesets/faceset": name, "facesets/person": label or "no name"}
+        done = run_job(build_defs(settings).resolve_job_def("label_faceset"), instance, tags=named)
+    if not done.success:
         raise LibraryError(
-            f"The name is kept, but top_manifest failed (run {result.run_id}). Its log says why; materialize it again."
+            f"The name is kept, but top_manifest failed (run {done.run_id}). Its log says why; materialize it again."
         )
     return name

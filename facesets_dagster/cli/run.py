@@ -12,6 +12,7 @@ import yaml
 from rich.console import Console
 
 from facesets_dagster.automation.hooks import note_failure
+from facesets_dagster.automation.in_process import FinishedRun, run_job
 from facesets_dagster.automation.sensors import BY_HAND, failure_in_words
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import system_changes
@@ -24,6 +25,8 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
+
+ENDED = "ended by a person. Finished steps are kept; `facesets run` goes on from there."
 
 
 @dataclass(frozen=True)
@@ -127,35 +130,28 @@ def _run(
     if by_hand and "ops" in run_config:
         run_config = {**run_config, "ops": {op: run_config["ops"][op] for op in BY_HAND if op in run_config["ops"]}}
     try:
-        result = job.execute_in_process(
-            run_config={**run_config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            instance=instance,
+        done = run_job(
+            job,
+            instance,
             partition_key=None if by_hand else bucket,
-            asset_selection=[dg.AssetKey(name) for name in BY_HAND] if by_hand else None,
-            raise_on_error=False,
+            assets=BY_HAND if by_hand else (),
+            config=run_config,
         )
     except dg.DagsterInvalidConfigError as error:
         raise SettingsError(f"The run config does not fit: {error}") from error
-    metadata: dict[str, Any] = {}
-    for event in result.get_asset_materialization_events():
-        materialization = event.step_materialization_data.materialization
-        values = {key: value.value for key, value in materialization.metadata.items()}
-        metadata[materialization.asset_key.to_user_string()] = values
-    problem, interrupted = _problem(result)
-    if problem and not interrupted:
-        note_failure(settings.reports_dir, bucket, result.run_id, problem)
-    return BucketResult(bucket, result.success, result.run_id, metadata, problem, interrupted)
+    problem = _problem(done)
+    if problem:
+        note_failure(settings.reports_dir, bucket, done.run_id, problem)
+    return BucketResult(bucket, done.success, done.run_id, done.metadata, problem, done.interrupted)
 
 
-def _problem(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
-    """The error as text (a defect with its whole traceback), and whether the run was interrupted."""
-    failures = [event for event in result.all_events if event.is_step_failure]
-    if not failures:
-        return "" if result.success else "the run failed before its first step; see the Dagster UI", False
-    failure = failures[0].step_failure_data
-    if failure.error and failure.error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
-        return "interrupted. Finished steps are kept; `facesets run` continues from there.", True
-    return failure_in_words(failures[0]), False
+def _problem(done: FinishedRun) -> str:
+    """The error as text, a defect with its whole traceback; empty if there is none."""
+    if done.interrupted:
+        return ENDED
+    if done.failures:
+        return failure_in_words(done.failures[0])
+    return "" if done.success else "the run failed before its first step; see the Dagster UI"
 
 
 def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:

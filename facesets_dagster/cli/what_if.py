@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Mapping
 
-import dagster as dg
 import polars as pl
 from pydantic import ValidationError
 from rich.console import Console
 
 from facesets_dagster.analysis.what_if.words import base_in_words
 from facesets_dagster.assets.what_if import WhatIfNumbers
+from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.sensors import failure_in_words
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run import bucket_key
@@ -17,9 +17,7 @@ from facesets_dagster.cli.tables import text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.resources.tables import TableIOManager
 from facesets_dagster.settings import Settings
 
 _SHOWN = ("identities", "founded", "vanished", "members", "exported", "impossible_pairs")
@@ -38,29 +36,19 @@ def print_what_if(settings: Settings, name: str, values: Mapping[str, float], co
     logging.getLogger("dagster").setLevel(logging.WARNING)
     with instance_of(settings) as instance:
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
-        result = dg.materialize(
-            [build_defs(settings).get_assets_def("what_if")],
-            instance=instance,
+        done = run_job(
+            build_defs(settings).resolve_job_def("ask_what_if"),
+            instance,
             partition_key=bucket,
-            resources={
-                "home": home,
-                "embedder": EmbedderResource.of(settings),
-                "tables": TableIOManager(folder=str(settings.tables_dir)),
-            },
-            run_config={
-                "ops": {"what_if": {"config": config}},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            raise_on_error=False,
+            config={"ops": {"what_if": {"config": config}}},
         )
-    if not result.success:
-        failures = [failure_in_words(event) for event in result.all_events if event.is_step_failure]
-        raise LibraryError(failures[0] if failures else f"The run {result.run_id} failed; see the Dagster UI.")
+    if not done.success:
+        failures = [failure_in_words(event) for event in done.failures]
+        raise LibraryError(failures[0] if failures else f"The run {done.run_id} failed; see the Dagster UI.")
     table = pl.read_parquet(settings.tables_dir / "what_if" / f"{bucket}.parquet")
     rows = [{"point": row["title"], **{key: row[key] for key in _SHOWN}} for row in table.iter_rows(named=True)]
     console.print(text_table("What if", rows))
     console.print(f"the base point: {base_in_words(table.row(0, named=True))}", markup=False, soft_wrap=True)
-    metadata = result.asset_materializations_for_node("what_if")[0].metadata
-    console.print(f"\n{metadata['answers'].value}", markup=False, soft_wrap=True)
-    page = settings.reports_dir / bucket / f"{result.run_id}.what_if.html"
+    console.print(f"\n{done.metadata['what_if']['answers']}", markup=False, soft_wrap=True)
+    page = settings.reports_dir / bucket / f"{done.run_id}.what_if.html"
     console.print(f"report: {page}", markup=False, soft_wrap=True)
