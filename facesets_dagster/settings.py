@@ -224,6 +224,12 @@ def load_settings(environment: Mapping[str, str] | None = None, working_director
         raise SettingsError(" ".join(sentences)) from None
 
 
+def ui_port() -> int:
+    """Where `make dev` serves unless PORT names another port."""
+    port = os.environ.get("PORT", "")
+    return int(port) if port.isdecimal() else 3000
+
+
 def _unknown(names: Iterable[str]) -> tuple[str, ...]:
     """A sentence for each name in our namespace that is no setting."""
     known = {field.alias for field in Settings.model_fields.values() if field.alias}

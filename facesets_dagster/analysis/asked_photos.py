@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.analysis.explanation import contents_of, is_face_id
-from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.files.writing import sha256_of
@@ -32,7 +31,7 @@ class AskedPhotos:
     """The path in the bucket that is meant, if one is."""
 
 
-def asked_photos(home: Home, pack: ModelPack, target: str) -> list[AskedPhotos]:
+def asked_photos(home: Home, target: str) -> list[AskedPhotos]:
     """Buckets in which the target means something. Raises `BucketError` if there is none."""
     folders = home.folders()
     face_id = target if is_face_id(target) else None
@@ -41,7 +40,7 @@ def asked_photos(home: Home, pack: ModelPack, target: str) -> list[AskedPhotos]:
     sha256 = sha256_of(file) if file else None
     places, found = _places(file, target, folders), list[AskedPhotos]()
     for bucket in sorted(folders.keys() | {run.bucket for run in home.library().registry.bucket_runs()}):
-        tables = home.face_store(bucket, pack.model_id, pack.dim).read()
+        tables = home.cached(bucket).read()
         path = _as_on_disk(places.get(bucket), tables)
         contents = contents_of(tables, sha256=sha256, path=path, face_id=face_id)
         if len(contents) or _is_unread(path, tables):

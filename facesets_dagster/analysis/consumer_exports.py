@@ -20,7 +20,7 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
-from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, unique_titles
+from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, file_names, unique_titles
 from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, held_in, update_folder
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
@@ -49,6 +49,8 @@ class ExportInputs:
     """What the pack's further models can compute."""
     exports_dir: Path
     run_id: str
+    by_person: bool = False
+    """Files are named by the person instead of the faceset."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def export_consumers(
             values = describe(published.facesets, tasks) if tasks else {}
         titles = titles_of(published.known)
         others = {identity.name for identity in published.known} - {faceset.name for faceset in published.facesets}
-        sources = _sources(published.facesets, titles, inputs.pack)
+        stems = file_names(titles) if inputs.by_person else {name: name for name in titles}
+        sources = _sources(published.facesets, titles, stems, inputs.pack)
         exports = []
         for consumer in chosen:
             folder = inputs.exports_dir / consumer.name
@@ -104,7 +107,7 @@ def export_consumers(
             mine = sources
             if consumer.shared_file and unnamed:
                 beside, unnamed = published_facesets(library, inputs.pack, sorted(unnamed)).facesets, set()
-                mine = {**sources, **_sources(beside, titles, inputs.pack)}
+                mine = {**sources, **_sources(beside, titles, stems, inputs.pack)}
             exports.append(_export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say))
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
@@ -170,16 +173,17 @@ def _one_line(label: str | None) -> str:
 
 
 def _sources(
-    facesets: Sequence[PublishedFaceset], titles: Mapping[str, str], pack: ModelPack
+    facesets: Sequence[PublishedFaceset], titles: Mapping[str, str], stems: Mapping[str, str], pack: ModelPack
 ) -> dict[str, FacesetSource]:
-    return {faceset.name: _source(faceset, titles[faceset.name], pack) for faceset in facesets}
+    return {faceset.name: _source(faceset, titles[faceset.name], stems[faceset.name], pack) for faceset in facesets}
 
 
-def _source(faceset: PublishedFaceset, title: str, pack: ModelPack) -> FacesetSource:
+def _source(faceset: PublishedFaceset, title: str, stem: str, pack: ModelPack) -> FacesetSource:
     best = faceset.faces[0]
     return FacesetSource(
         name=faceset.name,
         title=title,
+        file_name=stem,
         manifest_sha256=faceset.manifest_sha256,
         model_id=pack.model_id,
         face_ids=tuple(face.face_id for face in faceset.faces),

@@ -173,6 +173,6 @@ def teaching(function: Callable[P, R]) -> Callable[P, R]:
         except _MAY_PASS as error:
             raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_SECONDS) from error
         except FacesetsError as error:
-            raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+            raise dg.Failure(str(error), allow_retries=False) from error
 
     return wrapped

@@ -60,6 +60,9 @@ class ConsumerExportsConfig(PhotoConfig):
     remove_others: bool = Field(
         default=False, description="With facesets named: remove the files of all other facesets."
     )
+    by_person: bool = Field(
+        default=False, description="Name files and folders by the person (Anna.safetensors) instead of the faceset."
+    )
 
 
 @library_asset(
@@ -86,6 +89,7 @@ def consumer_exports(
         tasks=tuple(embedder.extra_models()),
         exports_dir=Path(home.exports_dir),
         run_id=context.run.run_id,
+        by_person=config.by_person,
     )
     result = export_consumers(inputs, library, _describer(context, config, home, embedder), say=context.log.info)
     doubt, sheet = other_recogniser([export.consumer for export in result.exports], pack), export_sheet(result)

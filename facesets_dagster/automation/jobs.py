@@ -88,6 +88,13 @@ label_faceset = dg.define_asset_job(
 )
 
 
+export_facesets = dg.define_asset_job(
+    name="export_facesets",
+    selection=["consumer_exports"],
+    description="Writes face sets in the formats of other programs. `facesets export` runs it.",
+)
+
+
 ASSET_JOBS = (
     (discover_identities, MAIN_CHAIN),
     (full_pipeline, FULL_PIPELINE),
@@ -95,6 +102,7 @@ ASSET_JOBS = (
     (undo_merges, UNDOING),
     (ask_what_if, ("what_if",)),
     (label_faceset, ("top_manifest",)),
+    (export_facesets, ("consumer_exports",)),
 )
 """Each with the names of its assets."""
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from rich.console import Console
 
 from facesets_dagster.analysis.asked_photos import asked_photos
-from facesets_dagster.analysis.existing_centroids import centroid_table, identities_of
 from facesets_dagster.analysis.explanation import (
     FaceExplanation,
     PhotoExplanation,
@@ -13,7 +12,6 @@ from facesets_dagster.analysis.explanation import (
     explain_unread,
 )
 from facesets_dagster.cli.tables import print_json
-from facesets_dagster.home import model_of
 from facesets_dagster.library.home import Home
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.registry.merges import redirects
@@ -49,11 +47,11 @@ def _lines(face: FaceExplanation) -> list[str]:
 
 
 def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
-    home, pack = Home.of(settings), model_of(settings)
+    home = Home.of(settings)
     library, found = home.library(), list[PhotoExplanation]()
     merged = redirects(library.registry)
-    identities = identities_of(centroid_table(library, pack))
-    for asked in asked_photos(home, pack, target):
+    identities = [one for one in library.snapshot().live() if one.kind != "thin_era"]
+    for asked in asked_photos(home, target):
         if len(asked.contents):
             decisions = library.registry.decisions(asked.bucket)
             found += explain_contents(asked.bucket, asked.tables, decisions, asked.contents, merged, identities)

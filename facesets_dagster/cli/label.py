@@ -1,24 +1,88 @@
-"""`facesets label`: a name in the registry, and the top manifest brought up to it through Dagster."""
+"""`facesets label`: a name in the registry, and the top manifest brought up to it through Dagster.
 
+Only what the job needs is imported: the whole code location would take as long again.
+"""
+
+import unicodedata
+
+import dagster as dg
+import typer
+
+from facesets_dagster.assets.library import library as library_spec
+from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.automation.in_process import run_job
+from facesets_dagster.cli.asking import at_a_terminal, person_called
 from facesets_dagster.cli.dagster_instance import instance_of
-from facesets_dagster.definitions import build_defs
+from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import LibraryError
-from facesets_dagster.registry.merges import redirects
+from facesets_dagster.identities.handles import spelled
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.home import Home
+from facesets_dagster.library.library import Library
+from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
+JOB = "label_faceset"
+
+
+def print_label(settings: Settings, faceset: str, name: str, *, same_name: bool, as_json: bool) -> None:
+    """Names a person and says so; a name that another person has is asked about."""
+    library = Home.of(settings).library()
+    person, label = person_called(library, faceset), one_line(name)
+    if label and not same_name:
+        _ask_about_namesakes(library, person, label)
+    run_id = label_faceset(settings, person.name, label)
+    if as_json:
+        print_json({"faceset": person.name, "label": label, "run_id": run_id})
+        return
+    if faceset in library.snapshot().redirects:
+        typer.echo(f"{faceset} was merged into {person.name}.")
+    typer.echo(f"{person.name}: {label or 'no name'}")
+
+
+def one_line(name: str) -> str | None:
+    """A name as it is kept: composed letters, one line; None for an empty one."""
+    return " ".join(unicodedata.normalize("NFC", name).split()) or None
+
 
 def label_faceset(settings: Settings, faceset: str, label: str | None) -> str:
-    """Names a faceset, or the one that it was merged into, and materializes `top_manifest`; gives its name."""
-    registry = HomeResource.of(settings).library().registry
-    name = redirects(registry).get(faceset, faceset)
-    registry.set_label(name, label)
+    """Names a live faceset and materializes `top_manifest`; gives the id of the run."""
+    HomeResource.of(settings).library().registry.set_label(faceset, label)
     with instance_of(settings) as instance:
-        named = {"facesets/faceset": name, "facesets/person": label or "no name"}
-        done = run_job(build_defs(settings).resolve_job_def("label_faceset"), instance, tags=named)
+        named = {"facesets/faceset": faceset, "facesets/person": label or "no name"}
+        done = run_job(_job(settings), instance, tags=named)
     if not done.success:
         raise LibraryError(
             f"The name is kept, but top_manifest failed (run {done.run_id}). Its log says why; materialize it again."
         )
-    return name
+    return done.run_id
+
+
+def _job(settings: Settings) -> dg.JobDefinition:
+    """The job of that name without the rest of the code location."""
+    upstream = [library_spec, dg.AssetSpec("swap_ready_facesets", partitions_def=SOURCE_BUCKET)]
+    own = dg.Definitions(
+        assets=[*upstream, top_manifest],
+        jobs=[dg.define_asset_job(JOB, selection=["top_manifest"])],
+        resources={"home": HomeResource.of(settings)},
+        executor=dg.in_process_executor,
+    )
+    return own.resolve_job_def(JOB)
+
+
+def _ask_about_namesakes(library: Library, person: Identity, label: str) -> None:
+    """Raises `LibraryError` if another person has the name, and nobody can be asked whether both shall."""
+    others = [
+        one.name
+        for one in library.snapshot().people()
+        if one.name not in (person.name, person.family) and one.label and spelled(one.label) == spelled(label)
+    ]
+    if not others:
+        return
+    if at_a_terminal() and typer.confirm(f"{others[0]} is called {label!r} too. Is this another person?", err=True):
+        return
+    raise LibraryError(
+        f"{', '.join(others)} is called {label!r} too. If it is the same person: `facesets merge {others[0]} "
+        f"{person.name}`. If both have this name: add --same-name. Nothing was changed."
+    )

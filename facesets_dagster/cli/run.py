@@ -14,13 +14,14 @@ from rich.console import Console
 from facesets_dagster.automation.hooks import note_failure
 from facesets_dagster.automation.in_process import FinishedRun, run_job
 from facesets_dagster.automation.sensors import BY_HAND, failure_in_words
+from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import system_changes
 from facesets_dagster.cli.tables import text_table
 from facesets_dagster.definitions import build_defs
-from facesets_dagster.errors import BucketError, SettingsError
+from facesets_dagster.errors import SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title, folder_name, partition_key
+from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
@@ -45,7 +46,7 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
     """Runs the buckets (all with changes if none is named) and prints a table; 0 only if everything passed."""
     home = HomeResource.of(settings)
     folders = home.buckets()
-    chosen = [bucket_key(name, folders) for name in wanted] if wanted else _with_news(settings, home, folders)
+    chosen = [bucket_named(name, folders) for name in wanted] if wanted else _with_news(settings, home, folders)
     advice = [root.advice for root in home.roots() if root.advice]
     for line in advice:
         console.print(line, style="yellow", markup=False, soft_wrap=True)
@@ -84,18 +85,6 @@ def _with_news(settings: Settings, home: HomeResource, folders: dict[str, Path])
         registry.mark_stale(folders)
         return list(folders) or [HAND_SORTED]
     return [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
-
-
-def bucket_key(name: str, folders: dict[str, Path]) -> str:
-    """A bucket given by folder name or by partition key."""
-    name = name.rstrip("/")
-    for key in folders:
-        if name in (key, folder_name(key)):
-            return key
-    known = ", ".join(folders) or "none"
-    raise BucketError(
-        f"There is no bucket {name!r} ({partition_key(Path(name).name or '_')!r}). Buckets here: {known}."
-    )
 
 
 def _run_config(path: Path | None) -> dict[str, Any]:

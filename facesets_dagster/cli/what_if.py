@@ -11,19 +11,30 @@ from facesets_dagster.analysis.what_if.words import base_in_words
 from facesets_dagster.assets.what_if import WhatIfNumbers
 from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.sensors import failure_in_words
+from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
-from facesets_dagster.cli.run import bucket_key
-from facesets_dagster.cli.tables import text_table
+from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
-_SHOWN = ("identities", "founded", "vanished", "members", "exported", "impossible_pairs")
+_SHOWN = {
+    "identities": "people",
+    "founded": "new",
+    "vanished": "gone",
+    "members": "members",
+    "exported": "exported",
+    "impossible_pairs": "impossible",
+}
+"""Column of the table -> heading on the terminal."""
 
 
-def print_what_if(settings: Settings, name: str, values: Mapping[str, float], console: Console) -> None:
+def print_what_if(
+    settings: Settings, name: str, values: Mapping[str, float], console: Console, *, as_json: bool = False
+) -> None:
     """One point with these numbers; the default sweep if none is given."""
     try:
         WhatIfNumbers.model_validate(values)
@@ -31,7 +42,7 @@ def print_what_if(settings: Settings, name: str, values: Mapping[str, float], co
         told = [f"{one['loc'][0]} {one['input']}: {one['msg']}" for one in error.errors()]
         raise SettingsError(f"These numbers cannot be used: {', '.join(told)}. Nothing was run.") from error
     home = HomeResource.of(settings)
-    bucket = bucket_key(name, home.buckets())
+    bucket = bucket_named(name, home.buckets())
     config = {"points": [dict(values)], "sweep": False} if values else {}
     logging.getLogger("dagster").setLevel(logging.WARNING)
     with instance_of(settings) as instance:
@@ -46,9 +57,17 @@ def print_what_if(settings: Settings, name: str, values: Mapping[str, float], co
         failures = [failure_in_words(event) for event in done.failures]
         raise LibraryError(failures[0] if failures else f"The run {done.run_id} failed; see the Dagster UI.")
     table = pl.read_parquet(settings.tables_dir / "what_if" / f"{bucket}.parquet")
-    rows = [{"point": row["title"], **{key: row[key] for key in _SHOWN}} for row in table.iter_rows(named=True)]
+    page, base = settings.reports_dir / bucket / f"{done.run_id}.what_if.html", base_in_words(table.row(0, named=True))
+    answers = str(done.metadata["what_if"]["answers"])
+    if as_json:
+        points = table.to_dicts()
+        print_json({"bucket": bucket, "bucket_name": bucket_title(bucket), "points": points, "report": page})
+        return
+    rows = [
+        {"point": row["title"], **{heading: row[key] for key, heading in _SHOWN.items()}}
+        for row in table.iter_rows(named=True)
+    ]
     console.print(text_table("What if", rows))
-    console.print(f"the base point: {base_in_words(table.row(0, named=True))}", markup=False, soft_wrap=True)
-    console.print(f"\n{done.metadata['what_if']['answers']}", markup=False, soft_wrap=True)
-    page = settings.reports_dir / bucket / f"{done.run_id}.what_if.html"
+    console.print(f"the base point: {base}", markup=False, soft_wrap=True)
+    console.print(f"\n{answers}", markup=False, soft_wrap=True)
     console.print(f"report: {page}", markup=False, soft_wrap=True)

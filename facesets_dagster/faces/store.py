@@ -95,6 +95,22 @@ class FaceStore:
         finally:
             self._lock.release()
 
+    @classmethod
+    def cached(cls, cache_dir: Path, bucket: str, model_id: str | None) -> "FaceStore":
+        """The store of a bucket as it lies on disk, for reading alone: without asking which model the home has.
+
+        `model_id`: of the run that the bucket is up to; None for the one that wrote last.
+        """
+        folders = [path for path in (cache_dir / "faces" / bucket).glob("*") if path.is_dir()]
+        chosen = [path for path in folders if path.name == model_id]
+        newest = sorted(chosen or folders, key=lambda path: path.stat().st_mtime_ns)[-1:]
+        store = cls(cache_dir, bucket, newest[0].name if newest else model_id or "none", 1)
+        files = [path for path in (store.folder / "faces.parquet", *store._parts_of("faces")) if path.exists()]
+        if files:
+            embedding = pl.read_parquet_schema(files[0]).get("embedding")
+            return cls(cache_dir, bucket, store._model_id, embedding.size if isinstance(embedding, pl.Array) else 1)
+        return store
+
     def read(self) -> CacheTables:
         """Everything that is cached, empty tables for a new bucket."""
         return CacheTables(*(self.columns(kind) for kind in _KINDS))

@@ -64,6 +64,11 @@ class Home:
         """The cached tables of a bucket and model."""
         return FaceStore(self.cache_dir, bucket, model_id, dim)
 
+    def cached(self, bucket: str) -> FaceStore:
+        """The cached tables that a bucket's last run was made from, for reading alone; needs no model pack."""
+        models = {run.bucket: run.model_id for run in self.library().registry.bucket_runs()}
+        return FaceStore.cached(self.cache_dir, bucket, models.get(bucket))
+
     def store_of(self, pack: ModelPack) -> Callable[[str], FaceStore]:
         """Bucket -> its cached tables for this model."""
         return lambda bucket: self.face_store(bucket, pack.model_id, pack.dim)

@@ -7,6 +7,7 @@ labelled differently, or rejected before, is not merged unless the request says 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import PublishRefused, SettingsError
 from facesets_dagster.identities.consolidation import keeper_of, photos_with_both
 from facesets_dagster.identities.identity import Identity
@@ -55,7 +56,7 @@ def apply_merges(run: Run, request: MergeRequest) -> ApplyResult:
     library = run.library
     merge_top_manifest(library, run.holder, run.say)  # what stands there is kept word for word
     planner = MergePlanner(run)
-    update = publish(run, lambda: planner.plan(_changes(request, run)))
+    update = publish(run, lambda: planner.plan(_changes(request, library, run.pack)))
     changes = update.notes.changes
     named = [name for group in request.groups for name in group]
     already = [merge for merge in changes.now.household.merges if merge.merged in named]
@@ -68,14 +69,18 @@ def apply_merges(run: Run, request: MergeRequest) -> ApplyResult:
     )
 
 
-def _changes(request: MergeRequest, run: Run) -> Changes:
-    library = run.library
+def merges_ahead(library: Library, pack: ModelPack, request: MergeRequest) -> list[Merge]:
+    """What `apply_merges` would do, without doing it; raises what it would raise."""
+    return _changes(request, library, pack).new_merges
+
+
+def _changes(request: MergeRequest, library: Library, pack: ModelPack) -> Changes:
     now = standing(library)
     known = rejected_pairs(library.registry)
     reject, again = _rejected(request, now), _accepted_again(request, known, now)
     groups = [_group(names, now) for names in request.groups]
     _require_apart(groups)
-    require_model([person for group in groups for person in group], run.pack)
+    require_model([person for group in groups for person in group], pack)
     after = now.household
     for group in groups:
         _require_one_label(group, despite=request.despite_labels)

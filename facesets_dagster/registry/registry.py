@@ -172,6 +172,17 @@ class Registry:
             rows = [tuple(row) for row in connection.execute(query)]
         return pl.DataFrame(rows, schema=DECISION_SCHEMA, orient="row")
 
+    def decided_for(self, names: Collection[str]) -> pl.DataFrame:
+        """`bucket`, `face_id`, `state` of every face that a funnel gives to one of these names, by bucket and face_id.
+
+        A funnel keeps the names of its day: merged names have to be given too.
+        """
+        columns = (t.decisions.c.bucket, t.decisions.c.face_id, t.decisions.c.state)
+        query = sa.select(*columns).where(t.decisions.c.identity.in_(sorted(names))).order_by(*columns[:2])
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        return pl.DataFrame(rows, schema=dict.fromkeys(("bucket", "face_id", "state"), pl.String), orient="row")
+
     def exported(self) -> list[tuple[str, str, str]]:
         """(bucket, identity, face_id) of every face that is exported."""
         columns = (t.decisions.c.bucket, t.decisions.c.identity, t.decisions.c.face_id)

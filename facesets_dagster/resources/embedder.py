@@ -29,7 +29,11 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ),
     )
     det_size: int = Field(
-        default=DET_SIZE, ge=64, le=4096, multiple_of=32, description="Side of the detector's input, px; part of model_id."
+        default=DET_SIZE,
+        ge=64,
+        le=4096,
+        multiple_of=32,
+        description="Side of the detector's input, px; part of model_id.",
     )
     precision: str = Field(
         default=FP32,

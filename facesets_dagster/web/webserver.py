@@ -44,7 +44,7 @@ def allowed_hosts(arguments: Sequence[str]) -> tuple[str, ...]:
         hosts = load_settings().web_hosts
         require_address(arguments, hosts)
     except FacesetsError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(str(error))
     return hosts
 
 

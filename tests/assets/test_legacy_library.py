@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesets_dagster.cli.explain import show
+from facesets_dagster.cli.show import show
 from facesets_dagster.cli.status import print_status
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
 from testing.fake_home import FakeHome

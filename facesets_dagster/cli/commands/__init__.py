@@ -1,1 +1,1 @@
-"""The commands as Typer sees them: arguments, help, examples. Each calls one function of `cli`, imported when it runs."""
+"""The commands as Typer sees them: arguments, help, examples. Each imports what it calls when it runs."""

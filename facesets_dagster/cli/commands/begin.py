@@ -53,7 +53,6 @@ def add_to(app: typer.Typer) -> None:
         _PANEL,
         "facesets run",
         'facesets run "family album" trip',
-        "facesets run --folder ~/Pictures/2019",
         "facesets run trip --config numbers.yaml",
     )
     def run(
@@ -65,16 +64,9 @@ def add_to(app: typer.Typer) -> None:
                 autocompletion=bucket_names,
             ),
         ] = None,
-        folder: Annotated[
-            list[Path] | None,
-            typer.Option(
-                metavar="DIR", help="Take this folder as a bucket where it lies, now and later; never written to."
-            ),
-        ] = None,
         config: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Run config in YAML, as the launchpad shows it.")
         ] = None,
-        as_json: Json = False,
     ) -> None:
         """Find the people in new and changed buckets; ends with a table.
 
@@ -83,9 +75,4 @@ def add_to(app: typer.Typer) -> None:
         settings = made_home()
         from facesets_dagster.cli.run import run_buckets
 
-        names = list(buckets or [])
-        if folder:
-            from facesets_dagster.cli.folders import added
-
-            names += added(settings, folder)
-        raise typer.Exit(run_buckets(settings, names, config, console(as_json=as_json), as_json=as_json))
+        raise typer.Exit(run_buckets(settings, buckets or [], config, console()))

@@ -79,9 +79,7 @@ def add_to(app: typer.Typer) -> None:
 
     @command(app, _PANEL, "facesets what-if trip", "facesets what-if trip --min-faces 3 --json", name="what-if")
     def what_if(
-        bucket: Annotated[
-            str, typer.Argument(help="A bucket whose photos were read.", autocompletion=bucket_names)
-        ],
+        bucket: Annotated[str, typer.Argument(help="A bucket whose photos were read.", autocompletion=bucket_names)],
         cover_distance: Annotated[float | None, typer.Option(help="Reach of a known identity.")] = None,
         cluster_distance: Annotated[
             float | None, typer.Option(help="Average distance at which clusters are cut.")

@@ -15,7 +15,9 @@ _PERSON = "A faceset, or a person's name."
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the program."""
 
-    @command(app, _PANEL, "facesets label faceset_020 Anna", 'facesets label Anna "Anna Berg"', 'facesets label Anna ""')
+    @command(
+        app, _PANEL, "facesets label faceset_020 Anna", 'facesets label Anna "Anna Berg"', 'facesets label Anna ""'
+    )
     def label(
         faceset: Annotated[str, typer.Argument(help=_PERSON, autocompletion=person_names)],
         name: Annotated[str, typer.Argument(help="The person's name; empty removes it.")],
@@ -74,10 +76,13 @@ def add_to(app: typer.Typer) -> None:
                 autocompletion=consumer_names,
             ),
         ] = None,
+        by_name: Annotated[
+            bool, typer.Option("--by-name", help="Name the home's own files by the person too: Anna.safetensors.")
+        ] = False,
         as_json: Json = False,
     ) -> None:
         """Export a person for a face-swap program."""
         settings = existing_home()
         from facesets_dagster.cli.export import print_export
 
-        raise typer.Exit(print_export(settings, person, to or [], directory, as_json=as_json))
+        raise typer.Exit(print_export(settings, person, to or [], directory, by_name=by_name, as_json=as_json))

@@ -5,6 +5,7 @@ only; which face sets there are, and what happens to files on the disk, is not i
 """
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.export.pictures import Picture
+
+_REFUSED = '/\\:*?"<>|'
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
+"""Names that Windows keeps for itself."""
+_MOST_BYTES = 100
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class FacesetSource:
     """`faceset_020`; files are named by it."""
     title: str
     """What people read: the label, else the name; one line, no two alike."""
+    file_name: str
+    """Stem of its files and name of its folder; no two alike."""
     manifest_sha256: str
     model_id: str
     face_ids: tuple[str, ...]
@@ -76,6 +84,24 @@ class Consumer:
 
 
 def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:
-    """Faceset -> its title, with the faceset's name behind it where another one has the same."""
-    owners = Counter(titles.values())
-    return {name: title if owners[title] == 1 else f"{title} ({name})" for name, title in titles.items()}
+    """Faceset -> its title, with the faceset's name behind it where another one looks the same."""
+    owners = Counter(map(_as_looked_at, titles.values()))
+    return {name: title if owners[_as_looked_at(title)] == 1 else f"{title} ({name})" for name, title in titles.items()}
+
+
+def file_names(titles: Mapping[str, str]) -> dict[str, str]:
+    """Faceset -> its title as the name of a file that every system takes; the faceset's name where nothing is left."""
+    safe = {name: _safe(title) or name for name, title in titles.items()}
+    return unique_titles(safe)
+
+
+def _as_looked_at(title: str) -> str:
+    """Some file systems take capitals, and composed and decomposed letters, for the same."""
+    return unicodedata.normalize("NFC", title).casefold()
+
+
+def _safe(title: str) -> str:
+    """Without what Windows, macOS or Linux refuse in a name; at most 100 bytes of UTF-8."""
+    plain = "".join("_" if char in _REFUSED or ord(char) < 32 else char for char in unicodedata.normalize("NFC", title))
+    short = plain.encode("utf-8", "ignore")[:_MOST_BYTES].decode("utf-8", "ignore").strip(" .")
+    return f"{short}_" if short.split(".")[0].upper() in _DEVICES else short

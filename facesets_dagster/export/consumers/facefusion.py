@@ -10,7 +10,7 @@ from facesets_dagster.export.consumers.consumer import Consumer, ExportFile, Fac
 
 def _files(facesets: Sequence[FacesetSource]) -> list[ExportFile]:
     return [
-        ExportFile(f"{faceset.name}/{rank:04d}.png", picture.sha256, picture.read, (faceset.name,))
+        ExportFile(f"{faceset.file_name}/{rank:04d}.png", picture.sha256, picture.read, (faceset.name,))
         for faceset in facesets
         for rank, picture in enumerate(faceset.pictures, start=1)
     ]

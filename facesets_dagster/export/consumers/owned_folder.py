@@ -47,6 +47,16 @@ def held_in(folder: Path) -> set[str]:
     return {name for path, entry in _read_index(folder).items() if (folder / path).is_file() for name in entry.facesets}
 
 
+def files_of(folder: Path, faceset: str) -> list[ExportFile]:
+    """The files in place that were written here for a faceset; some may hold others too."""
+    found = []
+    for path, entry in sorted(_read_index(folder).items()):
+        digest = _digest(folder, path)
+        if faceset in entry.facesets and digest in entry.sha256:
+            found.append(ExportFile(path, str(digest), (folder / path).read_bytes, tuple(entry.facesets)))
+    return found
+
+
 def update_folder(
     folder: Path,
     files: Sequence[ExportFile],

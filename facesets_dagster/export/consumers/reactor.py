@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 
 def _files(facesets: Sequence[FacesetSource]) -> list[ExportFile]:
-    return [ExportFile.of(f"{faceset.name}.safetensors", face_model(faceset), [faceset]) for faceset in facesets]
+    return [ExportFile.of(f"{faceset.file_name}.safetensors", face_model(faceset), [faceset]) for faceset in facesets]
 
 
 def face_model(faceset: FacesetSource) -> bytes:

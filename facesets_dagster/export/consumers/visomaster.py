@@ -14,7 +14,7 @@ RECOGNISER = "Inswapper128ArcFace"
 
 
 def _files(facesets: Sequence[FacesetSource]) -> list[ExportFile]:
-    return [ExportFile.of(f"{faceset.name}.json", _embedding_file(faceset), [faceset]) for faceset in facesets]
+    return [ExportFile.of(f"{faceset.file_name}.json", _embedding_file(faceset), [faceset]) for faceset in facesets]
 
 
 def _embedding_file(faceset: FacesetSource) -> bytes:
