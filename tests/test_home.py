@@ -38,7 +38,7 @@ def dagster_copied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_three_processes_that_meet_a_fresh_home_make_one(tmp_path: Path, embedded_models_root: Path) -> None:
     home = ForkedHome(tmp_path / "home", "embedded", embedded_models_root)
-    children = [home.start("status", "--json") for _ in range(3)]
+    children = [home.start("init", "--json") for _ in range(3)]
     for child in children:
         said, _ = child.communicate()
         assert child.returncode == 0, said

@@ -50,7 +50,8 @@ def test_commands_that_only_read_import_neither_dagster_nor_models_nor_plots(
 ) -> None:
     home = RealHome(tmp_path / "home", "embedded", embedded_models_root).made()
     run = f"from facesets_dagster.cli.main import app\ntry:\n    app({arguments!r})\nexcept SystemExit:\n    pass"
-    assert imported(f"{run}\nimport sys\nassert 'dagster' not in sys.modules", home) == set()
+    shapes = {"onnx"} if arguments[0] == "models" else set()  # what a pack can do stands in its files
+    assert imported(f"{run}\nimport sys\nassert 'dagster' not in sys.modules", home) <= shapes
 
 
 def test_init_imports_no_model(tmp_path: Path, embedded_models_root: Path) -> None:

@@ -34,7 +34,7 @@ def pack_names(incomplete: str) -> list[str]:
 
 
 def _beginning(incomplete: str, words: list[str]) -> list[str]:
-    return sorted({word for word in words if word.casefold().startswith(incomplete.casefold())})
+    return sorted({word for word in words if word.startswith(incomplete)})
 
 
 def _people() -> Iterator[str]:

@@ -24,6 +24,7 @@ def source(name: str, title: str | None = None) -> FacesetSource:
     return FacesetSource(
         name=name,
         title=title or name,
+        file_name=name,
         manifest_sha256="ab" * 32,
         model_id="0123456789abcdef",
         face_ids=("face one", "face two"),
