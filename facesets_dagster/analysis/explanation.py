@@ -159,10 +159,20 @@ def reason(decision: Mapping[str, object]) -> str:
         "near_duplicate": f"A better face of {identity} is almost the same: similarity {value} (limit {threshold}).",
         "export_outlier": f"A member of {identity}, but {value} from its centroid, more than {threshold}.",
         "cut_off": f"A member of {identity}, but {_percent(decision['value'])} of its crop could not be decoded.",
-        "crop_failed": f"A member of {identity}, but no crop shows exactly this face: {which.replace('_', ' ')}.",
+        "crop_failed": f"A member of {identity}, but {_crop(which, value, threshold)}.",
         "exported": f"In {identity}.",
     }
     return sentences.get(state, str(decision["state"]))
+
+
+def _crop(why: str, value: str, threshold: str) -> str:
+    sentences = {
+        "no_face_found": "the detector finds no face in the picture that was cut out",
+        "several_faces_found": f"the picture that was cut out shows {value} faces",
+        "looks_different": "the picture that was cut out does not look like the face in the photo or like the person: "
+        f"cos-dist {value}, more than {threshold}",
+    }
+    return sentences.get(why, f"no picture could be cut out: {why.replace('_', ' ')}")
 
 
 _GATES = {

@@ -10,6 +10,7 @@ import polars as pl
 
 from facesets_dagster.assets._asset import Check, Result, shown
 from facesets_dagster.assets._versions import frame_version, table_columns, text_version
+from facesets_dagster.errors import BucketError
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
@@ -67,10 +68,24 @@ class Page:
         """The report; `text`: of the link to it, `sheet`: the contact sheet, `changes`: for the index of runs."""
         system, run_id = self._context.asset_key.to_user_string(), self._context.run.run_id
         page = write_system_page(
-            Path(self._home.reports_dir), self._bucket, run_id, system, title, sections, changes=changes
+            Path(self._home.reports_dir),
+            self._bucket,
+            run_id,
+            system,
+            title,
+            sections,
+            changes=changes,
+            folders=self._folders(),
         )
         self.show(report=link(text, "reports", self._bucket, page.name))
         self.show_sheets(contact_sheet=sheet)
+
+    def _folders(self) -> Mapping[str, Path]:
+        """Bucket -> its folder; none while the roots cannot be listed, and then the page has no links to photos."""
+        try:
+            return self._home.folders()
+        except BucketError:
+            return {}
 
     def show(self, **metadata: Any) -> None:
         """Metadata that comes first."""

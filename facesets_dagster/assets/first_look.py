@@ -13,7 +13,7 @@ from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.first_look import FIRST_LOOK_COLUMNS, NOFACE, SINGLETONS
 from facesets_dagster.reports.first_look_page import first_look_sections, first_look_sheet
-from facesets_dagster.reports.plots import bars
+from facesets_dagster.reports.plots import sizes_in_words
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
@@ -76,7 +76,7 @@ def first_look(
         {
             "files_without_face": without,
             "files_not_usable": found.not_usable(),
-            "group_sizes": bars(sizes),
+            "group_sizes": sizes_in_words(sizes, "group"),
             "largest_groups": sizes[:20],
             "cluster_distance": distance,
         },

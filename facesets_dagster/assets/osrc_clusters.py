@@ -14,7 +14,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, ClusterTable, DiscoveryParameters
-from facesets_dagster.reports.plots import bars
+from facesets_dagster.reports.plots import sizes_in_words
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -81,7 +81,7 @@ def _described(page: Page, bucket: str, found: Clusters) -> Result:
             "candidate_clusters": found.candidates(),
             "clusters": len(sizes),
             "faces_clustered": sum(sizes),
-            "cluster_sizes": bars(sizes),
+            "cluster_sizes": sizes_in_words(sizes, "cluster"),
             "states": states,
         },
         {"largest_clusters": sizes[:20], "mode": found.mode, "parameters": numbers},

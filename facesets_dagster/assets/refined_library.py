@@ -22,7 +22,7 @@ from facesets_dagster.publishing.refined_library import (
     refine_library,
     refined_identities,
 )
-from facesets_dagster.reports.plots import bars
+from facesets_dagster.reports.plots import sizes_in_words
 from facesets_dagster.reports.refined_page import refined_sections
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -117,7 +117,7 @@ def _described(
         {
             "identities": len(names),
             "faces": result.faces,
-            "members_per_person": bars([len(members[name]) for name in names]),
+            "members_per_person": sizes_in_words([len(members[name]) for name in names], "person|people"),
             "how_to_use_it": f"FACESETS_LIBRARY={config.new_library}" if config.new_library else "the home's own",
         },
         {

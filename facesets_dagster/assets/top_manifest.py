@@ -1,5 +1,7 @@
 """The library's table of contents."""
 
+from pathlib import Path
+
 import dagster as dg
 from dagster import AssetExecutionContext
 
@@ -10,6 +12,7 @@ from facesets_dagster.assets.library import OPTIONAL_PUBLISHERS, library
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
+from facesets_dagster.reports.index import write_index
 from facesets_dagster.reports.markdown import MAX_ROWS, faceset_link, link, markdown_table
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
@@ -28,6 +31,7 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
     facesets, tombstones = manifest.listed("facesets"), manifest.listed("tombstones")
     words = f"{counted(len(facesets), 'faceset')}, {counted(len(tombstones), 'tombstone')}"
     page.say(f"{words}, {'merged' if changed else 'unchanged'}")
+    write_index(Path(home.reports_dir))
     # Of a legacy faceset that was never published here it is whatever its library said.
     exported = sum(count for entry in facesets if isinstance(count := entry.get("exported"), int))
     return page.result(

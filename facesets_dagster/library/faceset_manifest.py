@@ -50,7 +50,11 @@ class ExportedFace:
     kps: tuple[Point, Point, Point, Point, Point]
     """px of the upright photo."""
     det_score: float
+    face_short: float
+    """Shorter side of the box, px of the upright photo."""
     rank_score: float
+    cosine_distance: float
+    """To the centroid of the exported faces."""
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,18 @@ def pictures_of(written: Sequence[WrittenFolder], library_dir: Path) -> dict[str
         name, place = folder.offer.faceset, library_dir / CANDIDATES / folder.offer.folder
         known = row_of_faceset(library_dir / name, name) if name is not None else None
         tiles = [
-            Tile(jpeg, f"{entry['distance']:.3f}")
+            Tile(jpeg, f"{entry['distance']:.3f}", _photo_of(entry))
             for entry in folder.faces[:PER_ROW]
             if (jpeg := of_file(place / str(entry["file"]))) is not None
         ]
-        offered = SheetRow(f"{folder.offer.folder}: {counted(len(folder.faces), 'face')}", tiles)
+        offered = SheetRow(folder.offer.folder, tiles, len(folder.faces))
         found[folder.offer.folder] = [known, offered] if known is not None and known.tiles else [offered]
     return found
+
+
+def _photo_of(entry: Mapping[str, object]) -> tuple[str, str] | None:
+    source = entry.get("source")
+    return (str(source["bucket"]), str(source["path"])) if isinstance(source, dict) else None
 
 
 def table_of(written: Sequence[WrittenFolder], labels: dict[str, str | None]) -> list[tuple[object, ...]]:

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.markdown import Markdown
+from facesets_dagster.wording import counted
 
 MAX_MARKDOWN_BYTES = 200_000
 _TILE, _CAPTION, _TITLE, _GAP = 96, 16, 22, 6
@@ -21,6 +22,8 @@ class Tile:
 
     jpeg: bytes
     caption: str
+    photo: tuple[str, str] | None = None
+    """Bucket and path of the photo that a page links to."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,16 @@ class SheetRow:
 
     title: str
     tiles: Sequence[Tile]
+    faces: int | None = None
+    """How many there are, where the heading is to say it."""
+
+    def heading(self, most: int | None = None) -> str:
+        """`faceset_001: 8 of 12 faces`; `most`: tiles that are shown, None for all that the row has."""
+        if self.faces is None:
+            return self.title
+        shown = len(self.tiles[:most])
+        of = f"{shown} of " if shown < self.faces else ""
+        return f"{self.title}: {of}{counted(self.faces, 'face')}"
 
 
 def rows_of(tiles: Sequence[Tile], title: str = "") -> list[SheetRow]:
@@ -67,11 +80,26 @@ def _drawn(rows: Sequence[SheetRow]) -> Image.Image:
     title, caption = ImageFont.load_default(14), ImageFont.load_default(11)
     for number, row in enumerate(rows):
         top = number * step
-        draw.text((_GAP, top + 3), row.title, "black", font=title)
+        draw.text((_GAP, top + 3), _fitting(row.heading(PER_ROW), title, sheet.width - 2 * _GAP), "black", font=title)
         for place, tile in enumerate(row.tiles[:PER_ROW]):
             left = _GAP + place * (_TILE + _GAP)
             with Image.open(io.BytesIO(tile.jpeg)) as face:
                 face.thumbnail((_TILE, _TILE))
                 sheet.paste(face, (left, top + _TITLE))
-            draw.text((left, top + _TITLE + _TILE + 1), tile.caption, "#444", font=caption)
+            words = _fitting(tile.caption, caption, _TILE + _GAP - 2)
+            draw.text((left, top + _TITLE + _TILE + 1), words, "#444", font=caption)
     return sheet
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """The text, without its middle where it is wider than `width` px: names differ at their ends."""
+    if font.getlength(text) <= width:
+        return text
+    kept = len(text)
+    while kept > 2 and font.getlength(_without_middle(text, kept)) > width:
+        kept -= 1
+    return _without_middle(text, kept)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    return f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"

@@ -36,7 +36,9 @@ def duplicates_sheet(pairs: pl.DataFrame, faces: pl.DataFrame, load_photo: LoadP
     for row in pairs.iter_rows(named=True):
         sides = [(row[f"{side}face_id"], row[f"{side}bucket"], row[f"{side}path"]) for side in ("best_", "")]
         tiles = [
-            Tile(pictures[face], f"{bucket_title(bucket)}/{path}") for face, bucket, path in sides if face in pictures
+            Tile(pictures[face], f"{bucket_title(bucket)}/{path}", (bucket, path))
+            for face, bucket, path in sides
+            if face in pictures
         ]
         names = " | ".join(", ".join(row[column]) or "no faceset" for column in ("best_facesets", "facesets"))
         rows.append(SheetRow(f"set {row['set']}: cos {row['similarity']:.3f}, {row['bits']} bits, {names}", tiles))

@@ -15,9 +15,10 @@ def export_sheet(result: Exports) -> list[SheetRow]:
     """The best face of each faceset with the title that the programs show, eight in a row."""
     tiles = []
     for faceset in result.facesets[:_MAX_FACES]:
-        jpeg = of_file(faceset.folder / faceset.faces[0].file)
+        best = faceset.faces[0]
+        jpeg = of_file(faceset.folder / best.file)
         if jpeg is not None:
-            tiles.append(Tile(jpeg, result.titles[faceset.name]))
+            tiles.append(Tile(jpeg, result.titles[faceset.name], (best.source.bucket, best.source.path)))
     return rows_of(tiles)
 
 

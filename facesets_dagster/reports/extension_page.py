@@ -12,7 +12,7 @@ from facesets_dagster.publishing.run import Run
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section, row_of_faceset
-from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 
 
 def extension_table(table: pl.DataFrame) -> Markdown:
@@ -37,11 +37,12 @@ def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cac
     distance = dict(inputs.coverage.select("face_id", "nearest_distance").iter_rows())
     who = [
         SheetRow(
-            f"{name}: {len(faces)} joined",
+            f"{name}, joined",
             [
-                Tile(jpeg, f"{distance[face_id]:.3f}")
+                Tile(jpeg, f"{distance[face_id]:.3f}", photo_by_face(faces)[face_id])
                 for face_id, jpeg in of_faces(faces.head(24), load[name], cache_dir).items()
             ],
+            len(faces),
         )
         for name, faces in result.joined.items()
     ]

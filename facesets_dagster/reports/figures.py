@@ -16,9 +16,13 @@ from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.plots import spread
 from facesets_dagster.wording import counted
 
-_MARGINS = (0.12, 0.2, 0.85, 0.67)
-"""Room for a title, a line below, and five digits at the left."""
+_MARGINS = (0.14, 0.2, 0.83, 0.57)
+"""Room for a title and the names of thresholds above, a line below, and a word and five digits at the left."""
 _GREY, _BLUE, _RED, _GREEN = "#888888", "#6b8afd", "#e5484d", "#16a34a"
+
+
+_STYLES = ("-", "--", ":")
+"""Of the lines at thresholds, so that two of them in one plot can be told apart."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,11 @@ def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresh
     figure, axes = _canvas(title, f"{unit}, {counted(len(values), 'face')}", _MARGINS)
     axes.stairs(*np.histogram(values.clip(low, high), bins=24), fill=True, color=_BLUE)
     axes.set_ylim(bottom=0)
-    for name, mark in thresholds.items():
-        axes.axvline(mark, color=_RED, linewidth=1.2)
-        axes.annotate(
-            f"{name} {mark:g}",
-            (mark, 0.97),
-            xycoords=("data", "axes fraction"),
-            color=_RED,
-            fontsize=8,
-            rotation=90,
-            va="top",
-            ha="right",
-        )
+    axes.set_ylabel("faces", fontsize=8, color=_GREY)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    for (name, mark), style in zip(thresholds.items(), _STYLES, strict=False):
+        axes.axvline(mark, color=_RED, linewidth=1.2, linestyle=style, label=f"{name} {mark:g}")
+    _name_lines(axes)
     return Figure(
         _address(figure),
         f"{title}: least {values.min():.3g}, median {np.median(values):.3g}, most {values.max():.3g} {unit}",
@@ -56,9 +53,11 @@ def histogram_figure(title: str, unit: str, values: NDArray[np.floating], thresh
 
 def sizes_figure(sizes: Sequence[int], min_faces: int) -> Figure:
     """Cluster sizes, largest first, at most 60; the line is what it takes to found an identity."""
-    figure, axes = _canvas("Raw clusters, largest first", "cluster", _MARGINS)
+    figure, axes = _canvas("Raw clusters", "cluster, largest first", _MARGINS)
     axes.bar(range(1, len(sizes[:60]) + 1), sizes[:60], color=_BLUE)
-    axes.axhline(min_faces, color=_RED, linewidth=1.2)
+    axes.axhline(min_faces, color=_RED, linewidth=1.2, label=f"min_faces {min_faces}")
+    axes.set_ylabel("faces", fontsize=8, color=_GREY)
+    _name_lines(axes)
     axes.xaxis.get_major_locator().set_params(integer=True)
     return Figure(
         _address(figure),
@@ -137,7 +136,7 @@ def _canvas(title: str, label: str, margins: tuple[float, float, float, float] |
 
     figure = Canvas(figsize=(4.2, 2.4), layout=None if margins else "constrained")
     axes = figure.add_axes(margins) if margins else figure.add_subplot()
-    axes.set_title(title, fontsize=10, color=_GREY)
+    axes.set_title(title, fontsize=10, color=_GREY, pad=18 if margins else None)
     axes.set_xlabel(label, fontsize=8, color=_GREY)
     axes.tick_params(colors=_GREY, labelsize=8)
     axes.patch.set_alpha(0)
@@ -145,6 +144,14 @@ def _canvas(title: str, label: str, margins: tuple[float, float, float, float] |
         spine.set_color(_GREY)
         spine.set_visible(side in ("left", "bottom"))
     return figure, axes
+
+
+def _name_lines(axes: Any) -> None:
+    """Names the thresholds between title and plot, where no bar is."""
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=2, fontsize=8, labelcolor=_GREY, frameon=False
+        )
 
 
 def _address(figure: Any) -> str:

@@ -9,7 +9,7 @@ from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.identities.first_look import NOFACE, SINGLE, SINGLETONS
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 from facesets_dagster.wording import counted
 
 SHOWN_GROUPS, SHOWN_FACES, SHOWN_SINGLES = 40, 12, 64
@@ -21,16 +21,17 @@ def first_look_sheet(found: FirstLook, load_photo: LoadPhoto, cache: Path) -> li
     shown = _shown(found.table)
     wanted = found.faces.filter(pl.col("face_id").is_in(shown["face_id"].implode()))
     pictures = of_faces(wanted, load_photo, cache)
+    photos = photo_by_face(wanted)
     sizes = dict(found.groups.select("folder", "faces").iter_rows())
+    singles = len(found.table.filter(pl.col("group") == SINGLE))
     rows = []
     for (folder,), members in shown.group_by("folder", maintain_order=True):
         tiles = [
-            Tile(pictures[face_id], f"{distance:.2f}" if folder in sizes else f"{short:.0f} px")
+            Tile(pictures[face_id], f"{distance:.2f}" if folder in sizes else f"{short:.0f} px", photos[face_id])
             for face_id, distance, short in members.select("face_id", "distance", "face_short").iter_rows()
             if face_id in pictures
         ]
-        title = f"{folder}: {counted(sizes[str(folder)], 'face')}" if folder in sizes else str(folder)
-        rows.append(SheetRow(title, tiles))
+        rows.append(SheetRow(str(folder), tiles, sizes.get(str(folder), singles)))
     return rows
 
 

@@ -11,21 +11,59 @@ from facesets_dagster.faces.schema import READ, failed_photos
 from facesets_dagster.publishing.funnel import count_states
 from facesets_dagster.reports.data_uri import svg_uri
 from facesets_dagster.reports.markdown import Markdown, escape, markdown_table
+from facesets_dagster.wording import counted
 
-_STATES = {
-    "covered": ("an identity of another bucket has them", "#3b82f6"),
-    "below_gate": ("a quality gate", "#dc2626"),
-    "outlier": ("far from their cluster", "#f97316"),
-    "small_cluster": ("too few photos to found an identity", "#eab308"),
-    "same_photo": ("another face of the photo is nearer to the identity", "#a855f7"),
-    "near_duplicate": ("a better, almost equal face is exported", "#92400e"),
-    "below_export_gate": ("too small to export", "#f87171"),
-    "export_outlier": ("members, but too far from the centroid", "#fdba74"),
-    "cut_off": ("the face or its crop reaches into what of a damaged photo could not be decoded", "#0f766e"),
-    "crop_failed": ("no crop shows exactly this face", "#374151"),
-    "exported": ("in a faceset", "#16a34a"),
+_COLOURS = {
+    "covered": "#3b82f6",
+    "below_gate": "#dc2626",
+    "outlier": "#f97316",
+    "small_cluster": "#eab308",
+    "same_photo": "#a855f7",
+    "near_duplicate": "#92400e",
+    "below_export_gate": "#f87171",
+    "export_outlier": "#fdba74",
+    "cut_off": "#0f766e",
+    "crop_failed": "#64748b",
+    "exported": "#16a34a",
 }
-"""State -> its meaning, its colour."""
+_MEANINGS = {
+    "covered": "an identity that was known before has them",
+    "below_gate": "below a quality gate, so that they do not count",
+    "below_gate:face_short": "too small in the photo to count",
+    "below_gate:blur": "too blurred to count",
+    "below_gate:det_score": "the detector is not sure enough that it is a face",
+    "below_gate:majority": "their hand-sorted folder shows no person in most of its photos",
+    "outlier": "too far from the centroid of their cluster",
+    "small_cluster": "their person is in too few photos to found an identity",
+    "same_photo": "another face of the same photo is nearer to the identity",
+    "near_duplicate": "a better, almost equal face of the person is exported",
+    "below_export_gate": "members, but too poor to export",
+    "below_export_gate:face_short": "members, but too small to export",
+    "export_outlier": "members, but too far from the person's centroid to export",
+    "cut_off": "members, but the face or its crop reaches into what of a damaged photo could not be decoded",
+    "crop_failed": "members, but no picture could be cut out",
+    "crop_failed:no_face_found": "members, but the detector finds no face in the picture that was cut out",
+    "crop_failed:several_faces_found": "members, but the picture that was cut out shows more than one face",
+    "crop_failed:looks_different": "members, but the picture that was cut out looks like another face",
+    "crop_failed:source_missing": "members, but the photo is gone",
+    "exported": "in a faceset",
+}
+"""State -> its meaning. A state that is not here has the meaning of its part before the colon, and names the reason."""
+_UNITS = {
+    "covered": "cos-dist {:.3f}",
+    "below_gate:face_short": "{:.0f} px",
+    "below_gate:blur": "sharpness {:.0f}",
+    "below_gate:det_score": "det_score {:.2f}",
+    "below_export_gate:face_short": "{:.0f} px",
+    "outlier": "cos-dist {:.3f}",
+    "same_photo": "cos-dist {:.3f}",
+    "near_duplicate": "similarity {:.3f}",
+    "export_outlier": "cos-dist {:.3f}",
+    "crop_failed:looks_different": "cos-dist {:.3f}",
+}
+"""State -> how the number that decided it is written."""
+_COUNTED = {"small_cluster": "photo", "crop_failed:several_faces_found": "face"}
+"""The same where that number is a count."""
 _WIDTH, _HEIGHT = 280, 18
 
 
@@ -98,10 +136,22 @@ def funnel_picture(funnel: Funnel) -> Markdown:
 
 
 def meaning_of(state: str) -> str:
-    """What a state means, whichever gate it names."""
-    return _STATES[state.split(":")[0]][0]
+    """What a state means, told apart by gate and by why a crop failed."""
+    if state in _MEANINGS:
+        return _MEANINGS[state]
+    group, _, why = state.partition(":")
+    return f"{_MEANINGS[group]}: {why.replace('_', ' ')}"
 
 
 def colour_of(state: str) -> str:
     """The colour of a state wherever it is drawn."""
-    return _STATES[state.split(":")[0]][1]
+    return _COLOURS[state.split(":")[0]]
+
+
+def value_in_words(state: str, value: float | None) -> str:
+    """The number that decided a state, with its unit; empty where there is none."""
+    if value is None:
+        return ""
+    if state in _COUNTED:
+        return counted(round(value), _COUNTED[state])
+    return _UNITS.get(state, "{:.3g}").format(value)

@@ -1,18 +1,27 @@
-"""The list of all runs: `reports/runs.jsonl`, one line appended per run, and `reports/index.html` made of it."""
+"""The list of all runs: `reports/runs.jsonl`, one line appended per run, and `reports/index.html` made of it.
+
+The page also shows the people and the buckets of the home: who was found where, and what the last run of each bucket
+gave.
+"""
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from facesets_dagster.errors import BucketError
+from facesets_dagster.errors import LibraryError
 from facesets_dagster.files.writing import write_text
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.reports.links import Link, on_disk, served
+from facesets_dagster.reports.people import Person, people_in, title_of
 from facesets_dagster.reports.template import template
+from facesets_dagster.settings import library_folder, library_names
+from facesets_dagster.wording import counted
 
 MAX_SHOWN = 2000
 """The newest runs on the page; the file keeps all."""
+MAX_PEOPLE = 500
+"""Of each library; the library's own page has all."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,41 @@ class RunLine:
     system: str | None = None
     """Asset whose page this is; None for the report of the main chain."""
 
+    @property
+    def bucket_name(self) -> str:
+        """As people call it."""
+        return title_of(self.bucket)
+
+    @property
+    def page(self) -> str:
+        """Where the report lies below `reports/`."""
+        name = f"{self.run_id}.{self.system}.html" if self.system else f"{self.run_id}.html"
+        return f"{self.bucket}/{name}"
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run on the page."""
+
+    line: RunLine
+    report: Link | None
+    """None where there is none, or none any more."""
+
+
+@dataclass(frozen=True)
+class ListedLibrary:
+    """The people of one library of the home."""
+
+    title: str
+    page: Link
+    people: Sequence[Person]
+    problem: str = ""
+    """Why its people are not known."""
+
 
 def add_run(reports_dir: Path, line: RunLine) -> None:
     """Appends the line and makes the index again; a run that is listed already with the same result is left alone."""
-    known = {(run["run_id"], run.get("system"), run.get("error") is None) for run in _lines(reports_dir)}
+    known = {(run.run_id, run.system, run.error is None) for run in _lines(reports_dir)}
     if (line.run_id, line.system, line.error is None) in known:
         return
     reports_dir.mkdir(parents=True, exist_ok=True)
@@ -46,32 +86,77 @@ def add_run(reports_dir: Path, line: RunLine) -> None:
 
 def write_index(reports_dir: Path) -> Path:
     """Makes `index.html`; a line that was cut off by a kill is passed over, a report that is gone is not linked."""
-    runs = []
-    lines = _lines(reports_dir)
-    for run in lines[::-1][:MAX_SHOWN]:
-        system = run.get("system")
-        page = f"{run['run_id']}.{system}.html" if system else f"{run['run_id']}.html"
-        link = f"{quote(run['bucket'])}/{page}" if (reports_dir / run["bucket"] / page).exists() else None
-        runs.append({"error": None, **run, "name": _name(run["bucket"]), "system": system, "link": link})
+    lines = _lines(reports_dir)[::-1]
     path = reports_dir / "index.html"
-    write_text(path, template("index.html").render(title="Runs", runs=runs, total=len(lines)))
+    content = {
+        "title": "Runs, people, buckets",
+        "runs": [ListedRun(line, _report(reports_dir, line)) for line in lines[:MAX_SHOWN]],
+        "total": len(lines),
+        "buckets": _last_of_buckets(reports_dir, lines),
+        "libraries": _libraries(reports_dir),
+        "most_people": MAX_PEOPLE,
+    }
+    write_text(path, template("index.html").render(content))
     return path
 
 
-def _name(bucket: str) -> str:
-    """A run can fail because its key is not valid."""
+def last_report(reports_dir: Path, bucket: str) -> Link | None:
+    """The newest report of the main chain on a bucket, for a page that is only served."""
+    for line in reversed(_lines(reports_dir)):
+        if line.bucket == bucket and line.system is None and (reports_dir / line.page).exists():
+            return Link("", served("reports", *line.page.split("/")))
+    return None
+
+
+def _report(reports_dir: Path, line: RunLine) -> Link | None:
+    if not (reports_dir / line.page).exists():
+        return None
+    return Link(on_disk(reports_dir / line.page, reports_dir), served("reports", *line.page.split("/")))
+
+
+def _last_of_buckets(reports_dir: Path, newest_first: Sequence[RunLine]) -> list[ListedRun]:
+    """The newest run of the main chain on each bucket, by the name of the bucket."""
+    found: dict[str, RunLine] = {}
+    for line in newest_first:
+        if line.system is None and (line.faces is not None or line.error is not None):
+            found.setdefault(line.bucket, line)
+    return [ListedRun(line, _report(reports_dir, line)) for line in sorted(found.values(), key=_by_name)]
+
+
+def _by_name(line: RunLine) -> tuple[str, str]:
+    return line.bucket_name.casefold(), line.bucket
+
+
+def _libraries(reports_dir: Path) -> list[ListedLibrary]:
+    """All libraries of the home in which the reports lie."""
+    home = reports_dir.parent
+    folders = {None: library_folder(home, None)} | {name: library_folder(home, name) for name in library_names(home)}
+    found = [_listed(name, folder, reports_dir) for name, folder in folders.items()]
+    return [library for library in found if library.people or library.problem]
+
+
+def _listed(name: str | None, folder: Path, reports_dir: Path) -> ListedLibrary:
+    page = Link(f"{on_disk(folder, reports_dir)}/", served(folder.name, folder=True))
     try:
-        return bucket_title(bucket)
-    except BucketError:
-        return bucket
+        people = people_in(folder, reports_dir)
+    except LibraryError as error:
+        return ListedLibrary("People", page, (), str(error))
+    title = counted(len(people), "faceset")
+    return ListedLibrary(f"{title} of the library {name}" if name else f"People: {title}", page, people)
 
 
-def _lines(reports_dir: Path) -> list[dict[str, str]]:
+def _lines(reports_dir: Path) -> list[RunLine]:
     path = reports_dir / "runs.jsonl"
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
+            found.append(_line(json.loads(text)))
+        except (ValueError, TypeError):
+            continue  # cut off by a kill
     return found
+
+
+def _line(entry: Mapping[str, object]) -> RunLine:
+    """Keys of a later release are passed over."""
+    names = RunLine.__dataclass_fields__
+    return RunLine(**{name: value for name, value in entry.items() if name in names})  # type: ignore[arg-type]

@@ -23,7 +23,9 @@ def landmark_sheet(table: pl.DataFrame, facesets: Sequence[PublishedFaceset]) ->
     for row in table.head(_MAX_FACES).iter_rows(named=True):
         jpeg = of_file(files[row["faceset"], row["face_id"]])
         if jpeg is not None:
-            tiles.append(Tile(jpeg, f"{row['faceset'].removeprefix('faceset_')}: {in_words(row)}"))
+            tiles.append(
+                Tile(jpeg, f"{row['faceset'].removeprefix('faceset_')}: {in_words(row)}", (row["bucket"], row["path"]))
+            )
     return rows_of(tiles)
 
 

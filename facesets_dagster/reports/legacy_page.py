@@ -14,7 +14,7 @@ from facesets_dagster.publishing.legacy_library import LegacyResult
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.markdown import Markdown, escape, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 
 MAX_FACESETS = 60
 """Facesets with pictures; eras have none, they are copies."""
@@ -142,9 +142,10 @@ def sheet_of_people(
 ) -> list[SheetRow]:
     """A row of faces per faceset, to recognise the person; `rows`: of the face table."""
     wanted = [face_id for faces in chosen.values() for face_id in faces]
-    pictures = of_faces(rows.filter(pl.col("face_id").is_in(wanted)), load_photo, cache)
+    rows = rows.filter(pl.col("face_id").is_in(wanted))
+    pictures, photos = of_faces(rows, load_photo, cache), photo_by_face(rows)
     return [
-        SheetRow(name, [Tile(pictures[face_id], "") for face_id in faces if face_id in pictures])
+        SheetRow(name, [Tile(pictures[face_id], "", photos[face_id]) for face_id in faces if face_id in pictures])
         for name, faces in chosen.items()
     ]
 

@@ -14,7 +14,7 @@ from facesets_dagster.publishing.undone_merges import UndoResult
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
 from facesets_dagster.reports.system_page import Section, row_of_faceset
-from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 from facesets_dagster.threads import in_threads
 from facesets_dagster.wording import counted
 
@@ -46,8 +46,8 @@ def proposals_sheet(
         if rows is None:
             return SheetRow(title, [])
         mine = rows.filter(pl.col("face_id").is_in(list(places))).sort("face_id").head(most)
-        pictures = of_faces(mine, photos_of(mine), cache)
-        return SheetRow(f"{title}: {counted(len(places), 'member')}", [Tile(jpeg, "") for jpeg in pictures.values()])
+        pictures, photos = of_faces(mine, photos_of(mine), cache), photo_by_face(mine)
+        return SheetRow(title, [Tile(jpeg, "", photos[face_id]) for face_id, jpeg in pictures.items()], len(places))
 
     return side_by_side(proposed, row_of)
 

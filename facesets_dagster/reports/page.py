@@ -15,11 +15,12 @@ import polars as pl
 from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.photos.bucket_key import folder_name
-from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.funnel import colour_of, meaning_of
 from facesets_dagster.reports.index import RunLine, add_run
+from facesets_dagster.reports.links import PhotoLinks, bucket_link, faceset_link
 from facesets_dagster.reports.run_report import RunReport
 from facesets_dagster.reports.template import template
+from facesets_dagster.reports.units import EXPORT_COLUMNS, RANK
 
 
 def write_report(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
@@ -35,8 +36,12 @@ def write_report(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
         "pack": report.run.pack,
         "meaning": meaning_of,
         "colour": colour_of,
-        "width": lambda count: round(240 * count / most),
-        "jpeg": partial(data_uri, "image/jpeg"),
+        "width": lambda count: max(round(100 * count / most), 1),
+        "photo_link": PhotoLinks(report.run.folders, folder).of,
+        "faceset_link": partial(faceset_link, library_dir=report.run.library.folder, page_folder=folder),
+        "bucket_link": bucket_link(report.inputs.bucket, report.run.folders[report.inputs.bucket], folder),
+        "rank_legend": RANK,
+        "export_columns": EXPORT_COLUMNS,
         "not_used": failed_photos(report.files).rows(named=True),
         "passed_over": report.files.filter(pl.col("status") == "foreign").rows(named=True),
     }

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from facesets_dagster.faces.store import CacheTables, ScanCounts
+from facesets_dagster.reports.units import MEDIANS
 from facesets_dagster.wording import counted
 
 
@@ -24,8 +25,8 @@ class Source:
     """Faces and distinct photos with so many, without photos that hold none."""
     scan: ScanCounts | None
     """What the last scan found known and what it read; None for a cache of an older release."""
-    medians: list[tuple[str, float]]
-    """Of all faces: column and median."""
+    medians: list[tuple[str, str]]
+    """Of all faces: what was measured, and its median with the unit."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ def source_of(tables: CacheTables, scan: ScanCounts | None) -> Source:
     here = tables.contents.filter(pl.col("sha256").is_in(photos["sha256"].drop_nulls().implode()))
     per_photo = here.filter(pl.col("faces") > 0).group_by("faces").len().sort("faces")
     faces = tables.faces
-    columns = [name for name in ("face_short", "det_score", "blur") if len(faces)]
+    columns = list(MEDIANS) if len(faces) else []
     return Source(
         file_types=sorted(types.items(), key=lambda pair: (-pair[1], pair[0])),
         faces_per_photo=list(per_photo.iter_rows()),
         scan=scan,
-        medians=[(name, float(str(faces[name].median()))) for name in columns],
+        medians=[(MEDIANS[name][0], MEDIANS[name][1].format(faces[name].median())) for name in columns],
     )
 
 

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 
 from facesets_dagster.reports.data_uri import svg_uri
 from facesets_dagster.reports.markdown import Markdown
+from facesets_dagster.wording import counted
 
 _WIDTH, _HEIGHT, _BINS = 220, 60, 12
-_MAX_CURVES = 200
+_MAX_CURVES, _MAX_BARS = 200, 24
 
 
 def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -> Markdown:
@@ -29,13 +30,23 @@ def histogram(values: ArrayLike, unit: str, *, threshold: float | None = None) -
     high = high if high > low else low + 1
     counts, _ = np.histogram(numbers.clip(low, high), _BINS, (low, high))
     line = None if threshold is None else (threshold - low) / (high - low)
-    words = f"{numbers.min():.3g} · median {np.median(numbers):.3g} · {numbers.max():.3g} {unit}"
+    words = f"least {numbers.min():.3g} · median {np.median(numbers):.3g} · most {numbers.max():.3g} {unit}"
+    words += "" if threshold is None else f" · red line {threshold:g}"
     return Markdown(f"![]({_bars(counts.tolist(), line)})\n\n{words}")
 
 
 def bars(counts: Sequence[int]) -> Markdown:
-    """Markdown: one bar per count, at most 24."""
-    return Markdown(f"![]({_bars(list(counts)[:24], None)})" if counts else "nothing to draw")
+    """Markdown: one bar for each count, at most 24."""
+    return Markdown(f"![]({_bars(list(counts)[:_MAX_BARS], None)})" if counts else "nothing to draw")
+
+
+def sizes_in_words(counts: Sequence[int], one: str) -> Markdown:
+    """The same with words below: faces of each `one` (`cluster`, `person|people`), and how many of them are drawn."""
+    if not counts:
+        return Markdown("nothing to draw")
+    drawn = f", the first {_MAX_BARS} drawn" if len(counts) > _MAX_BARS else ""
+    words = f"{counted(len(counts), *one.split('|'))} of {counted(max(counts), 'face')} at most"
+    return Markdown(f"{bars(counts)}\n\n{words}, {min(counts)} at least{drawn}")
 
 
 def curves(values: Sequence[float], lines: Mapping[str, Sequence[float]], *, mark: float) -> Markdown:

@@ -16,10 +16,11 @@ from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
-from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of
+from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of, value_in_words
 from facesets_dagster.reports.phases import Covered, Source, clustering_of, covered_of, source_of
 from facesets_dagster.reports.system_page import best_tiles
-from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
+from facesets_dagster.reports.units import UNITS
 from facesets_dagster.wording import counted
 
 MAX_FACESETS = 100
@@ -42,8 +43,8 @@ class FacesetSheet:
     outliers: int
     other_drops: int
     exported: int
-    tiles: list[tuple[Tile, str]]
-    """Best first, at most `MAX_FACES`; with the photo's path."""
+    tiles: list[Tile]
+    """Best first, at most `MAX_FACES`."""
 
     @property
     def left_out(self) -> int:
@@ -83,10 +84,10 @@ class RunReport:
     """face_id -> JPEG of the faces in `photos`."""
     figures: list[Figure]
 
-    def parameters(self) -> list[tuple[str, str, object]]:
-        """Asset, name, value."""
+    def parameters(self) -> list[tuple[str, str, object, str]]:
+        """Asset, name, value, unit."""
         found = self.inputs.parameters_by_asset(self.run.export).items()
-        return [(asset, name, value) for asset, values in found for name, value in values.items()]
+        return [(asset, name, value, UNITS[name]) for asset, values in found for name, value in values.items()]
 
 
 def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Path) -> RunReport:
@@ -101,6 +102,7 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
     wanted = pl.concat([shown, missing.head(MAX_EXPLAINED)]).unique("face_id")
     rows = tables.faces.filter(pl.col("face_id").is_in(wanted["face_id"].implode()))
     pictures = of_faces(rows, photo_loader(run.folders, tables.faces, run.max_pixels), cache_dir)
+    photos = photo_by_face(rows)
     explained = tables.faces.filter(pl.col("face_id").is_in(missing.head(MAX_EXPLAINED)["face_id"].implode()))
     ambiguous = decisions.filter(pl.col("ambiguous_with").is_not_null())
     sizes = inputs.clusters.frame.filter(pl.col("cluster") >= 0).group_by("cluster").len()["len"].sort(descending=True)
@@ -123,7 +125,7 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
         ],
         more_facesets=max(len(result.exported) - MAX_FACESETS, 0),
         reasons=[
-            (state, meaning_of(state), count, _tiles(shown.filter(pl.col("state") == state), pictures))
+            (state, meaning_of(state), count, _tiles(shown.filter(pl.col("state") == state), pictures, photos))
             for state, count in missing.group_by("state").len().sort("len", descending=True).iter_rows()
         ],
         photos=explain_contents(inputs.bucket, tables, decisions, explained["sha256"].unique()),
@@ -137,19 +139,13 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
 def sheet_of_facesets(report: RunReport) -> list[SheetRow]:
     """A row per faceset: rank and score below each face."""
     return [
-        SheetRow(
-            f"{sheet.name} {sheet.label or ''}: {counted(sheet.exported, 'face')}", [tile for tile, _ in sheet.tiles]
-        )
-        for sheet in report.facesets
+        SheetRow(f"{sheet.name} {sheet.label or ''}".strip(), sheet.tiles, sheet.exported) for sheet in report.facesets
     ]
 
 
 def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
     """A row per state of the faces that are not exported: the number that decided below each face."""
-    return [
-        SheetRow(f"{state}: {counted(count, 'face')}, {meaning}", tiles)
-        for state, meaning, count, tiles in report.reasons
-    ]
+    return [SheetRow(f"{state}, {meaning}", tiles, count) for state, meaning, count, tiles in report.reasons]
 
 
 def _changes(outcome: Outcome, exported: dict[str, int]) -> list[str]:
@@ -177,11 +173,10 @@ def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:
     )
 
 
-def _tiles(rows: pl.DataFrame, pictures: dict[str, bytes]) -> list[Tile]:
-    found = rows.select("face_id", "value").iter_rows()
+def _tiles(rows: pl.DataFrame, pictures: dict[str, bytes], photos: dict[str, tuple[str, str]]) -> list[Tile]:
     return [
-        Tile(pictures[face_id], "" if value is None else f"{value:.3g}")
-        for face_id, value in found
+        Tile(pictures[face_id], value_in_words(state, value), photos[face_id])
+        for face_id, state, value in rows.select("face_id", "state", "value").iter_rows()
         if face_id in pictures
     ]
 

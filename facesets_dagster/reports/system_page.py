@@ -6,16 +6,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
-from facesets_dagster.reports.data_uri import data_uri
 from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
+from facesets_dagster.reports.links import PhotoLinks
 from facesets_dagster.reports.markdown import markdown_table
 from facesets_dagster.reports.template import template
 from facesets_dagster.reports.thumbnails import of_file
@@ -42,11 +41,19 @@ class Section:
 
 
 def write_system_page(
-    reports_dir: Path, bucket: str, run_id: str, system: str, title: str, sections: Sequence[Section], *, changes: str
+    reports_dir: Path,
+    bucket: str,
+    run_id: str,
+    system: str,
+    title: str,
+    sections: Sequence[Section],
+    *,
+    changes: str,
+    folders: Mapping[str, Path],
 ) -> Path:
     """Writes page and text, enters the run into the index, and gives the page's path.
 
-    `changes`: in a few words, empty for none.
+    `changes`: in a few words, empty for none; `folders`: bucket -> where its photos lie, for the links to them.
     """
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     content = {
@@ -58,7 +65,7 @@ def write_system_page(
         "sections": _within_budget(sections),
         "max_rows": MAX_ROWS,
         "table": markdown_table,
-        "jpeg": partial(data_uri, "image/jpeg"),
+        "photo_link": PhotoLinks(folders, reports_dir / bucket).of,
     }
     page = reports_dir / bucket / f"{run_id}.{system}.html"
     write_text(page, template("system.html").render(content))
@@ -86,13 +93,13 @@ def row_of_faceset(folder: Path, title: str, most: int = PER_ROW) -> SheetRow:
     """The best faces of a faceset in place, at most so many, with rank and score."""
     manifest = read_faceset(folder)
     faces = manifest.faces if manifest else ()
-    return SheetRow(f"{title}: {counted(len(faces), 'face')}", [tile for tile, _ in best_tiles(folder, faces[:most])])
+    return SheetRow(title, best_tiles(folder, faces[:most]), len(faces))
 
 
-def best_tiles(folder: Path, faces: Sequence[ExportedFace]) -> list[tuple[Tile, str]]:
-    """Pictures of a faceset's exported faces, with rank and score, and the path of each one's photo."""
+def best_tiles(folder: Path, faces: Sequence[ExportedFace]) -> list[Tile]:
+    """Pictures of a faceset's exported faces, with rank and score."""
     return [
-        (Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}"), face.source.path)
+        Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}", (face.source.bucket, face.source.path))
         for face in faces
         if (jpeg := of_file(folder / face.file)) is not None
     ]
@@ -107,7 +114,7 @@ def _within_budget(sections: Sequence[Section]) -> list[Section]:
             continue
         rows = []
         for row in section.pictures:
-            rows.append(SheetRow(row.title, list(row.tiles)[:left]))
+            rows.append(replace(row, tiles=list(row.tiles)[:left]))
             left -= len(rows[-1].tiles)
         shown.append(replace(section, pictures=rows))
     return shown

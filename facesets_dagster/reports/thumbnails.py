@@ -16,9 +16,10 @@ from PIL import Image
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.files.writing import write_bytes
+from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.threads import in_threads
 
-THUMBNAIL_PX = 128
+THUMBNAIL_PX, PHOTO_PX = 128, 320
 _MARGIN = 0.35
 """Added on each side of the bbox, of its longer side."""
 
@@ -32,6 +33,18 @@ def of_file(path: Path) -> bytes | None:
         return None
 
 
+def of_photo(path: Path, max_pixels: int) -> bytes:
+    """A small JPEG of a whole photo in any format, upright. Raises `PhotoError` if it cannot be read."""
+    import cv2
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PhotoError("unreadable_file", str(error)) from error
+    pixels = decode_photo(data, max_pixels=max_pixels).image
+    return thumbnail(Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)), px=PHOTO_PX)
+
+
 def of_faces(rows: pl.DataFrame, load_photo: LoadPhoto, cache: Path) -> dict[str, bytes]:
     """face_id -> JPEG for rows of the face table; a face whose photo cannot be read now is left out."""
     photos: dict[str, list[tuple[str, list[float]]]] = {}
@@ -43,6 +56,11 @@ def of_faces(rows: pl.DataFrame, load_photo: LoadPhoto, cache: Path) -> dict[str
 
     pictures = [picture for of_one in in_threads(of_photo, list(photos)) for picture in of_one]
     return {face_id: jpeg for face_id, jpeg in pictures if jpeg is not None}
+
+
+def photo_by_face(rows: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    """face_id -> bucket and path of its photo, for rows of the face table."""
+    return {face_id: (bucket, path) for face_id, bucket, path in rows.select("face_id", "bucket", "path").iter_rows()}
 
 
 def _of_face(face_id: str, bbox: list[float], sha256: str, load_photo: LoadPhoto, cache: Path) -> bytes | None:
@@ -69,9 +87,9 @@ def _cut_out(photo: NDArray[np.uint8], bbox: NDArray[np.float64]) -> Image.Image
     return Image.fromarray(cv2.cvtColor(photo[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)], cv2.COLOR_BGR2RGB))
 
 
-def thumbnail(picture: Image.Image, quality: int = 80) -> bytes:
-    """A small JPEG; `picture` is made smaller."""
-    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+def thumbnail(picture: Image.Image, quality: int = 80, px: int = THUMBNAIL_PX) -> bytes:
+    """A small JPEG, at most `px` wide and high; `picture` is made smaller."""
+    picture.thumbnail((px, px))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()

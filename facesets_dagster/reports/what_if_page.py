@@ -16,7 +16,7 @@ from facesets_dagster.reports.figures import Figure, curves_figure
 from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.plots import curves
 from facesets_dagster.reports.system_page import Section
-from facesets_dagster.reports.thumbnails import of_faces
+from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 from facesets_dagster.wording import counted
 
 _ALWAYS = ("title", "mode", "identities", "members", "exported", "impossible_pairs")
@@ -110,8 +110,12 @@ def _distance(base: Answer, answer: Answer) -> tuple[int, float]:
 def sheet_of(new: Sequence[Newcomer], faces: pl.DataFrame, pictures: Mapping[str, bytes]) -> list[SheetRow]:
     """A row per newcomer: below each face its shorter side in px."""
     short = dict(faces.select("face_id", "face_short").iter_rows())
+    photos = photo_by_face(faces)
     return [
-        SheetRow(one.title, [Tile(pictures[face], f"{short[face]:.0f} px") for face in one.faces if face in pictures])
+        SheetRow(
+            one.title,
+            [Tile(pictures[face], f"{short[face]:.0f} px", photos[face]) for face in one.faces if face in pictures],
+        )
         for one in new
     ]
 
@@ -120,7 +124,7 @@ def what_if_sheet(found: WhatIf, most: int, load_photo: LoadPhoto, cache: Path) 
     """At most `most` identities that would be new. Cut out of the photos; none where those are not there now."""
     new = newcomers(found, most)
     wanted = found.faces.filter(pl.col("face_id").is_in([face for one in new for face in one.faces]))
-    return sheet_of(new, found.faces, of_faces(wanted, load_photo, cache)) if new else []
+    return sheet_of(new, wanted, of_faces(wanted, load_photo, cache)) if new else []
 
 
 def points_markdown(points: pl.DataFrame) -> Markdown:

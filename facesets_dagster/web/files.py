@@ -1,45 +1,48 @@
 """Reports, face sets and photos beside the UI, read-only: what the links in the metadata of assets lead to.
 
     /files/reports/...      the reports' folder
-    /files/library/...      the library
+    /files/library/...      the library; each library of the home also under the name of its folder
     /files/buckets/<key>/   the photos of a bucket
 
 Behind the same guard as the UI. Nothing that is served may run a script or load anything from elsewhere
-(Content-Security-Policy): a bucket may hold any file. Links that lead out of a folder are not followed.
+(Content-Security-Policy). Pages that the platform makes (`_PAGE`) may show pictures of this server, and so have its
+origin; all other files (`_FILE`: a bucket may hold any) are in a sandbox: in an origin of their own, from which the
+guard lets no request pass. Links that lead out of a folder are not followed.
 """
 
 import mimetypes
 import os
 from collections.abc import Callable, Mapping
-from html import escape
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from facesets_dagster.errors import BucketError
-from facesets_dagster.photos.roots import bucket_folder
+from facesets_dagster.errors import BucketError, FacesetsError
+from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.photos.roots import bucket_folder, hand_sorted_folder
+from facesets_dagster.reports.links import as_served
 from facesets_dagster.reports.markdown import FILES
-from facesets_dagster.settings import Settings
+from facesets_dagster.settings import Settings, library_folder, library_names
 from facesets_dagster.web.guard import App, Receive, Scope, Send
+from facesets_dagster.web.pages import Pages
+from facesets_dagster.web.pictures import Pictures
 
 PREFIX = f"{FILES}/"
-MAX_LISTED = 1000
+_POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_PAGE = {"Content-Security-Policy": _POLICY}
+_FILE = {"Content-Security-Policy": f"sandbox allow-popups allow-top-navigation; {_POLICY}"}
 _HEADERS = {
-    "Content-Security-Policy": "sandbox allow-popups allow-top-navigation; default-src 'none'; "
-    "img-src 'self' data:; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
-_SHOWN = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp"})
-"""Formats that browsers draw."""
-_STYLE = (
-    ":root{color-scheme:light dark}body{font:15px system-ui,sans-serif;max-width:70rem;margin:auto;padding:1rem}"
-    "div{display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:.6rem}"
-    "img{width:100%;aspect-ratio:1;object-fit:cover;border-radius:4px;display:block}a{overflow-wrap:anywhere}"
-)
 
 
 class FilesBesideTheUi:
@@ -47,10 +50,12 @@ class FilesBesideTheUi:
 
     def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
+        self._settings = settings
+        self._pages, self._pictures = Pages(settings), Pictures(settings)
         self._roots: Mapping[str, Callable[[list[str]], tuple[Path, list[str]]]] = {
             "reports": lambda parts: (settings.reports_dir, parts),
             "library": lambda parts: (settings.library_dir, parts),
-            "buckets": lambda parts: (bucket_folder(parts[0], settings.bucket_roots), parts[1:]),
+            "buckets": lambda parts: (_bucket(parts[0], settings), parts[1:]),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,49 +63,77 @@ class FilesBesideTheUi:
         if scope["type"] != "http" or not str(scope["path"]).startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        answer = self._answer(request)
-        answer.headers.update(_HEADERS)
+        answer = await run_in_threadpool(self._answer, Request(scope, receive))
+        for name, value in (_HEADERS | (_PAGE if isinstance(answer, HTMLResponse) else _FILE)).items():
+            answer.headers[name] = value
         await answer(scope, receive, send)
 
     def _answer(self, request: Request) -> Response:
+        """An `HTMLResponse` is a page that the platform made, and nothing else."""
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("Only GET.\n", 405)
-        raw = request.scope.get("raw_path") or quote(request.url.path).encode()
-        inside = raw.decode("ascii", "replace").split(PREFIX, 1)[-1].split("?")[0]
-        parts = [unquote(part) for part in inside.split("/") if part]
-        path = self._path(parts)
-        if path is None or not path.exists():
-            return PlainTextResponse(f"There is no {'/'.join(parts)!r} here.\n", 404)
+        parts = _parts(request)
+        root_and_path = self._path(parts)
+        if root_and_path is None:
+            return _absent(parts)
+        root, path = root_and_path
         if path.is_dir():
             if not request.url.path.endswith("/"):
-                return RedirectResponse(f"{PREFIX}{'/'.join(quote(part, safe='') for part in parts)}/")
-            return HTMLResponse(_listing("/".join(parts), path))
+                return RedirectResponse(f"{PREFIX}{'/'.join(quote(os.fsencode(part), safe='') for part in parts)}/")
+            return self._page(parts, root, path)
+        if parts[0] == "reports" and path.suffix == ".html" and path.is_file():
+            return HTMLResponse(as_served(path.read_text(encoding="utf-8")))
+        if "small" in request.query_params or not path.exists():
+            return self._pictures.answer(path, request.headers.get("if-none-match")) or _absent(parts)
         return FileResponse(path, media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream")
 
-    def _path(self, parts: list[str]) -> Path | None:
-        if not parts or parts[0] not in self._roots or (parts[0] == "buckets" and len(parts) < 2):
+    def _page(self, parts: list[str], root: Path, path: Path) -> Response:
+        index = path / "index.html"
+        if parts[0] == "reports" and index.is_file():
+            return HTMLResponse(as_served(index.read_text(encoding="utf-8")))
+        try:
+            return HTMLResponse(self._pages.of(parts, root, path))
+        except FacesetsError as error:
+            return PlainTextResponse(f"{error}\n", 500)
+
+    def _path(self, parts: list[str]) -> tuple[Path, Path] | None:
+        """The root and the file or folder in it; None for what may not be looked at."""
+        if not parts or (parts[0] == "buckets" and len(parts) < 2):
             return None
         if any(part in (".", "..") or part.startswith(".") or "/" in part or "\0" in part for part in parts):
             return None
-        try:
-            root, below = self._roots[parts[0]](parts[1:])
-        except BucketError:
+        if parts[0] in self._roots:
+            try:
+                root, below = self._roots[parts[0]](parts[1:])
+            except BucketError:
+                return None
+        elif parts[0] in (libraries := _libraries(self._settings)):
+            root, below = libraries[parts[0]], parts[1:]
+        else:
             return None
         path = root.joinpath(*below)
-        return path if path.resolve().is_relative_to(root.resolve()) else None
+        return (root, path) if path.resolve().is_relative_to(root.resolve()) else None
 
 
-def _listing(title: str, folder: Path) -> str:
-    with os.scandir(folder) as entries:
-        found = sorted((not entry.is_dir(), entry.name) for entry in entries if not entry.name.startswith("."))
-    rows = []
-    for is_file, name in found[:MAX_LISTED]:
-        address = quote(os.fsencode(name), safe="") + ("" if is_file else "/")
-        shown = is_file and Path(name).suffix.lower() in _SHOWN
-        text = escape(name.encode("utf-8", "replace").decode())
-        picture = f'<img src="{address}" alt="" loading="lazy">' if shown else ""
-        rows.append(f'<a href="{address}">{picture}{text}{"" if is_file else "/"}</a>')
-    more = f"<p>{len(found) - MAX_LISTED} more files are not listed.</p>" if len(found) > MAX_LISTED else ""
-    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    return f"{head}<h1>{escape(title)}</h1><div>{''.join(rows)}</div>{more}"
+def _parts(request: Request) -> list[str]:
+    """The parts of the address below `/files/`, as the file system spells them."""
+    raw = request.scope.get("raw_path") or quote(request.url.path).encode()
+    inside = raw.decode("ascii", "replace").split(PREFIX, 1)[-1].split("?")[0]
+    return [os.fsdecode(unquote_to_bytes(part)) for part in inside.split("/") if part]
+
+
+def _absent(parts: list[str]) -> Response:
+    name = "/".join(parts).encode("utf-8", "replace").decode()
+    return PlainTextResponse(f"There is no {name!r} here.\n", 404)
+
+
+def _bucket(key: str, settings: Settings) -> Path:
+    if key == HAND_SORTED and settings.hand_sorted_root:
+        return hand_sorted_folder(settings.hand_sorted_root)
+    return bucket_folder(key, settings.bucket_roots)
+
+
+def _libraries(settings: Settings) -> dict[str, Path]:
+    """Name of its folder -> library of the home."""
+    folders = [library_folder(settings.home, name) for name in (None, *library_names(settings.home))]
+    return {folder.name: folder for folder in folders}

@@ -21,6 +21,8 @@ FACE = {
     "bbox": [1.0, 2.0, 3.0, 4.0],
     "kps": [[0.0, 1.0]] * 5,
     "det_score": 0.9,
+    "face_short": 110.0,
+    "cosine_distance": 0.1,
     "rank_score": 0.5,
 }
 EXPORT = {
