@@ -9,6 +9,12 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LOCATION = "__repository__@facesets_dagster.definitions:defs"
 """How the UI's addresses name the code location."""
+BROKEN_PICTURES = """Promise.all([...document.images].map(async one => {
+    one.loading = 'eager';
+    try { await one.decode(); } catch { return one.src; }
+    return one.naturalWidth > 0 ? '' : one.src;
+})).then(all => ({count: all.length, broken: all.filter(src => src)}))"""
+"""To be evaluated in a page: how many pictures it has, and the addresses of those that do not show."""
 
 
 def browser_path() -> str | None:

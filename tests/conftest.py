@@ -4,11 +4,16 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from testing.browser import browser_path
 from testing.fake_home import FakeHome, fake_home_in
 from testing.paths import MODELS, SHARED
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Modules stay to the end: the collector need not walk through them again and again (a sixth of a run's time).
 gc.collect()
@@ -67,3 +72,17 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"the shared test data is not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """The system's browser. While it is there no run can be executed in this process: both want the event loop."""
+    browser = browser_path()
+    if browser is None:
+        pytest.skip("no Chromium on this system (Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        yield started
+        started.close()

@@ -118,7 +118,11 @@ def _last_of_buckets(reports_dir: Path, newest_first: Sequence[RunLine]) -> list
     """The newest run of the main chain on each bucket, by the name of the bucket."""
     found: dict[str, RunLine] = {}
     for line in newest_first:
-        if line.system is None and (line.faces is not None or line.error is not None):
+        if (
+            line.system is None
+            and not line.bucket.startswith("@")
+            and (line.faces is not None or line.error is not None)
+        ):
             found.setdefault(line.bucket, line)
     return [ListedRun(line, _report(reports_dir, line)) for line in sorted(found.values(), key=_by_name)]
 

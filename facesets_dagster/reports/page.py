@@ -19,7 +19,7 @@ from facesets_dagster.reports.funnel import colour_of, meaning_of
 from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.links import PhotoLinks, bucket_link, faceset_link
 from facesets_dagster.reports.run_report import RunReport
-from facesets_dagster.reports.template import template
+from facesets_dagster.reports.template import template, when
 from facesets_dagster.reports.units import EXPORT_COLUMNS, RANK
 
 
@@ -30,7 +30,7 @@ def write_report(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
     bucket = folder_name(report.inputs.bucket)
     most = max(report.funnel.states.values(), default=1)
     content = {
-        "title": f"{bucket}, {report.finished_at}",
+        "title": f"{bucket}, {when(report.finished_at)}",
         "bucket": bucket,
         "report": report,
         "pack": report.run.pack,

@@ -1,6 +1,7 @@
 """The templates of the reports."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
@@ -23,7 +24,7 @@ def template(name: str) -> Any:
         lstrip_blocks=True,
     )
     jpeg = partial(data_uri, "image/jpeg")
-    environment.globals.update(counted=counted, code=code, jpeg=jpeg, numeric=numeric, shown=shown)
+    environment.globals.update(counted=counted, code=code, jpeg=jpeg, numeric=numeric, shown=shown, when=when)
     return environment.get_template(name)
 
 
@@ -37,3 +38,11 @@ def shown(cell: object) -> str:
     if cell is None:
         return ""
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+def when(time: str) -> str:
+    """`2026-01-31 12:00:00 UTC` for an ISO 8601 time; another text as it is."""
+    try:
+        return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return time

@@ -13,7 +13,7 @@ from facesets_dagster.reports.funnel import meaning_of
 from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.page import write_report
 from facesets_dagster.reports.run_report import RunReport
-from testing.browser import browser_path
+from testing.browser import BROKEN_PICTURES
 from testing.fake_home import FakeHome, fake_home_in
 from testing.fakes import write_looks
 from testing.served_files import served_files
@@ -44,15 +44,11 @@ COLUMNS_OF_LETTERS = """(() => {
         const range = document.createRange();
         range.selectNodeContents(walk.currentNode);
         const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
-        if (lines.size > 2 && text.length / lines.size < 5) found.push(text.slice(0, 60));
+        const longest = Math.max(...text.split(/[\\s\\-_.:/]+/).map(word => word.length));
+        if (lines.size > 2 && text.length / lines.size < Math.min(longest, 8)) found.push(text.slice(0, 60));
     }
     return found;
 })()"""
-PICTURES = """Promise.all([...document.images].map(async one => {
-    one.loading = 'eager';
-    try { await one.decode(); } catch { return one.src; }
-    return one.naturalWidth > 0 ? '' : one.src;
-})).then(all => ({count: all.length, broken: all.filter(src => src)}))"""
 
 
 def with_long_states(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
@@ -92,19 +88,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHome]:
     patch.undo()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    browser = browser_path()
-    if browser is None:
-        pytest.skip("no Chromium on this system (Debian: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_on_disk_fit_the_window(home: FakeHome, chromium: "Browser", width: int) -> None:
@@ -131,7 +114,7 @@ def test_pages_beside_the_ui_fit_the_window_and_show_all_their_pictures(
         for path, least in addresses(home):
             page.goto(address + path)
             assert faults(page, width) == {}, path
-            pictures = page.evaluate(PICTURES)
+            pictures = page.evaluate(BROKEN_PICTURES)
             assert pictures["broken"] == [], path
             assert pictures["count"] >= least, path
     page.close()
