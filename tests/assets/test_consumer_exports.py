@@ -167,7 +167,7 @@ def test_a_file_that_somebody_changed_is_reported_and_left_alone(home: FakeHome)
     page = max(
         (home.settings.reports_dir / LIBRARY).glob("*.consumer_exports.html"), key=lambda path: path.stat().st_mtime
     )
-    assert "<td>faceset_001.json</td>" in page.read_text()
+    assert ">faceset_001.json</td>" in page.read_text()
 
 
 def test_a_named_face_set_is_brought_up_and_the_files_of_others_stay_as_they_are(home: FakeHome) -> None:

@@ -43,7 +43,7 @@ def page_of(home: FakeHome, result: dg.ExecuteInProcessResult) -> str:
 def ready_to_paste(page: str) -> dict[str, Any]:
     """The run config that the page shows."""
     section = page.split("<h2>Ready to paste</h2>")[1].split("<h2>")[0]
-    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", section)
+    cells = re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", section)
     return yaml.safe_load("\n".join(cells))
 
 
@@ -72,7 +72,7 @@ def test_the_page_shows_every_face_of_every_proposal_in_order(crowd: FakeHome, m
     ]
     assert page.count("<img ") == 14
     assert "Faces are shown of the first" not in page
-    assert re.search(r"<td>chained</td>.*?faceset_004 \+ faceset_005", page, re.DOTALL)
+    assert re.search(r">chained</td>.*?faceset_004 \+ faceset_005", page, re.DOTALL)
 
 
 def test_where_not_all_are_shown_the_page_says_so(crowd: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
