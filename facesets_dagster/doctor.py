@@ -17,6 +17,7 @@ from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
 from facesets_dagster.photos.left_out import WRITTEN
 from facesets_dagster.photos.listing import list_bucket
 from facesets_dagster.photos.roots import find_buckets, look_at_root
+from facesets_dagster.photos.single_folders import single_folders
 from facesets_dagster.settings import Settings, provider_names
 from facesets_dagster.wording import counted
 
@@ -177,6 +178,9 @@ def _buckets(settings: Settings) -> Finding:
     count = counted(sum(len(root.buckets) for root in roots), "bucket")
     found = f"{count} in {', '.join(map(str, settings.bucket_roots))}"
     out = [f"{root.root / name} ({why})" for root in roots for name, why in root.left_out]
+    single = single_folders(settings.folder_list).values()
+    if single:
+        found += f"; buckets where they lie: {', '.join(map(str, single))}"
     if out:
         found += f"; no buckets: {', '.join(out)}"
     written = [root.root for root in roots if any(why in WRITTEN for _, why in root.left_out)]
@@ -187,7 +191,9 @@ def _buckets(settings: Settings) -> Finding:
 
 
 def _loose_photos(settings: Settings) -> Finding:
-    roots = [look_at_root(root, settings.own_folders) for root in settings.bucket_roots if root.is_dir()]
+    taken = single_folders(settings.folder_list).values()
+    readable = [root for root in settings.bucket_roots if root.is_dir() and root.resolve() not in taken]
+    roots = [look_at_root(root, settings.own_folders) for root in readable]
     loose = sum(len(root.loose_photos) for root in roots)
     if loose:
         found = f"{counted(loose, 'photo')} in no bucket"

@@ -174,6 +174,11 @@ class Settings(BaseModel):
         return self.home / "reports"
 
     @property
+    def folder_list(self) -> Path:
+        """The list of folders that are buckets where they lie."""
+        return self.home / "bucket_folders.json"
+
+    @property
     def own_folders(self) -> tuple[Path, ...]:
         """Folders that the platform writes to: never buckets, wherever they lie."""
         return (

@@ -17,7 +17,7 @@ from facesets_dagster.automation.sensors import BY_HAND, failure_in_words
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import system_changes
-from facesets_dagster.cli.tables import text_table
+from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
@@ -42,7 +42,9 @@ class BucketResult:
     interrupted: bool
 
 
-def run_buckets(settings: Settings, wanted: list[str], config: Path | None, console: Console) -> int:
+def run_buckets(
+    settings: Settings, wanted: list[str], config: Path | None, console: Console, *, as_json: bool = False
+) -> int:
     """Runs the buckets (all with changes if none is named) and prints a table; 0 only if everything passed."""
     home = HomeResource.of(settings)
     folders = home.buckets()
@@ -69,6 +71,8 @@ def run_buckets(settings: Settings, wanted: list[str], config: Path | None, cons
         buckets = counted(len(folders), "bucket is", "buckets are")
         console.print(f"Nothing to do: {'all ' if len(folders) > 1 else ''}{buckets} up to date.")
     _summary(settings, results, console)
+    if as_json:
+        print_json({"home": settings.home, "buckets": [_json(result) for result in results]})
     return 0 if all(result.success for result in results) else 1
 
 
@@ -164,6 +168,13 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
     for result in results:
         if result.problem:
             console.print(f"{bucket_title(result.bucket)}: {result.problem}", style="red", markup=False)
+
+
+def _json(result: BucketResult) -> dict[str, object]:
+    """The row of the table, with key and run."""
+    row = _row(result)
+    problem = result.problem or None
+    return {**row, "bucket": result.bucket, "bucket_name": row["bucket"], "run_id": result.run_id, "problem": problem}
 
 
 def _row(result: BucketResult) -> dict[str, object]:

@@ -36,6 +36,9 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
+    for root in home.roots():
+        if root.advice:
+            console.print(f"\n{root.advice}", style="yellow", markup=False, soft_wrap=True)
     console.print(library_table(library))
     if tombstones:
         console.print(text_table("Out of use", [_shown(row) for row in tombstones]))

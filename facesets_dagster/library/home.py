@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, bucket_title
 from facesets_dagster.photos.listing import BucketListing, list_bucket
-from facesets_dagster.photos.roots import RootContents, bucket_folder, find_buckets, hand_sorted_folder, look_at_root
+from facesets_dagster.photos.roots import (
+    RootContents,
+    bucket_folder,
+    existing_folder,
+    find_buckets,
+    hand_sorted_folder,
+    look_at_root,
+)
+from facesets_dagster.photos.single_folders import single_folders
 from facesets_dagster.registry.registry import open_registry
 from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
 
@@ -33,6 +42,8 @@ class Home:
     """Shell globs of files and folders that are passed over."""
     own_folders: tuple[Path, ...] = ()
     """Folders that are written to, and hold no photos."""
+    folder_list: Path | None = None
+    """The list of folders that are buckets where they lie."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Home":
@@ -47,6 +58,7 @@ class Home:
             hand_sorted_root=settings.hand_sorted_root,
             ignore=settings.ignore,
             own_folders=settings.own_folders,
+            folder_list=settings.folder_list,
         )
 
     def library(self, beside: str | None = None) -> Library:
@@ -87,15 +99,35 @@ class Home:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
         if bucket == HAND_SORTED and self.hand_sorted_root:
             return hand_sorted_folder(self.hand_sorted_root)
+        single = self.single_folders().get(bucket)
+        if single is not None:
+            return existing_folder(single)
         return bucket_folder(bucket, self.bucket_roots)
 
     def buckets(self) -> dict[str, Path]:
-        """All buckets of all roots by partition key."""
-        return find_buckets(self.bucket_roots, self.own_folders)
+        """All buckets by partition key: of all roots, and the folders that are buckets where they lie.
+
+        Raises `BucketError` if a root cannot be listed or two buckets have one name.
+        """
+        single = self.single_folders()
+        roots = [root for root in self.bucket_roots if root.resolve() not in single.values()]
+        of_roots = find_buckets(roots, self.own_folders)
+        twice = sorted(of_roots.keys() & single.keys())
+        if twice:
+            raise BucketError(
+                f"Two buckets are called {bucket_title(twice[0])!r}: {of_roots[twice[0]]} and {single[twice[0]]}. "
+                "Bucket names are partition keys and must differ: rename one of the folders."
+            )
+        return dict(sorted({**of_roots, **single}.items()))
+
+    def single_folders(self) -> dict[str, Path]:
+        """Partition key -> folder that is a bucket where it lies; one that is not there now too."""
+        return single_folders(self.folder_list) if self.folder_list else {}
 
     def roots(self) -> list[RootContents]:
-        """What lies in each buckets root, photos that belong to no bucket included.
+        """What lies in each buckets root that is no bucket itself, photos that belong to no bucket included.
 
         Raises `BucketError` if one cannot be listed.
         """
-        return [look_at_root(root, self.own_folders) for root in self.bucket_roots]
+        taken = self.single_folders().values()
+        return [look_at_root(root, self.own_folders) for root in self.bucket_roots if root.resolve() not in taken]

@@ -41,7 +41,7 @@ class RootContents:
         return (
             f"{photos} in {self.root} itself, beside {counted(len(self.buckets), 'bucket')}, e.g. "
             f"{self.loose_photos[0]}: they belong to no bucket and are not read. Move them into a folder of their own "
-            f"there, or take all of it as one bucket: `facesets run --folder {shlex.quote(str(self.root))}`."
+            "there."
         )
 
 
@@ -98,6 +98,16 @@ def bucket_folder(key: str, roots: Sequence[Path]) -> Path:
     if len(candidates) > 1:
         raise BucketError(f"The bucket {key!r} exists twice: {', '.join(map(str, candidates))}. Rename one of them.")
     return candidates[0]
+
+
+def existing_folder(folder: Path) -> Path:
+    """The folder itself. Raises `BucketError` if it is not there."""
+    if not folder.is_dir():
+        raise BucketError(
+            f"The bucket {folder.name!r} has no folder {folder}. It may have been renamed or its disk is not mounted. "
+            "Nothing was changed: an absent folder is never taken for an empty bucket."
+        )
+    return folder
 
 
 def hand_sorted_folder(root: Path) -> Path:

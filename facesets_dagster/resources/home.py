@@ -33,6 +33,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     ignore: list[str] = Field(default=[], description="Shell globs of files and folders that are passed over.")
     own_folders: list[str] = Field(default=[], description="Folders that are written to, and hold no photos.")
+    folder_list: str | None = Field(
+        default=None, description="The list of folders that are buckets where they lie (`facesets run --folder`)."
+    )
     pictures_in_ui: bool = Field(
         default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
     )
@@ -58,6 +61,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             legacy_map=str(settings.home / "facesets_legacy.yaml"),
             ignore=list(settings.ignore),
             own_folders=[str(folder) for folder in settings.own_folders],
+            folder_list=str(settings.folder_list),
             pictures_in_ui=settings.pictures_in_ui,
         )
 
@@ -72,6 +76,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             hand_sorted_root=Path(self.hand_sorted_root) if self.hand_sorted_root else None,
             ignore=tuple(self.ignore),
             own_folders=tuple(Path(folder) for folder in self.own_folders),
+            folder_list=Path(self.folder_list) if self.folder_list else None,
         )
 
     def library(self, beside: str | None = None) -> Library:

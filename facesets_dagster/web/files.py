@@ -21,8 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from facesets_dagster.errors import BucketError, FacesetsError
-from facesets_dagster.photos.bucket_key import HAND_SORTED
-from facesets_dagster.photos.roots import bucket_folder, hand_sorted_folder
+from facesets_dagster.library.home import Home
 from facesets_dagster.reports.links import as_served
 from facesets_dagster.reports.markdown import FILES
 from facesets_dagster.settings import Settings, library_folder, library_names
@@ -55,7 +54,7 @@ class FilesBesideTheUi:
         self._roots: Mapping[str, Callable[[list[str]], tuple[Path, list[str]]]] = {
             "reports": lambda parts: (settings.reports_dir, parts),
             "library": lambda parts: (settings.library_dir, parts),
-            "buckets": lambda parts: (_bucket(parts[0], settings), parts[1:]),
+            "buckets": lambda parts: (Home.of(settings).bucket_folder(parts[0]), parts[1:]),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,12 +124,6 @@ def _parts(request: Request) -> list[str]:
 def _absent(parts: list[str]) -> Response:
     name = "/".join(parts).encode("utf-8", "replace").decode()
     return PlainTextResponse(f"There is no {name!r} here.\n", 404)
-
-
-def _bucket(key: str, settings: Settings) -> Path:
-    if key == HAND_SORTED and settings.hand_sorted_root:
-        return hand_sorted_folder(settings.hand_sorted_root)
-    return bucket_folder(key, settings.bucket_roots)
 
 
 def _libraries(settings: Settings) -> dict[str, Path]:

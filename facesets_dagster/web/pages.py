@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from facesets_dagster.errors import BucketError
+from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
-from facesets_dagster.photos.roots import find_buckets
 from facesets_dagster.registry.registry import open_registry
 from facesets_dagster.reports.faceset_page import faceset_page
 from facesets_dagster.reports.folder_page import folder_page
@@ -68,7 +68,7 @@ def folders_of(settings: Settings) -> dict[str, Path]:
     """Bucket -> its folder, hand-sorted folders among them; none while the roots cannot be listed."""
     by_hand = {HAND_SORTED: settings.hand_sorted_root} if settings.hand_sorted_root else {}
     try:
-        return {**find_buckets(settings.bucket_roots, settings.own_folders), **by_hand}
+        return {**Home.of(settings).buckets(), **by_hand}
     except BucketError:
         return dict(by_hand)
 

@@ -53,6 +53,7 @@ def add_to(app: typer.Typer) -> None:
         _PANEL,
         "facesets run",
         'facesets run "family album" trip',
+        "facesets run --folder ~/Pictures/2019",
         "facesets run trip --config numbers.yaml",
     )
     def run(
@@ -64,15 +65,24 @@ def add_to(app: typer.Typer) -> None:
                 autocompletion=bucket_names,
             ),
         ] = None,
+        folder: Annotated[
+            list[Path] | None,
+            typer.Option(metavar="DIR", help="Take this folder as a bucket where it lies; it is never written to."),
+        ] = None,
         config: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Run config in YAML, as the launchpad shows it.")
         ] = None,
+        as_json: Json = False,
     ) -> None:
         """Find the people in new and changed buckets; ends with a table.
 
         Exit code 0 only if every step and every blocking check passed.
         """
         settings = made_home()
+        default = " (the default; FACESETS_HOME names another)" if settings.home == Path.cwd() / "data" else ""
+        say(f"home {settings.home}{default}")
+        from facesets_dagster.cli.folders import taken_as_buckets
         from facesets_dagster.cli.run import run_buckets
 
-        raise typer.Exit(run_buckets(settings, buckets or [], config, console()))
+        names = [*(buckets or []), *taken_as_buckets(settings, folder or [])]
+        raise typer.Exit(run_buckets(settings, names, config, console(as_json=as_json), as_json=as_json))
