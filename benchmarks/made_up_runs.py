@@ -80,7 +80,7 @@ def _tables(home: RealHome, bucket: str, numbers: Numbers) -> None:
 
 
 def _crop(row: Mapping[str, object], person: object, parameters: ExportParameters, *_: object) -> bytes:
-    plan = next(iter(crop_plans(parameters.crop_padding)))
+    plan = next(iter(crop_plans(parameters.crop_padding, "reflect")))
     return encode_png(np.zeros((8, 8, 3), np.uint8), lineage(row, parameters, plan))
 
 

@@ -84,10 +84,10 @@ def find_pack(name_or_folder: str, models_root: Path) -> PackFiles:
             f"The model pack {name_or_folder!r} is not at {folder}. Fetch it with `facesets models pull "
             f"{name_or_folder}`, or set FACESETS_MODEL_PACK to one of {known} or to a folder with ONNX files."
         )
-    return _route(folder)
+    return _route(folder, Path(name_or_folder).expanduser().resolve().name)
 
 
-def _route(folder: Path) -> PackFiles:
+def _route(folder: Path, name: str) -> PackFiles:
     """Which file is the detector and which the recogniser, by input and output shapes as in insightface."""
     detectors, recognisers = [], []
     for path in sorted(folder.glob("*.onnx")):
@@ -102,18 +102,28 @@ def _route(folder: Path) -> PackFiles:
             f"The folder {folder} holds {found}. Expected a SCRFD detector (5 outputs or more) and an ArcFace "
             "recogniser (112 x 112 input, one output) as .onnx files. Fetch the pack again."
         )
-    return PackFiles(folder.name, folder, detectors[0], recognisers[0])
+    return PackFiles(name, folder, detectors[0], recognisers[0])
 
 
 def pack_folder(name_or_folder: str, models_root: Path) -> Path:
-    """Where the files of a pack lie, or would lie."""
+    """Where the files of a pack lie, or would lie; a folder in between, as archives unpack to, is passed."""
     direct = Path(name_or_folder).expanduser()
-    return direct if direct.is_dir() and name_or_folder != EMBEDDED else models_root / "models" / name_or_folder
+    is_folder = direct.is_dir() and name_or_folder != EMBEDDED
+    return _with_models(direct if is_folder else models_root / "models" / name_or_folder)
+
+
+def _with_models(folder: Path) -> Path:
+    """The folder, or the only one in it that holds models while it holds none itself."""
+    if folder.is_dir() and not any(folder.glob("*.onnx")):
+        deeper = [path for path in folder.iterdir() if path.is_dir() and any(path.glob("*.onnx"))]
+        if len(deeper) == 1:
+            return deeper[0]
+    return folder
 
 
 def default_pack(models_root: Path) -> str:
     """What a new home takes: `buffalo_l` if it is there, else the embedded pack."""
-    return "buffalo_l" if any((models_root / "models" / "buffalo_l").glob("*.onnx")) else EMBEDDED
+    return "buffalo_l" if any(pack_folder("buffalo_l", models_root).glob("*.onnx")) else EMBEDDED
 
 
 def pull_pack(name: str, models_root: Path, say: Say) -> PackFiles:
@@ -177,7 +187,7 @@ def _pull_insightface(name: str, models_root: Path) -> None:
     from insightface.utils import ensure_available
 
     folder = models_root / "models" / name
-    if folder.is_dir() and not any(folder.glob("*.onnx")):
+    if folder.is_dir() and not any(folder.rglob("*.onnx")):
         shutil.rmtree(folder)  # an empty folder keeps insightface from downloading
     try:
         ensure_available("models", name, root=str(models_root))
@@ -195,7 +205,8 @@ def _pull_insightface(name: str, models_root: Path) -> None:
 
 def list_packs(models_root: Path) -> list[PackRow]:
     """All known packs, and those that someone put into the models root."""
-    folders = {path.name: path for path in sorted((models_root / "models").glob("*")) if path.is_dir()}
+    known = (path for path in sorted((models_root / "models").glob("*")) if path.is_dir())
+    folders = {path.name: _with_models(path) for path in known}
     rows = []
     for name in dict.fromkeys((EMBEDDED, *INSIGHTFACE_PACKS, *folders)):
         folder = folders.get(name)

@@ -11,6 +11,8 @@ from facesets_dagster.embedding.alignment import similarity_transforms
 
 _TIGHTER = (0.7, 0.5, 0.3, 0.15)
 _SECOND = (1.0, 0.7, 0.5)
+_HEAD_AND_SHOULDERS = 0.5
+"""Added on each side of a face's box, of its width and height."""
 LEAST_TURN = 8.0
 """Degrees; a face that is tilted less is not turned."""
 
@@ -29,12 +31,29 @@ class CropPlan:
     """Degrees by which the photo is turned about the face, counter-clockwise."""
 
 
-def crop_plans(padding: float) -> Iterator[CropPlan]:
-    """What to try, the wanted crop first, then tighter and tighter ones."""
-    yield CropPlan(padding, "reflect", False)
+def crop_plans(padding: float, border: str) -> Iterator[CropPlan]:
+    """What to try, the wanted crop first, with this border, then tighter and tighter ones."""
+    yield CropPlan(padding, border, False)
     yield CropPlan(padding, "replicate", True)
     for factor in _TIGHTER:
         yield CropPlan(round(padding * factor, 4), "replicate", True)
+
+
+def wanted_border(
+    padding: float, bbox: NDArray[np.float32], neighbours: NDArray[np.float32], shape: tuple[int, ...]
+) -> str:
+    """`reflect`, or `black` where half a second face would be seen in the mirror.
+
+    `bbox` (4,): the face; `neighbours` (m, 4): the other faces of its photo, of which head and shoulders count.
+    """
+    frame = CropFrame.around(bbox, CropPlan(padding, "reflect", False), 1)
+    sides = (neighbours[:, 2:] - neighbours[:, :2]) * _HEAD_AND_SHOULDERS
+    people = np.concatenate([bbox[None], neighbours + np.concatenate([-sides, sides], axis=1)])
+    for left, top, right, bottom in frame.mirrored(shape):
+        seen = (people[:, 0] < right) & (people[:, 2] > left) & (people[:, 1] < bottom) & (people[:, 3] > top)
+        if seen.any():
+            return "black"
+    return "reflect"
 
 
 def clipped_plans(padding: float, bbox: NDArray[np.float32], shape: tuple[int, ...]) -> Iterator[CropPlan]:
@@ -81,6 +100,20 @@ class CropFrame:
         """Whether a part of the square lies outside a photo of this shape (h, w, ...)."""
         right, bottom = self.left + self.side, self.top + self.side
         return self.left < 0 or self.top < 0 or right > shape[1] or bottom > shape[0]
+
+    def mirrored(self, shape: tuple[int, ...]) -> Iterator[tuple[int, int, int, int]]:
+        """Parts (x1, y1, x2, y2) of a photo of this shape (h, w, ...) that a mirrored border would show again."""
+        height, width = shape[:2]
+        right, bottom = self.left + self.side, self.top + self.side
+        x1, y1, x2, y2 = max(self.left, 0), max(self.top, 0), min(right, width), min(bottom, height)
+        if self.left < 0:
+            yield x1, y1, min(1 - self.left, x2), y2
+        if right > width:
+            yield max(2 * width - right - 1, x1), y1, x2, y2
+        if self.top < 0:
+            yield x1, y1, x2, min(1 - self.top, y2)
+        if bottom > height:
+            yield x1, max(2 * height - bottom - 1, y1), x2, y2
 
     def share_of(self, marked: NDArray[np.bool_]) -> float:
         """Share of the square, 0..1, that lies on what is marked in a photo (h, w)."""

@@ -23,6 +23,7 @@ from facesets_dagster.export.crop import (
     roll_of,
     square_crop,
     upright_plans,
+    wanted_border,
 )
 from facesets_dagster.export.crop_check import CONSUMER_DET_SIZES, Likeness, Look, look_again
 from facesets_dagster.export.curation import ExportParameters
@@ -94,8 +95,9 @@ def face_crop(
     except PhotoError as error:
         return published or Verdict(f"crop_failed:{error.reason}")
     first: Verdict | None = None
+    border = wanted_border(parameters.crop_padding, face.bbox, neighbours, photo.shape)
     for plans in (
-        crop_plans(parameters.crop_padding),
+        crop_plans(parameters.crop_padding, border),
         clipped_plans(parameters.crop_padding, face.bbox, photo.shape),
         upright_plans(parameters.crop_padding, roll_of(_floats(row["kps"]))),
     ):
@@ -115,7 +117,7 @@ def _cut_off(row: Mapping[str, object], parameters: ExportParameters, load_photo
         return None
     if undecoded is None:
         return None
-    wanted = next(crop_plans(parameters.crop_padding))
+    wanted = CropPlan(parameters.crop_padding, "black", False)
     share = CropFrame.around(_floats(row["bbox"]), wanted, parameters.crop_px).share_of(undecoded)
     return Verdict("cut_off", share, 0.0) if share else None
 

@@ -102,6 +102,29 @@ def test_an_absent_and_a_wrong_pack_say_what_to_do(tmp_path: Path) -> None:
         find_pack("buffalo_s", tmp_path)
 
 
+@pytest.mark.parametrize("deeper", ["antelopev2", "unpacked"])
+def test_a_pack_that_was_unpacked_one_folder_deeper_is_found_under_its_own_name(tmp_path: Path, deeper: str) -> None:
+    folder = tmp_path / "models" / "antelopev2" / deeper
+    folder.mkdir(parents=True)
+    (folder / "det.onnx").write_bytes(DETECTOR)
+    (folder / "rec.onnx").write_bytes(RECOGNISER)
+    found = find_pack("antelopev2", tmp_path)
+    assert (found.name, found.detector) == ("antelopev2", folder / "det.onnx")
+    assert find_pack(str(tmp_path / "models" / "antelopev2"), tmp_path / "nowhere") == found
+    assert pull_pack("antelopev2", tmp_path, pytest.fail) == found
+    row = next(row for row in list_packs(tmp_path) if row.name == "antelopev2")
+    assert (row.present, row.folder) == (True, folder)
+    assert [check.file for check in verify_pack("antelopev2", tmp_path)] == ["det.onnx", "rec.onnx"]
+
+
+def test_a_folder_of_several_packs_is_none_of_them(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "det.onnx").write_bytes(DETECTOR)
+    with pytest.raises(ModelPackInvalid, match="holds one, two"):
+        find_pack(str(tmp_path), tmp_path / "nowhere")
+
+
 def test_a_new_home_takes_buffalo_l_if_it_is_there(tmp_path: Path) -> None:
     assert default_pack(tmp_path) == EMBEDDED
     folder = tmp_path / "models" / "buffalo_l"

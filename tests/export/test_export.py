@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesets_dagster.export.crop import CropPlan, crop_plans, square_crop
+from facesets_dagster.export.crop import CropFrame, CropPlan, crop_plans, square_crop, wanted_border
 from facesets_dagster.export.curation import ExportParameters, curate
 from facesets_dagster.export.folder import flat_zip
 from facesets_dagster.export.pictures import PictureFile, in_memory
@@ -108,6 +108,32 @@ def test_any_box_that_touches_the_photo_gives_a_square(
     assert crop.shape == (64, 64, 3)
 
 
+@given(
+    x=st.integers(0, 100), y=st.integers(0, 80), w=st.integers(8, 60), h=st.integers(8, 60),
+    other=st.tuples(st.integers(0, 110), st.integers(0, 90), st.integers(4, 40), st.integers(4, 40)) | st.none(),
+)  # fmt: skip
+def test_no_face_is_seen_in_the_mirror(x: int, y: int, w: int, h: int, other: tuple[int, int, int, int] | None) -> None:
+    """Faces are white on black: with a black border as much of them is seen as with the one that is chosen."""
+    face = np.array([x, y, min(x + w, 120), min(y + h, 100)], np.float32)
+    boxes = [] if other is None else [(other[0], other[1], other[0] + other[2], other[1] + other[3])]
+    neighbours = np.array(boxes, np.float32).reshape(-1, 4)
+    photo = np.zeros((100, 120, 3), np.uint8)
+    for x1, y1, x2, y2 in np.concatenate([face[None], neighbours]).astype(int):
+        photo[y1:y2, x1:x2] = 255
+    border = wanted_border(0.5, face, neighbours, photo.shape)
+    size = CropFrame.around(face, CropPlan(0.5, border, False), 1).side
+    chosen, black = (square_crop(photo, face, neighbours, CropPlan(0.5, one, False), size) for one in (border, "black"))
+    assert np.array_equal(chosen, black)
+
+
+def test_the_edge_of_a_photo_is_mirrored_where_nobody_is() -> None:
+    face, nobody = np.array([50, 30, 90, 80], np.float32), np.zeros((0, 4), np.float32)
+    assert wanted_border(0.5, face, nobody, (100, 120)) == "reflect"
+    assert wanted_border(0.5, face, np.array([[92, 82, 100, 96]], np.float32), (100, 120)) == "black"
+    assert wanted_border(0.5, face, np.array([[0, 0, 30, 40]], np.float32), (100, 120)) == "reflect"
+    assert wanted_border(0.5, face - np.array([0, 30, 0, 30], np.float32), nobody, (100, 120)) == "black"
+
+
 def test_painting_out_leaves_the_face_and_smooths_the_neighbour() -> None:
     image = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
     face, other = np.array([100, 100, 200, 200], np.float32), np.array([[210, 100, 290, 200]], np.float32)
@@ -118,8 +144,9 @@ def test_painting_out_leaves_the_face_and_smooths_the_neighbour() -> None:
 
 
 def test_the_wanted_crop_is_tried_first_and_the_rest_get_tighter() -> None:
-    plans = list(crop_plans(0.5))
+    plans = list(crop_plans(0.5, "reflect"))
     assert plans[0] == CropPlan(0.5, "reflect", False)
+    assert plans[1:] == list(crop_plans(0.5, "black"))[1:]
     paddings = [plan.padding for plan in plans]
     assert paddings == sorted(paddings, reverse=True)
 

@@ -78,7 +78,7 @@ def made(png: bytes | Verdict) -> dict:
 
 def test_a_face_that_the_photo_cuts_off_is_not_drawn_out() -> None:
     assert made(crop_of(draw_photo([FakeFace(1, 0.0, x=200, y=0)]))) == {
-        "padding": 0.5, "border": "black", "neighbours_painted_out": True, "looked_at": [640, 320],
+        "padding": 0.5, "border": "black", "neighbours_painted_out": False, "looked_at": [640, 320],
     }  # fmt: skip
 
 
