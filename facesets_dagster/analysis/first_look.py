@@ -9,6 +9,7 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.first_look import NOFACE, first_look_at, groups_of
+from facesets_dagster.photos.bucket_key import bucket_title
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ def look_at_bucket(
     """Groups the cached faces. Raises `BucketError` if the bucket was not read with this model."""
     if store.folder_digest() is None:
         raise BucketError(
-            f"The bucket {bucket!r} was not read with the model {pack.name} yet, so it has no cached faces. "
-            "Materialize face_cache of this bucket first."
+            f"The bucket {bucket_title(bucket)!r} was not read with the model {pack.name} yet, so it has no cached "
+            "faces. Materialize face_cache of this bucket first."
         )
     tables = store.read()
     table = first_look_at(

@@ -11,6 +11,7 @@ from facesets_dagster.identities.discovery import ClusterTable, DiscoveryParamet
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.linkage import Progress
+from facesets_dagster.photos.bucket_key import bucket_title
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def cluster_bucket(
 
     `progress`, `scratch`: of the linkage, for large buckets. Raises `ModelMismatch` if `coverage` is of another model.
     """
-    require_one_model(coverage, model_id, f"the coverage of {bucket}")
+    require_one_model(coverage, model_id, f"the coverage of {bucket_title(bucket)}")
     numbers = ClusterTable(pl.DataFrame(), parameters, cover_distance).identity_parameters()
     known, last = library.snapshot(), library.registry.bucket_run(bucket)
     mode = mode_of(last.identity_parameters if last else None, numbers)

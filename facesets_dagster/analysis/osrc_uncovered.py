@@ -16,6 +16,7 @@ from facesets_dagster.identities.geometry import UnitRows
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import judged_faces, lost_members
+from facesets_dagster.photos.bucket_key import bucket_title
 
 
 def cover_bucket(
@@ -32,7 +33,7 @@ def cover_bucket(
             table = pl.concat([table, places.select(table.columns)]).sort("face_id")
             embeddings = kept["embedding"].to_numpy().reshape(-1, dim)
         table = judged_faces(table, members)
-        require_one_model(table, model_id, f"the face cache of {bucket}")
+        require_one_model(table, model_id, f"the face cache of {bucket_title(bucket)}")
         ids = table["face_id"].to_list()
         copies = known.copies(bucket, ids)
         unit = UnitRows(EmbeddingFiles(table, files, embeddings))

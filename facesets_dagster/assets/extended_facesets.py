@@ -12,6 +12,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.extended_facesets import (
     EXTENSION_COLUMNS,
     ExtendInputs,
@@ -63,12 +64,12 @@ def extended_facesets(
     with the numbers that they were exported with. Comes before discovery; without it covered faces wait.
     """
     page, bucket, run = Page(context, home, embedder), context.partition_key, run_of(context, home, embedder, config)
-    require_one_model(osrc_uncovered, run.pack.model_id, f"the coverage of {bucket}")
+    require_one_model(osrc_uncovered, run.pack.model_id, f"the coverage of {bucket_title(bucket)}")
     distance = given_or(config.route_distance, embedder.thresholds().cover_distance)
     before, inputs = run.library.registry.memberships(), ExtendInputs(bucket, osrc_uncovered, distance)
     result = extend_bucket(run, inputs)
     joined, people = int(result.table["joined"].sum()), len(result.table)
-    page.say(f"{bucket}: {counted(joined, 'face')} joined {counted(people, 'identity', 'identities')}")
+    page.say(f"{bucket_title(bucket)}: {counted(joined, 'face')} joined {counted(people, 'identity', 'identities')}")
     page.write(
         "Known people with more faces",
         extension_sections(result, run, inputs, Path(home.cache_dir)),

@@ -16,7 +16,7 @@ from facesets_dagster.faces.face_cache import ScanResult
 from facesets_dagster.faces.schema import FACE_COLUMNS, failed_photos
 from facesets_dagster.faces.unread import unread_of
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.photos.bucket_key import folder_name
+from facesets_dagster.photos.bucket_key import bucket_title, folder_name
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.reports.markdown import link, markdown_table
 from facesets_dagster.reports.plots import histogram
@@ -62,12 +62,12 @@ def face_cache(
 
     def listed(listing: BucketListing) -> None:
         observe_folder(context, listing.digest())
-        page.say(f"{bucket}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
+        page.say(f"{bucket_title(bucket)}: {len(listing)} photo files listed, model {pack.name} ({pack.model_id})")
 
     listing, result = list_and_scan(context, bucket, config, home, embedder, progress, listed=listed)
     page.say(
-        f"{bucket}: {len(result.tables.faces)} faces; {result.opened} files opened, {result.decoded} photos decoded, "
-        f"{result.copied} known from other buckets"
+        f"{bucket_title(bucket)}: {len(result.tables.faces)} faces; {result.opened} files opened, "
+        f"{result.decoded} photos decoded, {result.copied} known from other buckets"
     )
     page.show(photos=link("the photos", "buckets", bucket))
     return _described(page, listing, result, config.max_failed_share)

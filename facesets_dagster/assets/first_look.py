@@ -12,6 +12,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.first_look import FIRST_LOOK_COLUMNS, NOFACE, SINGLETONS
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.first_look_page import first_look_sections, first_look_sheet
 from facesets_dagster.reports.plots import sizes_in_words
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -64,7 +65,7 @@ def first_look(
     distance = given_or(config.cluster_distance, embedder.thresholds().cluster_distance)
     store = home.face_store(bucket, pack.model_id, pack.dim)
     found = look_at_bucket(store, bucket, pack, cluster_distance=distance, max_faces=config.max_faces)
-    page.say(f"{bucket}: {counted(len(found.faces), 'face')} in {counted(len(found.groups), 'group')}")
+    page.say(f"{bucket_title(bucket)}: {counted(len(found.faces), 'face')} in {counted(len(found.groups), 'group')}")
     load_photo = photo_loader({bucket: home.bucket_folder(bucket)}, found.faces, config.max_pixels)
     rows = first_look_sheet(found, load_photo, Path(home.cache_dir))
     page.write("First look", first_look_sections(found, rows), "the groups, with their faces", sheet=rows)

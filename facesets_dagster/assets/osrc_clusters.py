@@ -14,6 +14,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, ClusterTable, DiscoveryParameters
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.plots import sizes_in_words
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -73,7 +74,7 @@ def osrc_clusters(
 
 def _described(page: Page, bucket: str, found: Clusters) -> Result:
     sizes, states, numbers = found.sizes(), found.states(), found.clusters.identity_parameters()
-    page.say(f"{bucket}: mode {found.mode}, {sum(sizes)} faces in {len(sizes)} clusters, {states}")
+    page.say(f"{bucket_title(bucket)}: mode {found.mode}, {sum(sizes)} faces in {len(sizes)} clusters, {states}")
     return page.table(
         found.clusters.frame,
         CLUSTER_COLUMNS,

@@ -14,6 +14,7 @@ from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
 from facesets_dagster.library.model import require_model
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.markdown import markdown_table
 from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -63,7 +64,7 @@ def _described(page: Page, bucket: str, table: pl.DataFrame, distance: float) ->
     covered, members = int(table["covered"].sum()), int(table["member_of"].is_not_null().sum())
     ambiguous = table.filter(pl.col("ambiguous_with").is_not_null())["face_id"].to_list()
     page.say(
-        f"{bucket}: {counted(len(table), 'face')}, {covered} covered at {distance}, "
+        f"{bucket_title(bucket)}: {counted(len(table), 'face')}, {covered} covered at {distance}, "
         f"{counted(members, 'member')} already, {len(ambiguous)} ambiguous"
     )
     return page.table(

@@ -15,6 +15,7 @@ from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._swap_ready_checks import CHECKS, check_results
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.identities.discovery import ClusterTable
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.extended_facesets import waiting_faces
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult, publish_bucket
@@ -53,11 +54,11 @@ def swap_ready_facesets(
     inputs = PublishInputs(bucket, osrc_uncovered, osrc_clusters)
     result = publish_bucket(run, inputs)
     faces, facesets = sum(result.exported.values()), len(result.exported)
-    page.say(f"{bucket}: {counted(faces, 'face')} in {counted(facesets, 'faceset')} published")
+    page.say(f"{bucket_title(bucket)}: {counted(faces, 'face')} in {counted(facesets, 'faceset')} published")
     report, changes = gather(run, inputs, result, Path(home.cache_dir)), _in_a_word(result.outcome)
     written = write_report(Path(home.reports_dir), report, changes="" if report.unchanged else changes)
     page.tag(made=changes)
-    page.say(f"{bucket}: report {written}")
+    page.say(f"{bucket_title(bucket)}: report {written}")
     page.show(report=link("the report of this run", "reports", bucket, written.name))
     page.observe(run.library)
     return _described(page, report, result, waiting_to_join(report), check_results(run, inputs, result))
@@ -80,7 +81,7 @@ def _described(
             "waiting_to_join_hint": waiting and "Materialize extended_facesets of this bucket, or run full_pipeline.",
         },
         {
-            "photos": link("the photos", "buckets", report.inputs.bucket),
+            "photos": link("the photos and the people of this bucket", "buckets", report.inputs.bucket, ""),
             "files": funnel.files,
             "faces": funnel.faces,
             "exported": funnel.exported,

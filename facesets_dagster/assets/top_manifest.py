@@ -14,6 +14,7 @@ from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.reports.index import write_index
 from facesets_dagster.reports.markdown import MAX_ROWS, faceset_link, link, markdown_table
+from facesets_dagster.reports.people import people_in, people_sheet, title_of
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
@@ -34,6 +35,9 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
     write_index(Path(home.reports_dir))
     # Of a legacy faceset that was never published here it is whatever its library said.
     exported = sum(count for entry in facesets if isinstance(count := entry.get("exported"), int))
+    people = [one for one in people_in(library.folder) if one.parent is None]
+    page.show(people=link("all people, with a face each", "library", ""))
+    page.show_sheets(contact_sheet=people_sheet(people, library.folder, Path(home.cache_dir)))
     return page.result(
         {"facesets": len(facesets), "exported": exported, "table": _table(facesets)},
         {
@@ -51,6 +55,10 @@ def _table(facesets: list[dict[str, object]]) -> str:
     """The metadata stays small, the manifest has them all."""
     columns = ("label", "kind", "bucket", "input", "exported")
     shown = facesets[:MAX_ROWS]
-    rows = [[faceset_link(str(row["name"])), *(row.get(column) for column in columns)] for row in shown]
+    rows = [[faceset_link(str(row["name"])), *(_cell(row, column) for column in columns)] for row in shown]
     more = len(facesets) - len(shown)
     return markdown_table(("faceset", "person", *columns[1:]), rows, more=more, rest="the manifest")
+
+
+def _cell(row: dict[str, object], column: str) -> object:
+    return title_of(str(row["bucket"])) if column == "bucket" and row.get("bucket") else row.get(column)

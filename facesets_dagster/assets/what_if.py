@@ -22,6 +22,7 @@ from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.funnel import count_states
 from facesets_dagster.reports.markdown import bullets
 from facesets_dagster.reports.what_if_page import curves_of, points_markdown, what_if_sections, what_if_sheet
@@ -130,7 +131,7 @@ def what_if(
     holder = f"run {context.run.run_id}"
     found = ask(inputs, home.library(), home.store_of(pack), holder=holder, say=context.log.info)
     table, answers = table_of(found), sentences(found)
-    page.say(f"{bucket}: {len(table)} points, {len(answers)} answers")
+    page.say(f"{bucket_title(bucket)}: {len(table)} points, {len(answers)} answers")
     load_photo = photo_loader(home.folders(), found.faces, config.max_pixels)
     sheet = what_if_sheet(found, config.max_shown, load_photo, Path(home.cache_dir))
     sections = what_if_sections(table, answers, sheet)

@@ -14,6 +14,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Pair
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.merges.changes import Changes, Merging, Standing, standing
 from facesets_dagster.publishing.merges.evidence import faces_by_photo
 from facesets_dagster.publishing.merges.planner import MergePlanner
@@ -183,7 +184,7 @@ def _described(library: Library, name: str, photo: str) -> list[str]:
     if rows is None:
         return [photo]
     found = [
-        f"{bucket}/{path}"
+        f"{bucket_title(bucket)}/{path}"
         for face_id, bucket, path in rows.select("face_id", "bucket", "path").iter_rows()
         if face_id.startswith(photo)
     ]

@@ -19,7 +19,7 @@ from facesets_dagster.identities.refining import Refined, RefineParameters, refi
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.next_number import numbers_in_folders
-from facesets_dagster.photos.bucket_key import REFINED
+from facesets_dagster.photos.bucket_key import REFINED, bucket_title
 from facesets_dagster.publishing.funnel import bucket_record, inputs_digest, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Update, publish
@@ -83,7 +83,7 @@ def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
     library.finish_moves(run.holder, run.say)
     faces = {bucket: _present(bucket_faces(run.store_of(bucket), library, bucket)) for bucket in inputs.buckets}
     for bucket, table in faces.items():
-        require_one_model(table, run.pack.model_id, f"the face cache of {bucket}")
+        require_one_model(table, run.pack.model_id, f"the face cache of {bucket_title(bucket)}")
     counts = {bucket: len(table) for bucket, table in faces.items()}
     if _is_done(run, inputs, faces):
         merge_top_manifest(library, run.holder, run.say)  # in case a run died before it did

@@ -10,6 +10,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.library.membership import bucket_faces
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
 from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
@@ -66,13 +67,13 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     own = [identity.name for identity in library.snapshot().own(inputs.bucket, retired=False)]
     mine = funnel.filter((pl.col("state") == "exported") & pl.col("identity").is_in(own))
     exported = dict(mine.group_by("identity").len().sort("identity").iter_rows())
-    run.say(f"{inputs.bucket}: {_summary(outcome)}")
+    run.say(f"{bucket_title(inputs.bucket)}: {_summary(outcome)}")
     return PublishResult(outcome, funnel, exported, library.folder)
 
 
 def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> None:
     for frame, what in ((faces, "face cache"), (inputs.coverage, "coverage"), (inputs.clusters.frame, "cluster table")):
-        require_one_model(frame, run.pack.model_id, f"the {what} of {inputs.bucket}")
+        require_one_model(frame, run.pack.model_id, f"the {what} of {bucket_title(inputs.bucket)}")
     ids = inputs.coverage["face_id"].to_list()
     known = run.library.snapshot()
     own = {identity.name for identity in known.own(inputs.bucket, retired=False)}
@@ -81,9 +82,9 @@ def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) ->
     unknown = set(ids) - set(faces["face_id"])
     if ids != inputs.clusters.frame["face_id"].to_list() or unknown or set(referred) - live:
         raise PublishRefused(
-            f"The tables of {inputs.bucket} do not belong together: they were made from different states of the cache "
-            "or the library. Nothing was published. Materialize osrc_uncovered and osrc_clusters again, or run the "
-            "job discover_identities."
+            f"The tables of {bucket_title(inputs.bucket)} do not belong together: they were made from different states "
+            "of the cache or the library. Nothing was published. Materialize osrc_uncovered and osrc_clusters again, "
+            "or run the job discover_identities."
         )
 
 

@@ -76,14 +76,15 @@ def candidate_sections(
         Section(
             "Near a faceset",
             "Not members: too far to be covered, near enough to look at. Above each offer the best faces of the "
-            "faceset; below each face its cosine distance to the faceset's centroid.",
+            "faceset; below each face its cosine distance to the faceset's centroid. Nearest and farthest: the same.",
             COLUMNS,
             table_of(near, labels),
             [row for folder in near for row in pictures[folder.offer.folder]],
         ),
         Section(
             "New people, perhaps",
-            "Groups near no faceset, with enough photos to be promising. The numbers mean nothing outside of this run.",
+            "Groups near no faceset, with enough photos to be promising. Nearest and farthest: cosine distances to the "
+            "centroid of the group. The numbers of the groups mean nothing outside of this run.",
             COLUMNS,
             table_of(new, labels),
             [row for folder in new for row in pictures[folder.offer.folder]],

@@ -7,6 +7,7 @@ from statistics import median
 from facesets_dagster.identities.eras import REASONS
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.dates import SOURCES
 from facesets_dagster.publishing.era_facesets import EraResult
 from facesets_dagster.publishing.eras.families import Family, PlannedEra
@@ -98,13 +99,18 @@ def sections(result: EraResult, library: Library, parameters: Mapping[str, objec
         ),
         Section(
             "Which faces, and how near they came",
-            "Distance and years to an anchor: the nearest of those that look alike, else the nearest of all.",
+            "Cosine distance and years to an anchor: the nearest of those that look alike, else the nearest of all.",
             ("identity", "photo", "year", "dated by", "reason", "nearest era", "cos-dist", "years apart"),
             left,
         )
         if left
         else Section("Which faces", "Every face is in an era."),
-        Section("Parameters", "Of this run.", ("parameter", "value"), _shown(parameters)),
+        Section(
+            "Parameters",
+            "Of this run. Distances are cosine distances, 0 to 2; years are years.",
+            ("parameter", "value"),
+            _shown(parameters),
+        ),
         Section(
             "How to run again",
             "Materialize era_facesets; without run config later photos are slotted into the eras that stand, with the "
@@ -163,7 +169,6 @@ def _left_faces(result: EraResult) -> Sequence[Sequence[object]]:
             nearest = None if face.anchor is None else family.anchor_names[face.anchor]
             source = found.source.replace("_", " ")
             reason = face.reason.replace("_", " ")
-            rows.append(
-                [family.parent.name, f"{bucket}/{path}", found.year, source, reason, nearest, face.distance, face.years]
-            )
+            photo = f"{bucket_title(bucket)}/{path}"
+            rows.append([family.parent.name, photo, found.year, source, reason, nearest, face.distance, face.years])
     return rows

@@ -34,8 +34,10 @@ def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -
     return [
         Section(
             "Exports",
-            f"{doubt or 'Each in its own folder below exports/.'} Others that stay: live facesets that were not named, "
-            "whose earlier files were left as they are.",
+            f"{doubt or 'Each in its own folder below exports/.'} Files: all that are there now; written: by this run; "
+            "removed: of facesets that are gone; in the way: files that somebody changed; left out: facesets that "
+            "the program cannot take. Others that stay: live facesets that were not named, whose earlier files were "
+            "left as they are.",
             _COLUMNS,
             _rows(result),
         ),

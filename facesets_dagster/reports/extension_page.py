@@ -49,7 +49,8 @@ def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cac
     return [
         Section(
             "What changed per faceset",
-            f"Covered faces within {inputs.route_distance} joined the identity that covers them.",
+            f"Covered faces within a cosine distance of {inputs.route_distance} joined the identity that covers them. "
+            "Joined: faces; exported: pictures in the faceset, before and now.",
             names,
             [[row[name] for name in names] for row in rows],
         ),

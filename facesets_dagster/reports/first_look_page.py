@@ -44,7 +44,8 @@ def first_look_sections(found: FirstLook, rows: list[SheetRow]) -> list[Section]
         Section(
             "Groups",
             f"Average linkage, {distance}. Nothing was gated: blurred, small and wrong faces are among them. The "
-            "number below a face is its cosine distance to the centroid of its group.",
+            "number below a face is its cosine distance to the centroid of its group; the table has "
+            "the median of a group and its farthest face.",
             ("group", "faces", "photos", "median distance", "farthest"),
             found.groups.rows(),
             [row for row in rows if row.title != SINGLETONS],

@@ -46,7 +46,14 @@ def hand_sorted_sections(
     ]
     pictures = [row_of_faceset(library.folder / name, f"{name} · {folder}") for folder, name in result.names.items()]
     return [
-        Section("People", "The person of each folder is the one in most of its photos.", COLUMNS, rows, pictures),
+        Section(
+            "People",
+            "The person of each folder is the one in most of its photos. Share of photos: those that show the person, "
+            "0 to 1; the person's: faces of theirs; exported: pictures in the faceset.",
+            COLUMNS,
+            rows,
+            pictures,
+        ),
         Section(
             "Folders that were not taken",
             "No face was found, or no person is in more than half of the photos. Sort them again; nothing was guessed."

@@ -8,6 +8,7 @@ import polars as pl
 from facesets_dagster.analysis.face_landmarks import Enriched
 from facesets_dagster.analysis.published_facesets import PublishedFaceset
 from facesets_dagster.embedding.landmarks import ExtraModel
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile, rows_of
 from facesets_dagster.reports.system_page import Section, not_published_sections
 from facesets_dagster.reports.thumbnails import of_file
@@ -50,10 +51,14 @@ def landmark_sections(
 ) -> list[Section]:
     """Faces, models, photos that could not be read, facesets that lie elsewhere."""
     rows = [
-        (row["faceset"], row["rank"], row["face_id"], row["bucket"], row["path"], in_words(row))
+        (row["faceset"], row["rank"], row["face_id"], bucket_title(row["bucket"]), row["path"], in_words(row))
         for row in table.iter_rows(named=True)
     ]
-    told = "Gender and age are guesses of a model." if models else f"The pack {pack} has no landmark models."
+    told = (
+        "Gender (F, M) and age in years are guesses of a model; yaw is the turn of the head in degrees."
+        if models
+        else f"The pack {pack} has no landmark models."
+    )
     return [
         Section(
             "Faces",

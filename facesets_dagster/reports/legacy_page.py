@@ -111,7 +111,9 @@ def sections(
         ),
         Section(
             "Faces that were not found",
-            "By faceset." if lost else "Every face was found.",
+            "By faceset. Box: x1, y1, x2, y2 in px of the upright photo; overlap (IoU, 0 to 1): of the nearest face."
+            if lost
+            else "Every face was found.",
             ("faceset", "photo", "box", "why", "overlap"),
             [_lost_row(fate) for fate in lost],
         ),

@@ -74,7 +74,9 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
             f"{counted(len(proposed), 'group')} among {counted(len(found.people), 'faceset')}. In each all centroids "
             f"lie within {numbers['merge_distance']} of each other and at least {numbers['min_near_share']:.0%} of the "
             f"pairs of faces within {numbers['member_distance']}, and no photo shows two of them. Most gain first: "
-            "exported faces that come to stand with the largest faceset. Nothing is changed; the job apply_merges "
+            "exported faces that come to stand with the largest faceset. Distance: the largest cosine distance between "
+            "two centroids; median of faces: of the pairs of faces; near share: of those pairs that are near, 0 to 1; "
+            "copies: faces that two of them have. Nothing is changed; the job apply_merges "
             "merges the groups that you name."
             + (f" Faces are shown of the first {SHOWN} groups." if len(proposed) > SHOWN else ""),
             _COLUMNS,

@@ -1,14 +1,19 @@
 """The people of a library as its `manifest.json` lists them, each with a face."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.errors import BucketError
+from facesets_dagster.files.writing import write_bytes
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.reports.contact_sheet import SheetRow, Tile, rows_of
 from facesets_dagster.reports.links import Link, on_disk, served
+from facesets_dagster.reports.thumbnails import of_file
+from facesets_dagster.wording import counted
 
 KINDS = {
     "discovered": "found in photos of a bucket",
@@ -19,6 +24,7 @@ KINDS = {
 }
 """Kind of an identity -> what people read."""
 BEST_FACE = "faces/0001.png"
+MAX_IN_SHEET = 96
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,31 @@ def people_in(library_dir: Path, page_folder: Path | None = None) -> list[Person
     return [_person(entry, library_dir, page_folder, thin=key == "thin_eras") for entry, key in listed]
 
 
-def of_bucket(people: Iterable[Person], bucket: str) -> list[Person]:
-    """Those whom a bucket founded."""
-    return [person for person in people if person.bucket == bucket and person.parent is None]
+def people_sheet(people: Sequence[Person], library_dir: Path, cache: Path) -> list[SheetRow]:
+    """One face of each, eight in a row, with the name below; at most `MAX_IN_SHEET`."""
+    tiles = [
+        Tile(jpeg, person.title)
+        for person in [one for one in people if one.picture is not None][:MAX_IN_SHEET]
+        if (jpeg := _best_face(library_dir / faceset_folder(person.name, person.kind) / BEST_FACE, cache)) is not None
+    ]
+    rows = rows_of(tiles)
+    if rows:
+        of = f"{len(tiles)} of " if len(tiles) < len(people) else ""
+        rows[0] = replace(rows[0], title=f"{of}{counted(len(people), 'person', 'people')}")
+    return rows
+
+
+def _best_face(picture: Path, cache: Path) -> bytes | None:
+    """A small JPEG, kept by the state of the PNG: a library of thousands is shown after every run."""
+    state = picture.stat()
+    key = hashlib.sha256(f"{picture}\0{state.st_mtime_ns}\0{state.st_size}".encode()).hexdigest()[:32]
+    kept = cache / "thumbnails" / "people" / f"{key}.jpg"
+    if kept.exists():
+        return kept.read_bytes()
+    jpeg = of_file(picture)
+    if jpeg is not None:
+        write_bytes(kept, jpeg)
+    return jpeg
 
 
 def _person(entry: Mapping[str, object], library_dir: Path, page_folder: Path | None, *, thin: bool) -> Person:

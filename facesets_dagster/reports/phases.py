@@ -38,6 +38,8 @@ class Covered:
     joined: int
     """Of these, members of the faceset by now (`extended_facesets`)."""
     median_distance: float | None
+    jpeg: bytes | None = None
+    """Its best face; None where it has no files here."""
 
 
 def source_of(tables: CacheTables, scan: ScanCounts | None) -> Source:

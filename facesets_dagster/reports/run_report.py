@@ -1,6 +1,6 @@
 """What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, Publi
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
 from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of, value_in_words
+from facesets_dagster.reports.people import BEST_FACE
 from facesets_dagster.reports.phases import Covered, Source, clustering_of, covered_of, source_of
 from facesets_dagster.reports.system_page import best_tiles
-from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
+from facesets_dagster.reports.thumbnails import of_faces, of_file, photo_by_face
 from facesets_dagster.reports.units import UNITS
 from facesets_dagster.wording import counted
 
@@ -64,6 +65,8 @@ class RunReport:
     funnel: Funnel
     files: pl.DataFrame
     source: Source
+    labels: dict[str, str | None]
+    """Identity -> name that a person gave it."""
     coverage: list[Covered]
     identities: int
     """Identities that could have covered a face: all that this bucket did not found."""
@@ -115,7 +118,8 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
         funnel=funnel_of(tables.files, decisions),
         files=tables.files,
         source=source_of(tables, store.scan_counts()),
-        coverage=covered_of(decisions, own),
+        labels=labels,
+        coverage=_with_faces(covered_of(decisions, own), run.library.folder),
         identities=sum(stands_for_somebody(identity) and identity.name not in own for identity in identities),
         clustering=clustering_of(inputs.clusters.frame, dict(tables.faces.select("face_id", "sha256").iter_rows())),
         clusters=sizes.to_list(),
@@ -146,6 +150,15 @@ def sheet_of_facesets(report: RunReport) -> list[SheetRow]:
 def sheet_of_reasons(report: RunReport) -> list[SheetRow]:
     """A row per state of the faces that are not exported: the number that decided below each face."""
     return [SheetRow(f"{state}, {meaning}", tiles, count) for state, meaning, count, tiles in report.reasons]
+
+
+def _with_faces(coverage: list[Covered], library_dir: Path) -> list[Covered]:
+    """With the best face of each of the first `MAX_FACESETS`."""
+    shown = [
+        replace(one, jpeg=of_file(picture) if (picture := library_dir / one.name / BEST_FACE).exists() else None)
+        for one in coverage[:MAX_FACESETS]
+    ]
+    return shown + coverage[MAX_FACESETS:]
 
 
 def _changes(outcome: Outcome, exported: dict[str, int]) -> list[str]:

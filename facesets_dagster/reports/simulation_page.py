@@ -77,8 +77,9 @@ def simulation_sections(
             f"{good} of {counted(len(names), 'faceset')} as they should be, the others first. Each .fsz was opened as "
             "roop-unleashed does: every .png, every face found at detector size 640 and at 320, raw mean. Distances "
             f"are cosine distances; the mean may lie {limits.max_mean_distance:g} from the faceset's centroid and must "
-            f"be {limits.min_margin:g} nearer to it than to any other person's. The worst of both archives and sizes "
-            "is shown; cache/tables/consumer_simulation/ has all.",
+            f"be {limits.min_margin:g} nearer to it than to any other person's. Margin: how much "
+            "nearer it is, negative where another is nearer; largest face distance: of the face that lies farthest. "
+            "The worst of both archives and sizes is shown; cache/tables/consumer_simulation/ has all.",
             FACESET_COLUMNS,
             faceset_rows(rows, labels),
         ),

@@ -6,6 +6,7 @@ UNITS = {
     "cluster_distance": DISTANCE,
     "rematch_distance": DISTANCE,
     "outlier_distance": DISTANCE,
+    "merge_distance": DISTANCE,
     "near_duplicate_similarity": "cosine similarity, -1 to 1",
     "min_face_short_px": "px, shorter side of the face's box",
     "min_blur": "sharpness: variance of the Laplacian",
@@ -16,7 +17,7 @@ UNITS = {
     "crop_px": "px, side of a picture",
     "crop_padding": "of the longer side of the face's box, added on each side",
 }
-"""Parameter of the main chain -> its unit."""
+"""Parameter of the main chain, and of refined_library -> its unit."""
 MEDIANS = {
     "face_short": ("shorter side of a face", "{:.0f} px"),
     "det_score": ("the detector's confidence", "{:.2f} of 1"),

@@ -156,7 +156,8 @@ def what_if_sections(table: pl.DataFrame, sentences: Sequence[str], sheet: Seque
         ),
         Section(
             "Points",
-            f"Without columns that are 0 throughout. All columns and the names: cache/tables/what_if/, "
+            "Identities are people, the other columns faces; impossible pairs: two faces of one photo in one identity. "
+            "Without columns that are 0 throughout. All columns and the names: cache/tables/what_if/, "
             f"{counted(len(table), 'row')}.",
             shown.columns,
             shown.rows(),

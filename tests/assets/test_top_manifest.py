@@ -3,6 +3,7 @@
 import json
 
 from facesets_dagster.definitions import defs
+from facesets_dagster.reports.people import people_in, people_sheet
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 
@@ -56,3 +57,21 @@ def test_what_a_run_depended_on_is_what_the_graph_shows(fake_home: FakeHome) -> 
         upstream = {tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)}
         assert event.asset_key is not None
         assert upstream == {key.to_user_string() for key in graph.get(event.asset_key).parent_keys}, event.asset_key
+
+
+def test_it_shows_a_face_of_each_person_and_names_buckets_as_people_do(fake_home: FakeHome) -> None:
+    for person in (1, 2):
+        write_person(fake_home.buckets / "press [2019]", person, 8)
+    fake_home.run("press %5B2019%5D")
+    fake_home.library.registry.set_label("faceset_001", "Anna")
+    (event,) = fake_home.materialize("top_manifest").asset_materializations_for_node("top_manifest")
+    shown = {name: str(value.value) for name, value in event.metadata.items()}
+    assert shown["people"] == "[all people, with a face each](/files/library/)"
+    assert shown["contact_sheet"].startswith("![](data:image/jpeg")
+    assert "press \\[2019\\]" in shown["table"]
+    assert "%5B" not in shown["table"]
+    rows = people_sheet(
+        people_in(fake_home.settings.library_dir), fake_home.settings.library_dir, fake_home.settings.home
+    )
+    assert [row.title for row in rows] == ["2 people"]
+    assert [tile.caption for row in rows for tile in row.tiles] == ["Anna", "faceset_002"]

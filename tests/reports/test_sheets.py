@@ -35,6 +35,14 @@ def test_a_sheet_stays_within_its_budget_whatever_it_shows(rows: int) -> None:
     assert (" more in the report" in markdown) == (rows == 60)
 
 
+def test_a_row_says_how_many_of_all_faces_it_shows() -> None:
+    tiles = [Tile(b"", "")] * 12
+    assert SheetRow("faceset_001", tiles, 12).heading(8) == "faceset_001: 8 of 12 faces"
+    assert SheetRow("faceset_001", tiles, 12).heading() == "faceset_001: 12 faces"
+    assert SheetRow("faceset_001", tiles[:1], 1).heading(8) == "faceset_001: 1 face"
+    assert SheetRow("two people", tiles).heading(8) == "two people"
+
+
 def test_nothing_to_show_is_said() -> None:
     assert sheet_markdown([]) == "nothing to show"
     assert sheet_markdown([SheetRow("empty", [])]) == "nothing to show"
