@@ -14,7 +14,7 @@ Tag = tuple[int, int, bytes]
 """Number, type, the values as they lie in the file."""
 
 
-def dng(picture: Image.Image, preview: Image.Image | None = None, *, orientation: int = 1) -> bytes:
+def dng(picture: Image.Image, preview: Image.Image | None = None, *, orientation: int = 1, taken: str = "") -> bytes:
     """A DNG of an RGB picture; `preview` is its embedded JPEG, in the first directory as in NEF, ARW and most DNG."""
     sensor = _bayer(picture)
     raw = [
@@ -27,6 +27,8 @@ def dng(picture: Image.Image, preview: Image.Image | None = None, *, orientation
         (50706, _BYTE, bytes((1, 4, 0, 0))), (50708, _ASCII, b"Maker Model\0"), _short(50778, 21),
         (50721, _SRATIONAL, b"".join(struct.pack("<ii", round(value * 10_000), 10_000) for value in _SRGB_OF_XYZ)),
     ]  # fmt: skip
+    if taken:
+        camera.append((306, _ASCII, taken.encode() + b"\0"))
     if preview is None:
         return _file([([*raw, *camera], sensor)])
     stream = io.BytesIO()

@@ -13,6 +13,7 @@ from facesets_dagster import home as home_module
 from facesets_dagster.doctor import Finding, run_doctor
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.home import init_home, recorded_automation, recorded_precision
+from facesets_dagster.photos import formats
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings, load_settings
@@ -236,3 +237,51 @@ def test_a_run_that_wants_a_gpu_fails_with_the_reason_instead_of_crawling(
     assert "FACESETS_PROVIDERS=cpu" in said
     assert "Traceback" not in said
     assert os.listdir(tmp_path / "home" / "facesets_swap_ready") == []
+
+
+def photos_in(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def test_the_doctor_says_which_folders_of_a_root_are_no_buckets_and_which_photos_are_in_none(tmp_path: Path) -> None:
+    photos_in(tmp_path / "photos", "2019/a.jpg", "#recycle/b.jpg")
+    settings = settings_of(tmp_path / "home", tmp_path, FACESETS_BUCKETS=str(tmp_path / "photos"))
+    assert finding(settings, "loose_photos").status == "ok"
+    found = finding(settings, "buckets")
+    assert (found.status, found.found.startswith("1 bucket in ")) == ("ok", True)
+    assert f"no buckets: {tmp_path / 'photos' / '#recycle'} (a recycle bin)" in found.found
+    photos_in(tmp_path / "photos", "c.jpg")
+    loose = finding(settings, "loose_photos")
+    assert (loose.status, loose.found) == ("warning", "1 photo in no bucket")
+    assert "Move them into a folder of their own" in loose.advice
+
+
+def test_the_doctor_says_that_a_home_lies_beside_buckets(tmp_path: Path) -> None:
+    photos_in(tmp_path, "2019/a.jpg", "home/reports/a.jpg")
+    found = finding(settings_of(tmp_path / "home", tmp_path / "models", FACESETS_BUCKETS=str(tmp_path)), "buckets")
+    assert found.status == "warning"
+    assert f"{tmp_path / 'home'} (written by this platform)" in found.found
+    assert "never read as photos" in found.advice
+
+
+def test_the_doctor_counts_what_globs_match_and_names_those_that_match_nothing(tmp_path: Path) -> None:
+    photos_in(tmp_path / "photos", "2019/a.jpg", "2019/a_thumb.jpg", "2020/thumb/b.jpg")
+    places = {"FACESETS_BUCKETS": str(tmp_path / "photos")}
+    assert finding(settings_of(tmp_path / "home", tmp_path, **places), "ignore").status == "ok"
+    settings = settings_of(tmp_path / "home", tmp_path, **places, FACESETS_IGNORE="*_thumb*, thumb, *.tif")
+    assert settings.ignore == ("*_thumb*", "thumb", "*.tif")
+    found = finding(settings, "ignore")
+    assert found.status == "warning"
+    assert found.found.endswith("`*_thumb*` 1, `thumb` 1, `*.tif` 0")
+    assert "`*.tif` matches no file" in found.advice
+
+
+def test_the_doctor_names_decoders_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(tmp_path / "home", tmp_path)
+    assert finding(settings, "formats").found == "read: RAW photos, JPEG XL photos"
+    monkeypatch.setattr(formats, "_installed", lambda module: module == "pillow_jxl")
+    found = finding(settings, "formats")
+    assert (found.status, found.found) == ("warning", "read: JPEG XL photos; passed over: RAW photos")
+    assert "facesets-dagster[raw]" in found.advice

@@ -36,6 +36,13 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
+    for row in buckets:
+        if not row["files"] and row["passed_over"]:
+            what = counted(int(str(row["passed_over"])), "file or folder is", "files and folders are")
+            line = (
+                f"{row['bucket_name']}: no photo that can be read, {what} passed over; the report says which and why."
+            )
+            console.print(line, style="yellow", markup=False, soft_wrap=True)
     for root in home.roots():
         if root.advice:
             console.print(f"\n{root.advice}", style="yellow", markup=False, soft_wrap=True)
@@ -64,7 +71,7 @@ def library_table(library: Library) -> Table:
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
     """A row for the terminal: the bucket by the name of its folder, times to the minute, without run ids."""
-    shown = {key: value for key, value in row.items() if key not in ("run_id", "bucket_name")}
+    shown = {key: value for key, value in row.items() if key not in ("run_id", "bucket_name", "passed_over")}
     if "bucket" in shown:
         shown["bucket"] = row["bucket_name"]
     if shown.get("last_run"):
@@ -82,14 +89,16 @@ def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
         run = runs.get(bucket)
         try:
             listing = home.listing(bucket)
-            files, state = len(listing), "up to date" if listing.digest() == done.get(bucket) else "stale"
+            files, passed_over = len(listing), len(listing.foreign)
+            state = "up to date" if listing.digest() == done.get(bucket) else "stale"
         except BucketError:
-            files, state = None, "absent"
+            files, passed_over, state = None, None, "absent"
         rows.append(
             {
                 "bucket": bucket,
                 "bucket_name": bucket_title(bucket),
                 "files": files,
+                "passed_over": passed_over,
                 "faces": len(library.registry.decisions(bucket)) if run else None,
                 "last_run": run.finished_at if run else None,
                 "run_id": run.run_id if run else None,

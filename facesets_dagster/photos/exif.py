@@ -8,6 +8,9 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, PngImagePlugin, PsdImagePlugin
 
 import facesets_dagster.photos.decode  # noqa: F401  teaches Pillow HEIC, and silences it about odd files
+from facesets_dagster.photos.formats import HEAD_BYTES, format_of
+from facesets_dagster.photos.jpeg_xl import exif_of_jpeg_xl
+from facesets_dagster.photos.raw import taken_of_raw
 
 _PSD_EXIF = 1058
 """The image resource of a PSD that holds its EXIF block."""
@@ -20,9 +23,19 @@ def read_taken(stream: BinaryIO, *, max_pixels: int) -> str | None:
     Photos with more than `max_pixels` are refused here as they are by the decoder.
     """
     Image.MAX_IMAGE_PIXELS = max(max_pixels // 2, 1)  # Pillow refuses at twice this number
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
     try:
-        with Image.open(stream) as picture:
-            value = _exif(picture, stream).get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+        if format_of(head) == "RAW":  # which Pillow does not open; it does those that are TIFFs
+            return taken_of_raw(stream)
+        if format_of(head) == "JPEG XL":
+            found = Image.Exif()
+            found.load(exif_of_jpeg_xl(stream) or b"")
+        else:
+            with Image.open(stream) as picture:
+                found = _exif(picture, stream)
+                found.get_ifd(ExifTags.IFD.Exif)
+        value = found.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
     except Exception:  # A damaged header raises whatever its parser runs into; such a photo is undated, never an error.
         return None
     if isinstance(value, bytes):

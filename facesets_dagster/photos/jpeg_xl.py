@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -9,6 +10,7 @@ from facesets_dagster.errors import PhotoError
 from facesets_dagster.photos.formats import JPEG_XL_DECODER
 
 _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
+_TIFF = (b"II*\0", b"MM\0*")
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width to height, by the number in the header less one."""
 
@@ -39,6 +41,20 @@ def size_of_jpeg_xl(data: bytes) -> tuple[int, int]:
     if stream[:2] != b"\xff\x0a" or len(stream) < 12:
         raise PhotoError("unreadable", "begins like JPEG XL, but is damaged or cut off")
     return _Bits(int.from_bytes(stream[2:12], "little")).size()
+
+
+def exif_of_jpeg_xl(stream: BinaryIO) -> bytes | None:
+    """The EXIF block of a JPEG XL in a container, as Pillow takes it; None where there is none."""
+    stream.seek(len(_CONTAINER))
+    while len(head := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"Exif":
+            block = stream.read(max(length - 8, 0))
+            return b"Exif\0\0" + (block if block[:4] in _TIFF else block[4:])  # some leave the offset out
+        if length < 8:
+            return None  # the last box, or one of more than 4 GB
+        stream.seek(length - 8, 1)
+    return None
 
 
 def _codestream(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ something else (NEF, ARW, DNG, ...) is a RAW photo: Pillow would take the thumbn
 import io
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,20 @@ def preview_and_orientation(data: bytes, max_pixels: int) -> tuple[bytes | NDArr
     except rawpy.LibRawError as error:
         text = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise PhotoError("unreadable", f"LibRaw: {text[:200]}") from error
+
+
+def taken_of_raw(stream: BinaryIO) -> str | None:
+    """When a RAW photo was taken, as EXIF writes it; None if it does not say or cannot be read here."""
+    if not RAW_DECODER.installed:
+        return None
+    import rawpy
+
+    try:
+        with rawpy.imread(stream) as raw:
+            taken = raw.other.timestamp
+    except rawpy.LibRawError:
+        return None
+    return None if taken is None or taken.timestamp() <= 0 else str(taken.strftime("%Y:%m:%d %H:%M:%S"))
 
 
 def _preview(raw: "RawPy", longer: int) -> bytes | None:

@@ -59,6 +59,7 @@ _UNITS = {
     "same_photo": "cos-dist {:.3f}",
     "near_duplicate": "similarity {:.3f}",
     "export_outlier": "cos-dist {:.3f}",
+    "cut_off": "{:.0%} of the crop",
     "crop_failed:looks_different": "cos-dist {:.3f}",
 }
 """State -> how the number that decided it is written."""

@@ -9,7 +9,9 @@ from PIL import Image
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.photos import formats
 from facesets_dagster.photos.decode import decode_photo
+from facesets_dagster.photos.exif import read_taken
 from facesets_dagster.photos.jpeg_xl import size_of_jpeg_xl
+from facesets_dagster.photos.raw import taken_of_raw
 from testing.raw_photos import dng
 
 LIMIT = 10_000_000
@@ -134,3 +136,14 @@ def test_colours_of_any_bits_in_sixteen_are_as_bright(suffix: str, bits: int) ->
     samples[0, 0] = 2**bits - 1
     data = cv2.imencode(suffix, samples)[1].tobytes()
     assert far(corners(data), [RED, GREEN, BLUE, GREY]) <= 1
+
+
+def test_raw_photos_and_jpeg_xl_say_when_they_were_taken() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2013:05:04 10:11:12"
+    for options in ({"exif": exif.tobytes()}, {}):
+        taken = read_taken(io.BytesIO(jxl(quadrants(), **options)), max_pixels=LIMIT)
+        assert taken == ("2013:05:04 10:11:12" if options else None)
+    assert taken_of_raw(io.BytesIO(dng(quadrants(), taken="2009:08:07 06:05:04"))) == "2009:08:07 06:05:04"
+    assert taken_of_raw(io.BytesIO(dng(quadrants()))) is None
+    assert taken_of_raw(io.BytesIO(b"FUJIFILMCCD-RAW 0201" + bytes(99))) is None
