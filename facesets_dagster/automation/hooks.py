@@ -16,11 +16,11 @@ from facesets_dagster.reports.index import RunLine, add_run
 COMMAND_SECONDS = 60
 
 
-def note_failure(reports_dir: Path, bucket: str, run_id: str, error: str) -> None:
-    """A line in the report index; once per run."""
+def note_failure(reports_dir: Path, bucket: str, run_id: str, error: str, *, job: str = "") -> None:
+    """A line in the report index; once per run. `job`: what was run, as people call it."""
     first_line = next((line.strip() for line in error.splitlines() if line.strip()), "no reason is known")
     finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-    add_run(reports_dir, RunLine(bucket, run_id, finished_at, error=first_line[:500]))
+    add_run(reports_dir, RunLine(bucket, run_id, finished_at, error=first_line[:500], job=job))
 
 
 def run_hook(command: str, bucket: str, run_id: str, error: str) -> None:

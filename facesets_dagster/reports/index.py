@@ -37,6 +37,20 @@ class RunLine:
     error: str | None = None
     system: str | None = None
     """Asset whose page this is; None for the report of the main chain."""
+    job: str = ""
+    """Of a run that failed or was ended: what was run."""
+
+    @property
+    def what(self) -> str:
+        """What was run, as people call it."""
+        return self.system or self.job or "main chain"
+
+    @property
+    def result(self) -> str:
+        """What changed, or why it did not end well."""
+        if self.error is None:
+            return self.changes or "nothing new"
+        return self.error if self.error.startswith("ended by") else f"failed: {self.error}"
 
     @property
     def bucket_name(self) -> str:

@@ -1,6 +1,7 @@
 """The templates of the reports."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -24,13 +25,35 @@ def template(name: str) -> Any:
         lstrip_blocks=True,
     )
     jpeg = partial(data_uri, "image/jpeg")
-    environment.globals.update(counted=counted, code=code, jpeg=jpeg, numeric=numeric, shown=shown, when=when)
+    environment.globals.update(counted=counted, code=code, jpeg=jpeg, layout_of=layout_of, shown=shown, when=when)
     return environment.get_template(name)
 
 
-def numeric(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[bool]:
+@dataclass(frozen=True)
+class TableLayout:
+    """How a table is laid out, by what it holds."""
+
+    numbers: Sequence[bool]
     """Which columns hold numbers only."""
-    return [all(isinstance(row[place], int | float | None) for row in rows) for place in range(len(columns))]
+    is_wide: bool
+    """Cards on tablets too, not on telephones alone."""
+    keeps_words: bool
+    """No word is broken; where they are too long for any screen, all may be."""
+
+
+def layout_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> TableLayout:
+    """The layout for the longest words of each column, in characters."""
+    numbers = [all(isinstance(row[place], int | float | None) for row in rows) for place in range(len(columns))]
+    longest = [
+        max(len(word) for cell in (column.replace("_", " "), *(row[place] for row in rows)) for word in _words(cell))
+        for place, column in enumerate(columns)
+    ]
+    total = sum(longest) + 2 * len(columns)
+    return TableLayout(numbers, is_wide=len(columns) > 5 or total > 66, keeps_words=total <= 110)
+
+
+def _words(cell: object) -> list[str]:
+    return shown(cell).split() or [""]
 
 
 def shown(cell: object) -> str:

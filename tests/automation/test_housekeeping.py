@@ -82,10 +82,14 @@ def test_the_job_shows_the_settings_as_defaults(fake_home: FakeHome) -> None:
 def test_a_failed_run_leaves_one_line_in_the_index(fake_home: FakeHome) -> None:
     reports = fake_home.settings.reports_dir
     for _ in range(2):
-        note_failure(reports, "a <b>", "0123456789", "BucketError: the folder is gone\nmore")
+        note_failure(reports, "a <b>", "0123456789", "BucketError: the folder is gone\nmore", job="apply_merges")
+    note_failure(reports, "@library", "abcdef", "ended by a person; what was finished is kept")
     index = (reports / "index.html").read_text().partition('id="runs"')[2]
     assert index.count("failed: BucketError: the folder is gone") == 1
     assert "a &lt;b&gt;" in index
+    assert ">apply_merges</td>" in index
+    assert "the whole library" in index
+    assert ">ended by a person" in index, "that is no failure"
     assert "0 runs" not in index
 
 

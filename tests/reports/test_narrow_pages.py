@@ -51,6 +51,23 @@ COLUMNS_OF_LETTERS = """(() => {
 })()"""
 
 
+BROKEN_WORDS = """(() => {
+    const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        if (!walk.currentNode.parentElement.closest('td, th, p, li, h1, h2, h3')) continue;
+        for (const word of walk.currentNode.textContent.matchAll(/[^\\s\\-/]{3,20}(?=\\s|$)/g)) {
+            if (word.index && !/\\s/.test(walk.currentNode.textContent[word.index - 1])) continue;
+            const range = document.createRange();
+            range.setStart(walk.currentNode, word.index);
+            range.setEnd(walk.currentNode, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+            if (lines.size > 1) found.push(word[0]);
+        }
+    }
+    return found;
+})()"""
+
+
 def with_long_states(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
     """The report as it would be if the faces that are not exported had ended in the states with the longest names."""
     photos = [
@@ -145,5 +162,6 @@ def faults(page: Any, width: int) -> dict[str, list[str]]:
         "cut": page.evaluate(CUT),
         "scrolls in a box": page.evaluate(SCROLLING),
         "a letter a line": page.evaluate(COLUMNS_OF_LETTERS),
+        "broken words": page.evaluate(BROKEN_WORDS),
     }
     return {what: names for what, names in found.items() if names}

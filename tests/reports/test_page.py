@@ -26,7 +26,7 @@ def test_a_page_shows_changes_states_pictures_and_numbers(fake_home: FakeHome) -
     (html,) = pages(fake_home, "a %26 b")
     assert "<h1>a &amp; b</h1>" in html
     assert re.search(r"<li>faceset_001: founded, \d+ faces exported</li>", html)
-    assert re.search(r'<td>small_cluster</td><td data-label="faces" class="number">2</td>', html)
+    assert re.search(r'<td class="word">small_cluster</td><td data-label="faces" class="number">2</td>', html)
     assert re.search(r"min_blur</td>.*osrc_clusters.*>41.0</td>.*variance of the Laplacian", html)
     pictures = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)"', html)
     exported = fake_home.library.registry.decisions("a %26 b")["state"].to_list().count("exported")
