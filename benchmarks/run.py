@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.calibrate_thresholds import calibrate
 from benchmarks.clustering import measure_clustering, measure_hdbscan, measure_million
+from benchmarks.commands import measure_commands
 from benchmarks.consolidation import measure_consolidation
 from benchmarks.consumers import measure_consumers
 from benchmarks.duplicates import measure_duplicates
@@ -79,6 +80,7 @@ BENCHMARKS = {
     "clustering_hdbscan": Benchmark(measure_hdbscan, shared=False, long=True),
     "clustering_million": Benchmark(measure_million, shared=False, long=True),
     "imports": Benchmark(lambda: measure_imports(EMBEDDED, MODELS), shared=False, embedded=True),
+    "commands": Benchmark(lambda: measure_commands(MODELS), shared=False, embedded=True),
     "rescan": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 100_000)),
     "rescan_million": Benchmark(lambda: measure_rescan(REFERENCE, MODELS, 1_000_000, beside=100_000), long=True),
     "many_buckets": Benchmark(lambda: measure_many_buckets(REFERENCE, MODELS, 15)),

@@ -9,7 +9,6 @@ from facesets_dagster.assets._asset import Result, library_asset
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.library import OPTIONAL_PUBLISHERS, library
-from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.reports.index import write_index
@@ -19,7 +18,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 
-@library_asset(kinds={"json"}, deps=[library, swap_ready_facesets], after=OPTIONAL_PUBLISHERS, pool="library")
+@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], after=OPTIONAL_PUBLISHERS, pool="library")
 def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
     """The library's table of contents, `facesets_swap_ready/manifest.json`, over all buckets: merged, never rewritten.
 
