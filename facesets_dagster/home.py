@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 
 from filelock import FileLock
 
-from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.embedding.load import DET_SIZE, describe_pack
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.errors import SettingsError
@@ -99,16 +97,6 @@ def require_home(settings: Settings) -> None:
         raise SettingsError(
             f"There is no home at {settings.home}. Set FACESETS_HOME to yours, or make one here with `facesets init`."
         )
-
-
-def model_of(settings: Settings) -> ModelPack:
-    """What identifies the models of the home; opens no session."""
-    return describe_pack(
-        recorded_pack(settings),
-        models_root=settings.models_root,
-        det_size=DET_SIZE,
-        precision=recorded_precision(settings),
-    )
 
 
 def recorded_precision(settings: Settings) -> str:

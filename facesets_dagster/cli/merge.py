@@ -7,7 +7,6 @@ from facesets_dagster.cli.asking import person_called
 from facesets_dagster.cli.program import console
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import FacesetsError, LibraryError
-from facesets_dagster.home import model_of
 from facesets_dagster.identities.handles import described
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge
@@ -34,7 +33,7 @@ def print_merge(settings: Settings, names: Sequence[str], despite: Despite, *, d
     home = Home.of(settings)
     library = home.library()
     people = {one.name: one for one in (person_called(library, name) for name in names)}
-    ahead = _ahead(library, settings, list(people), despite) if len(people) > 1 else []
+    ahead = _ahead(library, list(people), despite) if len(people) > 1 else []
     run_id = _merge(settings, list(people), despite) if ahead and not dry_run else None
     if as_json:
         print_json({"merges": [asdict(one) for one in ahead], "dry_run": dry_run, "run_id": run_id})
@@ -42,15 +41,16 @@ def print_merge(settings: Settings, names: Sequence[str], despite: Despite, *, d
     for merge in ahead:
         console().print(_sentence(library, people, merge, dry_run=dry_run), markup=False, soft_wrap=True)
     if not ahead:
-        console().print(f"Nothing to do: {', '.join(names)} is one person already.", markup=False, soft_wrap=True)
+        (one,) = people.values()
+        console().print(f"Nothing to do: all of these are {described(one)} already.", markup=False, soft_wrap=True)
     return 0
 
 
-def _ahead(library: Library, settings: Settings, names: list[str], despite: Despite) -> list[Merge]:
+def _ahead(library: Library, names: list[str], despite: Despite) -> list[Merge]:
     """The merges that the request means; an error speaks of options as the command line has them."""
     request = MergeRequest([names], despite_veto=despite.veto, despite_labels=despite.labels)
     try:
-        return merges_ahead(library, model_of(settings), request)
+        return merges_ahead(library, request)
     except FacesetsError as error:
         text = str(error)
         for in_config, on_command_line in _OPTIONS.items():

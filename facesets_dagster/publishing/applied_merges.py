@@ -70,18 +70,19 @@ def apply_merges(run: Run, request: MergeRequest) -> ApplyResult:
     )
 
 
-def merges_ahead(library: Library, pack: ModelPack, request: MergeRequest) -> list[Merge]:
-    """What `apply_merges` would do, without doing it; raises what it would raise."""
-    return _changes(request, library, pack).new_merges
+def merges_ahead(library: Library, request: MergeRequest) -> list[Merge]:
+    """What `apply_merges` would do, without doing it; raises what it would raise, whatever model the home has."""
+    return _changes(request, library, None).new_merges
 
 
-def _changes(request: MergeRequest, library: Library, pack: ModelPack) -> Changes:
+def _changes(request: MergeRequest, library: Library, pack: ModelPack | None) -> Changes:
     now = standing(library)
     known = rejected_pairs(library.registry)
     reject, again = _rejected(request, now), _accepted_again(request, known, now)
     groups = [_group(names, now) for names in request.groups]
     _require_apart(groups)
-    require_model([person for group in groups for person in group], pack)
+    if pack is not None:
+        require_model([person for group in groups for person in group], pack)
     after = now.household
     for group in groups:
         _require_one_label(group, despite=request.despite_labels)
