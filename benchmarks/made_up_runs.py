@@ -22,7 +22,7 @@ from facesets_dagster.export.face_crop import lineage
 from facesets_dagster.export.png import encode_png
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing.run import Run
-from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, publish_bucket
+from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, publish_bucket, settle_bucket
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.tables import read_clusters
 from testing.homes import RealHome
@@ -54,7 +54,9 @@ def publish_made_up(home: RealHome, bucket: str, numbers: Numbers) -> pl.DataFra
         read_clusters(tables / "osrc_clusters" / f"{bucket}.parquet"),
     )
     with patch("facesets_dagster.export.rendering.face_crop", _crop):
-        return publish_bucket(run, inputs).funnel
+        result = publish_bucket(run, inputs)
+        settle_bucket(run, inputs.bucket)
+        return result.funnel
 
 
 def run_config(numbers: Numbers) -> dict[str, dict[str, float]]:

@@ -32,7 +32,12 @@ from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
 from facesets_dagster.automation.jobs import ASSET_JOBS, build_housekeeping, verification
 from facesets_dagster.automation.schedules import build_nightly, build_nightly_rescan
-from facesets_dagster.automation.sensors import build_failed_run_sensor, build_new_bucket_sensor, dead_run_sensor
+from facesets_dagster.automation.sensors import (
+    build_ended_run_sensor,
+    build_failed_run_sensor,
+    build_new_bucket_sensor,
+    dead_run_sensor,
+)
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -101,6 +106,7 @@ def build_defs(
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),
+            build_ended_run_sensor(settings),
             dead_run_sensor,
         ],
         schedules=[

@@ -4,7 +4,9 @@ A fake face is a saturated, textured square on a grey photo: its hue says who it
 them. Detection finds the squares, embedding turns hue and saturation into a vector; both survive cropping and scaling.
 """
 
+import contextlib
 import copy
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,3 +147,12 @@ class FakeEmbedderResource(EmbedderResource):
 
 
 _EMBEDDER = FakeEmbedder()
+
+
+def too_deep(bucket: Path) -> None:
+    """Folders in each other whose path no system call takes."""
+    bucket.mkdir()
+    with contextlib.chdir(bucket):
+        for _ in range(30):
+            os.mkdir("d" * 200)
+            os.chdir("d" * 200)

@@ -1,6 +1,7 @@
 """`facesets run` in process, with the fake model: what it takes for news, and what its summary tells."""
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +12,11 @@ import yaml
 from rich.console import Console
 
 from facesets_dagster.cli import run as command
+from facesets_dagster.cli.status import print_status
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.settings import Settings
 from testing.fake_home import FakeHome
-from testing.fakes import FakeEmbedderResource, write_looks, write_person
+from testing.fakes import FakeEmbedderResource, too_deep, write_looks, write_person
 
 Run = Callable[..., str]
 
@@ -109,3 +111,47 @@ def test_the_summary_says_which_facesets_got_more_faces(fake_home: FakeHome, run
     row = next(line for line in said.splitlines() if line.startswith("b ") and "got more" not in line)
     assert row.split()[-1] == "done"
     assert "got more faces" not in run("b")
+
+
+def test_a_bucket_that_cannot_be_read_stops_nobody(
+    fake_home: FakeHome, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_person(fake_home.buckets / "b", 1, 7)
+    too_deep(fake_home.buckets / "a")
+    said = run(code=1)
+    assert "a: not run. The folder" in said
+    assert "cannot be read (File name too long)" in said
+    row = next(line for line in said.splitlines() if line.startswith("b "))
+    assert row.split()[-1] == "done"
+    said = run(code=1)
+    assert "a: not run." in said
+    assert "Nothing to do" not in said
+    said = run("a", "b", code=1)
+    assert "a: not run." in said
+    assert [line.split()[-1] for line in said.splitlines() if line.startswith("b ")] == ["same"]
+    print_status(fake_home.settings, as_json=True)
+    rows = {row["bucket"]: row for row in json.loads(capsys.readouterr().out)["buckets"]}
+    assert (rows["a"]["state"], rows["b"]["state"]) == ("unreadable", "up to date")
+    assert "File name too long" in rows["a"]["problem"]
+
+
+def test_a_run_that_a_person_ends_says_so_and_the_next_one_finishes_it(
+    fake_home: FakeHome, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_person(fake_home.buckets / "a", 1, 7)
+    write_person(fake_home.buckets / "b", 2, 7)
+
+    def ctrl_c(*_: object, **__: object) -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("facesets_dagster.assets.swap_ready_facesets.write_report", ctrl_c)
+        said = run(code=1)
+    assert "a: ended by a person. Finished steps are kept; `facesets run` continues from there." in said
+    assert "Traceback" not in said
+    assert not [line for line in said.splitlines() if line.startswith("b ")], "the next bucket was begun"
+    index = fake_home.settings.reports_dir / "index.html"
+    assert "ended by a person" in index.read_text()
+    row = next(line for line in run().splitlines() if line.startswith("a "))
+    assert (row.split()[4], row.split()[-1]) == ("1", "done"), "the faceset that was founded before counts as new"
+    assert "1 founded" in index.read_text()

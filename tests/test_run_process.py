@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from facesets_dagster.automation.sensors import dead_run_sensor
+from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import PROCESS_TAG, end_dead_runs, this_process
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
@@ -21,21 +22,24 @@ def started_run(instance: dg.DagsterInstance, process: str) -> str:
     return run.run_id
 
 
-def test_only_runs_whose_process_is_gone_are_ended(tmp_path: Path) -> None:
+def test_only_runs_whose_process_is_gone_are_ended(tmp_path: Path, fake_home: FakeHome) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         pass
     host, pid, start = this_process().rsplit("/", 2)
     assert int(pid) == os.getpid()
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+    registry = fake_home.library.registry
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "other")) as instance:
         alive = started_run(instance, this_process())
         elsewhere = started_run(instance, f"another machine/{child.pid}/{start}")
         dead = started_run(instance, f"{host}/{child.pid}/{start}")
         given_again = started_run(instance, f"{host}/{pid}/{int(start) - 1000}")
-        assert set(end_dead_runs(instance)) == {dead, given_again}
+        assert set(end_dead_runs(instance, registry)) == {dead, given_again}
         states = {run.run_id: run.status for run in instance.get_runs()}
         assert {states[alive], states[elsewhere]} == {dg.DagsterRunStatus.STARTED}
         assert {states[dead], states[given_again]} == {dg.DagsterRunStatus.FAILURE}
-        skipped = dead_run_sensor(dg.build_sensor_context(instance=instance))
+        skipped = dead_run_sensor(
+            dg.build_sensor_context(instance=instance, resources={"home": HomeResource.of(fake_home.settings)})
+        )
         assert skipped == dg.SkipReason("every run that is under way has its process")
 
 

@@ -13,6 +13,7 @@ import dagster as dg
 import polars as pl
 from sqlalchemy.exc import OperationalError
 
+from facesets_dagster.assets._early_end import noting_an_early_end
 from facesets_dagster.errors import FacesetsError, LibraryLocked
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
@@ -168,11 +169,12 @@ def teaching(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except _MAY_PASS as error:
-            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_SECONDS) from error
-        except FacesetsError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+        with noting_an_early_end([*args, *kwargs.values()]):
+            try:
+                return function(*args, **kwargs)
+            except _MAY_PASS as error:
+                raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+            except FacesetsError as error:
+                raise dg.Failure(str(error), allow_retries=False) from error
 
     return wrapped

@@ -18,7 +18,7 @@ from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.extended_facesets import waiting_faces
 from facesets_dagster.publishing.outcome import Outcome
-from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult, publish_bucket
+from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult, publish_bucket, settle_bucket
 from facesets_dagster.reports.funnel import funnel_picture, funnel_table
 from facesets_dagster.reports.markdown import faceset_link, link, markdown_table
 from facesets_dagster.reports.page import write_report
@@ -61,6 +61,7 @@ def swap_ready_facesets(
     page.say(f"{bucket_title(bucket)}: report {written}")
     page.show(report=link("the report of this run", "reports", bucket, written.name))
     page.observe(run.library)
+    settle_bucket(run, bucket)
     return _described(page, report, result, waiting_to_join(report), check_results(run, inputs, result))
 
 

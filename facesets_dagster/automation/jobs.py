@@ -57,6 +57,9 @@ full_pipeline = dg.define_asset_job(
 )
 
 
+BY_HAND = ("legacy_library", "hand_sorted_facesets", "existing_centroids")
+"""What is run of `full_pipeline` for the hand-sorted folders where there is no bucket."""
+
 MERGING, UNDOING = ("applied_merges", "top_manifest"), ("undone_merges", "top_manifest")
 
 apply_merges = dg.define_asset_job(

@@ -1,14 +1,24 @@
-"""Which buckets have changed: the sensor's decision, as a function of plain values. Knows nothing of Dagster."""
+"""Which buckets are to be run: the sensor's decision, as a function of plain values. Knows nothing of Dagster.
+
+A bucket is settled by what the registry says was published for the state of its folder, never by what was requested: a
+run that did not start is asked for again, after a pause that grows. A run that failed or that a person ended is left
+alone until its folder changes, and is begun again by hand or by the nightly schedule.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.wording import counted
 
 MAX_REQUESTS_PER_TICK = 25
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 3600.0
+"""After a run that did not start; each further one doubles the pause."""
 _DAY = 86_400.0
 """By so much the clock of a file server may be ahead."""
+_MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -22,16 +32,38 @@ class BucketState:
 
 
 @dataclass(frozen=True)
-class SensorDecision:
-    """What to do at a tick."""
+class Stopped:
+    """How the last run of a bucket ended before its end."""
 
-    run: tuple[str, ...]
-    unsettled: tuple[str, ...]
+    since: float
+    """Seconds since the epoch."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Finished runs that were requested for the present state of a bucket and did not bring it up."""
+
+    count: int
+    last_ended: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class SensorDecision:
+    """What to do at a tick, and why nothing is done about other buckets."""
+
+    run: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
     """Changed, the last time less than `settle_seconds` ago."""
-    waiting: int
-    """Changed and quiet, beyond this tick's limit."""
-    seen: dict[str, str]
-    """The new cursor: bucket -> digest for which a run was requested."""
+    under_way: tuple[str, ...] = ()
+    stopped: Mapping[str, str] = field(default_factory=dict)
+    """Bucket -> why its last run ended."""
+    paused: Mapping[str, float] = field(default_factory=dict)
+    """Bucket whose run did not start -> seconds until it is requested again."""
+    waiting: tuple[str, ...] = ()
+    """To be run, beyond this tick's limit."""
 
 
 def state_of(listing: BucketListing, now: float) -> BucketState:
@@ -39,26 +71,86 @@ def state_of(listing: BucketListing, now: float) -> BucketState:
     return BucketState(listing.digest(), len(listing), max(now - listing.newest_change(now + _DAY), 0.0))
 
 
+def is_news(state: BucketState, done: str | None) -> bool:
+    """True if there are photos, and the library is not up to this state of the folder."""
+    return state.photos > 0 and state.digest != done
+
+
 def decide(
     states: Mapping[str, BucketState],
-    seen: Mapping[str, str],
+    done: Mapping[str, str],
     *,
+    under_way: Collection[str] = (),
+    stopped: Mapping[str, Stopped] | None = None,
+    attempts: Mapping[str, Attempts] | None = None,
+    now: float,
     settle_seconds: float,
     limit: int = MAX_REQUESTS_PER_TICK,
 ) -> SensorDecision:
-    """Buckets with photos whose digest differs from the one last requested and which are quiet; at most `limit`.
+    """Requests at most `limit` of the buckets with news that are quiet and that nothing speaks against.
 
-    An absent bucket stays in the cursor, so that a disk that comes back does not count as a change.
+    `done`: bucket -> state of its folder that the library is up to; `now` in seconds since the epoch.
     """
-    news = [key for key, state in sorted(states.items()) if state.photos and seen.get(key) != state.digest]
-    settled = [key for key in news if states[key].quiet_seconds >= settle_seconds]
-    run = settled[:limit]
+    settled, unsettled, working, run = list[str](), list[str](), list[str](), list[str]()
+    ended, paused = dict[str, str](), dict[str, float]()
+    for key, state in sorted(states.items()):
+        last, pause = (stopped or {}).get(key), _pause((attempts or {}).get(key), now)
+        if not is_news(state, done.get(key)):
+            settled.append(key)
+        elif key in under_way:
+            working.append(key)
+        elif state.quiet_seconds < settle_seconds:
+            unsettled.append(key)
+        elif last is not None and now - state.quiet_seconds <= last.since:
+            ended[key] = last.reason
+        elif pause > 0:
+            paused[key] = pause
+        else:
+            run.append(key)
     return SensorDecision(
-        run=tuple(run),
-        unsettled=tuple(key for key in news if key not in set(settled)),
-        waiting=len(settled) - len(run),
-        seen={**seen, **{key: states[key].digest for key in run}},
+        run=tuple(run[:limit]),
+        settled=tuple(settled),
+        unsettled=tuple(unsettled),
+        under_way=tuple(working),
+        stopped=ended,
+        paused=paused,
+        waiting=tuple(run[limit:]),
     )
+
+
+def _pause(attempts: Attempts | None, now: float) -> float:
+    """Seconds from now until the bucket is requested again; 0 if it was not tried yet."""
+    if attempts is None:
+        return 0.0
+    pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts.count - 1, 10), LONGEST_PAUSE_SECONDS)
+    return max(attempts.last_ended + pause - now, 0.0)
+
+
+def story(decision: SensorDecision, reasons: Mapping[str, str]) -> str:
+    """What a tick saw, e.g. "2 settled, 1 still changing: weekend"; `reasons`: why a run did not start."""
+    parts = [f"{len(decision.run)} to run: {names(decision.run)}"] if decision.run else []
+    parts += [f"{len(decision.settled)} settled"] if decision.settled else []
+    lists = (("still changing", decision.unsettled), ("under way", decision.under_way), ("next tick", decision.waiting))
+    parts += [f"{len(found)} {word}: {names(found)}" for word, found in lists if found]
+    others = decision.paused or decision.stopped
+    lines = [", ".join(parts) or ("no bucket folder is to be run" if others else "no bucket folder with photos")]
+    for bucket, seconds in list(decision.paused.items())[:_MAX_NAMED]:
+        pause = counted(max(round(seconds / 60), 1), "minute")
+        lines.append(f"{bucket_title(bucket)}: its run came to nothing ({reasons[bucket]}); next try in {pause}")
+    for bucket, reason in list(decision.stopped.items())[:_MAX_NAMED]:
+        title = bucket_title(bucket)
+        lines.append(
+            f"{title}: its last run was not finished ({reason}); it is run again when its folder changes, every night, "
+            f"by `facesets run '{title}'` or Re-execute"
+        )
+    left = sum(max(len(found) - _MAX_NAMED, 0) for found in (decision.paused, decision.stopped))
+    return "\n".join(lines + ([f"and {counted(left, 'more bucket')} of these kinds"] if left else []))
+
+
+def names(buckets: Sequence[str]) -> str:
+    """The names of their folders, at most ten."""
+    shown = ", ".join(bucket_title(bucket) for bucket in buckets[:_MAX_NAMED])
+    return shown + (f" and {len(buckets) - _MAX_NAMED} more" if len(buckets) > _MAX_NAMED else "")
 
 
 def read_cursor(text: str | None) -> dict[str, str]:

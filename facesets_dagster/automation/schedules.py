@@ -2,7 +2,9 @@
 
 import dagster as dg
 
+from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.resources.home import HomeResource
 
 _NIGHTLY = {
@@ -38,7 +40,7 @@ def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
         description=f"Runs {job} for every bucket folder at 03:30; an unchanged bucket costs seconds.",
     )
     def nightly_rescan(context: dg.ScheduleEvaluationContext, home: HomeResource) -> list[dg.RunRequest]:
-        buckets = list(home.buckets())
+        buckets = [bucket for bucket in home.buckets() if _is_readable(context, home, bucket)]
         known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
         new = [bucket for bucket in buckets if bucket not in known]
         if new:
@@ -47,3 +49,13 @@ def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
         return [dg.RunRequest(run_key=f"{night}:{bucket}", partition_key=bucket) for bucket in buckets]
 
     return nightly_rescan
+
+
+def _is_readable(context: dg.ScheduleEvaluationContext, home: HomeResource, bucket: str) -> bool:
+    """A run of a bucket whose folder cannot be read would fail every night; `facesets status` names those."""
+    try:
+        home.listing(bucket)
+    except BucketError as error:
+        context.log.error(f"{bucket_title(bucket)}: not run. {error}")
+        return False
+    return True

@@ -1,21 +1,21 @@
 """The sensors: one finds changed bucket folders (by `news.decide`) and requests runs, two handle failed runs."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
 from facesets_dagster.automation.hooks import note_failure, run_hook
-from facesets_dagster.automation.news import BucketState, SensorDecision, decide, read_cursor, state_of, write_cursor
+from facesets_dagster.automation.news import BucketState, is_news, read_cursor, state_of, story, write_cursor
+from facesets_dagster.automation.tick import look
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.photos.bucket_key import HAND_SORTED
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LIBRARY
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.unfinished import BY_A_PERSON
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
-
-BY_HAND = ("legacy_library", "hand_sorted_facesets", "existing_centroids")
-"""What is run of `full_pipeline` for the hand-sorted folders where there is no bucket."""
 
 
 def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.SensorDefinition:
@@ -36,31 +36,24 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         folders = home.buckets()
         by_hand = [HAND_SORTED] if job == "full_pipeline" and home.hand_sorted_root else []
         states, unreadable = _states(home, [*folders, *by_hand])
-        registry, requested = home.library().registry, read_cursor(context.cursor)
-        # What the command line did since the last request counts as much as the request itself.
-        done = {
-            key: digest
-            for key, digest in registry.folder_digests().items()
-            if key in states and states[key].digest == digest
-        }
-        hand_sorted = {key: states.pop(key) for key in by_hand if key in states}
-        news_by_hand = decide(hand_sorted, {**requested, **done}, settle_seconds=settle_seconds)
-        if news_by_hand.run:  # a person of those folders may be in any bucket
-            registry.mark_stale(folders)
-            requested, done = {HAND_SORTED: news_by_hand.seen[HAND_SORTED]}, {}
-        decision = decide(states, {**requested, **done}, settle_seconds=settle_seconds)
-        if unreadable and not decision.run and not news_by_hand.run:
-            raise BucketError("\n".join(unreadable))
+        registry, before = home.library().registry, read_cursor(context.cursor)
+        marked = _mark_by_hand(registry, states, folders, before, settle_seconds)
+        if folders:
+            states.pop(HAND_SORTED, None)
+        tick = look(context.instance, registry, states, marked.get(HAND_SORTED), settle_seconds)
+        told = story(tick.decision, tick.reasons)
+        if unreadable and not tick.decision.run and marked.get(HAND_SORTED) == before.get(HAND_SORTED):
+            raise BucketError("\n".join([*unreadable, told]))
         for text in unreadable:
             context.log.error(text)
-        context.log.info(_story(decision, news_by_hand, len(folders)))
+        context.log.info(told)
         known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
-        new = [bucket for bucket in decision.run if bucket not in known]
-        alone = bool(news_by_hand.run) and not folders
+        new = [bucket for bucket in tick.decision.run if bucket not in known and bucket != HAND_SORTED]
         return dg.SensorResult(
-            run_requests=_requests(decision, states, requested.get(HAND_SORTED), alone=alone),
+            run_requests=tick.requests,
+            skip_reason=None if tick.requests else told,
             dynamic_partitions_requests=[SOURCE_BUCKET.build_add_request(new)] if new else [],
-            cursor=write_cursor(decision.seen),
+            cursor=write_cursor(marked),
         )
 
     return new_bucket_sensor
@@ -74,9 +67,9 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         "Nothing is lost: the next run of the bucket continues from there."
     ),
 )
-def dead_run_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+def dead_run_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SkipReason:
     """Ends runs without a process; requests none."""
-    ended = end_dead_runs(context.instance)
+    ended = end_dead_runs(context.instance, home.library().registry)
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")
 
 
@@ -93,7 +86,7 @@ def build_failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def failed_run_sensor(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        bucket = run.tags.get("dagster/partition", run.job_name)
+        bucket = _bucket_of(run)
         events = [event for event in context.get_step_failure_events() if event.step_failure_data.error]
         error = failure_in_words(events[0]) if events else context.failure_event.message or "the run failed"
         note_failure(settings.reports_dir, bucket, run.run_id, error)
@@ -101,6 +94,27 @@ def build_failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
             run_hook(settings.on_failure, bucket, run.run_id, error)
 
     return failed_run_sensor
+
+
+def build_ended_run_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that enters every run that a person ended into the report index."""
+
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.CANCELED,
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Enters every run that was ended by a person (Terminate, Ctrl-C) into reports/index.html.",
+    )
+    def ended_run_sensor(context: dg.RunStatusSensorContext) -> None:
+        run = context.dagster_run
+        note_failure(settings.reports_dir, _bucket_of(run), run.run_id, f"{BY_A_PERSON}; what was finished is kept")
+
+    return ended_run_sensor
+
+
+def _bucket_of(run: dg.DagsterRun) -> str:
+    """Where the report index lists the run."""
+    return run.tags.get("dagster/partition", LIBRARY)
 
 
 def failure_in_words(event: dg.DagsterEvent) -> str:
@@ -121,27 +135,22 @@ def _states(home: HomeResource, keys: Sequence[str]) -> tuple[dict[str, BucketSt
     return states, unreadable
 
 
-def _requests(
-    decision: SensorDecision, states: Mapping[str, BucketState], by_hand: str | None, *, alone: bool
-) -> list[dg.RunRequest]:
-    """Dagster starts a run key once, so it holds the last requested state of the hand-sorted folders, if any.
+def _mark_by_hand(
+    registry: Registry,
+    states: Mapping[str, BucketState],
+    folders: Collection[str],
+    marked: Mapping[str, str],
+    settle_seconds: float,
+) -> dict[str, str]:
+    """Marks every bucket as stale once for each settled state of the hand-sorted folders; the new cursor.
 
-    `alone`: those folders have to be run without a bucket.
+    A person of those folders may be in any bucket.
     """
-    requested = "" if by_hand is None else f":{by_hand}"
-    requests = [dg.RunRequest(f"{key}:{states[key].digest}{requested}", partition_key=key) for key in decision.run]
-    if alone:
-        chosen = [dg.AssetKey(name) for name in BY_HAND]
-        requests.append(dg.RunRequest(f"{HAND_SORTED}{requested}", asset_selection=chosen))
-    return requests
-
-
-def _story(decision: SensorDecision, by_hand: SensorDecision, folders: int) -> str:
-    parts = [f"{folders} bucket folders, {len(decision.run)} to run"]
-    if by_hand.run:
-        parts.append("the hand-sorted folders changed, so every bucket is run")
-    if unsettled := [*by_hand.unsettled, *decision.unsettled]:
-        parts.append(f"still changing: {', '.join(unsettled[:10])}")
-    if decision.waiting:
-        parts.append(f"{decision.waiting} more at the next tick")
-    return "; ".join(parts)
+    kept = {key: digest for key, digest in marked.items() if key == HAND_SORTED}
+    state = states.get(HAND_SORTED)
+    if state is None or state.quiet_seconds < settle_seconds or kept.get(HAND_SORTED) == state.digest:
+        return kept
+    if not is_news(state, registry.folder_digests().get(HAND_SORTED)):
+        return kept
+    registry.mark_stale(folders)
+    return {HAND_SORTED: state.digest}

@@ -11,9 +11,11 @@ import dagster as dg
 import yaml
 from rich.console import Console
 
+from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.automation.hooks import note_failure
 from facesets_dagster.automation.in_process import FinishedRun, run_job
-from facesets_dagster.automation.sensors import BY_HAND, failure_in_words
+from facesets_dagster.automation.jobs import BY_HAND
+from facesets_dagster.automation.sensors import failure_in_words
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import system_changes
@@ -27,7 +29,7 @@ from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
-ENDED = "ended by a person. Finished steps are kept; `facesets run` goes on from there."
+ENDED = "ended by a person. Finished steps are kept; `facesets run` continues from there."
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def run_buckets(
     """Runs the buckets (all with changes if none is named) and prints a table; 0 only if everything passed."""
     home = HomeResource.of(settings)
     folders = home.buckets()
-    chosen = [bucket_named(name, folders) for name in wanted] if wanted else _with_news(settings, home, folders)
+    named = [bucket_named(name, folders) for name in wanted]
+    chosen, unreadable = _to_run(settings, home, folders, named)
     advice = [root.advice for root in home.roots() if root.advice]
     for line in advice:
         console.print(line, style="yellow", markup=False, soft_wrap=True)
@@ -59,7 +62,7 @@ def run_buckets(
     _quiet()
     terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
     with instance_of(settings) as instance:
-        end_dead_runs(instance)
+        end_dead_runs(instance, home.library().registry)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
         job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
@@ -67,28 +70,38 @@ def run_buckets(
             results.append(_run(settings, bucket, run_config, instance, console, job))
             if results[-1].interrupted:
                 break
-    if not results and folders:
+    if not results and folders and not unreadable:
         buckets = counted(len(folders), "bucket is", "buckets are")
         console.print(f"Nothing to do: {'all ' if len(folders) > 1 else ''}{buckets} up to date.")
     _summary(settings, results, console)
+    for bucket, problem in unreadable.items():
+        console.print(f"{bucket_title(bucket)}: not run. {problem}", style="red", markup=False, soft_wrap=True)
     if as_json:
-        print_json({"home": settings.home, "buckets": [_json(result) for result in results]})
-    return 0 if all(result.success for result in results) else 1
+        not_run = [{"bucket": bucket, "problem": problem} for bucket, problem in unreadable.items()]
+        print_json({"home": settings.home, "buckets": [_json(result) for result in results], "not_run": not_run})
+    return 0 if all(result.success for result in results) and not unreadable else 1
 
 
-def _with_news(settings: Settings, home: HomeResource, folders: dict[str, Path]) -> list[str]:
-    """Buckets whose folder differs from what the library is up to; all of them where hand-sorted folders differ.
+def _to_run(
+    settings: Settings, home: HomeResource, folders: dict[str, Path], named: list[str]
+) -> tuple[list[str], dict[str, str]]:
+    """The buckets to run (these, or those with news), and why others cannot be read.
 
-    A person of those folders may be in any bucket. All are marked as stale first, so that what a run does not get to,
-    because it is ended or fails, is done by the next one. Where there is no bucket, `HAND_SORTED` stands for them.
+    News of the hand-sorted folders are news for every bucket: a person of those may be in any. All are marked as stale
+    first, so that what a run does not get to, because it is ended or fails, is done by the next one. Where there is no
+    bucket, `HAND_SORTED` stands for them.
     """
     registry = home.library().registry
-    done = registry.folder_digests()
-    by_hand = settings.job == "full_pipeline" and settings.hand_sorted_root is not None
-    if by_hand and home.listing(HAND_SORTED).digest() != done.get(HAND_SORTED):
+    by_hand = [HAND_SORTED] if settings.job == "full_pipeline" and settings.hand_sorted_root and not named else []
+    standings = bucket_standings(named or [*folders, *by_hand], [*folders, *by_hand], home.listing, registry)
+    unreadable = {bucket: one.problem for bucket, one in standings.items() if one.state == "unreadable"}
+    readable = [bucket for bucket in standings if bucket not in {*unreadable, *by_hand}]
+    if named:
+        return readable, unreadable
+    if any(standings[bucket].has_news for bucket in by_hand):
         registry.mark_stale(folders)
-        return list(folders) or [HAND_SORTED]
-    return [bucket for bucket in folders if home.listing(bucket).digest() != done.get(bucket)]
+        return (readable if folders else by_hand), unreadable
+    return [bucket for bucket in readable if standings[bucket].has_news], unreadable
 
 
 def _run_config(path: Path | None) -> dict[str, Any]:

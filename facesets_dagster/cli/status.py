@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.cli.tables import print_json, text_table
-from facesets_dagster.errors import BucketError, LibraryCorrupt
+from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
@@ -19,6 +20,9 @@ from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
+
+_ADVICE = {"unfinished": "; `facesets run` finishes it"}
+"""After the problem of a bucket in this state."""
 
 
 def print_status(settings: Settings, *, as_json: bool) -> None:
@@ -37,6 +41,9 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
     for row in buckets:
+        if row["problem"]:
+            title, advice = row["bucket_name"], _ADVICE.get(str(row["state"]), "")
+            console.print(f"{title}: {row['problem']}{advice}", style="yellow", markup=False, soft_wrap=True)
         if not row["files"] and row["passed_over"]:
             what = counted(int(str(row["passed_over"])), "file or folder is", "files and folders are")
             line = (
@@ -71,7 +78,7 @@ def library_table(library: Library) -> Table:
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
     """A row for the terminal: the bucket by the name of its folder, times to the minute, without run ids."""
-    shown = {key: value for key, value in row.items() if key not in ("run_id", "bucket_name", "passed_over")}
+    shown = {key: value for key, value in row.items() if key not in ("run_id", "bucket_name", "passed_over", "problem")}
     if "bucket" in shown:
         shown["bucket"] = row["bucket_name"]
     if shown.get("last_run"):
@@ -81,28 +88,23 @@ def _shown(row: dict[str, object]) -> dict[str, object]:
 
 
 def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
-    done = library.registry.folder_digests()
     runs = {run.bucket: run for run in library.registry.bucket_runs()}
     rows: list[dict[str, object]] = []
     folders = home.folders()
-    for bucket in sorted((folders.keys() | runs.keys()) - {LEGACY}):  # legacy photos lie anywhere: nothing to list
+    buckets = sorted((folders.keys() | runs.keys()) - {LEGACY})  # legacy photos lie anywhere: nothing to list
+    for bucket, standing in bucket_standings(buckets, folders, home.listing, library.registry).items():
         run = runs.get(bucket)
-        try:
-            listing = home.listing(bucket)
-            files, passed_over = len(listing), len(listing.foreign)
-            state = "up to date" if listing.digest() == done.get(bucket) else "stale"
-        except BucketError:
-            files, passed_over, state = None, None, "absent"
         rows.append(
             {
                 "bucket": bucket,
                 "bucket_name": bucket_title(bucket),
-                "files": files,
-                "passed_over": passed_over,
+                "files": None if standing.listing is None else len(standing.listing),
+                "passed_over": None if standing.listing is None else len(standing.listing.foreign),
                 "faces": len(library.registry.decisions(bucket)) if run else None,
                 "last_run": run.finished_at if run else None,
                 "run_id": run.run_id if run else None,
-                "state": state if run or state == "absent" else "new",
+                "state": standing.state,
+                "problem": standing.problem or None,
             }
         )
     return rows

@@ -57,6 +57,7 @@ class BucketPlanner:
             None,
             retire=resolution.vanished,
             records=lambda names: [self._record(known, resolution, wanted, names)],
+            bucket=self.proposal.bucket,
         )
 
     def _stands(self, known: Snapshot) -> list[str] | None:

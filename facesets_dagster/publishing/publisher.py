@@ -29,6 +29,7 @@ from facesets_dagster.publishing.run import Run, RunStamp
 from facesets_dagster.publishing.staging import Fate, Staged, stage
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord, PublishedIdentity, Wanted, commit
+from facesets_dagster.registry.unfinished import note_unreported, unfinished_run
 
 Notes = TypeVar("Notes")
 """What a planner finds out beside the plan."""
@@ -50,6 +51,8 @@ class Plan(Generic[Notes]):
     """Of a merge or undo: folders that are kept as they are, and given out again where they hold the same."""
     also: Callable[[sa.Connection], None] | None = None
     """What else becomes true in the same transaction."""
+    bucket: str | None = None
+    """Given where a report of this bucket follows: until then, what was published is on record as unreported."""
 
     def content(self, wanted: Wanted) -> FacesetContent:
         """What its faceset holds; rendered once."""
@@ -121,9 +124,22 @@ def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
     published = [entry.published for entry in entries]
     moves = _moves(plan, entries, staging, away)
     records = plan.records(names) if plan.records else []
+    outcome = _outcome(plan, entries)
     if moves or plan.also is not None or _differs(library, published, records):
-        commit(library.registry, stamp, published, plan.retire, moves, records, plan.also)
-    return _outcome(plan, entries), names
+        also = _until_reported(run, plan.bucket, outcome) if plan.bucket else plan.also
+        commit(library.registry, stamp, published, plan.retire, moves, records, also)
+    return outcome, names
+
+
+def unreported(library: Library, bucket: str) -> Outcome:
+    """What earlier runs of the bucket published and did not get to report."""
+    unfinished = unfinished_run(library.registry, bucket)
+    return Outcome.of_fates(unfinished.unreported if unfinished else {})
+
+
+def _until_reported(run: Run, bucket: str, outcome: Outcome) -> Callable[[sa.Connection], None]:
+    published = outcome.after(unreported(run.library, bucket)).by_fate()
+    return lambda connection: note_unreported(connection, bucket, run.run_id, published)
 
 
 def _outcome(plan: Plan[Notes], entries: Sequence[_Entry]) -> Outcome:

@@ -16,8 +16,9 @@ from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.proposal import proposal_of, units_of
-from facesets_dagster.publishing.publisher import publish
+from facesets_dagster.publishing.publisher import publish, unreported
 from facesets_dagster.publishing.run import Run
+from facesets_dagster.registry.unfinished import settle
 from facesets_dagster.wording import counted
 
 
@@ -53,22 +54,30 @@ class PublishResult:
 
 
 def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
-    """Publishes a bucket, or finds that nothing changed, and says which."""
+    """Publishes a bucket, or finds that nothing changed, and says which; `settle_bucket` follows the report.
+
+    The outcome includes what earlier runs published and did not get to report.
+    """
     library = run.library
     library.finish_moves(run.holder, run.say)
     store = run.store_of(inputs.bucket)
     faces = bucket_faces(store, library, inputs.bucket)
     _require_consistent(run, inputs, faces)
-    outcome = publish(run, _planner(run, inputs, faces).plan).outcome
-    folder_digest = store.folder_digest()
-    if folder_digest is not None:
-        library.registry.note_folder(inputs.bucket, folder_digest)
+    earlier = unreported(library, inputs.bucket)
+    outcome = publish(run, _planner(run, inputs, faces).plan).outcome.after(earlier)
     funnel = library.registry.decisions(inputs.bucket)
     own = [identity.name for identity in library.snapshot().own(inputs.bucket, retired=False)]
     mine = funnel.filter((pl.col("state") == "exported") & pl.col("identity").is_in(own))
     exported = dict(mine.group_by("identity").len().sort("identity").iter_rows())
     run.say(f"{bucket_title(inputs.bucket)}: {_summary(outcome)}")
     return PublishResult(outcome, funnel, exported, library.folder)
+
+
+def settle_bucket(run: Run, bucket: str) -> None:
+    """Records that the bucket is published and reported as far as its face table goes."""
+    folder_digest = run.store_of(bucket).folder_digest()
+    if folder_digest is not None:
+        settle(run.library.registry, bucket, folder_digest)
 
 
 def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 SCHEMA_VERSION = "1"
 
-LAYOUT = "1"
+LAYOUT = "2"
 """Counts tables, columns and indexes that were added within a schema version; releases without them read on."""
 
 metadata = sa.MetaData()
@@ -95,6 +95,18 @@ bucket_folders = sa.Table(
     metadata,
     sa.Column("bucket", sa.String, primary_key=True),
     sa.Column("folder_digest", sa.String, nullable=False),
+)
+
+# A bucket whose last run did not come to its end, and what it published that stands in no report yet: JSON, lists of
+# names by what became of them.
+unfinished_runs = sa.Table(
+    "unfinished_runs",
+    metadata,
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("unreported", sa.String, nullable=False),
 )
 
 decisions = sa.Table(

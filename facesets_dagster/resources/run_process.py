@@ -10,6 +10,10 @@ import socket
 import dagster as dg
 import psutil
 
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.unfinished import KILLED, note_unfinished
+from facesets_dagster.settings import JOBS
+
 PROCESS_TAG = "facesets/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -24,8 +28,8 @@ def note_process(instance: dg.DagsterInstance, run_id: str) -> None:
     instance.add_run_tags(run_id, {PROCESS_TAG: this_process()})
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Marks runs as failed if their process on this machine is gone; returns their ids."""
+def end_dead_runs(instance: dg.DagsterInstance, registry: Registry) -> list[str]:
+    """Marks runs as failed if their process on this machine is gone, their buckets as unfinished; returns their ids."""
     ended = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         process = run.tags.get(PROCESS_TAG)
@@ -35,6 +39,9 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
                 f"Its process ({process}) is gone: killed, or the machine went down. What was finished is kept; the "
                 "next run of the bucket goes on from there.",
             )
+            bucket = run.tags.get("dagster/partition")
+            if bucket is not None and run.job_name in JOBS:
+                note_unfinished(registry, [bucket], run.run_id, KILLED)
             ended.append(run.run_id)
     return ended
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,41 +11,98 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesets_dagster.automation.news import MAX_REQUESTS_PER_TICK, BucketState, decide, read_cursor, write_cursor
+from facesets_dagster.automation.attempts import ATTEMPT, FOLDER_STATE
+from facesets_dagster.automation.in_process import remote_origin
+from facesets_dagster.automation.news import (
+    MAX_REQUESTS_PER_TICK,
+    Attempts,
+    BucketState,
+    SensorDecision,
+    Stopped,
+    decide,
+    read_cursor,
+    story,
+    write_cursor,
+)
 from facesets_dagster.automation.schedules import build_nightly_rescan
 from facesets_dagster.automation.sensors import build_new_bucket_sensor
+from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
-from testing.fakes import write_person
+from testing.fakes import too_deep, write_person
 
 keys = st.text("abcdef", min_size=1, max_size=4)
 states = st.builds(BucketState, st.sampled_from(["d1", "d2", "d3"]), st.integers(0, 3), st.floats(0, 100))
 
 
-@given(st.dictionaries(keys, states), st.dictionaries(keys, st.sampled_from(["d1", "d2", "d3"])), st.integers(1, 5))
-def test_only_settled_news_with_photos_runs_and_never_more_than_the_limit(
-    found: dict[str, BucketState], seen: dict[str, str], limit: int
+NOW = 1_000_000.0
+endings = st.builds(Stopped, st.floats(NOW - 200, NOW), st.just("failed: no face model"))
+tried = st.builds(Attempts, st.integers(1, 30), st.floats(NOW - 5000, NOW))
+
+
+@given(
+    st.dictionaries(keys, states),
+    st.dictionaries(keys, st.sampled_from(["d1", "d2", "d3"])),
+    st.sets(keys),
+    st.dictionaries(keys, endings),
+    st.dictionaries(keys, tried),
+    st.integers(1, 5),
+)
+def test_every_bucket_is_in_one_group_and_only_quiet_news_that_nothing_speaks_against_runs(
+    found: dict[str, BucketState],
+    done: dict[str, str],
+    under_way: set[str],
+    stopped: dict[str, Stopped],
+    attempts: dict[str, Attempts],
+    limit: int,
 ) -> None:
-    decision = decide(found, seen, settle_seconds=30, limit=limit)
-    assert len(decision.run) <= limit
-    for key in decision.run:
+    one = decide(
+        found, done, under_way=under_way, stopped=stopped, attempts=attempts, now=NOW, settle_seconds=30, limit=limit
+    )
+    groups = (one.run, one.settled, one.unsettled, one.under_way, tuple(one.stopped), tuple(one.paused), one.waiting)
+    assert sorted(sum(groups, ())) == sorted(found)
+    assert len(one.run) <= limit
+    for key in one.run + one.waiting:
         assert found[key].photos
-        assert found[key].digest != seen.get(key)
+        assert found[key].digest != done.get(key)
         assert found[key].quiet_seconds >= 30
-        assert decision.seen[key] == found[key].digest
-    assert {key: decision.seen[key] for key in seen if key not in decision.run} == {
-        key: digest for key, digest in seen.items() if key not in decision.run
-    }
+        assert key not in under_way
+        assert key not in stopped or stopped[key].since < NOW - found[key].quiet_seconds
+        assert key not in attempts or attempts[key].last_ended <= NOW - 60
+    assert all(0 < seconds <= 3600 for seconds in one.paused.values())
 
 
 @given(st.dictionaries(keys, states))
-def test_ticks_come_to_rest_when_nothing_changes(found: dict[str, BucketState]) -> None:
-    seen: dict[str, str] = {}
+def test_ticks_come_to_rest_when_runs_publish(found: dict[str, BucketState]) -> None:
+    done: dict[str, str] = {}
     for _ in range(len(found) + 1):
-        seen = decide(found, seen, settle_seconds=0, limit=2).seen
-    assert decide(found, seen, settle_seconds=0).run == ()
+        run = decide(found, done, now=NOW, settle_seconds=0, limit=2).run
+        done.update({key: found[key].digest for key in run})
+    assert decide(found, done, now=NOW, settle_seconds=0).run == ()
+
+
+def test_the_pause_after_runs_that_did_not_start_doubles_up_to_an_hour() -> None:
+    found = {"a": BucketState("d1", 1, 500)}
+    pauses = [
+        decide(found, {}, attempts={"a": Attempts(count, NOW)}, now=NOW, settle_seconds=30).paused["a"]
+        for count in (1, 2, 3, 6, 7, 50)
+    ]
+    assert pauses == [60, 120, 240, 1920, 3600, 3600]
+
+
+def test_a_tick_says_what_it_saw_with_the_names_of_folders() -> None:
+    decision = SensorDecision(
+        settled=("family", "trip"), unsettled=("weekend %5B2%5D",), stopped={"a": "failed: X"}, paused={"b": 240.0}
+    )
+    assert story(decision, {"b": "Run timed out"}).splitlines() == [
+        "2 settled, 1 still changing: weekend [2]",
+        "b: its run came to nothing (Run timed out); next try in 4 minutes",
+        "a: its last run was not finished (failed: X); it is run again when its folder changes, every night, by "
+        "`facesets run 'a'` or Re-execute",
+    ]
+    assert story(SensorDecision(), {}) == "no bucket folder with photos"
 
 
 def test_a_cursor_comes_back_as_it_went_and_a_broken_one_is_empty() -> None:
@@ -86,7 +144,66 @@ def test_a_settled_folder_becomes_a_partition_and_a_run(fake_home: FakeHome, mon
     result = tick(fake_home)
     assert [request.partition_key for request in result.run_requests or []] == ["osrc %5B1%5D"]
     assert result.dynamic_partitions_requests == [SOURCE_BUCKET.build_add_request(["osrc %5B1%5D"])]
-    assert tick(fake_home, result.cursor).run_requests == []
+
+
+def queue(home: FakeHome, result: dg.SensorResult) -> list[dg.DagsterRun]:
+    """What Dagster makes of the requests: runs in its queue."""
+    job, runs = build_defs(home.settings).resolve_job_def("full_pipeline"), []
+    for request in result.run_requests or []:
+        partition = {"dagster/partition": request.partition_key} if request.partition_key else {}
+        tags = {**request.tags, **partition}
+        queued, origin = dg.DagsterRunStatus.QUEUED, remote_origin(job.name)
+        runs.append(home.instance.create_run_for_job(job, tags=tags, status=queued, remote_job_origin=origin))
+    return runs
+
+
+def test_a_run_that_did_not_start_is_asked_for_again_after_a_pause_with_the_reason(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_person(fake_home.buckets / "week end", 1, 1)
+    age(fake_home.buckets, 60, monkeypatch)
+    first = tick(fake_home)
+    (run,) = queue(fake_home, first)
+    assert said(tick(fake_home)) == "1 under way: week end"
+    fake_home.instance.report_run_failed(run, "Run timed out due to taking longer than 180 seconds to start.")
+    assert said(tick(fake_home)) == (
+        "no bucket folder is to be run\nweek end: its run came to nothing (Run timed out due to taking longer than 180 "
+        "seconds to start.); next try in 1 minute"
+    )
+    age(fake_home.buckets, 200, monkeypatch)
+    again = tick(fake_home)
+    assert [request.tags[ATTEMPT] for request in again.run_requests or []] == ["2"]
+    assert [request.tags[FOLDER_STATE] for request in again.run_requests or []] == [run.tags[FOLDER_STATE]]
+    assert [one.run_key for one in again.run_requests or []] != [one.run_key for one in first.run_requests or []]
+
+
+def test_a_run_that_failed_is_left_alone_until_its_folder_changes(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_person(fake_home.buckets / "a", 1, 7)
+    with monkeypatch.context() as broken:
+        broken.setattr("facesets_dagster.assets.swap_ready_facesets.write_report", raises(ValueError("no ink")))
+        assert not fake_home.run("a", raise_on_error=False).success
+    age(fake_home.buckets, 60, monkeypatch)
+    assert "a: its last run was not finished (failed: ValueError: no ink); it is run again when" in said(
+        tick(fake_home)
+    )
+    write_person(fake_home.buckets / "a", 2, 1)
+    age(fake_home.buckets, 60, monkeypatch)
+    assert requested(tick(fake_home)) == ["a"]
+
+
+def raises(error: BaseException) -> Callable[..., None]:
+    def function(*_: object, **__: object) -> None:
+        raise error
+
+    return function
+
+
+def said(result: dg.SensorResult) -> str:
+    assert result.skip_reason is not None
+    assert result.skip_reason.skip_message is not None
+    return result.skip_reason.skip_message
 
 
 def test_a_bucket_that_the_command_line_ran_is_no_news(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +220,7 @@ def test_many_new_folders_are_taken_in_portions(fake_home: FakeHome, monkeypatch
         write_person(fake_home.buckets / f"b{number:02d}", 1, 1)
     age(fake_home.buckets, 60, monkeypatch)
     first = tick(fake_home)
+    queue(fake_home, first)
     second = tick(fake_home, first.cursor)
     assert (len(first.run_requests or []), len(second.run_requests or [])) == (25, 5)
 
@@ -119,17 +237,23 @@ def test_settled_news_of_the_hand_sorted_folders_are_news_for_every_bucket(
     with monkeypatch.context() as later:
         age(fake_home.buckets, 60, later)
         first = tick(fake_home, job="full_pipeline")
+        runs = queue(fake_home, first)
         second = tick(fake_home, first.cursor, job="full_pipeline")
+        runs += queue(fake_home, second)
         before = tick(fake_home, second.cursor, job="full_pipeline")
         assert requested(before) == []
     write_person(fake_home.people / "Anna", 1, 6)
     assert requested(tick(fake_home, before.cursor, job="full_pipeline")) == [], "it may still be copied"
     age(fake_home.people, 60, monkeypatch)
     assert requested(tick(fake_home, before.cursor)) == [], "the main chain alone leaves those folders out"
+    for run in runs:
+        fake_home.instance.delete_run(run.run_id)  # however it ended
     third = tick(fake_home, before.cursor, job="full_pipeline")
+    queue(fake_home, third)
     assert len(requested(third)) == MAX_REQUESTS_PER_TICK
     fake_home.materialize("hand_sorted_facesets")
     fourth = tick(fake_home, third.cursor, job="full_pipeline")
+    queue(fake_home, fourth)
     assert sorted(requested(third) + requested(fourth)) == sorted(requested(first) + requested(second))  # type: ignore[type-var]
     assert requested(tick(fake_home, fourth.cursor, job="full_pipeline")) == []
     keys = [one.run_key for result in (first, second, third, fourth) for one in result.run_requests or []]
@@ -146,6 +270,7 @@ def test_hand_sorted_folders_without_a_bucket_are_run_alone(
     (request,) = result.run_requests or []
     assert request.partition_key is None
     assert dg.AssetKey("hand_sorted_facesets") in (request.asset_selection or [])
+    queue(fake_home, result)
     assert tick(fake_home, result.cursor, job="full_pipeline").run_requests == []
     fake_home.materialize("hand_sorted_facesets")
     assert tick(fake_home, job="full_pipeline").run_requests == [], "the command line did it"
@@ -163,9 +288,10 @@ def test_a_root_that_cannot_be_listed_is_an_error_and_not_an_empty_root(fake_hom
         tick(fake_home)
 
 
-def test_the_nightly_rescan_asks_for_every_bucket_once(fake_home: FakeHome) -> None:
+def test_the_nightly_rescan_asks_once_for_every_bucket_that_can_be_read(fake_home: FakeHome) -> None:
     for bucket in ("a", "b [2]"):
         write_person(fake_home.buckets / bucket, 1, 1)
+    too_deep(fake_home.buckets / "c")
     night = datetime(2026, 11, 24, 3, 30, tzinfo=UTC)
     resources = {"home": HomeResource.of(fake_home.settings)}
     with (
