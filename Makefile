@@ -24,8 +24,7 @@ test-slow: setup ## the long tests
 	@$(PYTHON) -m pytest -n logical -m slow
 
 dev: setup ## Dagster UI and daemon on 127.0.0.1:$(PORT)
-	@DAGSTER_HOME=$$($(INIT) | sed -n 's/^dagster: //p'); export DAGSTER_HOME; \
-		[ -n "$$DAGSTER_HOME" ] && exec $(PYTHON) -m facesets_dagster.web.dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+	@exec $(PYTHON) -m facesets_dagster.web.dev --port $(PORT)
 
 bench: setup ## benchmarks (ONLY=name runs one)
 	@$(PYTHON) -m benchmarks.run $(ONLY)

@@ -39,6 +39,7 @@ from facesets_dagster.automation.sensors import (
     dead_run_sensor,
 )
 from facesets_dagster.home import recorded_automation
+from facesets_dagster.resources.console import console
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -93,11 +94,13 @@ def build_defs(
         **(overrides or {}),
     }
     # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
-    executor = dg.in_process_executor
+    executor, loggers = dg.in_process_executor, {"console": console}
 
     def resolved(job: Any, names: Collection[str]) -> dg.JobDefinition:
         """A job runs its optional assets first; in the graph those are not upstream of what works without them."""
-        own = dg.Definitions(assets=in_job_order(ASSETS, names), jobs=[job], resources=resources, executor=executor)
+        own = dg.Definitions(
+            assets=in_job_order(ASSETS, names), jobs=[job], resources=resources, executor=executor, loggers=loggers
+        )
         return own.resolve_job_def(job.name)
 
     return dg.Definitions(
@@ -115,6 +118,7 @@ def build_defs(
         ],
         resources=resources,
         executor=executor,
+        loggers=loggers,
     )
 
 

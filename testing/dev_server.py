@@ -26,9 +26,9 @@ def dev_server(home: RealHome, log: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     with open(log, "w") as stream:
         child = subprocess.Popen(
-            [sys.executable, "-m", "facesets_dagster.web.dev", "-w", "workspace.yaml", "-p", str(port)],
+            [sys.executable, "-m", "facesets_dagster.web.dev", "-p", str(port)],
             cwd=REPOSITORY,
-            env={**home.environment, "DAGSTER_HOME": str(home.settings.dagster_home)},
+            env=home.environment,
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,

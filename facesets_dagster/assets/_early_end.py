@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from facesets_dagster.registry.unfinished import BY_A_PERSON, note_unfinished
+from facesets_dagster.registry.unfinished import BY_A_PERSON, WITH_THE_SERVER, note_unfinished
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.run_process import STARTED_BY
 
 _PUBLISHES = "swap_ready_facesets"
 """A run without this step does not bring a bucket up, and leaves it as it was."""
@@ -28,7 +29,7 @@ def noting_an_early_end(arguments: Sequence[object]) -> Iterator[None]:
         home = next((one for one in arguments if isinstance(one, HomeResource)), None)
         bucket = _bucket_of(context) if context else None
         if context is not None and home is not None and bucket is not None:
-            note_unfinished(home.library().registry, [bucket], context.run.run_id, _reason(error))
+            note_unfinished(home.library().registry, [bucket], context.run.run_id, _reason(error, context))
         raise
 
 
@@ -41,8 +42,11 @@ def _bucket_of(context: dg.AssetExecutionContext) -> str | None:
     return run.tags.get("dagster/partition") if _PUBLISHES in steps else None
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, context: dg.AssetExecutionContext) -> str:
     if isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError):
-        return BY_A_PERSON
+        run = context.instance.get_run_by_id(context.run.run_id)
+        at_a_terminal = STARTED_BY in context.run.tags
+        terminated = run is not None and run.status == dg.DagsterRunStatus.CANCELING
+        return BY_A_PERSON if at_a_terminal or terminated else WITH_THE_SERVER
     said = (error.description if isinstance(error, dg.Failure) else None) or f"{type(error).__name__}: {error}"
     return f"failed: {' '.join(said.split())}"[:_MAX_REASON]

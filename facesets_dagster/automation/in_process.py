@@ -22,6 +22,7 @@ from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, 
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 import facesets_dagster
+from facesets_dagster.resources.run_process import STARTED_BY
 
 MODULE, ATTRIBUTE = "facesets_dagster.definitions", "defs"
 """The code location, as in `workspace.yaml`."""
@@ -60,7 +61,12 @@ def run_job(
     run = instance.create_run_for_job(
         chosen,
         run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={**job.run_tags, **(tags or {}), **_partition_tags(job, partition_key, instance)},
+        tags={
+            **job.run_tags,
+            STARTED_BY: "command line",
+            **(tags or {}),
+            **_partition_tags(job, partition_key, instance),
+        },
         asset_selection=selection,
         remote_job_origin=remote_origin(job.name),
         job_code_origin=_code_origin(job.name),

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 
 from facesets_dagster.automation.hooks import note_failure, run_hook
+from facesets_dagster.automation.in_process import is_interrupt
 from facesets_dagster.automation.news import BucketState, is_news, read_cursor, state_of, story, write_cursor
 from facesets_dagster.automation.tick import look
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LIBRARY
 from facesets_dagster.registry.registry import Registry
-from facesets_dagster.registry.unfinished import BY_A_PERSON
+from facesets_dagster.registry.unfinished import BY_A_PERSON, WITH_THE_SERVER
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
@@ -119,6 +120,8 @@ def _bucket_of(run: dg.DagsterRun) -> str:
 
 def failure_in_words(event: dg.DagsterEvent) -> str:
     """What a failed step says: the message that teaches, else the whole error."""
+    if is_interrupt(event):
+        return f"{WITH_THE_SERVER}; the next run of the bucket continues from there"
     failure = event.step_failure_data
     described = failure.user_failure_data.description if failure.user_failure_data else None
     return described or (failure.error.to_string() if failure.error else "the step failed without a word")

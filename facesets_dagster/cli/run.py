@@ -51,7 +51,6 @@ def run_buckets(
     home = HomeResource.of(settings)
     folders = home.buckets()
     named = [bucket_named(name, folders) for name in wanted]
-    chosen, unreadable = _to_run(settings, home, folders, named)
     advice = [root.advice for root in home.roots() if root.advice]
     for line in advice:
         console.print(line, style="yellow", markup=False, soft_wrap=True)
@@ -63,6 +62,7 @@ def run_buckets(
     terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
     with instance_of(settings) as instance:
         end_dead_runs(instance, home.library().registry)
+        chosen, unreadable = _to_run(settings, home, folders, named)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
         job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)

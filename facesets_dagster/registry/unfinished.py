@@ -18,6 +18,7 @@ from facesets_dagster.registry.schema import insert_into
 UNDER_WAY = "published, not reported yet"
 """The reason until the run says how it ended; one that is killed says nothing."""
 KILLED = "its process is gone: killed, or the machine went down"
+WITH_THE_SERVER = "ended with the server that ran it"
 BY_A_PERSON = "ended by a person"
 
 
@@ -36,7 +37,7 @@ class UnfinishedRun:
     @property
     def goes_on_by_itself(self) -> bool:
         """True unless a person ended it or it failed: then the same would come of the next one."""
-        return self.reason in (UNDER_WAY, KILLED)
+        return self.reason in (UNDER_WAY, KILLED, WITH_THE_SERVER)
 
 
 def unfinished_runs(registry: Registry) -> dict[str, UnfinishedRun]:

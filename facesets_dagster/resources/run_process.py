@@ -15,6 +15,8 @@ from facesets_dagster.registry.unfinished import KILLED, note_unfinished
 from facesets_dagster.settings import JOBS
 
 PROCESS_TAG = "facesets/process"
+STARTED_BY = "facesets/started_by"
+"""Tag of runs that a command started, at a terminal whose Ctrl-C ends them."""
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import dagster_webserver.cli
 
-from facesets_dagster.errors import FacesetsError, SettingsError
+from facesets_dagster.errors import FacesetsError
 from facesets_dagster.settings import load_settings
+from facesets_dagster.web.address import require_address
 from facesets_dagster.web.files import FilesBesideTheUi
-from facesets_dagster.web.guard import LOOPBACK, RequestGuard
+from facesets_dagster.web.guard import RequestGuard
 
 
 def guard_the_server(hosts: Sequence[str]) -> None:
@@ -27,22 +28,11 @@ def guard_the_server(hosts: Sequence[str]) -> None:
     stock.create_app_from_workspace_process_context = guarded
 
 
-def require_address(arguments: Sequence[str], hosts: Sequence[str]) -> None:
-    """Raises `SettingsError` if the address is not a loopback one and `FACESETS_WEB_HOSTS` is unset."""
-    address = address_of(arguments)
-    if address.lower() not in LOOPBACK and not hosts:
-        raise SettingsError(
-            f"The web server may not listen on {address} yet. It has no passwords: all who reach it can start runs and "
-            "see photos. Leave the address out (127.0.0.1, reach it through an SSH tunnel or a proxy that asks for a "
-            "password), or set FACESETS_WEB_HOSTS to the names by which browsers reach it, separated by commas."
-        )
-
-
 def allowed_hosts(arguments: Sequence[str]) -> tuple[str, ...]:
     """`FACESETS_WEB_HOSTS`; ends the command with the reason if these arguments may not be served."""
     try:
         hosts = load_settings().web_hosts
-        require_address(arguments, hosts)
+        require_address(address_of(arguments), hosts)
     except FacesetsError as error:
         sys.exit(str(error))
     return hosts

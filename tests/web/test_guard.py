@@ -10,6 +10,7 @@ import pytest
 
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.web import dev, webserver
+from facesets_dagster.web.address import require_address
 from facesets_dagster.web.guard import LOOPBACK, RequestGuard, reason_to_refuse
 from testing.paths import REPOSITORY
 
@@ -94,22 +95,20 @@ def test_a_name_that_was_allowed_passes() -> None:
 
 
 def test_another_address_needs_a_word() -> None:
-    webserver.require_address(["-p", "3000"], ())
-    webserver.require_address(["--host", "localhost"], ())
-    webserver.require_address(["-h", "0.0.0.0"], ("photos.home",))
-    for arguments in (["-h", "0.0.0.0"], ["--host=192.168.1.5"]):
+    assert webserver.address_of(["-p", "3000"]) == "127.0.0.1"
+    assert webserver.address_of(["-h", "::1"]) == "::1"
+    assert webserver.address_of(["--host=192.168.1.5"]) == "192.168.1.5"
+    require_address("127.0.0.1", ())
+    require_address("localhost", ())
+    require_address("0.0.0.0", ("photos.home",))
+    for address in ("0.0.0.0", "192.168.1.5"):
         with pytest.raises(SettingsError, match="It has no passwords"):
-            webserver.require_address(arguments, ())
+            require_address(address, ())
 
 
 @pytest.mark.parametrize("module", [webserver.__name__, dev.__name__])
 def test_the_commands_refuse_an_open_address(module: str) -> None:
-    command = [sys.executable, "-m", module, "-h", "0.0.0.0", "-w", "workspace.yaml"]
+    command = [sys.executable, "-m", module, "-h", "0.0.0.0"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("The web server may not listen on 0.0.0.0 yet.")
-
-
-def test_the_stock_server_is_replaced_in_dagsters_command() -> None:
-    command = ["python", "-m", "dagster_webserver", "--port", "3000"]
-    assert dev.guarded_command(command) == ["python", "-m", "facesets_dagster.web.webserver", "--port", "3000"]
