@@ -58,9 +58,6 @@ def test_the_address_is_the_last_line_and_ctrl_c_leaves_nothing(home: RealHome) 
         while not ticks(address) and time.monotonic() < deadline:
             time.sleep(0.5)
         assert ticks(address), "the daemon runs the sensor"
-        code_server, *_ = (one for one in services(child) if "code-server" in one.cmdline())
-        code_server.kill()
-        assert child.stdout.readline() == "the code server ended with -9 and is started again\n"
         started = services(child)
         assert len(started) == 3
         child.send_signal(signal.SIGINT)
@@ -71,12 +68,16 @@ def test_the_address_is_the_last_line_and_ctrl_c_leaves_nothing(home: RealHome) 
         child.kill()
 
 
-def test_the_services_end_with_a_server_that_was_killed(home: RealHome) -> None:
+def test_a_killed_code_server_is_started_again_and_the_services_end_with_a_killed_server(home: RealHome) -> None:
     child = dev(home, free_port())
     assert child.stdout is not None
     child.stdout.readline()
-    while len(started := services(child)) < 2:
+    while not (code_servers := [one for one in services(child) if "code-server" in one.cmdline()]):
         time.sleep(0.05)
+    code_servers[0].kill()
+    assert any(line == "the code server ended with -9 and is started again\n" for line in child.stdout)
+    assert any(line.startswith("http://") for line in child.stdout)
+    started = services(child)
     child.kill()
     assert psutil.wait_procs(started, timeout=120)[1] == []
     child.communicate()
