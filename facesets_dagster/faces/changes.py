@@ -41,8 +41,10 @@ def find_changes(
     same = seen.select(_STATE).equals(candidates)
     still = seen if same else candidates.join(seen, on=_STATE, how="inner").select(FILE_SCHEMA.names())
     settled = settled_contents(contents, retry_failed=retry_failed)
-    foreign = (pl.col("status") == "foreign") & ~pl.col("detail").is_in(overcome_advice())
-    known = still.filter(foreign | pl.col("sha256").is_in(settled["sha256"].implode())).sort("path")
+    known = still.join(settled.select("sha256"), on="sha256", how="semi").sort("path")
+    foreign = still.filter((pl.col("status") == "foreign") & ~pl.col("detail").is_in(overcome_advice()))
+    if len(foreign):
+        known = pl.concat([known, foreign]).sort("path")
     changed = () if len(known) == len(listing) else files_of(candidates.join(known, on="path", how="anti"))
     passed_over = [(file.path, file.reason) for file in listing.foreign]
     unseen = files.filter(pl.col("size").is_null()).select("path", "detail").sort("path")
