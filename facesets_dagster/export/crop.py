@@ -11,7 +11,7 @@ from facesets_dagster.embedding.alignment import similarity_transforms
 
 _TIGHTER = (0.7, 0.5, 0.3, 0.15)
 _SECOND = (1.0, 0.7, 0.5)
-_HEAD_AND_SHOULDERS = 0.5
+_HAIR, _HEAD_AND_SHOULDERS = 0.25, 0.5
 """Added on each side of a face's box, of its width and height."""
 LEAST_TURN = 8.0
 """Degrees; a face that is tilted less is not turned."""
@@ -44,16 +44,22 @@ def wanted_border(
 ) -> str:
     """`reflect`, or `black` where half a second face would be seen in the mirror.
 
-    `bbox` (4,): the face; `neighbours` (m, 4): the other faces of its photo, of which head and shoulders count.
+    `bbox` (4,): the face, its hair counts; `neighbours` (m, 4): the other faces of its photo, of which head and
+    shoulders count.
     """
     frame = CropFrame.around(bbox, CropPlan(padding, "reflect", False), 1)
-    sides = (neighbours[:, 2:] - neighbours[:, :2]) * _HEAD_AND_SHOULDERS
-    people = np.concatenate([bbox[None], neighbours + np.concatenate([-sides, sides], axis=1)])
+    people = np.concatenate([_grown(bbox[None], _HAIR), _grown(neighbours, _HEAD_AND_SHOULDERS)])
     for left, top, right, bottom in frame.mirrored(shape):
         seen = (people[:, 0] < right) & (people[:, 2] > left) & (people[:, 1] < bottom) & (people[:, 3] > top)
         if seen.any():
             return "black"
     return "reflect"
+
+
+def _grown(boxes: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Boxes (n, 4) with this share of their width and height added on each side."""
+    sides = (boxes[:, 2:] - boxes[:, :2]) * share
+    return np.asarray(boxes + np.concatenate([-sides, sides], axis=1), np.float32)
 
 
 def clipped_plans(padding: float, bbox: NDArray[np.float32], shape: tuple[int, ...]) -> Iterator[CropPlan]:

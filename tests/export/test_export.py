@@ -128,10 +128,10 @@ def test_no_face_is_seen_in_the_mirror(x: int, y: int, w: int, h: int, other: tu
 
 def test_the_edge_of_a_photo_is_mirrored_where_nobody_is() -> None:
     face, nobody = np.array([50, 30, 90, 80], np.float32), np.zeros((0, 4), np.float32)
-    assert wanted_border(0.5, face, nobody, (100, 120)) == "reflect"
-    assert wanted_border(0.5, face, np.array([[92, 82, 100, 96]], np.float32), (100, 120)) == "black"
-    assert wanted_border(0.5, face, np.array([[0, 0, 30, 40]], np.float32), (100, 120)) == "reflect"
-    assert wanted_border(0.5, face - np.array([0, 30, 0, 30], np.float32), nobody, (100, 120)) == "black"
+    assert wanted_border(0.5, face, nobody, (102, 120)) == "reflect"
+    assert wanted_border(0.5, face, np.array([[92, 82, 100, 96]], np.float32), (102, 120)) == "black"
+    assert wanted_border(0.5, face, np.array([[0, 0, 30, 40]], np.float32), (102, 120)) == "reflect"
+    assert wanted_border(0.5, face, nobody, (95, 120)) == "black"  # its hair, here its beard
 
 
 def test_painting_out_leaves_the_face_and_smooths_the_neighbour() -> None:
