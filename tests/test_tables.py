@@ -3,9 +3,11 @@
 import io
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 
-from facesets_dagster.cli.tables import text_table
+from facesets_dagster.cli.run import BucketResult, _row
+from facesets_dagster.cli.tables import print_lines, text_table
 
 
 def printed(rows: Sequence[Mapping[str, object]], width: int = 80) -> list[str]:
@@ -31,3 +33,30 @@ def test_nothing_is_cut_off() -> None:
     text = "".join("".join(printed([row(long, "Anna", bucket)])).split())
     assert text.count("q") == 130
     assert text.count("z") == 60
+
+
+NAMES = ("trip", "sixteen letters!", "a holiday by the sea with everybody, 2019", "x" * 60, "家族のアルバム" * 4)
+
+
+def test_buckets_of_any_name_leave_the_result_of_a_run_whole() -> None:
+    metadata = {"face_cache": {"files": 12345, "faces": 23456}, "swap_ready_facesets": {"exported": 12345}}
+    results = [BucketResult(name, False, "run", metadata, "", False) for name in NAMES]
+    lines = printed([{**_row(result), "bucket": result.bucket} for result in results])
+    assert all(cell_len(line) <= 80 for line in lines)
+    assert sum(line.rstrip().endswith("failed") for line in lines) == len(NAMES)
+    assert sum("12345" in line and "23456" in line for line in lines) == len(NAMES)
+    text = "".join("".join(lines).split())
+    assert text.count("x") == 60 + 1, "of exported"
+
+
+def test_no_word_of_a_heading_or_state_is_broken() -> None:
+    run = {"photos": 1, "state": "up to date", "last_run": "2026-11-28 16:06"}
+    lines = printed([{"bucket": name, **run} for name in NAMES])
+    assert sum("up to date" in line and "2026-11-28 16:06" in line for line in lines) == len(NAMES)
+    assert {"bucket", "photos", "state"} <= {*" ".join(lines).split()}
+
+
+def test_a_path_at_the_end_of_a_line_is_not_broken() -> None:
+    out, path = io.StringIO(), "/photos/" + "a long name/" * 20 + "IMG_0001.jpg"
+    print_lines(Console(file=out, width=80), "Photos", [{"state": "exported", "photo": path}])
+    assert f"exported  {path}" in out.getvalue().splitlines()

@@ -55,7 +55,7 @@ def look_at_bucket(
         tables.files,
         cluster_distance=cluster_distance,
         max_faces=max_faces,
-        bucket=bucket,
+        bucket=bucket_title(bucket),
         model_id=pack.model_id,
     )
     return FirstLook(table, groups_of(table), tables.faces, tables.files)

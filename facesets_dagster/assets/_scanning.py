@@ -6,6 +6,7 @@ from typing import Protocol
 from dagster import AssetExecutionContext
 
 from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -38,7 +39,7 @@ def list_and_scan(
     with store.alone(context.log.info):
         listing = home.listing(bucket)
         listed(listing)
-        with progress.photos(context.log.info, bucket) as report:
+        with progress.photos(context.log.info, bucket_title(bucket)) as report:
             reading = Reading(
                 embedder.embedder,
                 workers=embedder.worker_count(),

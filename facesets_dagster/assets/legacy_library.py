@@ -15,7 +15,7 @@ from facesets_dagster.legacy.column_map import load_map
 from facesets_dagster.legacy.match_library import LegacyInputs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import rows_of_members
-from facesets_dagster.photos.bucket_key import LEGACY
+from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.publishing.legacy_library import LegacyResult, adopt_legacy
 from facesets_dagster.reports.contact_sheet import SheetRow
 from facesets_dagster.reports.legacy_page import (
@@ -120,7 +120,7 @@ def legacy_library(
         return page.nothing("FACESETS_LEGACY is not set: there is no legacy library.", CHECKS)
     library, store_of = home.library(), home.store_of(embedder.pack())
     inputs = config.inputs(home, embedder, context.run.run_id)
-    with progress.photos(context.log.info, LEGACY) as report:
+    with progress.photos(context.log.info, bucket_title(LEGACY)) as report:
         result = adopt_legacy(inputs, library, store_of, embedder.embedder, report=report, say=context.log.info)
     pictures = _pictures(result, inputs, library, home)
     page.observe(library)

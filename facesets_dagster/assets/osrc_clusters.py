@@ -57,7 +57,7 @@ def osrc_clusters(
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
     cover_distance = cover_distance_of(osrc_uncovered, embedder.thresholds().cover_distance)
-    with progress.phases(context.log.info, bucket) as report:
+    with progress.phases(context.log.info, bucket_title(bucket)) as report:
         found = cluster_bucket(
             bucket,
             osrc_uncovered,

@@ -27,6 +27,7 @@ from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.elsewhere import Elsewhere
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema, settled_contents
 from facesets_dagster.files.writing import remove_leftovers, write_json, write_parquet, write_text
+from facesets_dagster.photos.bucket_key import bucket_title
 
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": "face_id", "contents": "sha256", "files": "path"}
@@ -88,7 +89,8 @@ class FaceStore:
                 break
             except Timeout:
                 waited = time.monotonic() - since
-                say(f"{self.bucket}: waiting for another run that reads this bucket's photos ({waited:.0f} s so far)")
+                other = f"another run that reads this bucket's photos ({waited:.0f} s so far)"
+                say(f"{bucket_title(self.bucket)}: waiting for {other}")
                 patience = _SAY_EVERY_SECONDS
         try:
             yield

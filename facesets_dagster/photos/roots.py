@@ -92,11 +92,11 @@ def bucket_folder(key: str, roots: Sequence[Path]) -> Path:
     if not candidates:
         looked = ", ".join(str(root) for root in roots)
         raise BucketError(
-            f"The bucket {key!r} has no folder {name!r} under {looked}. It may have been renamed or its disk is not "
+            f"The bucket {name!r} has no folder under {looked}. It may have been renamed or its disk is not "
             "mounted. Nothing was changed: an absent folder is never taken for an empty bucket."
         )
     if len(candidates) > 1:
-        raise BucketError(f"The bucket {key!r} exists twice: {', '.join(map(str, candidates))}. Rename one of them.")
+        raise BucketError(f"The bucket {name!r} exists twice: {', '.join(map(str, candidates))}. Rename one of them.")
     return candidates[0]
 
 

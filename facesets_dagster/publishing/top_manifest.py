@@ -16,6 +16,7 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
+from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
 from facesets_dagster.registry.merges import merge_records
 from facesets_dagster.registry.registry import Adopted, Listed
 from facesets_dagster.registry.snapshot import Snapshot
@@ -67,7 +68,7 @@ def _entry(
     if not path.exists():
         raise LibraryCorrupt(
             f"{path} is missing although {identity.name} is live. Materialize `swap_ready_facesets` of the bucket "
-            f"{identity.bucket!r} to publish it again, or restore it from a backup."
+            f"{bucket_title(identity.bucket or LIBRARY)!r} to publish it again, or restore it from a backup."
         )
     if sha256 is not None and listed.get("sha256") == sha256 and all(key in listed for key in _COUNTED):
         counted = {key: listed[key] for key in _COUNTED}

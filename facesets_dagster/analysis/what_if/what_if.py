@@ -18,6 +18,7 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces
+from facesets_dagster.photos.bucket_key import bucket_title
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def _answer_all(inputs: WhatIfInputs, library: Library, store_of: StoreOf, say: 
     base = known.last.with_values(inputs.base)
     points = points_of(base, inputs.sweeps, inputs.points)
     known.prepare(max(point.numbers.discovery.cluster_distance for point in points))
-    say(f"{inputs.bucket}: {len(known.rows)} faces, {len(known.standing.own())} identities, {len(points)} points")
+    found = f"{len(known.rows)} faces, {len(known.standing.own())} identities, {len(points)} points"
+    say(f"{bucket_title(inputs.bucket)}: {found}")
     wanted = [(point, known.mode(point.numbers)) for point in points]
     if wanted[0][1] == UNCHANGED:
         wanted.insert(1, (Point(REBUILT, None, base, "the base point clustered again"), "rebuild"))

@@ -19,6 +19,7 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
 from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.adoption.transaction import Adoption
 
 _MOST_NAMED = 10
@@ -136,7 +137,8 @@ def _is_same(recorded: Path, root: Path, libraries: Sequence[LegacyLibrary]) -> 
 
 
 def _described(identity: Identity) -> str:
-    return f"{identity.name} ({identity.label or identity.kind}, founded by {identity.bucket or 'nobody'})"
+    founder = bucket_title(identity.bucket) if identity.bucket else "nobody"
+    return f"{identity.name} ({identity.label or identity.kind}, founded by {founder})"
 
 
 def _claims(faceset: LegacyFaceset, fates: Sequence[Fate]) -> list[Claim]:
