@@ -8,6 +8,7 @@ from rich.console import Console
 
 from facesets_dagster.cli.run import BucketResult, _row
 from facesets_dagster.cli.tables import print_lines, text_table
+from facesets_dagster.photos.bucket_key import partition_key
 
 
 def printed(rows: Sequence[Mapping[str, object]], width: int = 80) -> list[str]:
@@ -40,13 +41,13 @@ NAMES = ("trip", "sixteen letters!", "a holiday by the sea with everybody, 2019"
 
 def test_buckets_of_any_name_leave_the_result_of_a_run_whole() -> None:
     metadata = {"face_cache": {"files": 12345, "faces": 23456}, "swap_ready_facesets": {"exported": 12345}}
-    results = [BucketResult(name, False, "run", metadata, "", False) for name in NAMES]
-    lines = printed([{**_row(result), "bucket": result.bucket} for result in results])
+    results = [BucketResult(partition_key(name), False, "run", metadata, "", False) for name in NAMES]
+    lines = printed([_row(result) for result in results])
     assert all(cell_len(line) <= 80 for line in lines)
     assert sum(line.rstrip().endswith("failed") for line in lines) == len(NAMES)
     assert sum("12345" in line and "23456" in line for line in lines) == len(NAMES)
     text = "".join("".join(lines).split())
-    assert text.count("x") == 60 + 1, "of exported"
+    assert text.count("x") == 60 + 2, "of exported, and of sixteen"
 
 
 def test_no_word_of_a_heading_or_state_is_broken() -> None:

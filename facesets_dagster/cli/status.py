@@ -1,8 +1,10 @@
 """`facesets status` and `facesets verify`: contents of the home, flaws of the library."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -15,6 +17,7 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.registry.merges import redirects
@@ -88,7 +91,7 @@ def _shown(row: dict[str, object]) -> dict[str, object]:
 
 
 def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
-    runs = {run.bucket: run for run in library.registry.bucket_runs()}
+    runs, faces = {run.bucket: run for run in library.registry.bucket_runs()}, library.registry.face_counts()
     rows: list[dict[str, object]] = []
     folders = home.folders()
     buckets = sorted((folders.keys() | runs.keys()) - {LEGACY})  # legacy photos lie anywhere: nothing to list
@@ -100,7 +103,7 @@ def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
                 "bucket_name": bucket_title(bucket),
                 "files": None if standing.listing is None else len(standing.listing),
                 "passed_over": None if standing.listing is None else len(standing.listing.foreign),
-                "faces": len(library.registry.decisions(bucket)) if run else None,
+                "faces": faces.get(bucket, 0) if run else None,
                 "last_run": run.finished_at if run else None,
                 "run_id": run.run_id if run else None,
                 "state": standing.state,
@@ -112,9 +115,12 @@ def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
 
 def _facesets(library: Library) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
+    listed, digests = _entries(library), library.registry.manifest_digests()
     for identity in sorted(library.registry.identities(), key=lambda identity: identity.name):
         if identity.live:
-            exported, excluded = _counts(library.folder / faceset_folder(identity.name, identity.kind))
+            entry, digest = listed.get(identity.name, {}), digests.get(identity.name)
+            folder = library.folder / faceset_folder(identity.name, identity.kind)
+            exported, faces = _listed(entry) if digest and entry.get("sha256") == digest else _counts(folder)
             rows.append(
                 {
                     "faceset": identity.name,
@@ -122,17 +128,30 @@ def _facesets(library: Library) -> list[dict[str, object]]:
                     "kind": identity.kind,
                     "bucket": identity.bucket,
                     "bucket_name": bucket_title(identity.bucket) if identity.bucket else None,
-                    "input": None if exported is None or excluded is None else exported + excluded,
+                    "input": faces,
                     "exported": exported,
                 }
             )
     return rows
 
 
+def _entries(library: Library) -> dict[str, dict[str, Any]]:
+    """Of the top manifest by name; none if it is broken (`facesets verify` says how)."""
+    try:
+        return entries_by_name(library.folder)
+    except LibraryCorrupt:
+        return {}
+
+
+def _listed(entry: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Faces that a faceset exports and has, by the top manifest, where that is up to it."""
+    return entry["exported"], entry["input"]
+
+
 def _counts(folder: Path) -> tuple[int | None, int | None]:
-    """Faces that a faceset exports and leaves out; unknown if its manifest is broken (`facesets verify` says how)."""
+    """The same by its own manifest; unknown if its manifest is broken (`facesets verify` says how)."""
     try:
         manifest = read_faceset(folder)
     except LibraryCorrupt:
         return None, None
-    return (len(manifest.faces), len(manifest.excluded)) if manifest else (0, 0)
+    return (len(manifest.faces), len(manifest.faces) + len(manifest.excluded)) if manifest else (0, 0)

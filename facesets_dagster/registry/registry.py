@@ -172,6 +172,12 @@ class Registry:
             rows = [tuple(row) for row in connection.execute(query)]
         return pl.DataFrame(rows, schema=DECISION_SCHEMA, orient="row")
 
+    def face_counts(self) -> dict[str, int]:
+        """Bucket -> faces of its funnel."""
+        query = sa.select(t.decisions.c.bucket, sa.func.count()).group_by(t.decisions.c.bucket)
+        with self.engine.connect() as connection:
+            return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
     def decided_for(self, names: Collection[str]) -> pl.DataFrame:
         """`bucket`, `face_id`, `state` of every face that a funnel gives to one of these names, by bucket and face_id.
 
