@@ -12,6 +12,7 @@ from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._scanning import list_and_scan
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.faces.unread import unread_of
 from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.photos.roots import folders_by_hand
@@ -74,8 +75,11 @@ def hand_sorted_facesets(
     page = Page(context, home, embedder, bucket=HAND_SORTED)
     if not home.hand_sorted_root:
         return page.nothing("FACESETS_HAND_SORTED is not set: there are no hand-sorted folders.", CHECKS)
-    listing, _ = list_and_scan(context, HAND_SORTED, config, home, embedder, progress)
-    page.say(f"{counted(len(listing), 'photo')} of hand-sorted folders read")
+    listing, scan = list_and_scan(context, HAND_SORTED, config, home, embedder, progress)
+    unread = unread_of(scan.store.columns("files"), listing).lines()
+    page.show(not_read=unread)
+    for line in (f"{counted(len(listing), 'photo')} of hand-sorted folders read", *unread):
+        page.say(line)
     export = ExportConfig(min_face_short_px=config.min_face_short_px)
     run, inputs = run_of(context, home, embedder, config, export=export), config.resolved(embedder.thresholds())
     result = publish_people(run, inputs)

@@ -39,15 +39,24 @@ def undecoded_pixels(
     `open_again`: opens the same bytes, no pixel read yet; `picture`: after it was loaded; `exhausted`: the decoder
     wanted more bytes than there are, or refused some.
     """
-    pixels = np.asarray(picture)
-    missing = None
+    if not exhausted and (picture.format in ("JPEG", "MPO", "GIF") or not _has_black_edge(picture)):
+        return None
+    pixels, missing = np.asarray(picture), None
     if picture.format in ("JPEG", "MPO"):
-        missing = _grey_end(pixels) if exhausted else None
+        missing = _grey_end(pixels)
     elif picture.format == "GIF":  # its decoder makes a ground of its own; rows come interlaced
-        missing = pixels == pixels[-1, -1] if exhausted else None
-    elif exhausted or not (pixels[0].any() and pixels[-2:].any(axis=tuple(range(1, pixels.ndim))).all()):
+        missing = pixels == pixels[-1, -1]
+    else:
         missing = _differing(pixels, open_again)
     return missing if missing is not None and missing.any() else None
+
+
+def _has_black_edge(picture: Image.Image) -> bool:
+    """Whether the first row or one of the last two is all zeros, as Pillow's ground is; the last rows come last."""
+    width, height = picture.size
+    return any(
+        not np.asarray(picture.crop((0, row, width, row + 1))).any() for row in {0, max(height - 2, 0), height - 1}
+    )
 
 
 def _grey_end(pixels: NDArray[np.generic]) -> NDArray[np.bool_] | None:
