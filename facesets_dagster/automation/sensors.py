@@ -90,7 +90,7 @@ def build_failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
         bucket = _bucket_of(run)
         events = [event for event in context.get_step_failure_events() if event.step_failure_data.error]
         error = failure_in_words(events[0]) if events else context.failure_event.message or "the run failed"
-        note_failure(settings.reports_dir, bucket, run.run_id, error)
+        note_failure(settings.reports_dir, bucket, run.run_id, error, job=job_in_words(run))
         if settings.on_failure:
             run_hook(settings.on_failure, bucket, run.run_id, error)
 
@@ -108,9 +108,18 @@ def build_ended_run_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def ended_run_sensor(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
-        note_failure(settings.reports_dir, _bucket_of(run), run.run_id, f"{BY_A_PERSON}; what was finished is kept")
+        why = f"{BY_A_PERSON}; what was finished is kept"
+        note_failure(settings.reports_dir, _bucket_of(run), run.run_id, why, job=job_in_words(run))
 
     return ended_run_sensor
+
+
+def job_in_words(run: dg.DagsterRun) -> str:
+    """The job; for assets that were chosen in the UI, what Dagster calls `__ASSET_JOB`, these."""
+    chosen = sorted(key.to_user_string() for key in run.asset_selection or ())
+    if not run.job_name.startswith("__"):
+        return run.job_name
+    return f"materialize {', '.join(chosen)}" if chosen else "materialize all"
 
 
 def _bucket_of(run: dg.DagsterRun) -> str:

@@ -11,6 +11,7 @@ import typer
 from facesets_dagster.assets.library import library as library_spec
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.automation.in_process import run_job
+from facesets_dagster.automation.noted_end import note_end
 from facesets_dagster.cli.asking import at_a_terminal, person_called
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.tables import print_json
@@ -52,6 +53,7 @@ def label_faceset(settings: Settings, faceset: str, label: str | None) -> str:
     with instance_of(settings) as instance:
         named = {"facesets/faceset": faceset, "facesets/person": label or "no name"}
         done = run_job(_job(settings), instance, tags=named)
+    note_end(done, JOB, settings.reports_dir)
     if not done.success:
         raise LibraryError(
             f"The name is kept, but top_manifest failed (run {done.run_id}). Its log says why; materialize it again."

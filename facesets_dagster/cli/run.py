@@ -147,7 +147,7 @@ def _run(
         raise SettingsError(f"The run config does not fit: {error}") from error
     problem = _problem(done)
     if problem:
-        note_failure(settings.reports_dir, bucket, done.run_id, problem)
+        note_failure(settings.reports_dir, bucket, done.run_id, problem, job=job.name)
     return BucketResult(bucket, done.success, done.run_id, done.metadata, problem, done.interrupted)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from facesets_dagster.analysis.what_if.words import base_in_words
 from facesets_dagster.assets.what_if import WhatIfNumbers
 from facesets_dagster.automation.in_process import run_job
+from facesets_dagster.automation.noted_end import note_end
 from facesets_dagster.automation.sensors import failure_in_words
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
@@ -53,6 +54,7 @@ def print_what_if(
             partition_key=bucket,
             config={"ops": {"what_if": {"config": config}}},
         )
+    note_end(done, "ask_what_if", settings.reports_dir, bucket)
     if not done.success:
         failures = [failure_in_words(event) for event in done.failures]
         raise LibraryError(failures[0] if failures else f"The run {done.run_id} failed; see the Dagster UI.")

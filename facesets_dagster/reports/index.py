@@ -20,6 +20,8 @@ from facesets_dagster.wording import counted
 
 MAX_SHOWN = 2000
 """The newest runs on the page; the file keeps all."""
+_MAIN_JOBS = ("", "discover_identities", "full_pipeline")
+"""Jobs of which a failure is one of the bucket; a page of the main chain names no job."""
 MAX_PEOPLE = 500
 """Of each library; the library's own page has all."""
 
@@ -50,7 +52,7 @@ class RunLine:
         """What changed, or why it did not end well."""
         if self.error is None:
             return self.changes or "nothing new"
-        return self.error if self.error.startswith("ended by") else f"failed: {self.error}"
+        return self.error if self.error.startswith("ended ") else f"failed: {self.error}"
 
     @property
     def bucket_name(self) -> str:
@@ -132,11 +134,8 @@ def _last_of_buckets(reports_dir: Path, newest_first: Sequence[RunLine]) -> list
     """The newest run of the main chain on each bucket, by the name of the bucket."""
     found: dict[str, RunLine] = {}
     for line in newest_first:
-        if (
-            line.system is None
-            and not line.bucket.startswith("@")
-            and (line.faces is not None or line.error is not None)
-        ):
+        is_main = line.system is None and line.job in _MAIN_JOBS and not line.bucket.startswith("@")
+        if is_main and (line.faces is not None or line.error is not None):
             found.setdefault(line.bucket, line)
     return [ListedRun(line, _report(reports_dir, line)) for line in sorted(found.values(), key=_by_name)]
 

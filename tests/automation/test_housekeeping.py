@@ -9,8 +9,10 @@ import pytest
 
 from facesets_dagster.automation.hooks import note_failure, run_hook
 from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.automation.in_process import FinishedRun
 from facesets_dagster.automation.jobs import remove_old_runs
-from facesets_dagster.automation.sensors import build_failed_run_sensor
+from facesets_dagster.automation.noted_end import note_end
+from facesets_dagster.automation.sensors import build_failed_run_sensor, job_in_words
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import SettingsError
 from testing.fake_home import FakeHome
@@ -110,7 +112,31 @@ def test_the_failure_sensor_enters_the_run_and_calls_the_command(fake_home: Fake
     bucket, error = told.read_text().split("|", 1)
     assert bucket == "gone"
     assert "never taken for an empty bucket" in error
-    assert "never taken for an empty bucket" in (fake_home.settings.reports_dir / "index.html").read_text()
+    index = (fake_home.settings.reports_dir / "index.html").read_text()
+    assert "never taken for an empty bucket" in index
+    assert ">discover_identities</td>" in index
+
+
+def test_a_run_is_named_by_its_job_or_by_what_was_chosen_in_the_ui() -> None:
+    chosen = frozenset({dg.AssetKey("top_manifest"), dg.AssetKey("face_cache")})
+    assert job_in_words(dg.DagsterRun("apply_merges", "1", asset_selection=chosen)) == "apply_merges"
+    assert job_in_words(dg.DagsterRun("__ASSET_JOB", "1", asset_selection=chosen)) == (
+        "materialize face_cache, top_manifest"
+    )
+    assert job_in_words(dg.DagsterRun("__ASSET_JOB", "1")) == "materialize all"
+
+
+def test_a_command_that_failed_is_in_the_index_though_no_server_runs(fake_home: FakeHome) -> None:
+    reports = fake_home.settings.reports_dir
+    note_end(FinishedRun("abc", False, True, (), {}), "apply_merges", reports)
+    note_end(FinishedRun("def", False, False, (), {}), "ask_what_if", reports, "press %5B2019%5D")
+    note_end(FinishedRun("ghi", True, False, (), {}), "apply_merges", reports)
+    buckets, _, runs = (reports / "index.html").read_text().partition('id="runs"')
+    assert ">ended by a person</td>" in runs
+    assert ">failed: the run failed before its first step</td>" in runs
+    assert "press [2019]" in runs
+    assert "press [2019]" not in buckets, "a question that failed is no state of the bucket"
+    assert ">ghi<" not in runs
 
 
 @pytest.mark.parametrize("command", ["/no/such/command", "false", "'"])

@@ -1,0 +1,17 @@
+"""How a command's run ended, in the report index: as the sensors do for runs of the server."""
+
+from pathlib import Path
+
+from facesets_dagster.automation.hooks import note_failure
+from facesets_dagster.automation.in_process import FinishedRun
+from facesets_dagster.automation.sensors import failure_in_words
+from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.registry.unfinished import BY_A_PERSON
+
+
+def note_end(done: FinishedRun, job: str, reports_dir: Path, bucket: str = LIBRARY) -> None:
+    """A line in the report index for a run that did not end well; the server may not run, and note it, for days."""
+    if done.success:
+        return
+    why = failure_in_words(done.failures[0]) if done.failures else "the run failed before its first step"
+    note_failure(reports_dir, bucket, done.run_id, BY_A_PERSON if done.interrupted else why, job=job)
