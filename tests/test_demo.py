@@ -122,7 +122,7 @@ def test_a_label_is_kept_and_stands_in_the_manifest(facesets) -> None:
     assert manifest["facesets"][0]["label"] == "Somebody"
     code, text = facesets("label", "faceset_999", "Nobody")
     assert code == 1
-    assert "There is no live faceset 'faceset_999'" in text
+    assert "There is no person and no faceset called 'faceset_999'" in text
 
 
 def test_an_unknown_bucket_and_a_wrong_number_are_explained(facesets, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_every_face_is_explained_as_it_was_decided(facesets) -> None:
     assert (code, "no face was found" in text) == (0, True)
     code, text = facesets("explain", "trip/nowhere.jpg")
     assert code == 1
-    assert "'trip/nowhere.jpg' is unknown" in text
+    assert "No run has seen 'trip/nowhere.jpg' in trip." in text
 
 
 def test_a_faceset_is_shown_with_ranks_members_and_provenance(facesets) -> None:
@@ -202,4 +202,4 @@ def test_a_faceset_is_shown_with_ranks_members_and_provenance(facesets) -> None:
     assert facesets("show", "faceset_001")[0] == 0
     code, text = facesets("show", "faceset_999")
     assert code == 1
-    assert "does not exist" in text
+    assert "There is no person and no faceset called 'faceset_999'" in text

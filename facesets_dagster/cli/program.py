@@ -83,10 +83,12 @@ def say(text: str, style: str | None = None) -> None:
 
 def existing_home() -> "Settings":
     """The settings of a home that exists, for commands that make none. Raises `SettingsError` if there is none."""
-    from facesets_dagster.home import require_home
+    from facesets_dagster.home import recorded_pack, recorded_precision, require_home
 
     settings = _settings()
     require_home(settings)
+    recorded_pack(settings)  # raises if the settings name another model than the home's
+    recorded_precision(settings)
     return settings
 
 

@@ -1,11 +1,13 @@
 """Names as people type them: buckets, people, facesets, photos."""
 
+import io
 import shutil
 import unicodedata
 from pathlib import Path
 
 import pytest
 
+from facesets_dagster.cli import asking
 from facesets_dagster.cli.asking import bucket_named, person_called
 from facesets_dagster.cli.explain import explain
 from facesets_dagster.cli.find import print_photos
@@ -90,6 +92,19 @@ def test_a_name_that_two_people_have_is_not_guessed(home: FakeHome) -> None:
     home.library.registry.set_label("faceset_002", "ANNA")
     with pytest.raises(LibraryError, match="2 people are called 'Anna': faceset_001, faceset_002"):
         person_called(home.library, "Anna")
+
+
+def test_a_person_at_a_terminal_is_asked_until_the_answer_is_one_of_them(
+    home: FakeHome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    home.library.registry.set_label("faceset_002", "Anna")
+    monkeypatch.setattr(asking, "at_a_terminal", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("3\nfaceset_002\n2\n"))
+    assert person_called(home.library, "Anna").name == "faceset_002"
+    asked = capsys.readouterr().err
+    assert "  1  faceset_001, 6 faces, first seen in a" in asked
+    assert "  2  faceset_002, 8 faces, first seen in b [2019]" in asked
+    assert asked.count("A number from 1 to 2 is expected.") == 2
 
 
 def test_show_takes_a_persons_name(home: FakeHome, capsys: pytest.CaptureFixture) -> None:

@@ -60,7 +60,7 @@ def add_to(app: typer.Typer) -> None:
         buckets: Annotated[
             list[str] | None,
             typer.Argument(
-                metavar="[BUCKET]...",
+                metavar="BUCKET",
                 help="Folder names, or paths of the folders; default: all that changed.",
                 autocompletion=bucket_names,
             ),

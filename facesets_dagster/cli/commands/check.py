@@ -46,7 +46,10 @@ def _add_models_to(models: typer.Typer) -> None:
     @command(models, "Model packs", "facesets models pull buffalo_l", name="pull")
     def models_pull(
         pack: Annotated[
-            str, typer.Argument(help="Name of a pack, e.g. embedded or buffalo_l.", autocompletion=pack_names)
+            str,
+            typer.Argument(
+                metavar="PACK", help="Name of a pack, e.g. embedded or buffalo_l.", autocompletion=pack_names
+            ),
         ],
         as_json: Json = False,
     ) -> None:

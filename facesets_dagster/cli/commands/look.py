@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
         faceset: Annotated[
             str,
             typer.Argument(
-                help="A faceset, a person's name, or the path of a faceset's folder.", autocompletion=person_names
+                metavar="FACESET",
+                help="A faceset, a person's name, or the path of a faceset's folder.",
+                autocompletion=person_names,
             ),
         ],
         as_json: Json = False,
@@ -79,7 +81,9 @@ def add_to(app: typer.Typer) -> None:
 
     @command(app, _PANEL, "facesets what-if trip", "facesets what-if trip --min-faces 3 --json", name="what-if")
     def what_if(
-        bucket: Annotated[str, typer.Argument(help="A bucket whose photos were read.", autocompletion=bucket_names)],
+        bucket: Annotated[
+            str, typer.Argument(metavar="BUCKET", help="A bucket whose photos were read.", autocompletion=bucket_names)
+        ],
         cover_distance: Annotated[float | None, typer.Option(help="Reach of a known identity.")] = None,
         cluster_distance: Annotated[
             float | None, typer.Option(help="Average distance at which clusters are cut.")
@@ -115,7 +119,7 @@ def add_to(app: typer.Typer) -> None:
         what: Annotated[
             str,
             typer.Argument(
-                metavar="[report|ui|FACESET]",
+                metavar="report|ui|FACESET",
                 help="`report`: all runs; `ui`: Dagster, where it runs; or a faceset, a person's name.",
                 autocompletion=person_names,
             ),

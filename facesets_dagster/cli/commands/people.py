@@ -19,8 +19,8 @@ def add_to(app: typer.Typer) -> None:
         app, _PANEL, "facesets label faceset_020 Anna", 'facesets label Anna "Anna Berg"', 'facesets label Anna ""'
     )
     def label(
-        faceset: Annotated[str, typer.Argument(help=_PERSON, autocompletion=person_names)],
-        name: Annotated[str, typer.Argument(help="The person's name; empty removes it.")],
+        faceset: Annotated[str, typer.Argument(metavar="FACESET", help=_PERSON, autocompletion=person_names)],
+        name: Annotated[str, typer.Argument(metavar="NAME", help="The person's name; empty removes it.")],
         same_name: Annotated[
             bool, typer.Option("--same-name", help="Another person has this name too, and both keep it.")
         ] = False,
@@ -34,9 +34,9 @@ def add_to(app: typer.Typer) -> None:
 
     @command(app, _PANEL, "facesets merge faceset_020 faceset_031", "facesets merge Anna faceset_031 --dry-run")
     def merge(
-        first: Annotated[str, typer.Argument(help=_PERSON, autocompletion=person_names)],
+        first: Annotated[str, typer.Argument(metavar="FACESET", help=_PERSON, autocompletion=person_names)],
         others: Annotated[
-            list[str], typer.Argument(metavar="FACESET...", help="The same person too.", autocompletion=person_names)
+            list[str], typer.Argument(metavar="FACESET", help="The same person too.", autocompletion=person_names)
         ],
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")] = False,
         despite_veto: Annotated[
@@ -62,10 +62,10 @@ def add_to(app: typer.Typer) -> None:
         "facesets export faceset_020 --to reactor --to visomaster",
     )
     def export(
-        person: Annotated[str, typer.Argument(help=_PERSON, autocompletion=person_names)],
+        person: Annotated[str, typer.Argument(metavar="PERSON", help=_PERSON, autocompletion=person_names)],
         directory: Annotated[
             Path | None,
-            typer.Argument(metavar="[DIR]", help="Copy the files there too, named by the person."),
+            typer.Argument(metavar="DIR", help="Copy the files there too, named by the person."),
         ] = None,
         to: Annotated[
             list[str] | None,
