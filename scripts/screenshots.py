@@ -20,7 +20,7 @@ from PIL import Image
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 from facesets_dagster.sample.buckets import jpeg_bytes, write_sample
 from facesets_dagster.sample.people import photo_of, portraits
-from testing.browser import LOCATION, browser_path, open_sheet
+from testing.browser import BROKEN_PICTURES, LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
 from testing.homes import RealHome
 from testing.paths import REPOSITORY
@@ -83,6 +83,17 @@ def take(page: "Page", address: str, home: RealHome) -> None:
     for name, width, height in (("report_wide", 1280, 1500), ("report_narrow", 390, 1200)):
         page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{address}/files/reports/portraits/{report.name}")
+        page.screenshot(path=PICTURES / f"{name}.png")
+
+    faceset = next(
+        entry["name"]
+        for entry in json.loads((home.settings.library_dir / "manifest.json").read_text())["facesets"]
+        if entry["bucket"] == "portraits"
+    )
+    for name, path in (("faceset_page", f"library/{faceset}/"), ("bucket_page", "buckets/portraits/")):
+        page.set_viewport_size({"width": 1280, "height": 1200})
+        page.goto(f"{address}/files/{path}")
+        page.evaluate(BROKEN_PICTURES)
         page.screenshot(path=PICTURES / f"{name}.png")
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.browser import LOCATION, browser_path, open_sheet
+from testing.browser import BROKEN_PICTURES, LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
 from testing.forked import ForkedHome
 
@@ -146,6 +146,13 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
         page.goto(f"{address}{report}")
         assert page.locator("h1").inner_text() == "trip"
         assert page.locator("h3", has_text="faceset_001").count() == 1
+        page.get_by_role("link", name="photos and people of this bucket").click()
+        assert page.locator("h1").inner_text() == "trip"
+        assert page.evaluate(BROKEN_PICTURES)["broken"] == []
+        page.get_by_role("link", name="faceset_001").last.click()
+        assert page.locator("h1").inner_text() == "faceset_001"
+        shown = page.evaluate(BROKEN_PICTURES)
+        assert (shown["broken"], shown["count"] > 10) == ([], True)
 
         page.goto(f"{address}/locations/{LOCATION}/sensors/new_bucket_sensor")
         page.get_by_text("runs requested").first.wait_for()
