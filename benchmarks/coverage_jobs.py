@@ -11,11 +11,11 @@ import polars as pl
 import sqlalchemy as sa
 
 from benchmarks.peak_memory import peak_mb
-from facesets_dagster.analysis.osrc_uncovered import cover_bucket
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.identities.coverage_table import coverage_table
+from facesets_dagster.library.coverage import cover_bucket
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry

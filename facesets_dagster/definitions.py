@@ -1,11 +1,12 @@
 """What Dagster loads: assembly only. `build_defs` gives tests and the command line the same graph."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from facesets_dagster.assets._asset import in_job_order
+from facesets_dagster.assets._launchpad import with_pack_numbers
 from facesets_dagster.assets.applied_merges import applied_merges
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.candidate_faces import candidate_faces
@@ -30,7 +31,7 @@ from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
-from facesets_dagster.automation.jobs import ASSET_JOBS, build_housekeeping, verification
+from facesets_dagster.automation.jobs import KNOWN_PEOPLE, build_asset_jobs, build_housekeeping, verification
 from facesets_dagster.automation.schedules import build_nightly, build_nightly_rescan
 from facesets_dagster.automation.sensors import (
     build_ended_run_sensor,
@@ -38,9 +39,11 @@ from facesets_dagster.automation.sensors import (
     build_new_bucket_sensor,
     dead_run_sensor,
 )
+from facesets_dagster.errors import ModelError
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.console import console
 from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.fixed import fixed
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.resources.tables import TableIOManager
@@ -75,6 +78,17 @@ ASSETS = (
 """From the photos to the library, and from there to what reads it."""
 
 
+def _with_numbers(embedder: EmbedderResource) -> Sequence[Any]:
+    """The assets with the numbers of the home's pack in their launchpads; as they are where the pack is not there.
+
+    What is missing then is said by the first step that needs it, and by `facesets doctor`.
+    """
+    try:
+        return with_pack_numbers(ASSETS, embedder.thresholds())
+    except ModelError:
+        return ASSETS
+
+
 def build_defs(
     settings: Settings,
     *,
@@ -86,26 +100,31 @@ def build_defs(
     `terminal`: file descriptor to draw a progress bar on. `overrides`: resources to use instead, by key.
     """
     on, housekeeping = recorded_automation(settings), build_housekeeping(settings)
-    resources: dict[str, Any] = {
+    configured: dict[str, Any] = {
         "home": HomeResource.of(settings),
         "embedder": EmbedderResource.of(settings),
         "progress": ProgressResource(terminal=terminal),
         "tables": TableIOManager(folder=str(settings.tables_dir)),
         **(overrides or {}),
     }
+    resources = {key: fixed(resource) for key, resource in configured.items()}
+    # What the main job always runs first is upstream in the graph too; the other orders belong to their jobs.
+    assets = _with_numbers(configured["embedder"])
+    graph = in_job_order(assets, [KNOWN_PEOPLE] if settings.join_known else [])
     # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
     executor, loggers = dg.in_process_executor, {"console": console}
 
     def resolved(job: Any, names: Collection[str]) -> dg.JobDefinition:
         """A job runs its optional assets first; in the graph those are not upstream of what works without them."""
         own = dg.Definitions(
-            assets=in_job_order(ASSETS, names), jobs=[job], resources=resources, executor=executor, loggers=loggers
+            assets=in_job_order(assets, names), jobs=[job], resources=resources, executor=executor, loggers=loggers
         )
         return own.resolve_job_def(job.name)
 
+    jobs = build_asset_jobs(join_known=settings.join_known)
     return dg.Definitions(
-        assets=ASSETS,
-        jobs=[*(resolved(job, names) for job, names in ASSET_JOBS), housekeeping, verification],
+        assets=graph,
+        jobs=[*(resolved(job, names) for job, names in jobs), housekeeping, verification],
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),

@@ -124,6 +124,8 @@ class Settings(BaseModel):
         alias="FACESETS_DATABASE_URL", default_factory=lambda given: registry_url(given["home"], given["library_name"])
     )
     job: Annotated[Job, _expected(" or ".join(f"`{job}`" for job in JOBS))] = Field(JOBS[0], alias="FACESETS_JOB")
+    join_known: _Switch = Field(True, alias="FACESETS_JOIN_KNOWN")
+    """Whether new photos of known people join their face sets in these jobs, or wait to be asked for."""
     hand_sorted_root: _Path | None = Field(None, alias="FACESETS_HAND_SORTED")
     legacy_roots: _Roots = Field((), alias="FACESETS_LEGACY")
     dagster_home: _Path = Field(alias="DAGSTER_HOME", default_factory=lambda given: given["home"] / "dagster")

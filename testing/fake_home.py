@@ -45,6 +45,10 @@ class FakeHome:
     def library(self) -> Library:
         return HomeResource.of(self.settings).library()
 
+    def discovers_alone(self) -> None:
+        """From now on, known people's new photos wait: `FACESETS_JOIN_KNOWN=off`."""
+        self.settings = self.settings.model_copy(update={"join_known": False})
+
     def run(
         self,
         bucket: str,

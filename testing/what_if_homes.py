@@ -67,6 +67,7 @@ def fill(home: FakeHome) -> None:
 
 
 def new_bucket(home: FakeHome) -> None:
+    home.discovers_alone()  # what-if answers for discovery
     home.begin(_new_bucket)
 
 
@@ -77,6 +78,7 @@ def _new_bucket(home: FakeHome) -> None:
 
 def published_bucket(home: FakeHome) -> None:
     """Facesets of its own, faces without a good crop, and others' identities that have faces here and came later."""
+    home.discovers_alone()
     home.embedder = BlindResource()
     home.begin(_published_bucket)
 
@@ -153,7 +155,8 @@ def copied(home: FakeHome, tmp_path: Path) -> Iterator[FakeHome]:
     shutil.copytree(home.settings.home, target / "home")
     with dg.DagsterInstance.ephemeral() as instance:
         environment = {"FACESETS_HOME": str(target / "home"), "FACESETS_MODELS": str(tmp_path)}
-        yield FakeHome(load_settings(environment, target), instance, home.embedder)
+        settings = load_settings(environment, target).model_copy(update={"join_known": home.settings.join_known})
+        yield FakeHome(settings, instance, home.embedder)
     shutil.rmtree(target)
 
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
+from dagster._core.snap.job_snapshot import JobSnap
+from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -24,6 +27,7 @@ from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CH
 from facesets_dagster.cli.main import app
 from facesets_dagster.definitions import ASSETS, build_defs, defs
 from facesets_dagster.embedding.thresholds import ARCFACE
+from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.settings import JOBS, load_settings
 from testing.homes import RealHome
 from testing.paths import REPOSITORY
@@ -68,13 +72,14 @@ def test_the_graph_has_the_names_of_the_contract() -> None:
     repository = defs.get_repository_def()
     names = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
     assert names == {*MAIN_CHAIN, *SYSTEMS, "bucket_folder", "library"}
+    assert "extended_facesets" in MAIN_CHAIN
     assert repository.has_job("discover_identities")
     assert repository.has_job("full_pipeline")
     assert repository.has_sensor_def("new_bucket_sensor")
     assert repository.has_schedule_def("nightly_rescan")
 
 
-OPTIONAL = {*SYSTEMS}
+OPTIONAL = {*SYSTEMS} - {*MAIN_CHAIN}
 READERS = (
     "candidate_faces",
     "merge_proposals",
@@ -94,7 +99,8 @@ def parents(name: str) -> set[str]:
 def test_the_main_chain_is_one_line_and_the_library_the_hub() -> None:
     assert parents("face_cache") == {"bucket_folder"}
     assert parents("osrc_uncovered") == {"face_cache", "existing_centroids"}
-    assert parents("osrc_clusters") == {"osrc_uncovered"}
+    assert parents("extended_facesets") == {"osrc_uncovered"}
+    assert parents("osrc_clusters") == {"osrc_uncovered", "extended_facesets"}
     assert parents("swap_ready_facesets") == {"osrc_uncovered", "osrc_clusters"}
     assert parents("library") == {*PUBLISHERS}
     assert parents("top_manifest") == {"library", "swap_ready_facesets"}
@@ -110,6 +116,16 @@ def test_nothing_optional_is_upstream_of_what_works_without_it() -> None:
     for key in graph.materializable_asset_keys:
         upstream = {parent for parent in graph.get(key).parent_keys if graph.get(parent).is_materializable}
         assert not {parent.to_user_string() for parent in upstream} & OPTIONAL, key
+
+
+def test_discovery_alone_has_no_step_for_known_people(tmp_path) -> None:
+    settings = load_settings({"FACESETS_HOME": str(tmp_path), "FACESETS_JOIN_KNOWN": "off"}, tmp_path)
+    alone = build_defs(settings)
+    for job in BUCKET_JOBS:
+        assert "extended_facesets" not in {node.name for node in alone.resolve_job_def(job).nodes}
+    graph = alone.get_repository_def().asset_graph
+    assert graph.get(dg.AssetKey("osrc_clusters")).parent_keys == {dg.AssetKey("osrc_uncovered")}
+    assert graph.get(dg.AssetKey("extended_facesets")).is_materializable
 
 
 def test_every_asset_that_shows_that_it_left_others_untouched_leads_to_the_library() -> None:
@@ -137,6 +153,11 @@ def test_a_job_runs_its_own_steps_and_the_manifest_after_what_publishes(job: str
     manifest = order.index("top_manifest")
     assert {*order[:manifest]} >= {*steps} & {*PUBLISHERS}
     assert {*order[manifest + 1 :]} <= {*READERS}
+
+
+def test_joining_known_people_needs_their_centroids_and_the_coverage() -> None:
+    steps = [node.name for node in defs.resolve_job_def("join_known_people").nodes_in_topological_order]
+    assert steps == ["existing_centroids", "osrc_uncovered", "extended_facesets"]
 
 
 def upstream_in(job: str, name: str) -> set[str]:
@@ -279,6 +300,30 @@ def commands(command: Any, path: str) -> Iterator[tuple[str, TyperCommand]]:
         return
     for name, below in command.commands.items():
         yield from commands(below, f"{path} {name}")
+
+
+def scaffold(job: str) -> dict[str, Any]:
+    """What the launchpad writes for "Scaffold all default config"."""
+    definition = defs.resolve_job_def(job)
+    snap = JobSnap.from_job_def(definition).config_schema_snapshot
+    return yaml.safe_load(
+        default_values_yaml_from_type_snap(snap, snap.get_config_snap(definition.run_config_schema.config_type.key))
+    )
+
+
+def test_the_launchpad_shows_the_numbers_of_the_pack_and_no_resources() -> None:
+    config = scaffold("discover_identities")
+    assert set(config) == {"ops"}
+    pack = EmbedderResource.of(load_settings()).thresholds()
+    ops = {name: op["config"] for name, op in config["ops"].items()}
+    assert ops["osrc_uncovered"] == {"cover_distance": pack.cover_distance}
+    assert ops["extended_facesets"]["route_distance"] == pack.cover_distance
+    assert (ops["osrc_clusters"]["cluster_distance"], ops["osrc_clusters"]["min_det_score"]) == (
+        pack.cluster_distance,
+        pack.min_det_score,
+    )
+    assert ops["swap_ready_facesets"]["outlier_distance"] == pack.export_outlier_distance
+    assert scaffold("apply_merges")["ops"]["applied_merges"]["config"]["merges"] == []
 
 
 def test_no_two_definitions_have_one_name() -> None:

@@ -55,7 +55,7 @@ def test_news_of_the_hand_sorted_folders_are_news_for_every_bucket(fake_home: Fa
     write_looks(fake_home.people / "Anna", 1, [-0.4, 0.4, 0.7])
     said = run()
     assert "faceset_002 founded by hand-sorted folders" in said
-    assert "a: faceset_002 got more faces (3 joined)" in said
+    assert "a: 3 faces joined faceset_002 (Anna)" in said
     assert "Nothing to do" in run()
     assert fake_home.flaws() == []
 
@@ -75,7 +75,7 @@ def test_hand_sorted_folders_without_any_bucket_are_published(fake_home: FakeHom
         "hand_sorted_facesets": {"config": {"min_face_short_px": 90}}, "osrc_clusters": {"config": {"min_faces": 9}},
     }})  # fmt: skip
     write_person(fake_home.buckets / "b", 1, 6, first=8)
-    assert "faceset_001 got more faces" in run()
+    assert "joined faceset_001 (Anna)" in run()
     assert fake_home.flaws() == []
 
 
@@ -98,19 +98,19 @@ def test_what_such_a_run_did_not_get_to_is_done_by_the_next_one(
         patched.setattr(command, "_run", ended)
         run(code=1)
     said = run()
-    assert "b: faceset_001 got more faces (3 joined)" in said
+    assert "b: 3 faces joined faceset_001 (Anna)" in said
     assert not [line for line in said.splitlines() if line.startswith("a ")], "it was done"
 
 
-def test_the_summary_says_which_facesets_got_more_faces(fake_home: FakeHome, run: Run) -> None:
+def test_the_summary_says_how_many_faces_joined_whom(fake_home: FakeHome, run: Run) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     run("a")
     write_looks(fake_home.buckets / "b", 1, [-0.33, 0.11])
     said = run("b")
-    assert "b: faceset_001 got more faces (2 joined)" in said
-    row = next(line for line in said.splitlines() if line.startswith("b ") and "got more" not in line)
+    assert "b: 2 faces joined faceset_001" in said
+    row = next(line for line in said.splitlines() if line.startswith("b ") and "joined" not in line)
     assert row.split()[-1] == "done"
-    assert "got more faces" not in run("b")
+    assert "joined" not in run("b")
 
 
 def test_a_bucket_that_cannot_be_read_stops_nobody(

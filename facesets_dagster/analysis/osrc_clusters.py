@@ -5,9 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.discovery import ClusterTable, DiscoveryParameters, discover, mode_of
+from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.linkage import Progress
@@ -21,11 +23,26 @@ class Clusters:
     clusters: ClusterTable
     mode: str
     """`grow` or `rebuild`."""
+    own: frozenset[str]
+    """Live identities that the bucket founded."""
 
     def sizes(self) -> list[int]:
         """Faces of each cluster, the largest first."""
         clustered = self.clusters.frame.filter(pl.col("cluster") >= 0)
         return clustered.group_by("cluster").len().sort("cluster")["len"].to_list()
+
+    def groups(self) -> list[int]:
+        """Faces of each person of the bucket and of each cluster, the largest first."""
+        of_people = self._of_people().group_by("identity").len()["len"].to_list()
+        return sorted([*of_people, *self.sizes()], reverse=True)
+
+    def people(self) -> int:
+        """People of the bucket who have a faceset already."""
+        return self._of_people()["identity"].n_unique()
+
+    def _of_people(self) -> pl.DataFrame:
+        spoken_for = pl.col("state").is_in(["member", "joining"])
+        return self.clusters.frame.filter(spoken_for & pl.col("identity").is_in(list(self.own)))
 
     def candidates(self) -> int:
         """Clusters that may found an identity."""
@@ -46,29 +63,32 @@ def cluster_bucket(
     coverage: pl.DataFrame,
     library: Library,
     store: FaceStore,
+    pack: ModelPack,
     parameters: DiscoveryParameters,
     cover_distance: float,
     *,
-    model_id: str,
     progress: Progress | None = None,
     scratch: Path | None = None,
 ) -> Clusters:
     """Clusters what `coverage` leaves. With the numbers of the bucket's last run its own identities grow.
 
+    `coverage` may be of an older library: what has happened since, known people who were extended, is taken in.
     `progress`, `scratch`: of the linkage, for large buckets. Raises `ModelMismatch` if `coverage` is of another model.
     """
-    require_one_model(coverage, model_id, f"the coverage of {bucket_title(bucket)}")
+    require_one_model(coverage, pack.model_id, f"the coverage of {bucket_title(bucket)}")
+    coverage = coverage_now(library, store, bucket, coverage, pack)
     numbers = ClusterTable(pl.DataFrame(), parameters, cover_distance).identity_parameters()
     known, last = library.snapshot(), library.registry.bucket_run(bucket)
     mode = mode_of(last.identity_parameters if last else None, numbers)
+    own = {identity.name for identity in known.own(bucket, retired=False)}
     table = discover(
         bucket_faces(store, library, bucket),
         coverage,
         parameters,
         mode,
-        {identity.name for identity in known.own(bucket, retired=False)},
+        own,
         known.merged_members(bucket),
         progress=progress,
         scratch=scratch,
     )
-    return Clusters(ClusterTable(table, parameters, cover_distance), mode)
+    return Clusters(ClusterTable(table, parameters, cover_distance), mode, frozenset(own))

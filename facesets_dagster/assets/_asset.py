@@ -41,6 +41,7 @@ _FIRST_TO_LAST = (
     "legacy_library",
     "hand_sorted_facesets",
     "existing_centroids",
+    "osrc_uncovered",
     "extended_facesets",
     "osrc_clusters",
     "swap_ready_facesets",
@@ -49,6 +50,7 @@ _FIRST_TO_LAST = (
 )
 """The order of steps that could begin at the same moment, where the order matters to what a run makes."""
 
+_CONFIGS: dict[dg.AssetKey, type[dg.Config]] = {}
 _IN_JOBS: dict[dg.AssetKey, tuple[dg.AssetsDefinition, Sequence[str]]] = {}
 
 
@@ -66,11 +68,12 @@ class Check:
         """The declaration for an asset."""
         return dg.AssetCheckSpec(self.name, asset=asset, blocking=self.blocking, description=self.description)
 
-    def result(self, passed: bool, **metadata: Any) -> dg.AssetCheckResult:
-        """The verdict; metadata that is empty is left out."""
+    def result(self, passed: bool, *, words: str = "", **metadata: Any) -> dg.AssetCheckResult:
+        """The verdict, in `words` beside it; metadata that is empty is left out."""
         return dg.AssetCheckResult(
             check_name=self.name,
             passed=passed,
+            description=words or None,
             severity=dg.AssetCheckSeverity.ERROR if self.blocking else self.severity,
             metadata=shown(metadata),
         )
@@ -127,6 +130,9 @@ def library_asset(
             op_tags={"dagster/priority": str(_priority(function.__name__))},
             dagster_type=kind,
         )(teaching(function))
+        config = function.__annotations__.get("config")
+        if config is not None:
+            _CONFIGS[asset.key] = config
         if not after:
             return asset
         _IN_JOBS[asset.key] = asset, after
@@ -148,19 +154,32 @@ def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:
     ordered = []
     for asset in assets:
         whole, after = _IN_JOBS.get(asset.key, (asset, ()))
-        ordered.append(_without_edges_from(whole, [name for name in after if name not in names]) if after else asset)
+        if after:
+            specs = _specs_without(whole, [name for name in after if name not in names])
+            asset = _with_specs(asset, specs)
+        ordered.append(asset)
     return ordered
 
 
-def _without_edges_from(asset: dg.AssetsDefinition, names: Sequence[str]) -> dg.AssetsDefinition:
-    """The same step in a graph without these edges.
+def config_of(key: dg.AssetKey) -> type[dg.Config] | None:
+    """The class of an asset's run config."""
+    return _CONFIGS.get(key)
 
-    The op stays the same object, because a code location may have one of a name: `map_asset_specs` would make another.
-    """
+
+def _without_edges_from(asset: dg.AssetsDefinition, names: Sequence[str]) -> dg.AssetsDefinition:
+    """The same step in a graph without these edges."""
+    return _with_specs(asset, _specs_without(asset, names))
+
+
+def _specs_without(asset: dg.AssetsDefinition, names: Sequence[str]) -> list[dg.AssetSpec]:
     keys = {dg.AssetKey(name) for name in names}
-    specs = [
+    return [
         spec.replace_attributes(deps=[dep for dep in spec.deps if dep.asset_key not in keys]) for spec in asset.specs
     ]
+
+
+def _with_specs(asset: dg.AssetsDefinition, specs: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
+    """The op stays the same object, because a code location may have one of a name: `map_asset_specs` makes another."""
     return dg.AssetsDefinition.dagster_internal_init(**{**asset.get_attributes_dict(), "specs": specs})
 
 

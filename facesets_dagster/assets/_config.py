@@ -23,13 +23,21 @@ def given_or(given: T | None, default: T) -> T:
     return default if given is None else given
 
 
-def resolve(config: dg.Config, record: type[R], pack: PackThresholds, **defaults: float) -> R:
-    """The record of this run's numbers; null = one of `defaults`, else the pack's number of that name."""
-    given = {name: value for name, value in config if value is not None}
-    return numbers_of(record, {**vars(pack), **defaults, **given})
+class NumbersConfig(dg.Config):
+    """Run config with numbers that depend on the model pack: null = the pack's."""
+
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number, which the launchpad shows in the place of null."""
+        return {}
+
+    def resolve(self, record: type[R], pack: PackThresholds, **defaults: float) -> R:
+        """The record of this run's numbers; `defaults`: of fields that depend on something else."""
+        given = {name: value for name, value in self if value is not None}
+        return numbers_of(record, {**vars(pack), **self.of_pack(pack), **defaults, **given})
 
 
-class PhotoConfig(dg.Config):
+class PhotoConfig(NumbersConfig):
     """For assets that open photos."""
 
     max_pixels: int = Field(
@@ -37,7 +45,7 @@ class PhotoConfig(dg.Config):
     )
 
 
-class GateConfig(dg.Config):
+class GateConfig(NumbersConfig):
     """Quality gates of a single face, and how similar the faces of a group are."""
 
     cluster_distance: Distance | None = Field(
@@ -51,6 +59,11 @@ class GateConfig(dg.Config):
         default=None, description="Gate: the detector's confidence. null = the pack's number (0.6)."
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"cluster_distance": pack.cluster_distance, "min_det_score": pack.min_det_score}
+
 
 class DiscoveryConfig(GateConfig):
     """Gates, groups and outliers."""
@@ -60,6 +73,11 @@ class DiscoveryConfig(GateConfig):
         description="Faces farther from their cluster's centroid are outliers. null = the pack's number (0.55).",
     )
     outlier_min_size: int = Field(default=4, ge=1, description="Smaller clusters have no outliers.")
+
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {**super().of_pack(pack), "outlier_distance": pack.outlier_distance}
 
 
 class ExportConfig(PhotoConfig):
@@ -83,6 +101,14 @@ class ExportConfig(PhotoConfig):
         default=0.5, ge=0, le=3, description="Added on each side of the bbox, as a share of its longer side."
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {
+            "outlier_distance": pack.export_outlier_distance,
+            "near_duplicate_similarity": pack.near_duplicate_similarity,
+        }
+
     def resolved(self, pack: PackThresholds) -> ExportParameters:
         """The numbers of this run."""
-        return resolve(self, ExportParameters, pack, outlier_distance=pack.export_outlier_distance)
+        return self.resolve(ExportParameters, pack)

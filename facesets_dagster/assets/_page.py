@@ -11,14 +11,18 @@ import polars as pl
 from facesets_dagster.assets._asset import Check, Result, shown
 from facesets_dagster.assets._versions import frame_version, table_columns, text_version
 from facesets_dagster.errors import BucketError
+from facesets_dagster.files.standing import StandingWarnings
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
 from facesets_dagster.reports.markdown import link
 from facesets_dagster.reports.system_page import Section, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.threads import in_threads
+
+_MOST_WARNINGS = 10
+"""Buckets that are named beside a check."""
 
 
 class Page:
@@ -37,6 +41,7 @@ class Page:
         self._bucket = context.partition_key if context.has_partition_key else bucket
         self._began = self._last = time.monotonic()
         self._shown: dict[str, Any] = {}
+        self._this_run: dict[str, Any] = {}
 
     def say(self, text: str) -> None:
         """A line in the run's log, with the seconds since the last one."""
@@ -97,6 +102,30 @@ class Page:
         if self._home.pictures_in_ui:
             self.show(**dict(zip(drawn, in_threads(sheet_markdown, list(drawn.values())), strict=True)))
 
+    def this_run(self, **numbers: Any) -> None:
+        """What this run did, apart from the numbers that say how the bucket stands: the UI plots those over time."""
+        self._this_run.update(numbers)
+
+    def verdict(self, check: Check, passed: bool, words: str, **metadata: Any) -> dg.AssetCheckResult:
+        """The result of a check of a bucket that does not block: a warning of another bucket stays until it is lifted.
+
+        `words`: what is wrong with this bucket, if it did not pass.
+        """
+        asset = self._context.asset_key.to_user_string()
+        standing = StandingWarnings(Path(self._home.cache_dir) / "warnings" / asset / check.name)
+        standing.note(self._bucket, None if passed else words)
+        warn = {bucket_title(bucket): text for bucket, text in standing.of(self._home.buckets()).items()}
+        if not passed:
+            warn.setdefault(bucket_title(self._bucket), words)
+        listed = [f"{title}: {text}" for title, text in warn.items()]
+        return check.result(
+            passed and not warn,
+            words="; ".join(listed[:_MOST_WARNINGS]),
+            this_bucket="passed" if passed else words,
+            buckets_that_warn=listed,
+            **metadata,
+        )
+
     def result(
         self,
         first: Mapping[str, Any],
@@ -111,7 +140,8 @@ class Page:
 
         Empty values are left out. `more`: further arguments of `dg.MaterializeResult`.
         """
-        metadata = {**self._shown, **first, **(then or {}), "seconds": self.seconds()}
+        done = {**self._this_run, "seconds": self.seconds()}
+        metadata = {**self._shown, **first, **(then or {}), "this_run": done}
         model = self._embedder.describe() if self._embedder else {}
         return dg.MaterializeResult(
             data_version=version,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from dagster import AssetExecutionContext
+from dagster import AssetExecutionContext, AssetKey
 
 from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
@@ -42,3 +42,8 @@ def run_of(
         code_version=f"{__version__}/{CODE_VERSION}",
         say=context.log.info,
     )
+
+
+def runs_too(context: AssetExecutionContext, asset: str) -> bool:
+    """Whether this run materializes that asset as well."""
+    return AssetKey(asset) in context.job_def.asset_layer.executable_asset_keys

@@ -20,7 +20,7 @@ class AppliedMergesConfig(PhotoConfig):
     """The facesets to merge, by name. Without a name nothing happens."""
 
     merges: list[list[str]] = Field(
-        default_factory=list,
+        default=[],
         description=(
             "Groups of facesets that are one person, e.g. [[faceset_020, faceset_031]]. The most trusted name stays: "
             "hand_sorted, auto, discovered; then the lower number."
@@ -33,11 +33,11 @@ class AppliedMergesConfig(PhotoConfig):
         default=False, description="Merge although their labels differ; the label of the name that stays is kept."
     )
     reject: list[list[str]] = Field(
-        default_factory=list,
+        default=[],
         description="Pairs of facesets that are two people; never proposed again. Merged names are followed.",
     )
     accept_again: list[list[str]] = Field(
-        default_factory=list,
+        default=[],
         description="Rejected pairs that may be proposed again. Merged names are followed.",
     )
 

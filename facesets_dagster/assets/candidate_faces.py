@@ -9,7 +9,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import Distance, GateConfig, PhotoConfig, resolve
+from facesets_dagster.assets._config import Distance, GateConfig, PhotoConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
@@ -54,9 +54,14 @@ class CandidateFacesConfig(GateConfig, PhotoConfig):
         ),
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {**super().of_pack(pack), "near_distance": pack.cluster_distance}
+
     def resolved(self, pack: PackThresholds) -> CandidateParameters:
         """The numbers of this run."""
-        return resolve(self, CandidateParameters, pack, near_distance=pack.cluster_distance)
+        return self.resolve(CandidateParameters, pack)
 
 
 @library_asset(kinds={"png"}, deps=[top_manifest], pool="library", checks=[FACESETS_UNTOUCHED])

@@ -54,7 +54,7 @@ class ConsumerExportsConfig(PhotoConfig):
         ),
     )
     facesets: list[str] = Field(
-        default_factory=list,
+        default=[],
         description=("Facesets to export, e.g. faceset_001; files of other live ones stay. Empty = all live ones."),
     )
     remove_others: bool = Field(

@@ -10,7 +10,7 @@ from pydantic import Field
 from facesets_dagster.analysis.consumer_simulation import Simulation, SimulationInputs, simulate_facesets
 from facesets_dagster.analysis.simulation_verdicts import SIMULATION_COLUMNS, Judged, Limits, judge, simulation_table
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import Distance, resolve
+from facesets_dagster.assets._config import Distance, NumbersConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -33,11 +33,11 @@ MEAN_IS_THE_PERSON = Check(
 )
 
 
-class ConsumerSimulationConfig(dg.Config):
+class ConsumerSimulationConfig(NumbersConfig):
     """The limits for the mean that a consumer computes, and the facesets to test."""
 
     facesets: list[str] = Field(
-        default_factory=list, description="Names, e.g. faceset_001; empty = all live ones, eras and thin eras too."
+        default=[], description="Names, e.g. faceset_001; empty = all live ones, eras and thin eras too."
     )
     max_mean_distance: Distance | None = Field(
         default=None,
@@ -56,9 +56,14 @@ class ConsumerSimulationConfig(dg.Config):
         ),
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"max_mean_distance": pack.scaled(0.10), "min_margin": pack.scaled(0.10)}
+
     def resolved(self, pack: PackThresholds) -> Limits:
         """The pack's numbers where none are given."""
-        return resolve(self, Limits, pack, max_mean_distance=pack.scaled(0.10), min_margin=pack.scaled(0.10))
+        return self.resolve(Limits, pack)
 
 
 @library_asset(

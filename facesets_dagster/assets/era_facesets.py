@@ -9,7 +9,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import Distance, PhotoConfig, Share, resolve
+from facesets_dagster.assets._config import Distance, PhotoConfig, Share
 from facesets_dagster.assets._era_checks import CHECKS, check_results, members_of_eras
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
@@ -27,7 +27,7 @@ class EraFacesetsConfig(PhotoConfig):
     """The identities to split, and the numbers for their eras."""
 
     split: list[str] = Field(
-        default_factory=list,
+        default=[],
         description=(
             'Facesets to split into eras now, e.g. ["faceset_001"]; ["*"] = every identity that is not an '
             "era. Other identities only get later photos into the eras that they have, with the numbers of "
@@ -53,9 +53,14 @@ class EraFacesetsConfig(PhotoConfig):
     )
     min_dated_share: Share = Field(default=0.5, description="Share of dated photos below which photos_dated warns.")
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"era_distance": pack.era_distance, "join_distance": pack.era_join_distance}
+
     def resolved(self, pack: PackThresholds) -> EraNumbers:
         """The numbers of this run."""
-        return resolve(self, EraNumbers, pack, era_distance=pack.era_distance, join_distance=pack.era_join_distance)
+        return self.resolve(EraNumbers, pack)
 
 
 @library_asset(kinds={"png", "sqlite"}, after=["swap_ready_facesets"], pool="library", checks=CHECKS)

@@ -9,8 +9,9 @@ from pydantic import Field
 from facesets_dagster.assets._asset import UNTOUCHED, Check, Result, library_asset
 from facesets_dagster.assets._config import Distance, PhotoConfig, given_or
 from facesets_dagster.assets._page import Page
-from facesets_dagster.assets._run import run_of
+from facesets_dagster.assets._run import run_of, runs_too
 from facesets_dagster.assets._versions import frame_version
+from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.extended_facesets import (
@@ -22,7 +23,6 @@ from facesets_dagster.publishing.extended_facesets import (
 from facesets_dagster.reports.extension_page import extension_sections, extension_table
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
-from facesets_dagster.wording import counted
 
 NOBODY_MOVED = Check(
     "members_keep_their_identity",
@@ -42,10 +42,16 @@ class ExtendedFacesetsConfig(PhotoConfig):
         ),
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"route_distance": pack.cover_distance}
+
 
 @library_asset(
     kinds={"png", "sqlite"},
     partitioned=True,
+    after=["legacy_library", "hand_sorted_facesets"],
     table="ExtensionTable",
     pool="library",
     checks=[UNTOUCHED, NOBODY_MOVED],
@@ -61,33 +67,38 @@ def extended_facesets(
 
     A face joins the identity that covers it (the parent, where an era is nearest), of any kind, within
     `route_distance`. Members stay members. Curation and rank run again over all members of the identities concerned,
-    with the numbers that they were exported with. Comes before discovery; without it covered faces wait.
+    with the numbers that they were exported with. In a job it comes before discovery and leaves a bucket alone that it
+    has taken in with the same photos and numbers; materialized by itself it takes in who waits by now.
     """
     page, bucket, run = Page(context, home, embedder), context.partition_key, run_of(context, home, embedder, config)
     require_one_model(osrc_uncovered, run.pack.model_id, f"the coverage of {bucket_title(bucket)}")
     distance = given_or(config.route_distance, embedder.thresholds().cover_distance)
-    before, inputs = run.library.registry.memberships(), ExtendInputs(bucket, osrc_uncovered, distance)
+    inputs = ExtendInputs(bucket, osrc_uncovered, distance, only_news=runs_too(context, "swap_ready_facesets"))
     result = extend_bucket(run, inputs)
-    joined, people = int(result.table["joined"].sum()), len(result.table)
-    page.say(f"{bucket_title(bucket)}: {counted(joined, 'face')} joined {counted(people, 'identity', 'identities')}")
-    page.write(
-        "Known people with more faces",
-        extension_sections(result, run, inputs, Path(home.cache_dir)),
-        "what changed per faceset",
-        changes=f"{counted(joined, 'face')} joined {counted(people, 'faceset')}" if joined else "",
-    )
+    joined = result.sentences()
+    page.say(f"{bucket_title(bucket)}: {', '.join(joined) or 'nobody joined a known person'}")
+    if joined:
+        sections = extension_sections(result, run, inputs, Path(home.cache_dir))
+        page.write("Known people with more faces", sections, "what changed per faceset", changes="; ".join(joined[:5]))
     page.observe(run.library)
-    lost = before.join(run.library.registry.memberships(), on=["name", "bucket", "face_id"], how="anti")
-    return _described(page, result, joined, distance, lost["face_id"].to_list())
+    return _described(page, result, distance)
 
 
-def _described(page: Page, result: ExtendResult, joined: int, distance: float, lost: list[str]) -> Result:
-    touched = sorted(result.outcome.touched_undeclared)
+def _described(page: Page, result: ExtendResult, distance: float) -> Result:
+    touched, table = sorted(result.outcome.touched_undeclared), result.table
     return page.table(
-        result.table,
+        table,
         EXTENSION_COLUMNS,
-        {"joined": joined, "facesets": extension_table(result.table)},
+        {
+            "joined": result.sentences()[:200],
+            "known_people": len(table),
+            "faces_of_known_people": int(table["faces"].sum()),
+            "facesets": extension_table(table),
+        },
         {"extended": result.outcome.changed + result.outcome.founded, "route_distance": distance},
-        version=frame_version(result.table.drop("run_id")),
-        checks=[UNTOUCHED.result(not touched, touched=touched), NOBODY_MOVED.result(not lost, lost=lost[:100])],
+        version=frame_version(table.select("identity", "kind", "faces", "exported")),
+        checks=[
+            UNTOUCHED.result(not touched, touched=touched, declared=sorted(result.outcome.declared())),
+            NOBODY_MOVED.result(not result.lost, lost=result.lost[:100]),
+        ],
     )

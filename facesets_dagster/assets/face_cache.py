@@ -23,6 +23,7 @@ from facesets_dagster.reports.plots import histogram
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
+from facesets_dagster.wording import counted
 
 FILES_READABLE = Check("files_readable", "Few photos could not be used.")
 UNIT_NORMS = Check(
@@ -70,6 +71,9 @@ def face_cache(
         f"{result.decoded} photos decoded, {result.copied} known from other buckets"
     )
     page.show(photos=link("the photos", "buckets", bucket))
+    page.this_run(opened=result.opened, decoded=result.decoded, copied_from_other_buckets=result.copied)
+    if result.decoded:
+        page.this_run(photos_per_second=round(result.decoded / max(result.seconds, 1e-6), 2))
     return _described(page, listing, result, config.max_failed_share)
 
 
@@ -95,16 +99,18 @@ def _described(page: Page, listing: BucketListing, result: ScanResult, max_faile
             "contents": photos["sha256"].n_unique(),
             "ignored_files": listing.ignored,
             "foreign_files": len(unread.passed_over),
-            "opened": result.opened,
-            "decoded": result.decoded,
-            "copied_from_other_buckets": result.copied,
-            "photos_per_second": round(result.decoded / max(result.seconds, 1e-6), 2),
             "dagster/column_schema": table_columns(faces, FACE_COLUMNS),
         },
         rows=len(faces),
         version=frame_version(faces.drop("embedding")),
         checks=[
-            FILES_READABLE.result(share <= max_failed_share, failed_share=share, failed=_failed_list(failed)),
+            page.verdict(
+                FILES_READABLE,
+                share <= max_failed_share,
+                f"{len(failed)} of {counted(len(photos), 'photo')} could not be used",
+                failed_share=share,
+                failed=_failed_list(failed),
+            ),
             _unit_norms(faces),
         ],
     )

@@ -60,7 +60,7 @@ class FaceLandmarksConfig(PhotoConfig):
         ge=0,
         description="Best-ranked faces of each faceset. 1 is what exports need, 0 = all exported faces.",
     )
-    facesets: list[str] = Field(default_factory=list, description="Names, e.g. faceset_001; empty = all live ones.")
+    facesets: list[str] = Field(default=[], description="Names, e.g. faceset_001; empty = all live ones.")
 
 
 @library_asset(kinds={"parquet"}, deps=[top_manifest], table="LandmarksTable", checks=[EVERY_FACE_DESCRIBED])

@@ -30,7 +30,7 @@ class FacesetCompletenessConfig(dg.Config):
     """The limits for a complete faceset and for one that is too thin."""
 
     facesets: list[str] = Field(
-        default_factory=list, description="Names, e.g. faceset_001; empty = all live ones except thin eras."
+        default=[], description="Names, e.g. faceset_001; empty = all live ones except thin eras."
     )
     tolerance: float = Field(
         default=0.01,

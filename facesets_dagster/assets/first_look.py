@@ -10,6 +10,7 @@ from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import Distance, PhotoConfig, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.face_cache import face_cache
+from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.first_look import FIRST_LOOK_COLUMNS, NOFACE, SINGLETONS
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -43,6 +44,11 @@ class FirstLookConfig(PhotoConfig):
             "pairs (1,000,000: about 8 GB)."
         ),
     )
+
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"cluster_distance": pack.cluster_distance}
 
 
 @library_asset(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.close_pairs import close_pairs
 from facesets_dagster.assets._asset import UNTOUCHED, Check, Result, library_asset
-from facesets_dagster.assets._config import Distance, ExportConfig, PhotoConfig, resolve
+from facesets_dagster.assets._config import Distance, ExportConfig, PhotoConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._scanning import list_and_scan
@@ -51,11 +51,14 @@ class HandSortedFacesetsConfig(PhotoConfig):
     )
     retry_failed: bool = Field(default=False, description="Read photos again that could not be used before.")
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"first_distance": pack.outlier_distance, "second_distance": pack.cover_distance}
+
     def resolved(self, pack: PackThresholds) -> PeopleInputs:
         """The numbers of this run."""
-        return resolve(
-            self, PeopleInputs, pack, first_distance=pack.outlier_distance, second_distance=pack.cover_distance
-        )
+        return self.resolve(PeopleInputs, pack)
 
 
 @library_asset(kinds={"png", "sqlite"}, after=["legacy_library"], pool="library", checks=CHECKS)

@@ -13,6 +13,7 @@ from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import PhotoConfig, Share, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
+from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.reports.duplicates_page import duplicate_sections, duplicates_sheet, pairs_of, pairs_table
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -46,6 +47,11 @@ class LibraryDuplicatesConfig(PhotoConfig):
             "and no different photo (docs/assets/library_duplicates.md)."
         ),
     )
+
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"min_similarity": pack.near_duplicate_similarity}
 
 
 @library_asset(

@@ -10,13 +10,20 @@ from pydantic import Field
 
 from facesets_dagster.analysis.merge_proposals import PROPOSAL_COLUMNS, Proposals, propose_merges
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import Distance, PhotoConfig, Share, resolve
+from facesets_dagster.assets._config import Distance, PhotoConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
 from facesets_dagster.identities.consolidation import ConsolidationNumbers
-from facesets_dagster.reports.merge_page import PROPOSED, proposal_sections, proposals_sheet, proposals_table
+from facesets_dagster.reports.markdown import fenced
+from facesets_dagster.reports.merge_page import (
+    PROPOSED,
+    proposal_sections,
+    proposals_sheet,
+    proposals_table,
+    ready_to_paste,
+)
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
@@ -52,11 +59,14 @@ class MergeProposalsConfig(PhotoConfig):
         description="Share of the pairs of faces that must be near: centroids can meet by accident, faces do not.",
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"merge_distance": pack.cover_distance, "member_distance": pack.cluster_distance}
+
     def resolved(self, pack: PackThresholds) -> ConsolidationNumbers:
         """The numbers of this run."""
-        return resolve(
-            self, ConsolidationNumbers, pack, merge_distance=pack.cover_distance, member_distance=pack.cluster_distance
-        )
+        return self.resolve(ConsolidationNumbers, pack)
 
 
 @library_asset(kinds={"parquet"}, deps=[top_manifest], table="ProposalsTable", checks=[EVERYBODY_COMPARED])
@@ -95,6 +105,7 @@ def _described(page: Page, found: Proposals, numbers: dict[str, float]) -> Resul
             "proposed": len(proposed),
             "gain": int(proposed["gain"].sum()),
             "proposals": proposals_table(found.table),
+            "ready_to_paste": fenced(ready_to_paste(found.table.head(50))) if len(proposed) else "",
             "facesets": len(found.people),
         },
         {**{state: states[state] for state in ("vetoed", "far_members", "rejected", "chained")}, "parameters": numbers},

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.osrc_clusters import Clusters, cluster_bucket, cover_distance_of
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, Distance, resolve
+from facesets_dagster.assets._config import DiscoveryConfig, Distance
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -34,7 +34,7 @@ class OsrcClustersConfig(DiscoveryConfig):
 
     def resolved(self, pack: PackThresholds, cover_distance: float) -> DiscoveryParameters:
         """The numbers of this run."""
-        return resolve(self, DiscoveryParameters, pack, rematch_distance=cover_distance)
+        return self.resolve(DiscoveryParameters, pack, rematch_distance=cover_distance)
 
 
 @library_asset(
@@ -63,9 +63,9 @@ def osrc_clusters(
             osrc_uncovered,
             home.library(),
             home.face_store(bucket, pack.model_id, pack.dim),
+            pack,
             config.resolved(embedder.thresholds(), cover_distance),
             cover_distance,
-            model_id=pack.model_id,
             progress=report,
             scratch=Path(home.cache_dir) / "linkage",
         )
@@ -73,13 +73,18 @@ def osrc_clusters(
 
 
 def _described(page: Page, bucket: str, found: Clusters) -> Result:
-    sizes, states, numbers = found.sizes(), found.states(), found.clusters.identity_parameters()
-    page.say(f"{bucket_title(bucket)}: mode {found.mode}, {sum(sizes)} faces in {len(sizes)} clusters, {states}")
+    """A person's members count as a cluster, so that the numbers of an unchanged bucket stay as they are."""
+    sizes, states, numbers = found.groups(), found.states(), found.clusters.identity_parameters()
+    clustered = found.sizes()
+    page.say(
+        f"{bucket_title(bucket)}: mode {found.mode}, {sum(clustered)} faces in {len(clustered)} clusters, {states}"
+    )
+    page.this_run(faces_clustered=sum(clustered), raw_clusters=len(clustered), new_candidates=found.candidates())
     return page.table(
         found.clusters.frame,
         CLUSTER_COLUMNS,
         {
-            "candidate_clusters": found.candidates(),
+            "candidate_clusters": found.people() + found.candidates(),
             "clusters": len(sizes),
             "faces_clustered": sum(sizes),
             "cluster_sizes": sizes_in_words(sizes, "cluster"),

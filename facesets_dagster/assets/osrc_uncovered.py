@@ -1,19 +1,17 @@
 """The faces of a bucket that belong to no known identity."""
 
-import dagster as dg
 import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from facesets_dagster.analysis.existing_centroids import identities_of
-from facesets_dagster.analysis.osrc_uncovered import cover_bucket
+from facesets_dagster.analysis.osrc_uncovered import coverage_of_bucket
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import Distance, given_or
+from facesets_dagster.assets._config import Distance, NumbersConfig, given_or
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.assets.face_cache import face_cache
-from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS, coverage_table
-from facesets_dagster.library.model import require_model
+from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.identities.coverage_table import COVERAGE_COLUMNS
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.markdown import markdown_table
 from facesets_dagster.reports.plots import histogram
@@ -22,7 +20,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 
-class OsrcUncoveredConfig(dg.Config):
+class OsrcUncoveredConfig(NumbersConfig):
     """The distance at which an identity covers a face."""
 
     cover_distance: Distance | None = Field(
@@ -32,6 +30,11 @@ class OsrcUncoveredConfig(dg.Config):
             "pack's number (ArcFace packs 0.45; others see docs/thresholds.md)."
         ),
     )
+
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {"cover_distance": pack.cover_distance}
 
 
 @library_asset(kinds={"parquet"}, deps=[face_cache], partitioned=True, table="CoverageTable")
@@ -51,17 +54,22 @@ def osrc_uncovered(
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
     distance = given_or(config.cover_distance, embedder.thresholds().cover_distance)
-    identities = identities_of(existing_centroids)
-    require_model(identities, pack)
     store = home.face_store(bucket, pack.model_id, pack.dim)
-    ids, coverage = cover_bucket(home.library(), store, bucket, identities, model_id=pack.model_id, dim=pack.dim)
-    generation = int(existing_centroids["generation"].max() or 0)  # type: ignore[arg-type]
-    table = coverage_table(ids, coverage, cover_distance=distance, generation=generation, model_id=pack.model_id)
-    return _described(page, bucket, table, distance)
+    table = coverage_of_bucket(home.library(), store, bucket, existing_centroids, pack, distance)
+    own = existing_centroids.filter(pl.col("bucket") == bucket)["name"].to_list()
+    return _described(page, bucket, _with_known(table, own), distance)
 
 
-def _described(page: Page, bucket: str, table: pl.DataFrame, distance: float) -> Result:
-    covered, members = int(table["covered"].sum()), int(table["member_of"].is_not_null().sum())
+def _with_known(table: pl.DataFrame, own: list[str]) -> pl.DataFrame:
+    """The table with `known`: the person of another bucket who has the face as a member, or covers it."""
+    member = pl.when(~pl.col("member_of").is_in(own)).then("member_of")
+    return table.with_columns(known=pl.coalesce(member, pl.when("covered").then("covered_by")))
+
+
+def _described(page: Page, bucket: str, told: pl.DataFrame, distance: float) -> Result:
+    table = told.drop("known")
+    covered = int(told["known"].is_not_null().sum())
+    members = int((table["member_of"].is_not_null() & told["known"].is_null()).sum())
     ambiguous = table.filter(pl.col("ambiguous_with").is_not_null())["face_id"].to_list()
     page.say(
         f"{bucket_title(bucket)}: {counted(len(table), 'face')}, {covered} covered at {distance}, "
@@ -74,8 +82,8 @@ def _described(page: Page, bucket: str, table: pl.DataFrame, distance: float) ->
             "faces": len(table),
             "covered": covered,
             "members": members,
-            "uncovered": len(table.filter(~pl.col("covered") & pl.col("member_of").is_null())),
-            "covered_by": _by_identity(table),
+            "uncovered": len(table) - covered - members,
+            "covered_by": _by_identity(told),
         },
         {
             "nearest_distance": histogram(table["nearest_distance"].drop_nulls(), "cos-dist", threshold=distance),
@@ -88,7 +96,8 @@ def _described(page: Page, bucket: str, table: pl.DataFrame, distance: float) ->
 
 
 def _by_identity(table: pl.DataFrame) -> str:
-    counts = table.filter("covered").group_by("covered_by").agg(pl.len(), pl.col("foreign_distance").median())
-    rows = counts.sort("covered_by").rows()
+    known = table.filter(pl.col("known").is_not_null())
+    counts = known.group_by("known").agg(pl.len(), pl.col("member_of").count(), pl.col("foreign_distance").median())
+    rows = counts.sort("known").rows()
     empty = "No face is covered by an identity of another bucket."
-    return markdown_table(("identity", "faces", "median cos-dist"), rows, empty=empty)
+    return markdown_table(("identity", "faces", "members of it", "median cos-dist"), rows, empty=empty)

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, Distance, ExportConfig, PhotoConfig, resolve
+from facesets_dagster.assets._config import DiscoveryConfig, Distance, ExportConfig, PhotoConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
@@ -65,9 +65,14 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
         ),
     )
 
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        return {**super().of_pack(pack), "merge_distance": pack.cover_distance}
+
     def resolved(self, pack: PackThresholds) -> RefineParameters:
         """The numbers of this run."""
-        return resolve(self, RefineParameters, pack, merge_distance=pack.cover_distance)
+        return self.resolve(RefineParameters, pack)
 
 
 @library_asset(

@@ -16,9 +16,8 @@ from facesets_dagster.assets._swap_ready_checks import CHECKS, check_results
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.identities.discovery import ClusterTable
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.publishing.extended_facesets import waiting_faces
 from facesets_dagster.publishing.outcome import Outcome
-from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult, publish_bucket, settle_bucket
+from facesets_dagster.publishing.swap_ready_facesets import PublishResult, inputs_now, publish_bucket, settle_bucket
 from facesets_dagster.reports.funnel import funnel_picture, funnel_table
 from facesets_dagster.reports.markdown import faceset_link, link, markdown_table
 from facesets_dagster.reports.page import write_report
@@ -51,7 +50,7 @@ def swap_ready_facesets(
     page, bucket = Page(context, home, embedder), context.partition_key
     folders = {bucket: home.bucket_folder(bucket)}
     run = run_of(context, home, embedder, config, export=config, folders=folders)
-    inputs = PublishInputs(bucket, osrc_uncovered, osrc_clusters)
+    inputs = inputs_now(run, bucket, osrc_uncovered, osrc_clusters)
     result = publish_bucket(run, inputs)
     faces, facesets = sum(result.exported.values()), len(result.exported)
     page.say(f"{bucket_title(bucket)}: {counted(faces, 'face')} in {counted(facesets, 'faceset')} published")
@@ -62,14 +61,13 @@ def swap_ready_facesets(
     page.show(report=link("the report of this run", "reports", bucket, written.name))
     page.observe(run.library)
     settle_bucket(run, bucket)
-    return _described(page, report, result, waiting_to_join(report), check_results(run, inputs, result))
+    return _described(page, report, result, check_results(run, inputs, result))
 
 
 def _described(
     page: Page,
     report: RunReport,
     result: PublishResult,
-    waiting: dict[str, int],
     checks: list[dg.AssetCheckResult],
 ) -> Result:
     outcome, funnel = result.outcome, report.funnel
@@ -77,9 +75,10 @@ def _described(
     return page.result(
         {
             "facesets_of_bucket": _facesets(report),
+            "why_no_faceset": report.why_nothing(),
             "funnel_picture": funnel_picture(funnel),
-            "waiting_to_join": waiting,
-            "waiting_to_join_hint": waiting and "Materialize extended_facesets of this bucket, or run full_pipeline.",
+            "waiting_to_join": report.waiting,
+            "waiting_to_join_hint": report.waits(),
         },
         {
             "photos": link("the photos and the people of this bucket", "buckets", report.inputs.bucket, ""),
@@ -101,15 +100,6 @@ def _described(
         version=frame_version(result.funnel),
         checks=checks,
     )
-
-
-def waiting_to_join(report: RunReport) -> dict[str, int]:
-    """Identity -> covered faces of the bucket that could join it."""
-    coverage = report.inputs.coverage
-    if coverage.is_empty():
-        return {}
-    waiting = waiting_faces(report.run.library, coverage, float(coverage["cover_distance"][0]))
-    return {name: len(face_ids) for name, face_ids in waiting.items()}
 
 
 def _facesets(report: RunReport) -> str:

@@ -17,8 +17,11 @@ from facesets_dagster.reports.people import people_in, people_sheet, title_of
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
+BEFORE = [name for name in OPTIONAL_PUBLISHERS if name != "extended_facesets"]
+"""Known people are extended before discovery, which comes first anyway."""
 
-@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], after=OPTIONAL_PUBLISHERS, pool="library")
+
+@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], after=BEFORE, pool="library")
 def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
     """The library's table of contents, `facesets_swap_ready/manifest.json`, over all buckets: merged, never rewritten.
 

@@ -20,7 +20,7 @@ class UndoneMergesConfig(PhotoConfig):
     """The merges to undo, by the names that were merged. Without a name nothing happens."""
 
     undo: list[str] = Field(
-        default_factory=list,
+        default=[],
         description='Names that were merged into another, e.g. [faceset_031]; ["*"] = all of them. In any order.',
     )
 

@@ -152,7 +152,7 @@ def _described(page: Page, found: WhatIf, table: pl.DataFrame, answers: Sequence
             "base": {name: base[name] for name in WhatIfNumbers.model_fields},
             "generation": found.generation,
         },
-        checks=[_check(found)],
+        checks=[_check(page, found)],
     )
 
 
@@ -163,22 +163,24 @@ def default_numbers(thresholds: PackThresholds) -> Numbers:
     return Numbers(cover_distance, discovery, SwapReadyFacesetsConfig().resolved(thresholds))
 
 
-def _check(found: WhatIf) -> dg.AssetCheckResult:
+def _check(page: Page, found: WhatIf) -> dg.AssetCheckResult:
     if found.rebuilt is None:
         why = (
             "no point has the numbers of the last run, or photos are new"
             if len(found.recorded)
             else "the bucket never ran"
         )
-        return MATCHES_LAST_RUN.result(True, not_compared=why)
+        return page.verdict(MATCHES_LAST_RUN, True, "", not_compared=why)
     on_record, anew = count_states(found.recorded), count_states(found.rebuilt.result.funnel)
     differ = {
         state: f"{on_record.get(state, 0)} recorded, {anew.get(state, 0)} clustered again"
         for state in sorted(on_record.keys() | anew.keys())
         if on_record.get(state, 0) != anew.get(state, 0)
     }
-    return MATCHES_LAST_RUN.result(
+    return page.verdict(
+        MATCHES_LAST_RUN,
         not differ,
+        f"{len(differ)} states have other counts",
         differ=differ,
         what_to_do="Nothing, if the bucket grew over several runs or the library moved on: the points then "
         "show what a run would do now. The sentences say how much of it comes from clustering again.",

@@ -1,7 +1,9 @@
 """The jobs: the main chain for one bucket, in one process, so that the model is loaded once; and housekeeping."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -17,20 +19,13 @@ MAIN_CHAIN = (
     "face_cache",
     "existing_centroids",
     "osrc_uncovered",
+    "extended_facesets",
     "osrc_clusters",
     "swap_ready_facesets",
     "top_manifest",
 )
-
-discover_identities = dg.define_asset_job(
-    name="discover_identities",
-    selection=list(MAIN_CHAIN),
-    description=(
-        "The main chain for one bucket: faces are read, known people set aside, the rest clustered, published as "
-        "numbered face sets and entered into the manifest."
-    ),
-)
-
+KNOWN_PEOPLE = "extended_facesets"
+"""The step that takes in new photos of known people; a home may do without (`FACESETS_JOIN_KNOWN`)."""
 
 FULL_PIPELINE = (
     "face_cache",
@@ -46,16 +41,20 @@ FULL_PIPELINE = (
     "candidate_faces",
 )
 
-full_pipeline = dg.define_asset_job(
-    name="full_pipeline",
-    selection=list(FULL_PIPELINE),
-    description=(
+BUCKET_JOBS = {
+    "discover_identities": (
+        MAIN_CHAIN,
+        "The main chain for one bucket: faces are read, known people set aside and given their new photos, the rest "
+        "clustered, published as numbered face sets and entered into the manifest.",
+    ),
+    "full_pipeline": (
+        FULL_PIPELINE,
         "The whole write-up for one bucket, in this order: legacy and hand-sorted people, known people get their new "
         "faces, new people are discovered, eras are split, everything is entered into the manifest, candidates are "
-        "offered."
+        "offered.",
     ),
-)
-
+}
+"""What brings a bucket up, by the names of `settings.JOBS`: assets and description."""
 
 BY_HAND = ("legacy_library", "hand_sorted_facesets", "existing_centroids")
 """What is run of `full_pipeline` for the hand-sorted folders where there is no bucket."""
@@ -98,19 +97,32 @@ export_facesets = dg.define_asset_job(
 )
 
 
-ASSET_JOBS = (
-    (discover_identities, MAIN_CHAIN),
-    (full_pipeline, FULL_PIPELINE),
-    (apply_merges, MERGING),
-    (undo_merges, UNDOING),
-    (ask_what_if, ("what_if",)),
-    (label_faceset, ("top_manifest",)),
-    (export_facesets, ("consumer_exports",)),
-)
-"""Each with the names of its assets."""
+JOINING = ("existing_centroids", "osrc_uncovered", "extended_facesets")
 
-BUCKET_JOBS = {job.name: job for job in (discover_identities, full_pipeline)}
-"""What brings a bucket up, by the names of `settings.JOBS`."""
+join_known_people = dg.define_asset_job(
+    name="join_known_people",
+    selection=list(JOINING),
+    description=(
+        "Faces of a bucket that wait to join a known person join them: after FACESETS_JOIN_KNOWN=off, or where a "
+        "person got a face set after the bucket was run. `facesets join` runs it."
+    ),
+)
+
+
+def build_asset_jobs(*, join_known: bool) -> list[tuple[Any, Collection[str]]]:
+    """Each with the names of its assets. `join_known`: known people's new photos join their face sets (else wait)."""
+    found: list[tuple[Any, Collection[str]]] = [
+        (apply_merges, MERGING),
+        (undo_merges, UNDOING),
+        (ask_what_if, ("what_if",)),
+        (label_faceset, ("top_manifest",)),
+        (export_facesets, ("consumer_exports",)),
+        (join_known_people, JOINING),
+    ]
+    for name, (chain, description) in BUCKET_JOBS.items():
+        assets = [asset for asset in chain if join_known or asset != KNOWN_PEOPLE]
+        found.append((dg.define_asset_job(name, selection=assets, description=description), assets))
+    return found
 
 
 class HousekeepingConfig(dg.Config):

@@ -18,7 +18,7 @@ from facesets_dagster.automation.jobs import BY_HAND
 from facesets_dagster.automation.sensors import failure_in_words
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
-from facesets_dagster.cli.run_changes import system_changes
+from facesets_dagster.cli.run_changes import hints, system_changes
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import SettingsError
@@ -166,7 +166,7 @@ def _summary(settings: Settings, results: list[BucketResult], console: Console) 
         for result in results:
             for line in result.metadata.get("face_cache", {}).get("not_read", []):
                 console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
-            for line in system_changes(result.metadata):
+            for line in [*system_changes(result.metadata), *hints(result.metadata)]:
                 console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
     from facesets_dagster.cli.status import library_table
 

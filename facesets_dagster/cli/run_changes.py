@@ -5,7 +5,6 @@ from typing import Any
 
 _OTHERS = {
     "hand_sorted_facesets": {"founded": "founded by hand-sorted folders", "changed": "changed by hand-sorted folders"},
-    "extended_facesets": {"extended": "got more faces"},
     "era_facesets": {
         "founded": "founded as an era",
         "changed": "changed as an era",
@@ -17,14 +16,20 @@ _OTHERS = {
 _MAX_NAMES = 10
 
 
+def hints(metadata: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Why the bucket has no faceset of its own, who waits to join whom, and the commands for them."""
+    sets = metadata.get("swap_ready_facesets", {})
+    why, waits = sets.get("why_no_faceset"), sets.get("waiting_to_join_hint")
+    return [*([f"no faceset: {why}"] if why else []), *([str(waits)] if waits else [])]
+
+
 def system_changes(metadata: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """`faceset_001, faceset_004 got more faces (5 joined)`; empty if no other asset changed a faceset."""
-    lines = []
+    """`10 faces joined faceset_007 (Anna)`; empty if no other asset changed a faceset."""
+    lines = [str(line) for line in metadata.get("extended_facesets", {}).get("joined") or []]
     for asset, words in _OTHERS.items():
         for key, what in words.items():
             names = sorted(metadata.get(asset, {}).get(key) or [])
             if names:
                 more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-                joined = f" ({metadata[asset]['joined']} joined)" if key == "extended" else ""
-                lines.append(f"{', '.join(names[:_MAX_NAMES])}{more} {what}{joined}")
+                lines.append(f"{', '.join(names[:_MAX_NAMES])}{more} {what}")
     return lines

@@ -1,16 +1,19 @@
 """`facesets status` and `facesets verify`: contents of the home, flaws of the library."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from facesets_dagster.analysis.bucket_states import bucket_standings
+from facesets_dagster.analysis.known_people import known_people_of
+from facesets_dagster.analysis.no_faceset import why_no_faceset
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.library.faceset_manifest import read_faceset
@@ -20,19 +23,24 @@ from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
+from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.publishing.extended_facesets import joined_words, waiting_words
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
 _ADVICE = {"unfinished": "; `facesets run` finishes it"}
 """After the problem of a bucket in this state."""
+_NOT_SHOWN = ("run_id", "bucket_name", "passed_over", "problem", "joined", "waiting", "why_no_faceset")
+_MOST_LINES = 12
+_NOBODY: dict[str, object] = {"joined": {}, "waiting": {}, "why_no_faceset": None}
 
 
 def print_status(settings: Settings, *, as_json: bool) -> None:
     """Buckets with their state, live facesets, tombstones."""
     home = Home.of(settings)
     library = home.library()
-    buckets = _buckets(home, library)
+    buckets = _buckets(home, library, settings.tables_dir / "osrc_clusters")
     facesets = _facesets(library)
     ends = redirects(library.registry)
     tombstones = [{**asdict(stone), "leads_to": ends.get(stone.name)} for stone in library.registry.tombstones()]
@@ -56,6 +64,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     for root in home.roots():
         if root.advice:
             console.print(f"\n{root.advice}", style="yellow", markup=False, soft_wrap=True)
+    _print_known_people(console, library, buckets)
     console.print(library_table(library))
     if tombstones:
         console.print(text_table("Out of use", [_shown(row) for row in tombstones]))
@@ -81,7 +90,7 @@ def library_table(library: Library) -> Table:
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
     """A row for the terminal: the bucket by the name of its folder, times to the minute, without run ids."""
-    shown = {key: value for key, value in row.items() if key not in ("run_id", "bucket_name", "passed_over", "problem")}
+    shown = {key: value for key, value in row.items() if key not in _NOT_SHOWN}
     if "bucket" in shown:
         shown["bucket"] = row["bucket_name"]
     if shown.get("last_run"):
@@ -90,7 +99,27 @@ def _shown(row: dict[str, object]) -> dict[str, object]:
     return shown
 
 
-def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
+def _print_known_people(console: Console, library: Library, buckets: Sequence[Mapping[str, Any]]) -> None:
+    """`press: 10 faces joined faceset_007 (Anna)`, and who waits."""
+    labels = {identity.name: identity.label for identity in library.registry.identities()}
+    lines = [
+        f"{row['bucket_name']}: {joined_words(name, labels.get(name), faces)}"
+        for row in buckets
+        for name, faces in row["joined"].items()
+    ]
+    for line in lines[:_MOST_LINES]:
+        console.print(line, markup=False, soft_wrap=True)
+    if len(lines) > _MOST_LINES:
+        console.print(f"and {len(lines) - _MOST_LINES} more (--json lists all)")
+    for row in buckets:
+        if row["why_no_faceset"]:
+            console.print(f"{row['bucket_name']}: no faceset: {row['why_no_faceset']}", markup=False, soft_wrap=True)
+        if row["waiting"]:
+            words = waiting_words(str(row["bucket"]), row["waiting"])
+            console.print(f"{row['bucket_name']}: {words}", markup=False, soft_wrap=True)
+
+
+def _buckets(home: Home, library: Library, clusters: Path) -> list[dict[str, object]]:
     runs, faces = {run.bucket: run for run in library.registry.bucket_runs()}, library.registry.face_counts()
     rows: list[dict[str, object]] = []
     folders = home.folders()
@@ -108,9 +137,19 @@ def _buckets(home: Home, library: Library) -> list[dict[str, object]]:
                 "run_id": run.run_id if run else None,
                 "state": standing.state,
                 "problem": standing.problem or None,
+                **(_people(library, clusters, bucket, standing.listing) if run else _NOBODY),
             }
         )
     return rows
+
+
+def _people(library: Library, clusters: Path, bucket: str, listing: BucketListing | None) -> dict[str, object]:
+    """Who joined, who waits, and why the bucket has no faceset of its own."""
+    decisions = library.registry.decisions(bucket)
+    people, table, why = known_people_of(library, bucket, decisions), clusters / f"{bucket}.parquet", None
+    if listing is not None and table.exists() and not library.snapshot().own(bucket, retired=False):
+        why = why_no_faceset(bucket, len(listing), decisions, pl.read_parquet(table, columns=["face_id", "cluster"]))
+    return {"joined": people.joined, "waiting": people.waiting, "why_no_faceset": why}
 
 
 def _facesets(library: Library) -> list[dict[str, object]]:

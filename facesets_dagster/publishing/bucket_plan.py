@@ -11,6 +11,7 @@ from facesets_dagster.publishing.funnel import (
     Ending,
     build_funnel,
     members_elsewhere,
+    near_their_own,
     terminal_verdicts,
     verdicts_in_place,
 )
@@ -97,7 +98,10 @@ class BucketPlanner:
             endings.append(Ending.of(None, group, content, self.proposal.bucket))
         verdicts = terminal_verdicts(self.proposal, resolution, endings, stays)
         verdicts.update(self._elsewhere(known))
-        funnel = build_funnel(self.coverage, self.flags, verdicts)
+        rows = known.rows_of_bucket(self.proposal.bucket)
+        people = [one for one in known.named(rows["name"].unique()).values() if one.bucket != self.proposal.bucket]
+        coverage = near_their_own(self.coverage, people, rows, self.proposal.unit)
+        funnel = build_funnel(coverage, self.flags, verdicts)
         return BucketRecord(self.proposal.bucket, self.inputs_digest, self.identity_parameters, funnel)
 
     def _elsewhere(self, known: Snapshot) -> dict[str, Verdict]:

@@ -10,7 +10,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.folder import FacesetContent
@@ -165,6 +167,32 @@ def terminal_verdicts(
             ended = Verdict("exported") if exported else ending.excluded[face_id]
             verdicts[face_id] = replace(ended, identity=ending.name)
     return verdicts
+
+
+def near_their_own(
+    coverage: pl.DataFrame,
+    identities: Sequence[Identity],
+    memberships: pl.DataFrame,
+    unit: Mapping[str, NDArray[np.float32]],
+) -> pl.DataFrame:
+    """The coverage, members of others' identities with the distance to whom they belong to.
+
+    `identities`: of other buckets; `memberships`: of the bucket's faces; `unit`: face_id -> unit embedding (dim,).
+    """
+    centre_of = {one.name: one.centroid for one in identities if one.live and not one.is_era}
+    names, distances = dict[str, str](), dict[str, float]()
+    for name, face_id in memberships.select("name", "face_id").iter_rows():
+        centre = centre_of.get(name)
+        if centre is not None and face_id in unit:
+            names[face_id], distances[face_id] = name, distance_between(unit[face_id], centre)
+    if not names:
+        return coverage
+    ids = pl.col("face_id")
+    whose = ids.replace_strict(names, default=None, return_dtype=pl.String)
+    distance = ids.replace_strict(distances, default=None, return_dtype=pl.Float64)
+    return coverage.with_columns(
+        nearest=pl.coalesce(whose, "nearest"), nearest_distance=pl.coalesce(distance, "nearest_distance")
+    )
 
 
 def members_elsewhere(

@@ -9,9 +9,11 @@ from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.discovery import ClusterTable
+from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
+from facesets_dagster.publishing.extended_facesets import note_as_judged
 from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
@@ -42,6 +44,11 @@ class PublishInputs:
         return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(export)}
 
 
+def inputs_now(run: Run, bucket: str, coverage: pl.DataFrame, clusters: ClusterTable) -> PublishInputs:
+    """The tables of a bucket, the coverage by the library as it is now."""
+    return PublishInputs(bucket, coverage_now(run.library, run.store_of(bucket), bucket, coverage, run.pack), clusters)
+
+
 @dataclass(frozen=True)
 class PublishResult:
     """What came of it."""
@@ -65,6 +72,8 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     _require_consistent(run, inputs, faces)
     earlier = unreported(library, inputs.bucket)
     outcome = publish(run, _planner(run, inputs, faces).plan).outcome.after(earlier)
+    if not inputs.coverage.is_empty():
+        note_as_judged(run, inputs.bucket, faces, float(inputs.coverage["cover_distance"][0]))
     funnel = library.registry.decisions(inputs.bucket)
     own = [identity.name for identity in library.snapshot().own(inputs.bucket, retired=False)]
     mine = funnel.filter((pl.col("state") == "exported") & pl.col("identity").is_in(own))

@@ -251,7 +251,32 @@ class Registry:
 
     def mark_stale(self, buckets: Iterable[str]) -> None:
         """Records that the library is up to no state of these buckets' folders: each is to be run again."""
+        buckets = list(buckets)
         self._note_folders(dict.fromkeys(buckets, ""))
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(t.bucket_extensions).where(t.bucket_extensions.c.bucket.in_(buckets)))
+
+    def extension(self, bucket: str) -> tuple[str, float | None] | None:
+        """Inputs and distance by which faces of the bucket last joined known people; None before the first time."""
+        query = sa.select(t.bucket_extensions.c.inputs_digest, t.bucket_extensions.c.route_distance)
+        with self.engine.connect() as connection:
+            row = connection.execute(query.where(t.bucket_extensions.c.bucket == bucket)).one_or_none()
+        return (row.inputs_digest, row.route_distance) if row else None
+
+    def joined_in(self, run_id: str, bucket: str) -> dict[str, int]:
+        """Identity -> faces of the bucket that joined it in this run because it covers them."""
+        these = (t.members.c.run_id == run_id, t.members.c.bucket == bucket, t.members.c.joined_by == "extended")
+        query = sa.select(t.members.c.name, sa.func.count()).where(*these).group_by(t.members.c.name)
+        with self.engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query.order_by(t.members.c.name))}
+
+    def note_extension(self, bucket: str, inputs_digest: str, route_distance: float | None) -> None:
+        """Records from which inputs the faces of the bucket were judged."""
+        row = {"bucket": bucket, "inputs_digest": inputs_digest, "route_distance": route_distance}
+        with self.engine.begin() as connection:
+            insert = insert_into(connection, t.bucket_extensions)
+            newer = {name: insert.excluded[name] for name in ("inputs_digest", "route_distance")}
+            connection.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_=newer), [row])
 
     def _note_folders(self, digests: Mapping[str, str]) -> None:
         rows = [{"bucket": bucket, "folder_digest": digest} for bucket, digest in digests.items()]

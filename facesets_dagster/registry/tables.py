@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 SCHEMA_VERSION = "1"
 
-LAYOUT = "2"
+LAYOUT = "3"
 """Counts tables, columns and indexes that were added within a schema version; releases without them read on."""
 
 metadata = sa.MetaData()
@@ -107,6 +107,16 @@ unfinished_runs = sa.Table(
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("unreported", sa.String, nullable=False),
+)
+
+# What the faces of a bucket were last judged from: with the same, nobody joins, whatever the library learnt since.
+# `route_distance` is that of `extended_facesets`, null if the bucket was published without it.
+bucket_extensions = sa.Table(
+    "bucket_extensions",
+    metadata,
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("inputs_digest", sa.String, nullable=False),
+    sa.Column("route_distance", sa.Float),
 )
 
 decisions = sa.Table(

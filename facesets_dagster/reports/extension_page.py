@@ -17,24 +17,22 @@ from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 
 def extension_table(table: pl.DataFrame) -> Markdown:
     """The table for the UI."""
-    rows = [
-        (faceset_link(name), *rest)
-        for name, *rest in table.select("identity", "label", "joined", "exported_before", "exported").iter_rows()
-    ]
+    shown = table.select("identity", "label", "faces", "joined", "exported_before", "exported")
+    rows = [(faceset_link(name), *rest) for name, *rest in shown.iter_rows()]
     return markdown_table(
-        ("faceset", "person", "joined", "exported before", "exported now"),
+        ("faceset", "person", "faces from here", "joined in this run", "exported before", "exported now"),
         rows,
         most=200,
-        empty="No face of this bucket waits to join an identity that exists.",
+        empty="No face of this bucket belongs to a person that another bucket founded.",
     )
 
 
 def extension_sections(result: ExtendResult, run: Run, inputs: ExtendInputs, cache_dir: Path) -> list[Section]:
     """The page: numbers, the faces that joined, the face sets as they are now."""
     names, folder = [name for name in EXTENSION_SCHEMA.names() if name != "run_id"], run.library.folder
-    rows = result.table.rows(named=True)
+    rows = result.table.filter(pl.col("joined") > 0).rows(named=True)
     load = {name: photo_loader(run.folders, faces, run.max_pixels) for name, faces in result.joined.items()}
-    distance = dict(inputs.coverage.select("face_id", "nearest_distance").iter_rows())
+    distance = result.distance
     who = [
         SheetRow(
             f"{name}, joined",

@@ -45,6 +45,12 @@ def code(value: object) -> Markdown:
     return Markdown(f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`")
 
 
+def fenced(lines: str) -> Markdown:
+    """Lines as code, to be copied as they are."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", lines)), default=0))
+    return Markdown(f"{fence}\n{lines}\n{fence}")
+
+
 def markdown_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],

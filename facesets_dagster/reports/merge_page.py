@@ -84,7 +84,13 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
             sheet,
             all_pictures=True,
         ),
-        Section("Ready to paste", "Run config of apply_merges; take out what is wrong.", ("merges:",), _yaml(proposed)),
+        Section(
+            "Ready to paste",
+            "Run config of the job apply_merges, for its launchpad; take out what is wrong."
+            if len(proposed)
+            else "Nothing is proposed.",
+            code=ready_to_paste(proposed),
+        ),
         Section(
             "Near, and not proposed",
             "; ".join(f"{state}: {meaning}" for state, meaning in STATES.items() if state != PROPOSED) + ".",
@@ -170,8 +176,12 @@ def _rows(table: pl.DataFrame) -> list[tuple[object, ...]]:
     ]
 
 
-def _yaml(proposed: pl.DataFrame) -> list[tuple[str]]:
-    return [(f"- [{', '.join(names)}]",) for names in proposed["names"].to_list()]
+def ready_to_paste(proposals: pl.DataFrame) -> str:
+    """The run config of the job `apply_merges` for what is proposed, as its launchpad takes it; empty for nothing."""
+    groups = proposals.filter(pl.col("state") == PROPOSED)["names"].to_list()
+    lines = [f"      - [{', '.join(names)}]" for names in groups]
+    head = ["ops:", "  applied_merges:", "    config:", "      merges:"]
+    return "\n".join([*head, *lines]) if lines else ""
 
 
 def _rows_of_facesets(names: Iterable[str], library: Library) -> list[SheetRow]:

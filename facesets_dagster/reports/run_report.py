@@ -1,5 +1,6 @@
 """What a run's report says: one record, gathered once, from which the page, the text and the UI's sheets are made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.analysis.explanation import PhotoExplanation, explain_contents
+from facesets_dagster.analysis.no_faceset import why_no_faceset
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.library.faceset_manifest import read_faceset
+from facesets_dagster.publishing.extended_facesets import joined_words, waiting_faces, waiting_words
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
@@ -68,6 +71,10 @@ class RunReport:
     labels: dict[str, str | None]
     """Identity -> name that a person gave it."""
     coverage: list[Covered]
+    decisions: pl.DataFrame
+    """The funnel of the bucket."""
+    waiting: dict[str, int]
+    """Identity -> covered faces that could join it (`extended_facesets`)."""
     identities: int
     """Identities that could have covered a face: all that this bucket did not found."""
     clustering: list[tuple[str, object]]
@@ -86,6 +93,16 @@ class RunReport:
     pictures: dict[str, bytes]
     """face_id -> JPEG of the faces in `photos`."""
     figures: list[Figure]
+
+    def why_nothing(self) -> str:
+        """Why the bucket has no faceset of its own and what next; empty if it has some."""
+        if self.facesets:
+            return ""
+        return why_no_faceset(self.inputs.bucket, self.funnel.files, self.decisions, self.inputs.clusters.frame)
+
+    def waits(self) -> str:
+        """Who waits to join whom, and the command for them; empty if nobody does."""
+        return waiting_words(self.inputs.bucket, self.waiting)
 
     def parameters(self) -> list[tuple[str, str, object, str]]:
         """Asset, name, value, unit."""
@@ -114,12 +131,14 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
         inputs=inputs,
         finished_at=finished_at,
         unchanged=result.outcome.unchanged,
-        changes=_changes(result.outcome, result.exported),
+        changes=[*_joined(run, bucket, labels), *_changes(result.outcome, result.exported)],
         funnel=funnel_of(tables.files, decisions),
         files=tables.files,
         source=source_of(tables, store.scan_counts()),
         labels=labels,
         coverage=_with_faces(covered_of(decisions, own), run.library.folder),
+        decisions=decisions,
+        waiting=_waiting(run, inputs),
         identities=sum(stands_for_somebody(identity) and identity.name not in own for identity in identities),
         clustering=clustering_of(inputs.clusters.frame, dict(tables.faces.select("face_id", "sha256").iter_rows())),
         clusters=sizes.to_list(),
@@ -159,6 +178,19 @@ def _with_faces(coverage: list[Covered], library_dir: Path) -> list[Covered]:
         for one in coverage[:MAX_FACESETS]
     ]
     return shown + coverage[MAX_FACESETS:]
+
+
+def _joined(run: Run, bucket: str, labels: Mapping[str, str | None]) -> list[str]:
+    """What `extended_facesets` did in this run."""
+    joined = run.library.registry.joined_in(run.run_id, bucket)
+    return [joined_words(name, labels.get(name), count) for name, count in joined.items()]
+
+
+def _waiting(run: Run, inputs: PublishInputs) -> dict[str, int]:
+    if inputs.coverage.is_empty():
+        return {}
+    waiting = waiting_faces(run.library, inputs.coverage, float(inputs.coverage["cover_distance"][0]))
+    return {name: len(face_ids) for name, face_ids in waiting.items()}
 
 
 def _changes(outcome: Outcome, exported: dict[str, int]) -> list[str]:

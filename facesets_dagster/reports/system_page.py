@@ -15,7 +15,7 @@ from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.links import PhotoLinks
-from facesets_dagster.reports.markdown import markdown_table
+from facesets_dagster.reports.markdown import fenced, markdown_table
 from facesets_dagster.reports.template import template
 from facesets_dagster.reports.thumbnails import of_file
 from facesets_dagster.wording import counted
@@ -36,6 +36,8 @@ class Section:
     pictures: Sequence[SheetRow] = field(default=())
     figures: Sequence[Figure] = field(default=())
     """Plots, each with its words."""
+    code: str = ""
+    """Lines to be copied as they are."""
     all_pictures: bool = False
     """Beyond `MAX_PICTURES` too: the section has a limit of its own."""
 
@@ -66,6 +68,7 @@ def write_system_page(
         "max_rows": MAX_ROWS,
         "table": markdown_table,
         "photo_link": PhotoLinks(folders, reports_dir / bucket).of,
+        "fenced": fenced,
     }
     page = reports_dir / bucket / f"{run_id}.{system}.html"
     write_text(page, template("system.html").render(content))

@@ -88,3 +88,62 @@ def test_many_unusable_photos_warn_and_stop_nothing(fake_home: FakeHome) -> None
     assert check.severity == dg.AssetCheckSeverity.WARN
     assert "broken 1.jpg" in str(check.metadata["failed"].value)
     assert fake_home.run("a", face_cache={"max_failed_share": 0.5}).success
+
+
+def test_a_warning_stays_until_the_bucket_that_warns_is_well(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "good", 1, 2)
+    write_person(fake_home.buckets / "bad", 2, 2)
+    (fake_home.buckets / "bad" / "broken.jpg").write_bytes(b"no photo")
+
+    def readable(bucket: str) -> dg.AssetCheckEvaluation:
+        result = fake_home.materialize("face_cache", bucket=bucket)
+        (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "files_readable"]
+        return check
+
+    assert readable("good").passed
+    assert not readable("bad").passed
+    again = readable("good")
+    assert not again.passed
+    assert again.metadata["this_bucket"].value == "passed"
+    assert again.metadata["buckets_that_warn"].value == ["bad: 1 of 3 photos could not be used"]
+    assert again.description == "bad: 1 of 3 photos could not be used"
+    (fake_home.buckets / "bad" / "broken.jpg").unlink()
+    assert readable("bad").passed
+    assert readable("good").passed
+
+
+def test_numbers_of_an_unchanged_bucket_are_the_same_on_every_run(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 7)
+    fake_home.run("a")
+    write_person(fake_home.buckets / "b", 1, 3, first=8)
+    write_person(fake_home.buckets / "b", 3, 8)
+
+    def plotted() -> dict[str, dict[str, float]]:
+        found = {}
+        for event in fake_home.run("b").get_asset_materialization_events():
+            metadata = event.step_materialization_data.materialization.metadata
+            numbers = {
+                key: one.value
+                for key, one in metadata.items()
+                if isinstance(one, dg.IntMetadataValue | dg.FloatMetadataValue)
+            }
+            found[event.asset_key.to_user_string()] = numbers
+        return found
+
+    first, second, third = plotted(), plotted(), plotted()
+    assert second == third
+    steady = {
+        "covered",
+        "faces",
+        "candidate_clusters",
+        "known_people",
+        "faces_of_known_people",
+        "exported",
+        "facesets_live",
+    }
+    for asset, numbers in first.items():
+        for key in steady & numbers.keys():
+            assert numbers[key] == second[asset][key], f"{asset}: {key}"
+    assert first["osrc_clusters"]["candidate_clusters"] == 1
+    assert first["osrc_uncovered"]["covered"] == 3

@@ -41,6 +41,7 @@ def test_covered_faces_join_and_new_people_are_founded_in_one_run(fake_home: Fak
 
 
 def test_discovery_alone_says_who_waits_and_extending_later_takes_them(fake_home: FakeHome) -> None:
+    fake_home.discovers_alone()
     write_person(fake_home.buckets / "a", 1, 8)
     write_person(fake_home.buckets / "b", 1, 4, first=8)
     fake_home.run("a")
@@ -125,3 +126,82 @@ def test_copies_of_far_members_are_covered_and_new_faces_beside_them_stay_at_hom
     assert {face["source"]["bucket"] for face in exported(fake_home, "faceset_001")} == {"a", "b"}
     assert {bucket for bucket, face_id in members(fake_home, "faceset_001") if face_id in far["face_id"]} == {"a"}
     assert fake_home.flaws() == []
+
+
+FEW = {"osrc_clusters": {"min_faces": 3}}
+
+
+def test_the_main_job_takes_known_people_in_and_says_whom(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    fake_home.run("a")
+    fake_home.library.registry.set_label("faceset_001", "Anna")
+    write_person(fake_home.buckets / "b", 1, 4, first=8)
+    write_person(fake_home.buckets / "b", 2, 7)
+    result = fake_home.run("b")
+    taken = {bucket for bucket, _ in members(fake_home, "faceset_001")}
+    assert taken == {"a", "b"}
+    here = len([bucket for bucket, _ in members(fake_home, "faceset_001") if bucket == "b"])
+    metadata = result.asset_materializations_for_node("extended_facesets")[0].metadata
+    assert metadata["joined"].value == [f"{here} faces joined faceset_001 (Anna)"]
+    assert metadata["known_people"].value == 1
+    (page,) = [page for page in (fake_home.settings.reports_dir / "b").glob("*.md") if page.name.count(".") == 1]
+    assert f"{here} faces joined faceset_001 (Anna)" in page.read_text()
+    checks = {
+        check.check_name: check
+        for check in result.get_asset_check_evaluations()
+        if check.asset_key.path[-1] == "extended_facesets"
+    }
+    assert all(check.passed for check in checks.values())
+    assert checks["others_untouched"].metadata["declared"].value == ["faceset_001"]
+    assert "waiting_to_join" not in result.asset_materializations_for_node("swap_ready_facesets")[0].metadata
+    assert fake_home.flaws() == []
+
+
+def test_a_person_who_has_grown_takes_in_whom_they_reach_by_then(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-1.0, -0.58, -0.16])
+    fake_home.run("a", **FEW)
+    write_looks(fake_home.buckets / "b", 1, [0.26, 0.72])  # the second is out of reach until the first has joined
+    fake_home.run("b", **FEW)
+    assert {bucket for bucket, _ in members(fake_home, "faceset_001")} == {"a", "b"}
+    assert len(members(fake_home, "faceset_001")) == 5
+    assert fake_home.library.registry.decisions("b")["state"].to_list() == ["exported", "exported"]
+    once = fake_home.files()
+    fake_home.run("b", **FEW)
+    assert fake_home.files() == once
+
+
+def test_the_same_photos_wait_though_the_library_has_learnt_who_it_is_until_they_are_asked_for(
+    fake_home: FakeHome,
+) -> None:
+    write_looks(fake_home.buckets / "2018", 1, [-0.9, -0.45])
+    fake_home.run("2018", **FEW)
+    write_looks(fake_home.buckets / "2019", 1, [0.0, 0.45, 0.2])
+    fake_home.run("2019", **FEW)
+    once = fake_home.files()
+    result = fake_home.run("2018", **FEW)
+    assert fake_home.files() == once, "same photos, same numbers: nothing changes"
+    waiting = result.asset_materializations_for_node("swap_ready_facesets")[0].metadata
+    assert waiting["waiting_to_join"].value == {"faceset_001": 2}
+    assert "facesets join 2018" in str(waiting["waiting_to_join_hint"].value)
+    fake_home.materialize("extended_facesets", bucket="2018")
+    assert len(members(fake_home, "faceset_001")) == 5
+    assert set(fake_home.library.registry.decisions("2018")["identity"]) == {"faceset_001"}
+    assert fake_home.flaws() == []
+
+
+def test_another_photo_of_the_bucket_takes_in_all_who_waited(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "2018", 1, [-0.9, -0.45])
+    fake_home.run("2018", **FEW)
+    write_looks(fake_home.buckets / "2019", 1, [0.0, 0.45, 0.2])
+    fake_home.run("2019", **FEW)
+    write_looks(fake_home.buckets / "2018", 7, [0.0])
+    fake_home.run("2018", **FEW)
+    assert len(members(fake_home, "faceset_001")) == 5
+
+
+def test_nobody_joins_beyond_the_distance_that_the_run_gives(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, -0.45, 0.0])
+    fake_home.run("a", **FEW)
+    write_looks(fake_home.buckets / "b", 1, [0.4, 0.8])
+    fake_home.run("b", osrc_uncovered={"cover_distance": 0.01}, **FEW)
+    assert {bucket for bucket, _ in members(fake_home, "faceset_001")} == {"a"}

@@ -135,6 +135,7 @@ def test_a_library_of_the_reference_shape_is_adopted_whole(fake_home: FakeHome, 
 
 
 def test_known_people_of_a_bucket_are_covered_and_numbers_go_on(home: FakeHome) -> None:
+    home.discovers_alone()
     adopt(home)
     write_looks(home.buckets / "b", 0, [-0.2, 0.1, 0.2, 0.3, -0.1, 0.25])
     write_person(home.buckets / "b", 9, 8)
@@ -182,7 +183,7 @@ def test_photos_inside_a_bucket_are_members_from_that_bucket_whoever_reads_them_
     assert buckets_of(home, "faceset_001") == {"osrc": 6}
     result = home.run("osrc", job="full_pipeline")
     (read,) = result.asset_materializations_for_node("face_cache")
-    assert read.metadata["decoded"].value == 0  # nothing was read twice
+    assert read.metadata["this_run"].value["decoded"] == 0  # nothing was read twice
     assert reasons(adopt(home)) == {"cache": 27}
     assert len(home.library.registry.identities()) == 7  # far looks of known people found nobody
     assert home.flaws() == []

@@ -43,8 +43,8 @@ def page_of(home: FakeHome, result: dg.ExecuteInProcessResult) -> str:
 def ready_to_paste(page: str) -> dict[str, Any]:
     """The run config that the page shows."""
     section = page.split("<h2>Ready to paste</h2>")[1].split("<h2>")[0]
-    cells = re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", section)
-    return yaml.safe_load("\n".join(cells))
+    (lines,) = re.findall(r"<pre>(.*?)</pre>", section, re.DOTALL)
+    return yaml.safe_load(lines)
 
 
 def test_most_gain_comes_first_and_the_third_of_a_chain_is_told_of(crowd: FakeHome) -> None:
@@ -81,7 +81,7 @@ def test_where_not_all_are_shown_the_page_says_so(crowd: FakeHome, monkeypatch: 
     page = page_of(crowd, proposals(crowd, **NEAR))
     assert "Faces are shown of the first 1 groups." in page
     assert page.count("<h3>") == 2
-    assert len(ready_to_paste(page)["merges"]) == 2
+    assert len(ready_to_paste(page)["ops"]["applied_merges"]["config"]["merges"]) == 2
 
 
 def test_many_proposals_have_fewer_faces_each_but_all_have_some(
@@ -98,8 +98,10 @@ def test_what_the_page_offers_is_applied_by_its_job_and_undone_byte_for_byte(cro
     assert str(event.metadata["contact_sheet"].value).startswith("![](data:image/jpeg")
     assert (event.metadata["proposed"].value, event.metadata["gain"].value) == (2, 7)
     config = ready_to_paste(page_of(crowd, result))
-    assert config == {"merges": [["faceset_001", "faceset_003"], ["faceset_002", "faceset_004"]]}
-    run_job(crowd, "apply_merges", applied_merges=config)
+    merges = [["faceset_001", "faceset_003"], ["faceset_002", "faceset_004"]]
+    assert config == {"ops": {"applied_merges": {"config": {"merges": merges}}}}
+    assert yaml.safe_load(str(event.metadata["ready_to_paste"].value).strip("`\n")) == config
+    run_job(crowd, "apply_merges", applied_merges=config["ops"]["applied_merges"]["config"])
     assert live(crowd) == ["faceset_001", "faceset_002", "faceset_005"]
     assert [entry["name"] for entry in manifest(crowd)["facesets"]] == live(crowd)
     assert crowd.flaws() == []

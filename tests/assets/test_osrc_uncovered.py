@@ -14,6 +14,7 @@ def exported(home: FakeHome) -> dict[str, int]:
 
 
 def test_people_of_another_bucket_are_covered_and_nothing_of_theirs_changes(fake_home: FakeHome) -> None:
+    fake_home.discovers_alone()
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
     before = fake_home.files()

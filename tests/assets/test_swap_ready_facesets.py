@@ -46,7 +46,7 @@ def test_the_same_inputs_change_no_byte(fake_home: FakeHome) -> None:
     fake_home.run("a")
     before = fake_home.files()
     result = fake_home.run("a")
-    assert metadata(result, "face_cache")["opened"] == 0
+    assert metadata(result, "face_cache")["this_run"]["opened"] == 0
     assert metadata(result, "swap_ready_facesets")["unchanged"] is True
     assert fake_home.files() == before
 
@@ -58,7 +58,7 @@ def test_more_photos_grow_the_identity_and_found_new_ones(fake_home: FakeHome) -
     write_person(fake_home.buckets / "a", 1, 3, first=8)
     write_person(fake_home.buckets / "a", 2, 7)
     result = fake_home.run("a")
-    assert metadata(result, "face_cache")["decoded"] == 10
+    assert metadata(result, "face_cache")["this_run"]["decoded"] == 10
     now = fake_home.library.registry.members()
     assert members < set(now["faceset_001"])
     assert set(now["faceset_001"].values()) == {"founded", "grown"}

@@ -13,7 +13,7 @@ from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person
 from tests.crash.die_at import start_dying
 
-BEFORE = ("face_cache", "existing_centroids", "osrc_uncovered", "osrc_clusters")
+BEFORE = ("face_cache", "existing_centroids", "osrc_uncovered", "extended_facesets", "osrc_clusters")
 PUBLISHING = ("swap_ready_facesets", "top_manifest")
 
 

@@ -19,7 +19,13 @@ from facesets_dagster.export.rendering import choose
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.publishing.funnel import Ending, build_funnel, members_elsewhere, terminal_verdicts
+from facesets_dagster.publishing.funnel import (
+    Ending,
+    build_funnel,
+    members_elsewhere,
+    near_their_own,
+    terminal_verdicts,
+)
 from facesets_dagster.publishing.member_rows import MemberRows
 from facesets_dagster.publishing.proposal import Proposal
 from facesets_dagster.publishing.resolution import Group, Resolution, resolve
@@ -130,6 +136,9 @@ class Rehearsal:
             people[name] = Person(frozenset(group.members), sketch.here, exported, sketch.impossible_pairs)
         founded = [name for name, group in zip(names, resolution.groups, strict=True) if group.identity is None]
         vanished = [identity.name for identity in resolution.vanished]
+        rows = known.registry.rows_of_bucket(known.bucket)
+        others = [one for one in identities if one.bucket != known.bucket]
+        coverage = near_their_own(coverage, others, rows, proposal.unit)
         return Rehearsed(build_funnel(coverage, flags, verdicts), people, founded, revived, vanished)
 
     def as_it_stands(self, decisions: pl.DataFrame) -> Rehearsed:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from facesets_dagster.cli.complete import consumer_names, person_names
+from facesets_dagster.cli.complete import bucket_names, consumer_names, person_names
 from facesets_dagster.cli.program import Json, command, existing_home
 
 _PANEL = "People"
@@ -53,6 +53,19 @@ def add_to(app: typer.Typer) -> None:
 
         despite = Despite(veto=despite_veto, labels=despite_labels)
         raise typer.Exit(print_merge(settings, [first, *others], despite, dry_run=dry_run, as_json=as_json))
+
+    @command(app, _PANEL, "facesets join", "facesets join 2018")
+    def join(
+        buckets: Annotated[
+            list[str] | None, typer.Argument(help="Bucket names; default: all.", autocompletion=bucket_names)
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Add the faces of known people that wait to their face sets."""
+        settings = existing_home()
+        from facesets_dagster.cli.join import print_joined
+
+        print_joined(settings, buckets or [], as_json=as_json)
 
     @command(
         app,

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from facesets_dagster.analysis.osrc_uncovered import cover_bucket
 from facesets_dagster.assets._versions import frame_version, text_version
 from facesets_dagster.errors import ModelMismatch
 from facesets_dagster.faces import embedding_files
@@ -20,6 +19,7 @@ from facesets_dagster.files.writing import write_parquet
 from facesets_dagster.identities.coverage import cover
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.coverage import cover_bucket
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces, judged_faces
 from facesets_dagster.registry import tables as t

@@ -1,0 +1,76 @@
+"""Why a bucket has no faceset of its own, in one sentence with the next step."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+
+import polars as pl
+
+from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.wording import counted
+
+_MOST = 3
+"""Sizes of groups that are named."""
+
+
+def why_no_faceset(bucket: str, photos: int, decisions: pl.DataFrame, clusters: pl.DataFrame) -> str:
+    """`2 people with 5 photos each, 6 are needed; see ...`; for a bucket whose run founded nobody.
+
+    `photos`: files that are no copies of a suffix that we do not read; `decisions`: the funnel; `clusters`: the cluster
+    table, of which `face_id` and `cluster` are read.
+    """
+    if not photos:
+        return "there is no photo in it."
+    if decisions.is_empty():
+        return f"no face was found in {counted(photos, 'photo')}. `facesets explain PHOTO` says more of each."
+    reasons = [*_too_few(decisions, clusters), *_set_aside(decisions), *_known(decisions)]
+    command = f"facesets what-if {shlex.quote(bucket_title(bucket))}"
+    return f"{'; '.join(reasons)}. `{command}` shows what other numbers would give."
+
+
+def _too_few(decisions: pl.DataFrame, clusters: pl.DataFrame) -> list[str]:
+    """Groups that are too small to found anybody, the largest first."""
+    small = decisions.filter(pl.col("state") == "small_cluster").join(
+        clusters.select("face_id", "cluster"), on="face_id", how="left"
+    )
+    if small.is_empty():
+        return []
+    needed = int(float(str(small["threshold"].max())))
+    groups = small.group_by("cluster").agg(pl.col("value").max())
+    sizes = Counter(int(size) for size in groups["value"])
+    largest = max(sizes)
+    if largest == 1:
+        return [f"nobody is on more than 1 photo, {needed} are needed"]
+    named = [(size, sizes[size]) for size in sorted(sizes, reverse=True) if size > 1][:_MOST]
+    words = [_people(size, count) for size, count in named]
+    return [f"{_listed(words)}, {needed} are needed"]
+
+
+def _people(size: int, count: int) -> str:
+    each = " each" if count > 1 else ""
+    return f"{counted(count, 'person', 'people')} with {size} photos{each}"
+
+
+def _set_aside(decisions: pl.DataFrame) -> list[str]:
+    gated = decisions.filter(pl.col("state").str.starts_with("below_gate"))
+    others = decisions.filter(pl.col("state").is_in(["outlier", "export_outlier", "below_export_gate:face_short"]))
+    failed = decisions.filter(pl.col("state").str.starts_with("crop_failed"))
+    words = []
+    if len(gated):
+        counts = gated["state"].value_counts(sort=True).rows()
+        gates = ", ".join(f"{state.removeprefix('below_gate:')} {count}" for state, count in counts)
+        words.append(f"{counted(len(gated), 'face is', 'faces are')} below a quality gate ({gates})")
+    if len(others):
+        words.append(f"{counted(len(others), 'face is', 'faces are')} too small to export or too far from the others")
+    if len(failed):
+        words.append(f"no crop shows {counted(len(failed), 'face')} alone")
+    return words
+
+
+def _known(decisions: pl.DataFrame) -> list[str]:
+    count = len(decisions.filter((pl.col("state") == "covered") | (pl.col("state") == "exported")))
+    return [f"{counted(count, 'face belongs', 'faces belong')} to known people"] if count else []
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
