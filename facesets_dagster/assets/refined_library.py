@@ -9,7 +9,7 @@ from pydantic import Field
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import DiscoveryConfig, Distance, ExportConfig, PhotoConfig
 from facesets_dagster.assets._page import Page
-from facesets_dagster.assets._run import run_of
+from facesets_dagster.assets._run import run_of, runs_too
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -32,6 +32,12 @@ OTHERS_UNTOUCHED = Check("others_untouched", "No faceset that existed before was
 NUMBERED_BY_SIZE = Check(
     "numbered_by_size", "Numbers follow the count of members' photos, largest first, without a gap.", blocking=True
 )
+CHECKS = (OTHERS_UNTOUCHED, NUMBERED_BY_SIZE)
+NOT_BESIDE_OTHERS = (
+    "Nothing was done: a fresh library numbers people by size, so it is made by a run of this asset alone, never "
+    "beside the main chain."
+)
+"""A click on "Materialize all" is no wish for new numbers."""
 
 
 class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
@@ -79,7 +85,7 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
     kinds={"png", "sqlite", "scikitlearn"},
     deps=[face_cache],
     pool="library",
-    checks=[OTHERS_UNTOUCHED, NUMBERED_BY_SIZE],
+    checks=CHECKS,
 )
 def refined_library(
     context: AssetExecutionContext, config: RefinedLibraryConfig, home: HomeResource, embedder: EmbedderResource
@@ -91,6 +97,8 @@ def refined_library(
     changes its meaning; `new_library` starts another library beside it. Later photos go through the main chain.
     """
     page, library = Page(context, home, embedder), home.library(config.new_library)
+    if runs_too(context, "swap_ready_facesets"):
+        return page.nothing(NOT_BESIDE_OTHERS, CHECKS)
     export = ExportConfig(min_face_short_px=config.export_min_face_short_px)
     run = run_of(context, home, embedder, config, export=export, library=library)
     inputs = RefineInputs(config.resolved(embedder.thresholds()), sorted(home.buckets()), config.max_faces)

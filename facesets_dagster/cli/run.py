@@ -12,6 +12,7 @@ import yaml
 from rich.console import Console
 
 from facesets_dagster.analysis.bucket_states import bucket_standings
+from facesets_dagster.assets._run_config import problems_of
 from facesets_dagster.automation.hooks import note_failure
 from facesets_dagster.automation.in_process import FinishedRun, run_job
 from facesets_dagster.automation.jobs import BY_HAND
@@ -66,6 +67,7 @@ def run_buckets(
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
         results: list[BucketResult] = []
         job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
+        _refuse(run_config, job)
         for bucket in sorted(set(chosen)):
             results.append(_run(settings, bucket, run_config, instance, console, job))
             if results[-1].interrupted:
@@ -116,6 +118,13 @@ def _run_config(path: Path | None) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise SettingsError(f"The run config {path} holds a {type(config).__name__}, expected a mapping with `ops:`.")
     return config
+
+
+def _refuse(run_config: dict[str, Any], job: dg.JobDefinition) -> None:
+    """Raises `SettingsError` with everything that the job's steps would refuse."""
+    problems = problems_of(run_config, [node.name for node in job.nodes])
+    if problems:
+        raise SettingsError(f"The run config does not fit. {' '.join(problems)} Nothing was run.")
 
 
 def _quiet() -> None:

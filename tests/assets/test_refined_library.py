@@ -112,3 +112,15 @@ def test_too_many_faces_and_none_are_refused_with_the_reason(fake_home: FakeHome
     with pytest.raises(Exception, match="cannot name a library"):
         fake_home.materialize("refined_library", refined_library={"new_library": "../evil"})
     assert fake_home.files() == {}
+
+
+def test_materialize_all_makes_no_fresh_library_and_merges_nobody(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 16)
+    chain = ("face_cache", "existing_centroids", "osrc_uncovered", "extended_facesets", "osrc_clusters")
+    result = fake_home.materialize(
+        *chain, "swap_ready_facesets", "refined_library", "applied_merges", "undone_merges", "top_manifest", bucket="a"
+    )
+    assert result.success
+    (fresh,) = result.asset_materializations_for_node("refined_library")
+    assert "Nothing was done" in str(fresh.metadata["note"].value)
+    assert [(one.name, one.kind) for one in fake_home.library.registry.identities()] == [("faceset_001", "discovered")]
