@@ -12,7 +12,7 @@ from testing.homes import RealHome
 from testing.measurements.row import Row
 from testing.paths import REPOSITORY
 
-ROUNDS = 5
+ROUNDS = 3
 _PEER = ["-c", "import dagster"]
 _LIMITS = {
     ("--help",): 0.5,
