@@ -33,6 +33,7 @@ class Served:
 
     home: ForkedHome
     address: str
+    log: Path
     states: list[str]
     """Of all runs when the first one had succeeded."""
 
@@ -46,7 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path,
     with dev_server(home, log) as address:
         shutil.copytree(sample / "trip", home.folder / "buckets" / "trip")
         wait_for("a successful run", lambda: "SUCCESS" in run_states(address), log)
-        yield Served(home, address, run_states(address))
+        yield Served(home, address, log, run_states(address))
 
 
 def wait_for(what: str, found: Callable[[], object], log: Path, seconds: float = 900) -> None:
@@ -93,6 +94,29 @@ def test_a_dropped_bucket_is_picked_up_and_published(served: Served) -> None:
     served.home.facesets("verify")
     (status,) = json.loads(served.home.facesets("status", "--json"))["buckets"]
     assert (status["bucket"], status["state"]) == ("trip", "up to date")
+
+
+def test_a_run_of_the_command_line_stands_in_timeline_and_job_and_is_executed_again(served: Served) -> None:
+    served.home.facesets("run", "trip")
+    of_job = ask(
+        served.address,
+        f'{{ runsOrError(filter: {{pipelineName: "discover_identities", tags: [{{key: ".dagster/repository", '
+        f'value: "{LOCATION}"}}, {{key: "facesets/started_by", value: "command line"}}]}}) '
+        "{ ... on Runs { results { runId status assetSelection { path } "
+        "repositoryOrigin { repositoryName repositoryLocationName } } } } }",
+    )["runsOrError"]["results"]
+    ((run_id, origin),) = [(run["runId"], run["repositoryOrigin"]) for run in of_job]
+    name, _, location = LOCATION.partition("@")
+    assert origin == {"repositoryName": name, "repositoryLocationName": location}
+    again = ask(
+        served.address,
+        f'mutation {{ launchRunReexecution(reexecutionParams: {{parentRunId: "{run_id}", strategy: ALL_STEPS}}) '
+        "{ __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
+    )["launchRunReexecution"]
+    assert again["__typename"] == "LaunchRunSuccess", again
+    child = again["run"]["runId"]
+    query = f'{{ runOrError(runId: "{child}") {{ ... on Run {{ status }} }} }}'
+    wait_for("the run again", lambda: ask(served.address, query)["runOrError"]["status"] == "SUCCESS", served.log, 300)
 
 
 def choose_partition(page: "Page", name: str) -> None:
