@@ -13,7 +13,7 @@ import dagster_webserver.cli
 from facesets_dagster.errors import FacesetsError
 from facesets_dagster.settings import load_settings
 from facesets_dagster.web.address import require_address
-from facesets_dagster.web.files import FilesBesideTheUi
+from facesets_dagster.web.files_later import FilesLater
 from facesets_dagster.web.guard import RequestGuard
 
 
@@ -23,7 +23,7 @@ def guard_the_server(hosts: Sequence[str]) -> None:
     made = stock.create_app_from_workspace_process_context
 
     def guarded(*arguments: Any, **options: Any) -> RequestGuard:
-        return RequestGuard(FilesBesideTheUi(made(*arguments, **options), load_settings()), hosts)
+        return RequestGuard(FilesLater(made(*arguments, **options), load_settings()), hosts)
 
     stock.create_app_from_workspace_process_context = guarded
 

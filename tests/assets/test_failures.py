@@ -73,7 +73,11 @@ def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
     os.kill(child.pid, ending)
     said, _ = child.communicate()
     assert child.returncode == 1, said
+    assert "ended by a person" in said
     assert "`facesets run` continues from there" in said
+    assert "Traceback" not in said
+    begun = {row["bucket"]: row for row in json.loads(home.facesets("status", "--json"))["buckets"]}["family album"]
+    assert (begun["state"], begun["problem"]) == ("unfinished", "ended by a person")
     assert "press" not in said, "the next bucket was begun"
     assert not (tmp_path / "home" / "facesets_swap_ready" / ".lock.json").exists()
     assert list(contents.rglob("*.parquet"))

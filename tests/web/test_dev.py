@@ -53,6 +53,8 @@ def test_the_address_is_the_last_line_and_ctrl_c_leaves_nothing(home: RealHome) 
         assert child.stdout is not None
         assert child.stdout.readline() == f"starting Dagster for the home {home.folder}; Ctrl-C ends it\n"
         assert child.stdout.readline() == f"{address}\n"
+        began = sum(processor_seconds(one) for one in [psutil.Process(child.pid), *services(child)])
+        assert began < 4 * seconds_of_import("dagster_webserver.cli"), f"{began:.1f} s until the first page"
         assert answers(address)
         deadline = time.monotonic() + 120
         while not ticks(address) and time.monotonic() < deadline:
@@ -91,6 +93,23 @@ def test_a_port_in_use_is_said_at_once_with_another_one() -> None:
         with pytest.raises(SettingsError, match=rf"Port {port} .* `make dev PORT={port + 1}` takes another port"):
             require_free("127.0.0.1", port)
     require_free("127.0.0.1", port)
+
+
+def processor_seconds(process: psutil.Process) -> float:
+    """So far, the processes included that it waited for."""
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def seconds_of_import(module: str) -> float:
+    """Processor seconds of a process that imports the module and nothing else: what this machine is worth."""
+    child = subprocess.Popen([sys.executable, "-c", f"import {module}, os; os.write(1, b'x'); input()"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert child.stdout is not None
+    child.stdout.read(1)
+    seconds = processor_seconds(psutil.Process(child.pid))
+    child.communicate(b"\n")
+    return seconds
 
 
 def services(child: "subprocess.Popen[str]") -> list[psutil.Process]:
