@@ -52,12 +52,7 @@ def run_buckets(
     home = HomeResource.of(settings)
     folders = home.buckets()
     named = [bucket_named(name, folders) for name in wanted]
-    advice = [root.advice for root in home.roots() if root.advice]
-    for line in advice:
-        console.print(line, style="yellow", markup=False, soft_wrap=True)
-    if not folders and not advice:
-        roots = ", ".join(str(root) for root in settings.bucket_roots)
-        console.print(f"There is no bucket under {roots}. Put a folder of photos there, or `facesets sample {roots}`.")
+    _say_what_lies_beside(home, folders, console)
     run_config = _run_config(config)
     _quiet()
     terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
@@ -82,6 +77,16 @@ def run_buckets(
         not_run = [{"bucket": bucket, "problem": problem} for bucket, problem in unreadable.items()]
         print_json({"home": settings.home, "buckets": [_json(result) for result in results], "not_run": not_run})
     return 0 if all(result.success for result in results) and not unreadable else 1
+
+
+def _say_what_lies_beside(home: HomeResource, folders: dict[str, Path], console: Console) -> None:
+    """Photos that are in no bucket, and roots without one."""
+    advice = [root.advice for root in home.roots() if root.advice]
+    for line in advice:
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+    if not folders and not advice:
+        roots = ", ".join(home.bucket_roots)
+        console.print(f"There is no bucket under {roots}. Put a folder of photos there, or `facesets sample {roots}`.")
 
 
 def _to_run(
