@@ -39,6 +39,7 @@ from facesets_dagster.automation.sensors import (
     build_new_bucket_sensor,
     dead_run_sensor,
 )
+from facesets_dagster.embedding.thresholds import thresholds_by_files
 from facesets_dagster.errors import ModelError
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.console import console
@@ -84,9 +85,10 @@ def _with_numbers(embedder: EmbedderResource) -> Sequence[Any]:
     What is missing then is said by the first step that needs it, and by `facesets doctor`.
     """
     try:
-        return with_pack_numbers(ASSETS, embedder.thresholds())
+        numbers = thresholds_by_files(path.name for path in embedder.folder().glob("*.onnx"))
     except ModelError:
         return ASSETS
+    return with_pack_numbers(ASSETS, numbers)
 
 
 def build_defs(

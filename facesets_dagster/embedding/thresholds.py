@@ -1,5 +1,6 @@
 """Distances and gates that depend on the model, per pack; calibration in `docs/thresholds.md`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facesets_dagster.embedding.embedder import ModelPack
@@ -46,3 +47,8 @@ _CALIBRATED = {
 def thresholds_for(pack: ModelPack) -> PackThresholds:
     """The numbers of a pack, by its recogniser's file; ArcFace's for recognisers that were not calibrated."""
     return _CALIBRATED.get(pack.recogniser, ARCFACE)
+
+
+def thresholds_by_files(files: Iterable[str]) -> PackThresholds:
+    """The numbers of the pack with files of these names; opens none of them."""
+    return next((_CALIBRATED[name] for name in sorted(files) if name in _CALIBRATED), ARCFACE)
