@@ -23,7 +23,7 @@ os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"  # ephemeral instances have no d
 
 
 LONGEST = (
-    "test_dev_server",
+    "test_first_hour",
     "test_die_at",
     "test_what_if_real_runs",
     "test_kill_group",
