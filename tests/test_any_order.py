@@ -27,6 +27,7 @@ EXPECTED_REFUSALS = (
     "Materialize that asset",
     "Materialize face_cache",  # a table that nobody has made yet
     "do not belong together",  # tables of two states of the library
+    "consumer_simulation: mean_matches_faceset",  # one person sorted by hand and discovered: two facesets, one centroid
 )
 
 
