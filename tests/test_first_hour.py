@@ -20,7 +20,7 @@ import pytest
 
 from facesets_dagster.sample.buckets import jpeg_bytes
 from facesets_dagster.sample.people import photo_of, portraits
-from testing.browser import LOCATION, browser_path, open_sheet
+from testing.browser import BROKEN_PICTURES, LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
 from testing.forked import ForkedHome
 
@@ -181,6 +181,25 @@ def test_people_are_named_found_explained_and_exported_on_the_command_line(serve
     assert all("Anna Berg" in str(path.relative_to(tmp_path)) for path in pictures)
 
 
+def test_a_run_of_the_command_line_is_executed_again_by_the_ui(served: Served) -> None:
+    asked = f'tags: [{{key: ".dagster/repository", value: "{LOCATION}"}}]'
+    found = ask(
+        served.address,
+        f'{{ runsOrError(filter: {{pipelineName: "discover_identities", {asked}}}) '
+        "{ ... on Runs { results { runId tags { key value } } } } }",
+    )["runsOrError"]["results"]
+    tag = {"key": "facesets/started_by", "value": "command line"}
+    run_id = next(run["runId"] for run in found if tag in run["tags"])
+    again = ask(
+        served.address,
+        f'mutation {{ launchRunReexecution(reexecutionParams: {{parentRunId: "{run_id}", strategy: ALL_STEPS}}) '
+        "{ __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
+    )["launchRunReexecution"]
+    assert again["__typename"] == "LaunchRunSuccess", again
+    query = f'{{ runOrError(runId: "{again["run"]["runId"]}") {{ ... on Run {{ status }} }} }}'
+    wait_for("the run again", lambda: ask(served.address, query)["runOrError"]["status"] == "SUCCESS", served.log, 300)
+
+
 def choose_partition(page: "Page", name: str) -> None:
     """Types into the launchpad's box and takes what it offers; a box filled before its list came offers nothing."""
     from playwright.sync_api import TimeoutError as NothingOffered
@@ -215,7 +234,7 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
             page.get_by_text(name, exact=True).first.wait_for()
 
         page.goto(f"{address}/locations/{LOCATION}/jobs/discover_identities/runs")
-        expect(page.get_by_text("Success", exact=True)).to_have_count(4)
+        expect(page.get_by_text("Success", exact=True)).to_have_count(5)
         page.goto(f"{address}/locations/{LOCATION}/jobs/discover_identities/playground")
         choose_partition(page, "trip")
         page.get_by_role("button", name="Launch Run").click()
@@ -234,6 +253,13 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
         page.goto(f"{address}{report}")
         assert page.locator("h1").inner_text() == "trip"
         assert page.locator("h3", has_text="faceset_006").count() == 1
+        page.get_by_role("link", name="photos and people of this bucket").click()
+        assert page.locator("h1").inner_text() == "trip"
+        assert page.evaluate(BROKEN_PICTURES)["broken"] == []
+        page.get_by_role("link", name="faceset_006").last.click()
+        assert page.locator("h1").inner_text() == "faceset_006"
+        shown = page.evaluate(BROKEN_PICTURES)
+        assert (shown["broken"], shown["count"] > 10) == ([], True)
 
         page.goto(f"{address}/locations/{LOCATION}/sensors/new_bucket_sensor")
         page.get_by_text("runs requested").first.wait_for()
