@@ -7,6 +7,7 @@ end Ctrl-C stops the server.
 
 import json
 import re
+import shlex
 import shutil
 import time
 import urllib.error
@@ -23,6 +24,7 @@ from facesets_dagster.sample.people import photo_of, portraits
 from testing.browser import BROKEN_PICTURES, LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
 from testing.forked import ForkedHome
+from testing.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -55,6 +57,8 @@ class Served:
 
     home: ForkedHome
     address: str
+    quickstart: list[tuple[str, str, str]]
+    """Command of the quickstart, what the page shows, what was printed after `make demo`."""
     demo: list[Run]
     """Runs of `make demo`, as Dagster shows them."""
     log: Path
@@ -67,13 +71,32 @@ def served(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Path)
     home.facesets("init", "--automation")
     home.facesets("sample", str(home.folder / "buckets"))
     home.facesets("run")
+    quickstart = [(command, shown, printed_by(home, command)) for command, shown in commands_of("docs/quickstart.md")]
     log = folder / "dev.log"
     with dev_server(home, log) as address:
         demo = runs(address)
         photos_of_known_and_new_people(folder / DROPPED, embedded_models_root)
         shutil.copytree(folder / DROPPED, home.folder / "buckets" / DROPPED)
         wait_for("a run of the new bucket", lambda: any(run.is_done_of(DROPPED) for run in runs(address)), log)
-        yield Served(home, address, demo, log)
+        yield Served(home, address, quickstart, demo, log)
+
+
+def commands_of(page: str) -> list[tuple[str, str]]:
+    """The commands of a page's code blocks that begin with `$ facesets`, and what follows each."""
+    blocks = re.findall(r"^```\n\$ (facesets .*?)\n(.*?)^```", (REPOSITORY / page).read_text(), re.M | re.S)
+    assert blocks, page
+    return blocks
+
+
+def printed_by(home: ForkedHome, command: str) -> str:
+    """Standard output and standard error, whatever the exit code."""
+    said, _ = home.start(*shlex.split(command)[1:]).communicate()
+    return said.replace(str(home.folder), "data")
+
+
+def as_shown(text: str) -> list[str]:
+    """Lines without what does not show; decimals may differ in the last place from CPU to CPU."""
+    return [re.sub(r"\d\.\d+", "#", line.rstrip()) for line in text.splitlines() if line.strip()]
 
 
 def photos_of_known_and_new_people(folder: Path, models_root: Path) -> None:
@@ -129,6 +152,18 @@ def test_a_page_of_another_site_gets_nothing_and_the_ui_everything(served: Serve
     assert status_of(f"{address}/graphql", query, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")[0] == 403
     refused, reason = status_of(f"{address}/graphql?query={mutation}")
     assert (refused, reason) == (405, "Refused: only queries may come by GET; send mutations by POST.\n")
+
+
+def test_the_quickstart_shows_what_its_commands_print(served: Served) -> None:
+    assert {command.split()[1] for command, _, _ in served.quickstart} >= {
+        "label",
+        "find",
+        "explain",
+        "merge",
+        "export",
+    }
+    for command, shown, printed in served.quickstart:
+        assert as_shown(printed) == as_shown(shown), command
 
 
 def test_the_runs_of_the_demo_are_in_the_timeline_and_under_their_job(served: Served) -> None:
