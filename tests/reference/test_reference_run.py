@@ -116,7 +116,7 @@ def test_clusters_and_gates_add_up(run: Run) -> None:
     stages = dict(run.table("Clusters"))
     assert int(stages["faces clustered"]) == sum(persons.values()) == 318 + 20
     assert int(stages["raw clusters"]) == len(persons) == 137 + 20
-    largest = re.search(r"the largest ([\d, ]+)\.", run.text)
+    largest = re.search(r"faces in the largest: ([\d, ]+)\.", run.text)
     assert largest
     assert largest[1] == ", ".join(map(str, TOP_CLUSTERS))
     gated = sum(
