@@ -3,16 +3,15 @@
 The resource `home` builds one from its configuration, the command line one from the settings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, bucket_title
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 from facesets_dagster.photos.roots import (
     RootContents,
@@ -21,6 +20,7 @@ from facesets_dagster.photos.roots import (
     find_buckets,
     hand_sorted_folder,
     look_at_root,
+    the_only,
 )
 from facesets_dagster.photos.single_folders import single_folders
 from facesets_dagster.registry.registry import open_registry
@@ -99,26 +99,30 @@ class Home:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
         if bucket == HAND_SORTED and self.hand_sorted_root:
             return hand_sorted_folder(self.hand_sorted_root)
-        single = self.single_folders().get(bucket)
-        if single is not None:
-            return existing_folder(single)
-        return bucket_folder(bucket, self.bucket_roots)
+        singles = self.single_folders()
+        single = singles.get(bucket)
+        if single is None:
+            return bucket_folder(bucket, self.bucket_roots)
+        in_roots = [root / single.name for root in self._roots_of_buckets(singles.values())]
+        return the_only(
+            [
+                existing_folder(single),
+                *(folder for folder in in_roots if folder.is_dir() and folder.resolve() != single),
+            ]
+        )
 
     def buckets(self) -> dict[str, Path]:
         """All buckets by partition key: of all roots, and the folders that are buckets where they lie.
 
-        Raises `BucketError` if a root cannot be listed or two buckets have one name.
+        Of two of one name there is one folder; reading it is refused. Raises `BucketError` if a root cannot be listed.
         """
-        single = self.single_folders()
-        roots = [root for root in self.bucket_roots if root.resolve() not in single.values()]
-        of_roots = find_buckets(roots, self.own_folders)
-        twice = sorted(of_roots.keys() & single.keys())
-        if twice:
-            raise BucketError(
-                f"Two buckets are called {bucket_title(twice[0])!r}: {of_roots[twice[0]]} and {single[twice[0]]}. "
-                "Bucket names are partition keys and must differ: rename one of the folders."
-            )
-        return dict(sorted({**of_roots, **single}.items()))
+        singles = self.single_folders()
+        of_roots = find_buckets(self._roots_of_buckets(singles.values()), self.own_folders)
+        return dict(sorted({**of_roots, **singles}.items()))
+
+    def _roots_of_buckets(self, singles: Collection[Path]) -> list[Path]:
+        """Roots that are not a bucket themselves."""
+        return [root for root in self.bucket_roots if root.resolve() not in singles]
 
     def single_folders(self) -> dict[str, Path]:
         """Partition key -> folder that is a bucket where it lies; one that is not there now too."""

@@ -70,18 +70,13 @@ def look_at_root(root: Path, own: Sequence[Path] = ()) -> RootContents:
 def find_buckets(roots: Sequence[Path], own: Sequence[Path] = ()) -> dict[str, Path]:
     """Partition key -> folder for every bucket folder of all roots, in key order; `own` as in `look_at_root`.
 
-    Raises `BucketError` if a root cannot be listed or if two roots hold a bucket of the same name.
+    Of two folders of one name the one in the first root; `bucket_folder` refuses to read either, and all others are
+    read. Raises `BucketError` if a root cannot be listed.
     """
     found: dict[str, Path] = {}
     for root in roots:
         for name in look_at_root(root, own).buckets:
-            key = partition_key(name)
-            if key in found:
-                raise BucketError(
-                    f"Two buckets are called {name!r}: {found[key]} and {root / name}. Bucket names are partition "
-                    "keys and must differ: rename one of the folders."
-                )
-            found[key] = root / name
+            found.setdefault(partition_key(name), root / name)
     return dict(sorted(found.items()))
 
 
@@ -95,9 +90,17 @@ def bucket_folder(key: str, roots: Sequence[Path]) -> Path:
             f"The bucket {name!r} has no folder under {looked}. It may have been renamed or its disk is not "
             "mounted. Nothing was changed: an absent folder is never taken for an empty bucket."
         )
-    if len(candidates) > 1:
-        raise BucketError(f"The bucket {name!r} exists twice: {', '.join(map(str, candidates))}. Rename one of them.")
-    return candidates[0]
+    return the_only(candidates)
+
+
+def the_only(folders: Sequence[Path]) -> Path:
+    """The folder of a bucket. Raises `BucketError` if several have its name."""
+    if len(folders) > 1:
+        raise BucketError(
+            f"{len(folders)} buckets are called {folders[0].name!r}: {' and '.join(map(str, folders))}. Names of "
+            "buckets are partition keys and must differ: rename one of the folders. None of them was read."
+        )
+    return folders[0]
 
 
 def existing_folder(folder: Path) -> Path:
