@@ -23,6 +23,7 @@ DECOMPOSED = unicodedata.normalize("NFD", "Zoë Käßler")
 
 def filled(home: FakeHome) -> None:
     """Anna founded by `a`, covered in `b`, where Bo is founded; a photo of both and one of nobody."""
+    home.discovers_alone()
     write_looks(home.buckets / "a", 1, [-0.9, -0.45, 0.0, 0.45, 0.9, 0.44])
     home.run("a")
     write_person(home.buckets / "b [2019]", 2, 7)
@@ -37,6 +38,7 @@ def filled(home: FakeHome) -> None:
 @pytest.fixture
 def home(fake_home: FakeHome) -> FakeHome:
     fake_home.begin(filled)
+    fake_home.discovers_alone()
     return fake_home
 
 
