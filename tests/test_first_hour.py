@@ -216,6 +216,16 @@ def test_people_are_named_found_explained_and_exported_on_the_command_line(serve
     assert all("Anna Berg" in str(path.relative_to(tmp_path)) for path in pictures)
 
 
+def test_no_run_leaves_what_it_made_marked_as_out_of_date(served: Served) -> None:
+    """Whoever started it: the demo's runs by the command line, the dropped folder's by the sensor."""
+    wanted = f'assetKey {{ path }} staleStatus staleStatusByPartition(partitions: ["trip", "{DROPPED}"])'
+    nodes = ask(served.address, f"{{ assetNodes {{ {wanted} }} }}")["assetNodes"]
+    status = {node["assetKey"]["path"][-1]: node for node in nodes}
+    assert status["face_cache"]["staleStatusByPartition"] == ["FRESH", "FRESH"]
+    assert status["swap_ready_facesets"]["staleStatusByPartition"] == ["FRESH", "FRESH"]
+    assert [status[name]["staleStatus"] for name in ("existing_centroids", "top_manifest")] == ["FRESH", "FRESH"]
+
+
 def test_a_run_of_the_command_line_is_executed_again_by_the_ui(served: Served) -> None:
     asked = f'tags: [{{key: ".dagster/repository", value: "{LOCATION}"}}]'
     found = ask(

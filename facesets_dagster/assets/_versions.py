@@ -35,11 +35,16 @@ def _version_of(digest: str) -> dg.DataVersion:
 
 def observe_folder(context: dg.AssetExecutionContext, digest: str) -> None:
     """Says which state of the bucket folder this run saw."""
-    context.log_event(
-        dg.AssetObservation(
-            asset_key="bucket_folder", partition=context.partition_key, tags={_DATA_VERSION_TAG: digest}
-        )
-    )
+    context.log_event(folder_observation(context.partition_key, digest))
+
+
+def folder_observation(bucket: str, digest: str) -> dg.AssetObservation:
+    """The state of a bucket's folder.
+
+    Dagster takes down what a step read before the step runs: what starts a run reports this first, or `face_cache`
+    would be marked as out of date by its own run.
+    """
+    return dg.AssetObservation("bucket_folder", partition=bucket, tags={_DATA_VERSION_TAG: digest})
 
 
 def table_columns(frame: pl.DataFrame, descriptions: dict[str, str]) -> dg.TableSchema:

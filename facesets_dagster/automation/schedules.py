@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from facesets_dagster.assets._versions import folder_observation
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -40,22 +41,28 @@ def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
         description=f"Runs {job} for every bucket folder at 03:30; an unchanged bucket costs seconds.",
     )
     def nightly_rescan(context: dg.ScheduleEvaluationContext, home: HomeResource) -> list[dg.RunRequest]:
-        buckets = [bucket for bucket in home.buckets() if _is_readable(context, home, bucket)]
+        states = _readable(context, home)
         known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
-        new = [bucket for bucket in buckets if bucket not in known]
+        new = [bucket for bucket in states if bucket not in known]
         if new:
             context.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), new)
+        for bucket, digest in states.items():
+            context.instance.report_runless_asset_event(folder_observation(bucket, digest))
         night = context.scheduled_execution_time.strftime("%Y-%m-%d")
-        return [dg.RunRequest(run_key=f"{night}:{bucket}", partition_key=bucket) for bucket in buckets]
+        return [dg.RunRequest(run_key=f"{night}:{bucket}", partition_key=bucket) for bucket in states]
 
     return nightly_rescan
 
 
-def _is_readable(context: dg.ScheduleEvaluationContext, home: HomeResource, bucket: str) -> bool:
-    """A run of a bucket whose folder cannot be read would fail every night; `facesets status` names those."""
-    try:
-        home.listing(bucket)
-    except BucketError as error:
-        context.log.error(f"{bucket_title(bucket)}: not run. {error}")
-        return False
-    return True
+def _readable(context: dg.ScheduleEvaluationContext, home: HomeResource) -> dict[str, str]:
+    """Bucket -> state of its folder.
+
+    A run of a bucket whose folder cannot be read would fail every night; `facesets status` names those.
+    """
+    states = dict[str, str]()
+    for bucket in home.buckets():
+        try:
+            states[bucket] = home.listing(bucket).digest()
+        except BucketError as error:
+            context.log.error(f"{bucket_title(bucket)}: not run. {error}")
+    return states

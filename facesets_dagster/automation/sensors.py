@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
+from facesets_dagster.assets._versions import folder_observation
 from facesets_dagster.automation.hooks import note_failure, run_hook
 from facesets_dagster.automation.in_process import is_interrupt
 from facesets_dagster.automation.news import BucketState, is_news, read_cursor, state_of, story, write_cursor
@@ -54,6 +55,9 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
             run_requests=tick.requests,
             skip_reason=None if tick.requests else told,
             dynamic_partitions_requests=[SOURCE_BUCKET.build_add_request(new)] if new else [],
+            asset_events=[
+                folder_observation(bucket, states[bucket].digest) for bucket in tick.decision.run if bucket in folders
+            ],
             cursor=write_cursor(marked),
         )
 

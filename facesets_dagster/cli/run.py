@@ -1,5 +1,6 @@
 """`facesets run`: the main job through Dagster, bucket by bucket in key order, and a summary table."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.assets._run_config import problems_of
+from facesets_dagster.assets._versions import folder_observation
 from facesets_dagster.automation.hooks import note_failure
 from facesets_dagster.automation.in_process import FinishedRun, run_job
 from facesets_dagster.automation.jobs import BY_HAND
@@ -22,7 +24,7 @@ from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import hints, system_changes
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
-from facesets_dagster.errors import SettingsError
+from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
 from facesets_dagster.resources.home import HomeResource
@@ -149,6 +151,10 @@ def _run(
     by_hand = bucket == HAND_SORTED
     if by_hand and "ops" in run_config:
         run_config = {**run_config, "ops": {op: run_config["ops"][op] for op in BY_HAND if op in run_config["ops"]}}
+    if not by_hand:
+        with contextlib.suppress(BucketError):  # the first step says it
+            seen = HomeResource.of(settings).listing(bucket).digest()
+            instance.report_runless_asset_event(folder_observation(bucket, seen))
     try:
         done = run_job(
             job,
