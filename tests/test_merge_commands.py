@@ -48,6 +48,7 @@ def test_status_says_where_a_name_leads(chain: FakeHome, capsys: pytest.CaptureF
 
 def test_explain_names_who_has_the_face_now(fake_home: FakeHome) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
+    fake_home.discovers_alone()
     write_looks(fake_home.buckets / "z", 1, [0.95])
     fake_home.run("z")
     decisions = fake_home.library.registry.decisions("z")

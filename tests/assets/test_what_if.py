@@ -15,6 +15,7 @@ from rich.console import Console
 
 from facesets_dagster.analysis.what_if.table import table_of
 from facesets_dagster.assets.what_if import WhatIfConfig
+from facesets_dagster.definitions import build_defs
 from facesets_dagster.publishing.funnel import count_states
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
 from testing.fake_home import FakeHome
@@ -234,7 +235,7 @@ def test_the_command_prints_the_answer(fake_home: FakeHome, monkeypatch: pytest.
     fill(fake_home)
     fake_home.run("a")
     embedder = fake_home.embedder
-    monkeypatch.setattr(command.EmbedderResource, "of", lambda _: embedder)
+    monkeypatch.setattr(command, "build_defs", lambda it: build_defs(it, overrides={"embedder": embedder}))
     monkeypatch.setattr(command, "instance_of", lambda _: _held(fake_home.instance))
     console = Console(record=True, width=200, file=open(tmp_path / "said", "w"))  # noqa: SIM115
     command.print_what_if(fake_home.settings, "a", {"min_faces": 4}, console)

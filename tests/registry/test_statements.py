@@ -4,10 +4,11 @@ from testing.fake_home import FakeHome
 from testing.fakes import write_person
 from testing.statements import reads_whole_table, statements_to
 
-MOST_UNCHANGED, MOST_CHANGED = 40, 80
+MOST_UNCHANGED, MOST_CHANGED = 50, 110
+"""Of a run of the main job, the step that takes in known people's new photos included."""
 
 
-def test_an_unchanged_run_asks_at_most_forty_things_and_reads_no_whole_table(fake_home: FakeHome) -> None:
+def test_an_unchanged_run_asks_few_things_and_reads_no_whole_table(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 6)
     write_person(fake_home.buckets / "a", 2, 6, first=6)
     fake_home.run("a")
@@ -17,7 +18,7 @@ def test_an_unchanged_run_asks_at_most_forty_things_and_reads_no_whole_table(fak
     assert 0 < len(found) <= MOST_UNCHANGED, "\n".join(found)
 
 
-def test_a_changed_run_asks_at_most_eighty_things(fake_home: FakeHome) -> None:
+def test_a_changed_run_asks_few_things_and_reads_no_whole_table(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 6)
     write_person(fake_home.buckets / "b", 3, 6)
     fake_home.run("b")
