@@ -212,7 +212,7 @@ def test_people_are_named_found_explained_and_exported_on_the_command_line(serve
 
     facesets("export", "Anna Berg", str(tmp_path / "sources"), "--to", "facefusion")
     pictures = [path for path in (tmp_path / "sources").rglob("*") if path.is_file()]
-    assert len(pictures) == len(shown["faces"])
+    assert len(pictures) == len(shown["manifest"]["faces"])
     assert all("Anna Berg" in str(path.relative_to(tmp_path)) for path in pictures)
 
 

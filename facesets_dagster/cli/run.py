@@ -27,6 +27,7 @@ from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
+from facesets_dagster.registry.unfinished import BY_A_PERSON, note_unfinished, unfinished_run
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
@@ -168,7 +169,17 @@ def _run(
     problem = _problem(done)
     if problem:
         note_failure(settings.reports_dir, bucket, done.run_id, problem, job=job.name)
+        if not by_hand:
+            _note_unfinished(settings, bucket, done, problem)
     return BucketResult(bucket, done.success, done.run_id, done.metadata, problem, done.interrupted)
+
+
+def _note_unfinished(settings: Settings, bucket: str, done: FinishedRun, problem: str) -> None:
+    """A step that ends early notes it; a run that ended between two steps is noted here."""
+    registry = HomeResource.of(settings).library().registry
+    noted = unfinished_run(registry, bucket)
+    if noted is None or noted.run_id != done.run_id:
+        note_unfinished(registry, [bucket], done.run_id, BY_A_PERSON if done.interrupted else f"failed: {problem}")
 
 
 def _problem(done: FinishedRun) -> str:
