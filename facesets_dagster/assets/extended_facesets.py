@@ -80,7 +80,7 @@ def extended_facesets(
     if joined:
         sections = extension_sections(result, run, inputs, Path(home.cache_dir))
         page.write("Known people with more faces", sections, "what changed per faceset", changes="; ".join(joined[:5]))
-    page.observe(run.library)
+        page.observe(run.library)
     return _described(page, result, distance)
 
 

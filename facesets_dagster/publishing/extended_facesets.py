@@ -153,6 +153,9 @@ def extend_bucket(run: Run, inputs: ExtendInputs) -> ExtendResult:
         return _result(run, bucket, faces, grown)
     while True:
         now = replace(inputs, coverage=coverage_now(library, store, bucket, inputs.coverage, run.pack))
+        if not waiting_faces(library, now.coverage, inputs.route_distance):
+            library.finish_moves(f"run {run.run_id}", run.say)  # what a publication would have done
+            break
         if not grown.add(_joined(run, now, faces), now.coverage):
             break
     library.registry.note_extension(bucket, digest, inputs.route_distance)
