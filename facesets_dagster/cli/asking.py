@@ -1,6 +1,5 @@
 """Names on the command line: the bucket or the person that is meant; at a terminal a doubtful one is asked about."""
 
-import difflib
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ import typer
 
 from facesets_dagster.cli.program import say
 from facesets_dagster.errors import BucketError
-from facesets_dagster.identities.handles import people_called, several, spelled
+from facesets_dagster.identities.handles import near_names, people_called, several, spelled
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -48,10 +47,9 @@ def bucket_named(text: str, folders: Mapping[str, Path]) -> str:
 
 def _meant(text: str, titles: list[str]) -> str:
     by_spelling = {spelled(title): title for title in titles}
-    near = difflib.get_close_matches(spelled(text), by_spelling, n=3)
-    near += [name for name in by_spelling if spelled(text) and spelled(text) in name and name not in near]
+    near = near_names(text, by_spelling)
     if near:
-        return f"Did you mean {' or '.join(repr(by_spelling[name]) for name in near[:3])}?"
+        return f"Did you mean {' or '.join(repr(by_spelling[name]) for name in near)}?"
     return f"Buckets here: {listed(titles)}."
 
 

@@ -5,7 +5,7 @@ Names are compared as people see them: composed or decomposed letters, capitals 
 
 import difflib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from facesets_dagster.errors import LibraryError
@@ -66,10 +66,19 @@ def _nobody(text: str, people: Sequence[Identity], reason: str | None) -> str:
     return f"There is no person and no faceset called {text!r}. {meant}"
 
 
+def near_names(text: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` (as `spelled`) that may be meant, at most three: alike, containing it, or with a word like it."""
+    wanted, every = spelled(text), list(names)
+    near = difflib.get_close_matches(wanted, every, n=_MOST)
+    near += [name for name in every if wanted and wanted in name]
+    near += [name for name in every if difflib.get_close_matches(wanted, name.split(), n=1)]
+    return list(dict.fromkeys(near))[:_MOST]
+
+
 def _near(text: str, people: Sequence[Identity]) -> list[Identity]:
     """`1` is near to faceset_001."""
     if text.strip().isdecimal():
         return [one for one in people if one.number == int(text) and not one.is_era][:_MOST]
     names = {spelled(name): one for one in people for name in (one.name, one.label) if name}
-    near = difflib.get_close_matches(spelled(text), names, n=_MOST)
+    near = near_names(text, names)
     return list({names[name].name: names[name] for name in near}.values())
