@@ -67,7 +67,7 @@ def _nobody(text: str, people: Sequence[Identity], reason: str | None) -> str:
 
 
 def near_names(text: str, names: Iterable[str]) -> list[str]:
-    """Those of `names` (as `spelled`) that may be meant, at most three: alike, containing it, or with a word like it."""
+    """Those of `names` (as `spelled`) that may be meant, at most three: alike, with it inside, with a word like it."""
     wanted, every = spelled(text), list(names)
     near = difflib.get_close_matches(wanted, every, n=_MOST)
     near += [name for name in every if wanted and wanted in name]
