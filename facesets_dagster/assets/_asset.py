@@ -37,7 +37,7 @@ RETRY_SECONDS = 5
 _MAY_PASS = (LibraryLocked, OSError, OperationalError)
 """A library that another run holds, a disk that was busy, a database that was locked."""
 
-_FIRST_TO_LAST = (
+FIRST_TO_LAST = (
     "legacy_library",
     "hand_sorted_facesets",
     "existing_centroids",
@@ -48,7 +48,10 @@ _FIRST_TO_LAST = (
     "era_facesets",
     "top_manifest",
 )
-"""The order of steps that could begin at the same moment, where the order matters to what a run makes."""
+"""The order of steps that could begin at the same moment, where the order matters to what a run makes.
+
+The job `full_pipeline` holds all of them.
+"""
 
 _CONFIGS: dict[dg.AssetKey, type[dg.Config]] = {}
 _IN_JOBS: dict[dg.AssetKey, tuple[dg.AssetsDefinition, Sequence[str]]] = {}
@@ -143,7 +146,7 @@ def library_asset(
 
 def _priority(name: str) -> int:
     """Steps with a higher one begin first; those not named come last."""
-    return len(_FIRST_TO_LAST) - _FIRST_TO_LAST.index(name) if name in _FIRST_TO_LAST else 0
+    return len(FIRST_TO_LAST) - FIRST_TO_LAST.index(name) if name in FIRST_TO_LAST else 0
 
 
 def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:

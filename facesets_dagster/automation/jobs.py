@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from facesets_dagster.assets._asset import FIRST_TO_LAST
 from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.verification import verify_library
@@ -27,19 +28,7 @@ MAIN_CHAIN = (
 KNOWN_PEOPLE = "extended_facesets"
 """The step that takes in new photos of known people; a home may do without (`FACESETS_JOIN_KNOWN`)."""
 
-FULL_PIPELINE = (
-    "face_cache",
-    "legacy_library",
-    "hand_sorted_facesets",
-    "existing_centroids",
-    "osrc_uncovered",
-    "extended_facesets",
-    "osrc_clusters",
-    "swap_ready_facesets",
-    "era_facesets",
-    "top_manifest",
-    "candidate_faces",
-)
+FULL_PIPELINE = ("face_cache", *FIRST_TO_LAST, "candidate_faces")
 
 BUCKET_JOBS = {
     "discover_identities": (

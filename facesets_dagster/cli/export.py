@@ -6,8 +6,7 @@ from pathlib import Path
 
 from facesets_dagster.analysis.handed_over import HandedOver, hand_over
 from facesets_dagster.automation.in_process import run_job
-from facesets_dagster.automation.noted_end import note_end
-from facesets_dagster.automation.sensors import failure_in_words
+from facesets_dagster.automation.noted_end import note_end, why_it_failed
 from facesets_dagster.cli.asking import person_called
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.program import console
@@ -57,7 +56,7 @@ def _export(settings: Settings, faceset: str, programs: Sequence[str], *, by_nam
         done = run_job(job, instance, config={"ops": {"consumer_exports": {"config": config}}})
     note_end(done, job.name, settings.reports_dir)
     if not done.success:
-        raise LibraryError(failure_in_words(done.failures[0]) if done.failures else f"The run {done.run_id} failed.")
+        raise LibraryError(why_it_failed(done, f"The run {done.run_id} failed."))
     return done.run_id
 
 

@@ -1,7 +1,7 @@
 """`facesets join`: faces of known people that wait join them, by the job `join_known_people`."""
 
 from facesets_dagster.automation.in_process import FinishedRun, run_job
-from facesets_dagster.automation.sensors import failure_in_words
+from facesets_dagster.automation.noted_end import why_it_failed
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.program import console
@@ -39,6 +39,5 @@ def print_joined(settings: Settings, names: list[str], *, as_json: bool) -> None
 
 def _sentences(bucket: str, done: FinishedRun) -> list[str]:
     if done.failures or not done.success:
-        why = failure_in_words(done.failures[0]) if done.failures else f"the run {done.run_id} did not finish"
-        raise LibraryError(f"{bucket_title(bucket)}: {why}")
+        raise LibraryError(f"{bucket_title(bucket)}: {why_it_failed(done, f'the run {done.run_id} did not finish')}")
     return [str(line) for line in done.metadata.get("extended_facesets", {}).get("joined", [])]

@@ -61,8 +61,7 @@ def _ahead(library: Library, names: list[str], despite: Despite) -> list[Merge]:
 def _merge(settings: Settings, names: list[str], despite: Despite) -> str:
     """Runs the job; gives the id of the run."""
     from facesets_dagster.automation.in_process import run_job
-    from facesets_dagster.automation.noted_end import note_end
-    from facesets_dagster.automation.sensors import failure_in_words
+    from facesets_dagster.automation.noted_end import note_end, why_it_failed
     from facesets_dagster.cli.dagster_instance import instance_of
     from facesets_dagster.definitions import build_defs
 
@@ -72,8 +71,7 @@ def _merge(settings: Settings, names: list[str], despite: Despite) -> str:
         done = run_job(job, instance, config={"ops": {"applied_merges": {"config": config}}})
     note_end(done, job.name, settings.reports_dir)
     if not done.success:
-        why = failure_in_words(done.failures[0]) if done.failures else "see the Dagster UI"
-        raise LibraryError(f"The run {done.run_id} did not finish: {why}")
+        raise LibraryError(f"The run {done.run_id} did not finish: {why_it_failed(done, 'see the Dagster UI')}")
     return done.run_id
 
 

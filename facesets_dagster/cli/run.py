@@ -18,7 +18,7 @@ from facesets_dagster.assets._versions import folder_observation
 from facesets_dagster.automation.hooks import note_failure
 from facesets_dagster.automation.in_process import FinishedRun, run_job
 from facesets_dagster.automation.jobs import BY_HAND
-from facesets_dagster.automation.sensors import failure_in_words
+from facesets_dagster.automation.noted_end import why_it_failed
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.run_changes import hints, system_changes
@@ -186,9 +186,7 @@ def _problem(done: FinishedRun) -> str:
     """The error as text, a defect with its whole traceback; empty if there is none."""
     if done.interrupted:
         return ENDED
-    if done.failures:
-        return failure_in_words(done.failures[0])
-    return "" if done.success else "the run failed before its first step; see the Dagster UI"
+    return why_it_failed(done, "" if done.success else "the run failed before its first step; see the Dagster UI")
 
 
 def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:

@@ -10,8 +10,7 @@ from rich.console import Console
 from facesets_dagster.analysis.what_if.words import base_in_words
 from facesets_dagster.assets.what_if import WhatIfNumbers
 from facesets_dagster.automation.in_process import run_job
-from facesets_dagster.automation.noted_end import note_end
-from facesets_dagster.automation.sensors import failure_in_words
+from facesets_dagster.automation.noted_end import note_end, why_it_failed
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.tables import print_json, text_table
@@ -56,8 +55,7 @@ def print_what_if(
         )
     note_end(done, "ask_what_if", settings.reports_dir, bucket)
     if not done.success:
-        failures = [failure_in_words(event) for event in done.failures]
-        raise LibraryError(failures[0] if failures else f"The run {done.run_id} failed; see the Dagster UI.")
+        raise LibraryError(why_it_failed(done, f"The run {done.run_id} failed; see the Dagster UI."))
     table = pl.read_parquet(settings.tables_dir / "what_if" / f"{bucket}.parquet")
     page, base = settings.reports_dir / bucket / f"{done.run_id}.what_if.html", base_in_words(table.row(0, named=True))
     answers = str(done.metadata["what_if"]["answers"])
