@@ -49,6 +49,15 @@ class FakeHome:
         """From now on, known people's new photos wait: `FACESETS_JOIN_KNOWN=off`."""
         self.settings = self.settings.model_copy(update={"join_known": False})
 
+    @contextmanager
+    def instance_of(self, _: Settings) -> Iterator[dg.DagsterInstance]:
+        """In the place of the commands' own: this home's instance stays open."""
+        yield self.instance
+
+    def definitions_of(self, settings: Settings, **options: Any) -> dg.Definitions:
+        """In the place of `build_defs`: with the fake model."""
+        return build_defs(settings, overrides={"embedder": self.embedder}, **options)
+
     def run(
         self,
         bucket: str,
@@ -59,7 +68,7 @@ class FakeHome:
     ) -> dg.ExecuteInProcessResult:
         """A job on a bucket; keywords are run config per asset."""
         self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
-        defs = build_defs(self.settings, overrides={"embedder": self.embedder})
+        defs = self.definitions_of(self.settings)
         return defs.resolve_job_def(job).execute_in_process(
             run_config={
                 "ops": {name: {"config": config} for name, config in ops.items()},
@@ -77,7 +86,7 @@ class FakeHome:
         if bucket is not None:
             self.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
         job = dg.define_asset_job("chosen", selection=list(assets), executor_def=dg.in_process_executor)
-        defs = build_defs(self.settings, overrides={"embedder": self.embedder})
+        defs = self.definitions_of(self.settings)
         repository = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).get_repository_def()
         return repository.get_job("chosen").execute_in_process(
             run_config={

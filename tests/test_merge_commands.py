@@ -1,10 +1,7 @@
 """What the commands say of a name that was merged."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import dagster as dg
 import pytest
 
 from facesets_dagster.analysis.explanation import explain_contents
@@ -66,11 +63,7 @@ def test_explain_names_who_has_the_face_now(fake_home: FakeHome) -> None:
 def test_a_label_for_a_merged_name_goes_to_the_one_that_has_its_people(
     chain: FakeHome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    @contextmanager
-    def instance_of(_: object) -> Iterator[dg.DagsterInstance]:
-        yield chain.instance
-
-    monkeypatch.setattr(label_module, "instance_of", instance_of)
+    monkeypatch.setattr(label_module, "instance_of", chain.instance_of)
     print_label(chain.settings, "faceset_003", "Anna", same_name=False, as_json=False)
     assert capsys.readouterr().out.splitlines() == ["faceset_003 was merged into faceset_001.", "faceset_001: Anna"]
     assert [entry["label"] for entry in manifest(chain)["facesets"]] == ["Anna"]

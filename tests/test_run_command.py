@@ -2,8 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -13,10 +12,9 @@ from rich.console import Console
 
 from facesets_dagster.cli import run as command
 from facesets_dagster.cli.status import print_status
-from facesets_dagster.definitions import build_defs
 from facesets_dagster.settings import Settings
 from testing.fake_home import FakeHome
-from testing.fakes import FakeEmbedderResource, too_deep, write_looks, write_person
+from testing.fakes import too_deep, write_looks, write_person
 
 Run = Callable[..., str]
 
@@ -25,15 +23,8 @@ Run = Callable[..., str]
 def run(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`facesets run BUCKETS` with FACESETS_JOB=full_pipeline; returns what it printed."""
 
-    @contextmanager
-    def instance_of(_: Settings) -> Iterator[dg.DagsterInstance]:
-        yield fake_home.instance
-
-    def with_fakes(settings: Settings, **options: Any) -> dg.Definitions:
-        return build_defs(settings, overrides={"embedder": FakeEmbedderResource()}, **options)
-
-    monkeypatch.setattr(command, "instance_of", instance_of)
-    monkeypatch.setattr(command, "build_defs", with_fakes)
+    monkeypatch.setattr(command, "instance_of", fake_home.instance_of)
+    monkeypatch.setattr(command, "build_defs", fake_home.definitions_of)
     settings = fake_home.settings.model_copy(update={"job": "full_pipeline"})
 
     def facesets_run(*buckets: str, code: int = 0, config: dict[str, Any] | None = None) -> str:

@@ -3,8 +3,6 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from rich.console import Console
 
 from facesets_dagster.analysis.what_if.table import table_of
 from facesets_dagster.assets.what_if import WhatIfConfig
-from facesets_dagster.definitions import build_defs
 from facesets_dagster.publishing.funnel import count_states
 from facesets_dagster.reports.contact_sheet import MAX_MARKDOWN_BYTES
 from testing.fake_home import FakeHome
@@ -234,20 +231,14 @@ def test_the_command_prints_the_answer(fake_home: FakeHome, monkeypatch: pytest.
 
     fill(fake_home)
     fake_home.run("a")
-    embedder = fake_home.embedder
-    monkeypatch.setattr(command, "build_defs", lambda it: build_defs(it, overrides={"embedder": embedder}))
-    monkeypatch.setattr(command, "instance_of", lambda _: _held(fake_home.instance))
+    monkeypatch.setattr(command, "build_defs", fake_home.definitions_of)
+    monkeypatch.setattr(command, "instance_of", fake_home.instance_of)
     console = Console(record=True, width=200, file=open(tmp_path / "said", "w"))  # noqa: SIM115
     command.print_what_if(fake_home.settings, "a", {"min_faces": 4}, console)
     said = console.export_text()
     assert "min_faces 4 would admit 1 more identity" in said
     with pytest.raises(command.SettingsError, match=r"min_faces 0: Input should be greater .* Nothing was run"):
         command.print_what_if(fake_home.settings, "a", {"min_faces": 0}, console)
-
-
-@contextmanager
-def _held(instance: dg.DagsterInstance) -> Iterator[dg.DagsterInstance]:
-    yield instance
 
 
 def test_the_table_is_json_that_others_can_read(fake_home: FakeHome) -> None:

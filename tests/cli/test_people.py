@@ -1,8 +1,6 @@
 """`facesets label`, `merge`, `export` and `open`, in process with the fake model."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -11,11 +9,9 @@ import pytest
 from facesets_dagster import definitions
 from facesets_dagster.cli import dagster_instance, export, label, merge
 from facesets_dagster.cli.open import open_place
-from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import FacesetsError, LibraryError, PublishRefused, SettingsError
-from facesets_dagster.settings import Settings
 from testing.fake_home import FakeHome
-from testing.fakes import FakeEmbedderResource, FakeFace, write_looks, write_photo
+from testing.fakes import FakeFace, write_looks, write_photo
 
 NOTHING = merge.Despite(veto=False, labels=False)
 
@@ -32,17 +28,10 @@ def filled(home: FakeHome) -> None:
 
 @pytest.fixture
 def home(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> FakeHome:
-    @contextmanager
-    def instance_of(_: Settings) -> Iterator[dg.DagsterInstance]:
-        yield fake_home.instance
-
-    def with_fakes(settings: Settings, **options: Any) -> dg.Definitions:
-        return build_defs(settings, overrides={"embedder": FakeEmbedderResource()}, **options)
-
     for module in (label, export, dagster_instance):
-        monkeypatch.setattr(module, "instance_of", instance_of)
+        monkeypatch.setattr(module, "instance_of", fake_home.instance_of)
     for module in (export, definitions):
-        monkeypatch.setattr(module, "build_defs", with_fakes)
+        monkeypatch.setattr(module, "build_defs", fake_home.definitions_of)
     fake_home.begin(filled)
     return fake_home
 
