@@ -17,6 +17,7 @@ from facesets_dagster.assets._early_end import noting_an_early_end
 from facesets_dagster.errors import FacesetsError, LibraryLocked
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
+from facesets_dagster.resources.interruptions import interruptions_that_arrive
 
 if TYPE_CHECKING:
     Result = dg.MaterializeResult[Any]
@@ -193,7 +194,8 @@ def teaching(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         with noting_an_early_end([*args, *kwargs.values()]):
             try:
-                return function(*args, **kwargs)
+                with interruptions_that_arrive():
+                    return function(*args, **kwargs)
             except _MAY_PASS as error:
                 raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_SECONDS) from error
             except FacesetsError as error:

@@ -1,11 +1,11 @@
 """Run config that several assets have in common."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import dagster as dg
 from pydantic import Field
 
-from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.embedding.thresholds import LEGACY, PackThresholds
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.files.records import numbers_of
 
@@ -37,6 +37,26 @@ class NumbersConfig(dg.Config):
         return numbers_of(record, {**vars(pack), **self.of_pack(pack), **defaults, **given})
 
 
+class PresetConfig(NumbersConfig):
+    """Numbers that a preset chooses together."""
+
+    preset: Literal["pack", "legacy"] = Field(
+        default="pack",
+        description=(
+            "pack = the numbers of the model pack. legacy = the numbers and rules of the legacy scripts; a number that "
+            "differs from the pack's is kept."
+        ),
+    )
+
+    def resolve(self, record: type[R], pack: PackThresholds, **defaults: float) -> R:
+        """The record of this run's numbers. The launchpad fills the pack's in: with `legacy` they are not given."""
+        if self.preset == "pack":
+            return super().resolve(record, pack, **defaults)
+        of_pack = self.of_pack(pack)
+        given = {name: value for name, value in self if value is not None and value != of_pack.get(name)}
+        return numbers_of(record, {**vars(LEGACY), **self.of_pack(LEGACY), **defaults, **given})
+
+
 class PhotoConfig(NumbersConfig):
     """For assets that open photos."""
 
@@ -53,8 +73,14 @@ class GateConfig(NumbersConfig):
         gt=0,
         description="Average cosine distance up to which faces are grouped. null = the pack's number (ArcFace 0.55).",
     )
-    min_face_short_px: float = Field(default=90, ge=0, description="Gate: shorter side of the bbox, px.")
-    min_blur: float = Field(default=40, ge=0, description="Gate: variance of the Laplacian of the face crop.")
+    min_face_short_px: float | None = Field(
+        default=None, ge=0, description="Gate: shorter side of the bbox, px. null = the pack's number (90)."
+    )
+    min_blur: float | None = Field(
+        default=None,
+        ge=0,
+        description="Gate: variance of the Laplacian of the crop. null = the pack's number (40).",
+    )
     min_det_score: Share | None = Field(
         default=None, description="Gate: the detector's confidence. null = the pack's number (0.6)."
     )
@@ -62,7 +88,8 @@ class GateConfig(NumbersConfig):
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
-        return {"cluster_distance": pack.cluster_distance, "min_det_score": pack.min_det_score}
+        names = ("cluster_distance", "min_face_short_px", "min_blur", "min_det_score")
+        return {name: getattr(pack, name) for name in names}
 
 
 class DiscoveryConfig(GateConfig):
@@ -80,7 +107,7 @@ class DiscoveryConfig(GateConfig):
         return {**super().of_pack(pack), "outlier_distance": pack.outlier_distance}
 
 
-class ExportConfig(PhotoConfig):
+class ExportConfig(PhotoConfig, PresetConfig):
     """What is exported. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
 
     min_face_short_px: float = Field(default=100, ge=0, description="Export gate: shorter side of the bbox, px.")
@@ -101,12 +128,28 @@ class ExportConfig(PhotoConfig):
         default=0.5, ge=0, le=3, description="Added on each side of the bbox, as a share of its longer side."
     )
 
+    fill_to: int | None = Field(
+        default=None,
+        ge=0,
+        description=(
+            "Sets that the export gates leave smaller are filled up to so many pictures with the next best faces, "
+            "marked `filled`. 0 = no filling. null = the pack's number (8)."
+        ),
+    )
+    fill_floor_px: float | None = Field(
+        default=None,
+        ge=0,
+        description="Shorter side of the bbox that a filled face needs, px. null = the pack's number (60).",
+    )
+
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
         return {
             "outlier_distance": pack.export_outlier_distance,
             "near_duplicate_similarity": pack.near_duplicate_similarity,
+            "fill_to": pack.fill_to,
+            "fill_floor_px": pack.fill_floor_px,
         }
 
     def resolved(self, pack: PackThresholds) -> ExportParameters:

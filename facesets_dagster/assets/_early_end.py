@@ -10,6 +10,7 @@ import dagster as dg
 
 from facesets_dagster.registry.unfinished import BY_A_PERSON, WITH_THE_SERVER, note_unfinished
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.interruptions import INTERRUPTIONS
 from facesets_dagster.resources.run_process import STARTED_BY
 
 _PUBLISHES = "swap_ready_facesets"
@@ -43,7 +44,7 @@ def _bucket_of(context: dg.AssetExecutionContext) -> str | None:
 
 
 def _reason(error: BaseException, context: dg.AssetExecutionContext) -> str:
-    if isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError):
+    if isinstance(error, INTERRUPTIONS):
         run = context.instance.get_run_by_id(context.run.run_id)
         at_a_terminal = STARTED_BY in context.run.tags
         terminated = run is not None and run.status == dg.DagsterRunStatus.CANCELING

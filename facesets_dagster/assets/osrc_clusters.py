@@ -9,7 +9,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.osrc_clusters import Clusters, cluster_bucket, cover_distance_of
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, Distance
+from facesets_dagster.assets._config import DiscoveryConfig, Distance, PresetConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -21,7 +21,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 
 
-class OsrcClustersConfig(DiscoveryConfig):
+class OsrcClustersConfig(DiscoveryConfig, PresetConfig):
     """How new people are found. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
 
     rematch_distance: Distance | None = Field(
@@ -31,6 +31,32 @@ class OsrcClustersConfig(DiscoveryConfig):
     min_faces: int = Field(
         default=6, ge=1, description="Distinct photos (by content) that a cluster needs to found an identity."
     )
+    min_clustered_px: float | None = Field(
+        default=None,
+        ge=0,
+        description="Faces with a shorter side below this, px, are not linked; they join last. null = pack (0).",
+    )
+    join_two_faces: Distance | None = Field(
+        default=None, description="Two single faces are one person up to this distance. null = pack (0: no joining)."
+    )
+    join_face_and_group: Distance | None = Field(
+        default=None, description="A single face and the mean of a group. null = pack (0: no joining)."
+    )
+    join_two_groups: Distance | None = Field(
+        default=None, description="The means of two groups. null = pack (0: no joining)."
+    )
+    join_quality_gain: float | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description="Taken from the distance for each unit of quality that a face lacks. null = pack (0).",
+    )
+
+    @classmethod
+    def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
+        """Field -> the pack's number."""
+        names = ("min_clustered_px", "join_two_faces", "join_face_and_group", "join_two_groups", "join_quality_gain")
+        return {**super().of_pack(pack), **{name: getattr(pack, name) for name in names}}
 
     def resolved(self, pack: PackThresholds, cover_distance: float) -> DiscoveryParameters:
         """The numbers of this run."""

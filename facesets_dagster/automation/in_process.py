@@ -22,11 +22,12 @@ from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, 
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 import facesets_dagster
+from facesets_dagster.resources.interruptions import INTERRUPTIONS, interruptions_that_arrive
 from facesets_dagster.resources.run_process import STARTED_BY
 
 MODULE, ATTRIBUTE = "facesets_dagster.definitions", "defs"
 """The code location, as in `workspace.yaml`."""
-_INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+_INTERRUPTS = {kind.__name__ for kind in INTERRUPTIONS}
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,11 @@ def run_job(
         job_code_origin=_code_origin(job.name),
     )
     events = []
-    for event in execute_run_iterator(InMemoryJob(job), run, instance):
-        events.append(event)
-        if is_interrupt(event):  # otherwise Dagster takes the end for a failure
-            instance.report_run_canceling(run, "A person ended the run.")
+    with interruptions_that_arrive():
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+            events.append(event)
+            if is_interrupt(event):  # otherwise Dagster takes the end for a failure
+                instance.report_run_canceling(run, "A person ended the run.")
     return _finished(run.run_id, events)
 
 

@@ -42,7 +42,7 @@ class Program(TyperGroup):
             if text:
                 _fail(text, "usage", as_json=as_json, hint=_usage(error))
         except typer.Abort:
-            code = _fail("Ended; nothing was changed.", "ended", as_json=as_json)
+            code = _fail("Ended. What was finished is kept.", "ended", as_json=as_json)
         sys.exit(code or 0)
 
 

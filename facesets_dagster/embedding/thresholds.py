@@ -1,25 +1,46 @@
 """Distances and gates that depend on the model, per pack; calibration in `docs/thresholds.md`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facesets_dagster.embedding.embedder import ModelPack
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackThresholds:
-    """Cosine distances 0..2, similarity -1..1, detector confidence 0..1."""
+    """Cosine distances 0..2, similarity -1..1, detector confidence 0..1, sizes in px."""
 
     cover_distance: float
+    """Of a face and a person's centroid, and of two centroids."""
     cluster_distance: float
+    """Of average linkage."""
     outlier_distance: float
     export_outlier_distance: float
     near_duplicate_similarity: float
     min_det_score: float
+    min_face_short_px: float = 90
+    """Of a face that counts towards a person."""
+    min_blur: float = 40
+    min_clustered_px: float = 0
+    """Smaller faces say too little: they found and bridge nothing, and join last."""
+    join_two_faces: float = 0
+    """Of the second stage of clustering (`identities.joining`); all three 0: there is none."""
+    join_face_and_group: float = 0
+    join_two_groups: float = 0
+    join_quality_gain: float = 0
+    good_norm: float = 0
+    """Length of the raw embedding of a good face."""
+    fill_to: int = 8
+    """So many pictures a set has where enough faces reach `fill_floor_px`; 0: only those that pass the strict gates."""
+    fill_floor_px: float = 60
+    scale: float = 1
+    """Distances of this pack against ArcFace's at the same rate of false matches."""
+    calibrated: bool = True
+    """Whether its numbers were measured with it."""
 
     def scaled(self, arcface_distance: float) -> float:
-        """A distance chosen on ArcFace and not calibrated for this pack: scaled by the ratio of the cover distances."""
-        return round(arcface_distance * self.cover_distance / ARCFACE.cover_distance, 3)
+        """A distance chosen on ArcFace and not calibrated for this pack."""
+        return round(arcface_distance * self.scale, 3)
 
     @property
     def era_distance(self) -> float:
@@ -32,11 +53,38 @@ class PackThresholds:
         return self.scaled(0.40)
 
 
-ARCFACE = PackThresholds(0.45, 0.55, 0.55, 0.45, 0.95, 0.6)
-"""The legacy numbers, chosen on `buffalo_l`; also for recognisers that were not calibrated."""
+ARCFACE = PackThresholds(
+    cover_distance=0.45,
+    cluster_distance=0.55,
+    outlier_distance=0.55,
+    export_outlier_distance=0.45,
+    near_duplicate_similarity=0.95,
+    min_det_score=0.6,
+    calibrated=False,
+)
+"""The legacy numbers, chosen on `buffalo_l`; for recognisers that were not calibrated."""
 
-SFACE = PackThresholds(0.31, 0.42, 0.42, 0.31, 0.97, 0.72)
-MOBILEFACENET_128 = PackThresholds(0.35, 0.44, 0.44, 0.35, 0.95, 0.6)
+LEGACY = replace(ARCFACE, fill_to=0, fill_floor_px=0)
+"""The legacy numbers and rules: run config `preset: legacy`."""
+
+SFACE = PackThresholds(
+    cover_distance=0.31,
+    cluster_distance=0.42,
+    outlier_distance=0.42,
+    export_outlier_distance=0.31,
+    near_duplicate_similarity=0.97,
+    min_det_score=0.72,
+    scale=0.31 / 0.45,
+)
+MOBILEFACENET_128 = PackThresholds(
+    cover_distance=0.35,
+    cluster_distance=0.44,
+    outlier_distance=0.44,
+    export_outlier_distance=0.35,
+    near_duplicate_similarity=0.95,
+    min_det_score=0.6,
+    scale=0.35 / 0.45,
+)
 
 _CALIBRATED = {
     "face_recognition_sface_2021dec.onnx": SFACE,

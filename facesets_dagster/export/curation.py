@@ -25,6 +25,10 @@ class ExportParameters:
     top_n: int
     crop_px: int
     crop_padding: float
+    fill_to: int = 0
+    """So many pictures a set is filled up to where the strict gates leave fewer; 0: it is not."""
+    fill_floor_px: float = 0
+    """Least shorter side of the box of a face that fills up."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ def face_schema(dim: int) -> pl.Schema:
         "aliases": pl.List(pl.String),
         "photo_width": pl.Int32,
         "photo_height": pl.Int32,
+        "turn": pl.Int16,
         "bbox": pl.Array(pl.Float32, 4),
         "kps": pl.Array(pl.Float32, (5, 2)),
         "det_score": pl.Float32,
         "face_short": pl.Float32,
         "blur": pl.Float32,
+        "sharpness": pl.Float32,
         "frontality": pl.Float32,
         "symmetry": pl.Float32,
         "truncated": pl.Boolean,
@@ -44,11 +46,13 @@ FACE_COLUMNS = {
     "aliases": "other paths with the same bytes",
     "photo_width": "px, upright",
     "photo_height": "px, upright",
+    "turn": "degrees by which the photo was turned clockwise beyond its EXIF orientation: 0, 90, 180, 270; null = 0",
     "bbox": "x1, y1, x2, y2, px of the upright photo at full resolution",
     "kps": "five landmarks (left eye, right eye, nose, left and right mouth corner), px",
     "det_score": "detector's confidence, 0..1",
     "face_short": "shorter side of the bbox, px",
     "blur": "variance of the Laplacian of the grey bbox crop; higher is sharper",
+    "sharpness": "the same at one face size (shorter side 112 px, or its own if smaller); null in older caches",
     "frontality": "1 = nose midway between the eyes, 0 = profile",
     "symmetry": "left-right symmetry of the landmarks, 0..1",
     "truncated": "the photo decoded in part only",
@@ -91,11 +95,32 @@ CONTENT_SCHEMA = pl.Schema(
         "format": pl.String,
         "photo_width": pl.Int32,
         "photo_height": pl.Int32,
+        "turn": pl.Int16,
         "truncated": pl.Boolean,
         "model_id": pl.String,
+        "look": pl.Int16,
     }
 )
 """One row per distinct content that was read with this model, faces or not."""
+
+LATER_COLUMNS = frozenset({"turn", "sharpness", "look"})
+"""Columns that files of older releases lack; they read as null."""
+
+
+def is_readable(found: pl.Schema, schema: pl.Schema) -> bool:
+    """Whether a file with the columns `found` holds a table of `schema`, but for later columns."""
+    return found == pl.Schema(
+        {name: dtype for name, dtype in schema.items() if name in found or name not in LATER_COLUMNS}
+    )
+
+
+def completed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The frame with the later columns of `schema` that it lacks, in the schema's order; its others come after."""
+    later = LATER_COLUMNS & schema.keys()
+    absent = {name: pl.lit(None, schema[name]) for name in later - set(frame.columns)}
+    others = [name for name in frame.columns if name not in schema]
+    known = [name for name in schema if name in absent or name in frame.columns]
+    return frame.with_columns(**absent).select(*known, *others) if absent else frame
 
 
 def settled_contents(contents: pl.DataFrame, *, retry_failed: bool) -> pl.DataFrame:

@@ -25,7 +25,15 @@ from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.faces.elsewhere import Elsewhere
-from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, SCHEMA_VERSION, face_schema, settled_contents
+from facesets_dagster.faces.schema import (
+    CONTENT_SCHEMA,
+    FILE_SCHEMA,
+    SCHEMA_VERSION,
+    completed,
+    face_schema,
+    is_readable,
+    settled_contents,
+)
 from facesets_dagster.files.writing import remove_leftovers, write_json, write_parquet, write_text
 from facesets_dagster.photos.bucket_key import bucket_title
 
@@ -289,12 +297,12 @@ class FaceStore:
                 f"The cached table {path} cannot be read ({error}). Expected a Parquet file written by this platform. "
                 "Delete that bucket's folder under cache/faces to have its photos read again; no face set is touched."
             ) from error
-        if version != str(SCHEMA_VERSION) or pl.Schema(found) != schema:
+        if version != str(SCHEMA_VERSION) or not is_readable(pl.Schema(found), schema):
             raise LibraryCorrupt(
                 f"The cached table {path} has schema version {version}, expected {SCHEMA_VERSION}. Delete that "
                 "bucket's folder under cache/faces to have its photos read again; face sets are not touched."
             )
-        return frame
+        return completed(frame, pl.Schema({name: dtype for name, dtype in schema.items() if name in names}))
 
     def _write(self, path: Path, frame: pl.DataFrame) -> None:
         write_parquet(path, frame, {"schema_version": str(SCHEMA_VERSION), "model_id": self._model_id})

@@ -7,7 +7,7 @@ identity covers is clustered again, and publishing matches the clusters to the i
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,18 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.joining import Join, Joined, JoinRule, join_pieces
 
-_CLUSTER = {
+_CLUSTER: dict[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "face_id": (pl.String, "the face"),
     "state": (pl.String, "what becomes of it before publishing"),
     "cluster": (pl.Int32, "label of the average-linkage partition, 0 = largest; -1 = not clustered"),
     "identity": (pl.String, "whose member it is, which identity it joins, or which one covers it"),
     "value": (pl.Float64, "the number that decided"),
     "threshold": (pl.Float64, "what the number was compared with"),
+    "join_distance": (pl.Float64, "of the second stage: how far its piece was from the larger one that it joined"),
+    "join_threshold": (pl.Float64, "how far it was allowed to be"),
+    "join_faces": (pl.List(pl.Int32), "faces in the two pieces, the smaller first"),
     "mode": (pl.String, "grow or rebuild"),
     "model_id": (pl.String, "digest of the weights and det_size"),
 }
@@ -43,6 +47,27 @@ class DiscoveryParameters(QualityGates):
     outlier_distance: float
     outlier_min_size: int
     min_faces: int
+    min_clustered_px: float = 0
+    """Faces with a shorter side below this are no part of the linkage; they join last."""
+    join_two_faces: float = 0
+    join_face_and_group: float = 0
+    join_two_groups: float = 0
+    join_quality_gain: float = 0
+    good_norm: float = 0
+    """Length of the raw embedding of a good face: the unit of quality; 0: quality is not used."""
+
+    def recorded(self) -> dict[str, float]:
+        """Name -> number of those that decide anything; so the numbers of a run without a second stage stay as ever."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _OFF_AT_0}
+
+    def join_rule(self) -> JoinRule | None:
+        """The rule of the second stage; None if there is none."""
+        limits = (self.join_two_faces, self.join_face_and_group, self.join_two_groups)
+        return JoinRule(*limits, self.join_quality_gain) if max(limits) > 0 else None
+
+
+_OFF_AT_0 = {field.name for field in fields(DiscoveryParameters) if field.default == 0}
+"""Numbers that do nothing at 0."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,7 @@ class ClusterTable:
 
     def identity_parameters(self) -> dict[str, float]:
         """Name -> number of everything that decides who is who, by name."""
-        return dict(sorted({"cover_distance": self.cover_distance, **asdict(self.parameters)}.items()))
+        return dict(sorted({"cover_distance": self.cover_distance, **self.parameters.recorded()}.items()))
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,8 @@ class SortedOut:
     """Rows of coverage and face table to be clustered, by face_id."""
     unit: NDArray[np.float32]
     """Unit embeddings (n, dim) of `rest`."""
+    norms: NDArray[np.float64]
+    """Lengths (n,) of its raw embeddings."""
     mode: str
 
 
@@ -116,15 +143,24 @@ def sort_out(
         if verdict is not None:
             verdicts[row["face_id"]] = verdict
     rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
-    unit = normalised(rest["embedding"].to_numpy()) if len(rest) else np.zeros((0, 1), np.float32)
-    return SortedOut(rows.select("face_id", "model_id"), verdicts, rest, unit, mode)
+    raw = rest["embedding"].to_numpy() if len(rest) else np.zeros((0, 1), np.float32)
+    norms = np.linalg.norm(raw.astype(np.float64), axis=1)
+    return SortedOut(rows.select("face_id", "model_id"), verdicts, rest, normalised(raw), norms, mode)
 
 
 def judge_clusters(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters) -> pl.DataFrame:
-    """The cluster table (`CLUSTER_SCHEMA`) of a bucket whose rest was cut into clusters: `labels` (n,) of its rows."""
-    clusters = dict(zip(found.rest["face_id"].to_list(), labels.tolist(), strict=True))
-    verdicts = {**found.verdicts, **_cluster_verdicts(found.rest, found.unit, labels, parameters)}
-    return _table(found.rows, verdicts, clusters, found.mode)
+    """The cluster table (`CLUSTER_SCHEMA`) of a bucket.
+
+    `labels` (n,): the first stage's clusters of its rest, whose pieces are joined here.
+    """
+    rule, ids = parameters.join_rule(), found.rest["face_id"].to_list()
+    joined = Joined(labels, {})
+    if rule is not None:
+        joined = join_pieces(found.unit, found.norms / parameters.good_norm, labels, rule)
+    clusters = dict(zip(ids, joined.labels.tolist(), strict=True))
+    verdicts = {**found.verdicts, **_cluster_verdicts(found.rest, found.unit, joined.labels, parameters)}
+    joins = {ids[row]: join for row, join in joined.joins.items()}
+    return _table(found.rows, verdicts, clusters, joins, found.mode)
 
 
 _ASKED = (
@@ -192,9 +228,11 @@ def _cluster_verdicts(
     return verdicts
 
 
-def _table(rows: pl.DataFrame, verdicts: dict[str, Verdict], clusters: dict[str, int], mode: str) -> pl.DataFrame:
+def _table(
+    rows: pl.DataFrame, verdicts: dict[str, Verdict], clusters: dict[str, int], joins: dict[str, Join], mode: str
+) -> pl.DataFrame:
     ids = rows["face_id"].to_list()
-    found = [verdicts[face_id] for face_id in ids]
+    found, how = [verdicts[face_id] for face_id in ids], [joins.get(face_id) for face_id in ids]
     return pl.DataFrame(
         {
             "face_id": ids,
@@ -203,6 +241,9 @@ def _table(rows: pl.DataFrame, verdicts: dict[str, Verdict], clusters: dict[str,
             "identity": [verdict.identity for verdict in found],
             "value": [verdict.value for verdict in found],
             "threshold": [verdict.threshold for verdict in found],
+            "join_distance": [join and join.distance for join in how],
+            "join_threshold": [join and join.threshold for join in how],
+            "join_faces": [join and [join.faces, join.others] for join in how],
             "mode": [mode] * len(ids),
             "model_id": rows["model_id"].to_list(),
         },

@@ -9,6 +9,7 @@ import polars as pl
 
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.member_table import read_members
 from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.registry.registry import Registry
@@ -58,5 +59,5 @@ class Library:
     def member_rows(self, names: list[str]) -> pl.DataFrame | None:
         """Rows of `members.parquet` of the named facesets, for members whose cache rows are gone."""
         paths = [self.folder / part / name / "members.parquet" for name in names for part in ("", "_thin")]
-        frames = [pl.read_parquet(path) for path in paths if path.exists()]
+        frames = [read_members(path) for path in paths if path.exists()]
         return pl.concat(frames) if frames else None

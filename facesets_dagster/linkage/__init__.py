@@ -11,6 +11,7 @@ and edges. The reasons and figures are in docs/decisions/clustering.md.
 from facesets_dagster.linkage.complete import APART, complete_linkage
 from facesets_dagster.linkage.connected import connected
 from facesets_dagster.linkage.merges import Merges, by_size
+from facesets_dagster.linkage.near import near_pairs
 from facesets_dagster.linkage.solving import Progress, average_merges
 
-__all__ = ["APART", "Merges", "Progress", "average_merges", "by_size", "complete_linkage", "connected"]
+__all__ = ["APART", "Merges", "Progress", "average_merges", "by_size", "complete_linkage", "connected", "near_pairs"]

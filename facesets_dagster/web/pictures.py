@@ -17,6 +17,7 @@ from starlette.responses import Response
 from facesets_dagster.assets._config import PhotoConfig
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import photo_loader
+from facesets_dagster.library.member_table import read_members
 from facesets_dagster.reports.faceset_page import PICTURE_OF_MEMBER
 from facesets_dagster.reports.thumbnails import of_faces, of_photo
 from facesets_dagster.settings import Settings
@@ -61,7 +62,7 @@ class Pictures:
 def _member(table: Path, face_id: str) -> pl.DataFrame | None:
     if not table.is_file():
         return None
-    rows = pl.scan_parquet(table).filter(pl.col("face_id") == face_id).collect()
+    rows = read_members(table).filter(pl.col("face_id") == face_id)
     return rows if len(rows) else None
 
 

@@ -14,6 +14,7 @@ from facesets_dagster.faces import face_cache as scanning
 from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.faces.unread import unread_of
+from facesets_dagster.files.writing import write_parquet
 from facesets_dagster.photos import formats
 from facesets_dagster.photos.listing import list_bucket
 from testing.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
@@ -315,3 +316,19 @@ def test_what_an_earlier_version_took_for_cut_off_is_read_again(bucket: Bucket, 
     shutil.copy(bucket.folder / "moving.png", other.folder / "moving.png")
     assert (other.scan().copied, other.statuses()) == (0, {"moving.png": "faces"})
     assert (bucket.scan().copied, bucket.statuses()) == (1, {"moving.png": "faces"})
+
+
+def test_a_cache_of_an_older_release_is_read_and_lacks_only_what_came_later(bucket: Bucket) -> None:
+    before = bucket.scan().tables.faces
+    folder = bucket.store.folder
+    for table in folder.glob("*.parquet"):
+        metadata = pl.read_parquet_metadata(table)
+        kept = pl.read_parquet(table).drop("sharpness", "turn", "look", strict=False)
+        write_parquet(table, kept, {name: metadata[name] for name in ("schema_version", "model_id")})
+    write_person(bucket.folder, 2, 1)
+    faces = bucket.scan().tables.faces
+    old = faces.filter(pl.col("face_id").is_in(before["face_id"].to_list()))
+    assert faces.columns == before.columns
+    assert old.drop("sharpness", "turn").equals(before.drop("sharpness", "turn"))
+    assert old["sharpness"].null_count() == len(before)
+    assert faces["sharpness"].count() == len(faces) - len(before) == 1

@@ -12,8 +12,9 @@ from facesets_dagster.analysis.what_if.points import Numbers
 from facesets_dagster.analysis.what_if.rehearsal import Rehearsal, Rehearsed, Standing
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.files.records import numbers_of, required
 from facesets_dagster.identities.coverage import cover
-from facesets_dagster.identities.discovery import mode_of
+from facesets_dagster.identities.discovery import DiscoveryParameters, mode_of
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
@@ -122,8 +123,7 @@ class KnownBucket:
         default = self._inputs.default
         if self._run is None:
             return default
-        found = {name: value for name, value in self._run.identity_parameters.items() if name in default.flat()}
-        numbers = default.with_values({name: value for name, value in found.items() if isinstance(value, int | float)})
+        numbers = _recorded(self._run.identity_parameters, default)
         exports = [*self._exports_in_place(self._run), default.export]
         candidates = [replace(numbers, export=export) for export in exports]
         same = (one for one in candidates if self._digest(one) == self._run.inputs_digest)
@@ -147,6 +147,17 @@ class KnownBucket:
     def _all_in_place(self) -> bool:
         folder = self._library.folder
         return all((folder / identity.name / "manifest.json").exists() for identity in self.standing.own())
+
+
+def _recorded(parameters: Mapping[str, object], default: Numbers) -> Numbers:
+    """The numbers of a run that the registry keeps; of the default what it does not say."""
+    found = {name: value for name, value in parameters.items() if isinstance(value, int | float)}
+    everything = {
+        **{field.name: getattr(default.discovery, field.name) for field in required(DiscoveryParameters)},
+        **found,
+    }
+    discovery = numbers_of(DiscoveryParameters, everything)
+    return replace(default, cover_distance=found.get("cover_distance", default.cover_distance), discovery=discovery)
 
 
 def _standing(bucket: str, library: Library, registry: Snapshot, decisions: pl.DataFrame) -> Standing:

@@ -18,6 +18,9 @@ EXPORT = {
 }
 """Name here -> name among the numbers of `swap_ready_facesets`, where discovery has others of that name."""
 
+_OF_PACK = ("good_norm",)
+"""Numbers of the pack that no run config changes."""
+
 BASE, REBUILT, POINT = "base", "rebuilt", "point"
 """What a point is that belongs to no sweep."""
 
@@ -32,14 +35,14 @@ class Numbers:
 
     def identity_parameters(self) -> dict[str, object]:
         """As the registry keeps them of a bucket's run."""
-        return {"cover_distance": self.cover_distance, **asdict(self.discovery)}
+        return {"cover_distance": self.cover_distance, **self.discovery.recorded()}
 
     def flat(self) -> dict[str, float]:
         """Name -> value of everything that a point can change."""
         export = asdict(self.export)
         return {
             "cover_distance": self.cover_distance,
-            **asdict(self.discovery),
+            **{name: value for name, value in asdict(self.discovery).items() if name not in _OF_PACK},
             **{name: export[theirs] for name, theirs in EXPORT.items()},
         }
 

@@ -13,6 +13,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Rows
 from facesets_dagster.library.archive import Archive, pictures_of, versions_of
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.member_table import read_members
 from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.photos.bucket_key import LIBRARY
@@ -135,7 +136,7 @@ def _with_archived(
     if not folders:
         return rows
     pairs = pl.DataFrame(sorted(absent), schema={"face_id": pl.String, "bucket": pl.String}, orient="row")
-    tables = pl.concat([pl.read_parquet(folder / "members.parquet") for folder in folders])
+    tables = pl.concat([read_members(folder / "members.parquet") for folder in folders])
     found = tables.join(pairs, on=["face_id", "bucket"], how="semi").unique(["face_id", "bucket"], maintain_order=True)
     found = found.drop("joined_by", "state").with_columns(source_missing=pl.lit(True))
     return found if rows is None else pl.concat([rows, found.select(rows.columns)])
