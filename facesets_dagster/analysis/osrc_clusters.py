@@ -8,7 +8,8 @@ import polars as pl
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
-from facesets_dagster.identities.discovery import ClusterTable, DiscoveryParameters, discover, mode_of
+from facesets_dagster.identities.cluster_table import ClusterTable, DiscoveryParameters
+from facesets_dagster.identities.discovery import discover, mode_of
 from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces

@@ -13,7 +13,7 @@ from facesets_dagster.assets._config import DiscoveryConfig, Distance, PresetCon
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
-from facesets_dagster.identities.discovery import CLUSTER_COLUMNS, ClusterTable, DiscoveryParameters
+from facesets_dagster.identities.cluster_table import CLUSTER_COLUMNS, ClusterTable, DiscoveryParameters
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.plots import sizes_in_words
 from facesets_dagster.resources.embedder import EmbedderResource

@@ -14,7 +14,7 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._swap_ready_checks import CHECKS, check_results
 from facesets_dagster.assets._versions import frame_version
-from facesets_dagster.identities.discovery import ClusterTable
+from facesets_dagster.identities.cluster_table import ClusterTable
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.swap_ready_facesets import PublishResult, inputs_now, publish_bucket, settle_bucket

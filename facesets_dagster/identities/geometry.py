@@ -47,6 +47,11 @@ def normalised(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
     return (wide / np.where(lengths == 0, 1, lengths)).astype(np.float32)
 
 
+def lengths(embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Length of each row (n, dim)."""
+    return np.asarray(np.linalg.norm(embeddings.astype(np.float64), axis=1), np.float64)
+
+
 def centroid(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
     """L2-normalised mean (dim,) of the L2-normalised rows (n, dim)."""
     unit = normalised(embeddings).astype(np.float64)

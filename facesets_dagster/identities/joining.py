@@ -5,7 +5,8 @@ small, turned or old, and groups from different years. A piece is its normalised
 cosine distance of their means is within what their sizes allow: means of many faces are exact, and two of them that
 are one person are far nearer to each other than two single faces. A low quality of the embedding (its raw length
 against that of the pack's good faces; Meng et al., MagFace, 2021) makes distances larger, so it is made up for. The
-pair that is nearest by this measure is joined first, until none is left. Figures: `docs/decisions/two-stages.md`.
+pair that is nearest by this measure is joined first, until none is left. People who are there already are pieces too,
+which are never joined to each other. Figures: `docs/decisions/two-stages.md`.
 """
 
 import heapq
@@ -74,47 +75,90 @@ class Join:
 
 
 @dataclass(frozen=True)
+class People:
+    """People who are there already, (k,) of them."""
+
+    sums: NDArray[np.float64]
+    """(k, dim): of the unit embeddings of their faces."""
+    faces: NDArray[np.int64]
+    """(k,)"""
+    quality: NDArray[np.float64]
+    """(k,): mean of their faces'."""
+
+    @classmethod
+    def nobody(cls, dim: int) -> "People":
+        """K = 0."""
+        return cls(np.zeros((0, dim)), np.zeros(0, np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True)
 class Joined:
     """Clusters after the second stage."""
 
     labels: NDArray[np.int64]
-    """(n,), canonical: by size descending, ties by the first row."""
+    """(n,), canonical: by size descending, ties by the first row; -1 for the faces of people who were there."""
+    person: NDArray[np.int64]
+    """(n,): the one of `People` that the row belongs to, -1 for none."""
     joins: dict[int, Join]
     """Row -> the join by which its piece first went into a larger one (of two equal ones the later)."""
 
 
+def not_joined(labels: NDArray[np.int64]) -> Joined:
+    """The clusters of the first stage."""
+    return Joined(labels, np.full(len(labels), -1), {})
+
+
 def join_pieces(
-    unit: NDArray[np.float32], quality: NDArray[np.floating], labels: NDArray[np.int64], rule: JoinRule
+    unit: NDArray[np.float32],
+    quality: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    rule: JoinRule,
+    people: People | None = None,
 ) -> Joined:
     """Joins clusters `labels` (n,) of unit rows (n, dim) whose raw lengths are `quality` (n,) of a good face's.
 
     The result depends on the order of the rows only where two distances are equal to the bit.
     """
     if not len(labels):
-        return Joined(labels, {})
-    pieces = _Pieces(unit, quality, labels, rule)
+        return not_joined(labels)
+    pieces = _Pieces(unit, quality, labels, rule, people or People.nobody(unit.shape[1]))
     pieces.join_all()
+    root = pieces.roots()
+    person, free = pieces.person[root][labels], pieces.person[root][labels] < 0
+    final = np.full(len(labels), -1, np.int64)
+    final[free] = by_size(root[labels][free])
     joins = {row: join for piece, join in pieces.joins.items() for row in pieces.rows_of(piece)}
-    return Joined(by_size(pieces.roots()[labels]), joins)
+    return Joined(final, person, joins)
 
 
 class _Pieces:
     """Pieces by number: those of the first stage, then each made by a join."""
 
     def __init__(
-        self, unit: NDArray[np.float32], quality: NDArray[np.floating], labels: NDArray[np.int64], rule: JoinRule
+        self,
+        unit: NDArray[np.float32],
+        quality: NDArray[np.floating],
+        labels: NDArray[np.int64],
+        rule: JoinRule,
+        people: People,
     ) -> None:
         self._rule, self._labels = rule, labels
-        count = int(labels.max()) + 1
+        clusters, known = int(labels.max()) + 1, len(people.faces)
+        count = clusters + known
         self._first_made = count
         self._size = np.zeros(2 * count, np.int64)
-        self._size[:count] = np.bincount(labels, minlength=count)
+        self._size[:count] = np.concatenate([np.bincount(labels, minlength=clusters), people.faces])
         self._quality = np.zeros(2 * count)
         np.add.at(self._quality, labels, quality)
+        self._quality[clusters:count] = people.quality * people.faces
         self._sum = np.zeros((2 * count, unit.shape[1]))
         np.add.at(self._sum, labels, unit)
+        self._sum[clusters:count] = people.sums
         self._mean = np.zeros((2 * count, unit.shape[1]), np.float32)
         self._mean[:count] = normalised(self._sum[:count])
+        self.person = np.full(2 * count, -1, np.int64)
+        """Piece -> the one of the people that it is."""
+        self.person[clusters:count] = np.arange(known)
         self._into = np.arange(2 * count)
         self._parts: dict[int, tuple[int, int]] = {}
         self._near: dict[int, set[int]] = {}
@@ -144,6 +188,8 @@ class _Pieces:
 
     def _propose(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
         """Puts the pairs (m,), (m,) that may be joined into the heap."""
+        one_free = (self.person[first] < 0) | (self.person[second] < 0)
+        first, second = first[one_free], second[one_free]
         beyond = self._distance(first, second) - self._rule.most(self._size[first], self._size[second])
         for index in np.flatnonzero(beyond <= 0).tolist():
             heapq.heappush(self._heap, (float(beyond[index]), int(first[index]), int(second[index])))
@@ -151,7 +197,7 @@ class _Pieces:
     def _join(self, first: int, second: int, made: int) -> None:
         one, other = np.array([first]), np.array([second])
         sizes = self._size[[first, second]]
-        smaller = second if sizes[1] <= sizes[0] else first
+        smaller = second if self.person[first] >= 0 or (self.person[second] < 0 and sizes[1] <= sizes[0]) else first
         if smaller not in self.joins:
             distance, most = self._distance(one, other)[0], self._rule.most(sizes[:1], sizes[1:])[0]
             self.joins[smaller] = Join(float(distance), float(most), int(sizes.min()), int(sizes.max()))
@@ -159,6 +205,7 @@ class _Pieces:
         self._quality[made] = self._quality[first] + self._quality[second]
         self._sum[made] = self._sum[first] + self._sum[second]
         self._mean[made] = normalised(self._sum[made])
+        self.person[made] = max(self.person[first], self.person[second])
         self._into[first] = self._into[second] = made
         self._parts[made] = (first, second)
         near = {piece for piece in self._near.pop(first) | self._near.pop(second) if self._into[piece] == piece}

@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.coverage import Coverage
 from facesets_dagster.identities.coverage_table import coverage_table
-from facesets_dagster.identities.discovery import DiscoveryParameters, SortedOut, judge_clusters, sort_out
+from facesets_dagster.identities.discovery import judge_clusters
+from facesets_dagster.identities.sorted_out import SortedOut, sort_out
 from facesets_dagster.linkage import average_merges
 
 
@@ -62,16 +64,21 @@ class ClusterSweep:
 
     def _sorted_out(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> SortedOut:
         joins = mode == "grow" and bool(self._own)  # only faces that may join one are gated before
-        key = (cover_distance, mode, parameters.gates() if joins else None)
+        key = (
+            cover_distance,
+            mode,
+            parameters.min_clustered_px,
+            (parameters.gates(), parameters.join_rule()) if joins else None,
+        )
         if self._sorted is None or self._sorted[0] != key:
             table = self.coverage_at(cover_distance)
             self._sorted = (key, sort_out(self._faces, table, parameters, mode, self._own, self._pinned))
         return self._sorted[1]
 
     def _cuts_of(self, found: SortedOut) -> "Cuts":
-        ids = found.rest["face_id"].to_list()
+        ids = found.rest["face_id"].filter(pl.Series(found.linked)).to_list()
         if self._cuts is None or self._cuts[0] != ids:
-            self._cuts = (ids, Cuts(found.unit, self._largest))
+            self._cuts = (ids, Cuts(found.to_link(), self._largest))
         return self._cuts[1]
 
 

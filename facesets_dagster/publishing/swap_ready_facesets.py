@@ -8,7 +8,7 @@ import polars as pl
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
-from facesets_dagster.identities.discovery import ClusterTable
+from facesets_dagster.identities.cluster_table import ClusterTable
 from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import bucket_title

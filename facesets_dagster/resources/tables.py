@@ -14,7 +14,7 @@ from facesets_dagster.errors import PublishRefused
 from facesets_dagster.files.records import numbers_of
 from facesets_dagster.files.states import Kept, state_of
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
-from facesets_dagster.identities.discovery import ClusterTable, DiscoveryParameters
+from facesets_dagster.identities.cluster_table import ClusterTable, DiscoveryParameters
 
 _PARAMETERS = "parameters"
 """Key of the metadata of a cluster table: the numbers that it was made with, JSON."""

@@ -13,7 +13,7 @@ from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig, osrc_clust
 from facesets_dagster.assets.osrc_uncovered import OsrcUncoveredConfig, osrc_uncovered
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.files.writing import write_parquet
-from facesets_dagster.identities.discovery import CLUSTER_SCHEMA, ClusterTable, DiscoveryParameters
+from facesets_dagster.identities.cluster_table import CLUSTER_SCHEMA, ClusterTable, DiscoveryParameters
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.resources.tables import read_clusters

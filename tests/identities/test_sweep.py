@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.coverage import Coverage, cover
 from facesets_dagster.identities.coverage_table import coverage_table
-from facesets_dagster.identities.discovery import DiscoveryParameters, discover
+from facesets_dagster.identities.discovery import discover
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.sweep import ClusterSweep, Cuts

@@ -13,8 +13,9 @@ from facesets_dagster.analysis.what_if.rehearsal import Rehearsal, Rehearsed, St
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.files.records import numbers_of, required
+from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.coverage import cover
-from facesets_dagster.identities.discovery import DiscoveryParameters, mode_of
+from facesets_dagster.identities.discovery import mode_of
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity

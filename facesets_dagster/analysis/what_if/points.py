@@ -6,7 +6,7 @@ from typing import Any
 
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.export.curation import ExportParameters
-from facesets_dagster.identities.discovery import DiscoveryParameters
+from facesets_dagster.identities.cluster_table import DiscoveryParameters
 
 SWEPT = ("cover_distance", "cluster_distance", "min_face_short_px", "min_blur", "min_det_score", "min_faces")
 """Parameters that are swept, in the order of the report."""

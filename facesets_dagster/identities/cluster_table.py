@@ -1,0 +1,104 @@
+"""The cluster table of a bucket: its columns, and the numbers that it was made with."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+import polars as pl
+
+from facesets_dagster.identities.gates import QualityGates, Verdict
+from facesets_dagster.identities.joining import Join, JoinRule
+
+_CLUSTER: dict[str, tuple[pl.DataType | type[pl.DataType], str]] = {
+    "face_id": (pl.String, "the face"),
+    "state": (pl.String, "what becomes of it before publishing"),
+    "cluster": (pl.Int32, "label of the average-linkage partition, 0 = largest; -1 = not clustered"),
+    "identity": (pl.String, "whose member it is, which identity it joins, or which one covers it"),
+    "value": (pl.Float64, "the number that decided"),
+    "threshold": (pl.Float64, "what the number was compared with"),
+    "join_distance": (pl.Float64, "of the second stage: how far its piece was from the larger one that it joined"),
+    "join_threshold": (pl.Float64, "how far it was allowed to be"),
+    "join_faces": (pl.List(pl.Int32), "faces in the two pieces, the smaller first"),
+    "mode": (pl.String, "grow or rebuild"),
+    "model_id": (pl.String, "digest of the weights and det_size"),
+}
+CLUSTER_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _CLUSTER.items()})
+"""`state`: `member`, `joining`, `covered`, `candidate`, `below_gate:<gate>`, `outlier`, `small_cluster`.
+`cluster`: label of the partition, -1 for faces that were not clustered; `identity`: whose member or by whom covered."""
+CLUSTER_COLUMNS = {name: words for name, (_, words) in _CLUSTER.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoveryParameters(QualityGates):
+    """Resolved run config of `osrc_clusters`; distances are cosine distances 0..2."""
+
+    cluster_distance: float
+    rematch_distance: float
+    outlier_distance: float
+    outlier_min_size: int
+    min_faces: int
+    min_clustered_px: float = 0
+    """Faces with a shorter side below this are no part of the linkage; they join last."""
+    join_two_faces: float = 0
+    join_face_and_group: float = 0
+    join_two_groups: float = 0
+    join_quality_gain: float = 0
+    good_norm: float = 0
+    """Length of the raw embedding of a good face: the unit of quality; 0: quality is not used."""
+
+    def recorded(self) -> dict[str, float]:
+        """Name -> number of those that decide anything; so the numbers of a run without a second stage stay as ever."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _OFF_AT_0}
+
+    def join_rule(self) -> JoinRule | None:
+        """The rule of the second stage; None if there is none."""
+        limits = (self.join_two_faces, self.join_face_and_group, self.join_two_groups)
+        return JoinRule(*limits, self.join_quality_gain) if max(limits) > 0 else None
+
+
+_OFF_AT_0 = {field.name for field in fields(DiscoveryParameters) if field.default == 0}
+"""Numbers that do nothing at 0."""
+
+
+@dataclass(frozen=True)
+class ClusterTable:
+    """A bucket's cluster table and the numbers that it was made with."""
+
+    frame: pl.DataFrame
+    """Rows of `CLUSTER_SCHEMA`."""
+    parameters: DiscoveryParameters
+    cover_distance: float
+
+    def identity_parameters(self) -> dict[str, float]:
+        """Name -> number of everything that decides who is who, by name."""
+        return dict(sorted({"cover_distance": self.cover_distance, **self.parameters.recorded()}.items()))
+
+
+def cluster_rows(
+    rows: pl.DataFrame,
+    verdicts: Mapping[str, Verdict],
+    clusters: Mapping[str, int],
+    joins: Mapping[str, Join],
+    mode: str,
+) -> pl.DataFrame:
+    """The cluster table (`CLUSTER_SCHEMA`) of `rows` (`face_id`, `model_id`), in their order.
+
+    By face_id: `verdicts` of all, `clusters` of those that were clustered, `joins` of those that a join moved.
+    """
+    ids = rows["face_id"].to_list()
+    found, how = [verdicts[face_id] for face_id in ids], [joins.get(face_id) for face_id in ids]
+    return pl.DataFrame(
+        {
+            "face_id": ids,
+            "state": [verdict.state for verdict in found],
+            "cluster": [clusters.get(face_id, -1) for face_id in ids],
+            "identity": [verdict.identity for verdict in found],
+            "value": [verdict.value for verdict in found],
+            "threshold": [verdict.threshold for verdict in found],
+            "join_distance": [join and join.distance for join in how],
+            "join_threshold": [join and join.threshold for join in how],
+            "join_faces": [join and [join.faces, join.others] for join in how],
+            "mode": [mode] * len(ids),
+            "model_id": rows["model_id"].to_list(),
+        },
+        schema=CLUSTER_SCHEMA,
+    )

@@ -1,0 +1,127 @@
+"""Before clustering: which faces of a bucket are spoken for, and by whom; the rest is to be clustered."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.cluster_table import DiscoveryParameters
+from facesets_dagster.identities.gates import Verdict, failed_gate
+from facesets_dagster.identities.geometry import lengths, normalised
+from facesets_dagster.identities.joining import People
+
+
+@dataclass(frozen=True)
+class SortedOut:
+    """A bucket before its clusters are cut: the verdicts on those who are spoken for, and the rest."""
+
+    rows: pl.DataFrame
+    """`face_id` and `model_id` of all faces, in the order of the coverage table."""
+    verdicts: dict[str, Verdict]
+    rest: pl.DataFrame
+    """Rows of coverage and face table to be clustered, by face_id."""
+    unit: NDArray[np.float32]
+    """Unit embeddings (n, dim) of `rest`."""
+    norms: NDArray[np.float64]
+    """Lengths (n,) of its raw embeddings."""
+    linked: NDArray[np.bool_]
+    """(n,): large enough to be clustered."""
+    names: tuple[str, ...]
+    people: People
+    """The bucket's own identities by name, which clusters may join; none when everything is clustered again."""
+    mode: str
+
+    def to_link(self) -> NDArray[np.float32]:
+        """Unit embeddings (m, dim) of the linked faces."""
+        return self.unit if self.linked.all() else self.unit[self.linked]
+
+
+def sort_out(
+    faces: pl.DataFrame,
+    uncovered: pl.DataFrame,
+    parameters: DiscoveryParameters,
+    mode: str,
+    own: AbstractSet[str],
+    pinned: AbstractSet[str] = frozenset(),
+) -> SortedOut:
+    """Who is spoken for, and who is left to be clustered; arguments as of `discover`."""
+    rows = uncovered.join(faces, on="face_id", how="left", maintain_order="left", suffix="_face")
+    verdicts: dict[str, Verdict] = {}
+    for row in rows.select(*_ASKED, *(gate.name for gate in parameters.gates())).iter_rows(named=True):
+        verdict = _spoken_for(row, mode, parameters, own if row["face_id"] not in pinned else frozenset())
+        if verdict is not None:
+            verdicts[row["face_id"]] = verdict
+    rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
+    raw = _raw(rest)
+    norms, linked = lengths(raw), rest["face_short"].to_numpy() >= parameters.min_clustered_px
+    names, people = _own_people(rows, verdicts, parameters, own if mode == "grow" else frozenset(), raw.shape[1])
+    table = rows.select("face_id", "model_id")
+    return SortedOut(table, verdicts, rest, normalised(raw), norms, linked, names, people, mode)
+
+
+def _raw(rows: pl.DataFrame) -> NDArray[np.float32]:
+    return rows["embedding"].to_numpy() if len(rows) else np.zeros((0, 1), np.float32)
+
+
+def _own_people(
+    rows: pl.DataFrame,
+    verdicts: Mapping[str, Verdict],
+    parameters: DiscoveryParameters,
+    own: AbstractSet[str],
+    dim: int,
+) -> tuple[tuple[str, ...], People]:
+    """Names of the own identities with members or joining faces in the bucket, and what is known of them by these."""
+    whose = {face: one.identity for face, one in verdicts.items() if one.state in ("member", "joining")}
+    theirs = {face: name for face, name in whose.items() if name is not None and name in own}
+    names = tuple(sorted(set(theirs.values())))
+    if not names or parameters.join_rule() is None or dim == 1:
+        return (), People.nobody(dim)
+    members = rows.filter(pl.col("face_id").is_in(list(theirs)))
+    raw, place = _raw(members), {name: index for index, name in enumerate(names)}
+    at = np.array([place[theirs[face]] for face in members["face_id"]], np.int64)
+    faces = np.bincount(at, minlength=len(names))
+    sums, quality = np.zeros((len(names), dim)), np.zeros(len(names))
+    np.add.at(sums, at, normalised(raw))
+    np.add.at(quality, at, lengths(raw) / parameters.good_norm)
+    return names, People(sums, faces, quality / faces)
+
+
+_ASKED = (
+    "face_id",
+    "cover_distance",
+    "member_of",
+    "foreign",
+    "foreign_distance",
+    "own",
+    "own_distance",
+    "covered",
+    "covered_by",
+)
+"""Columns of the coverage table that decide whether a face is spoken for."""
+
+
+def _spoken_for(
+    row: dict[str, object], mode: str, parameters: DiscoveryParameters, own_names: AbstractSet[str]
+) -> Verdict | None:
+    """The verdict on a face that is not clustered, None for one of the rest."""
+    limit = float(str(row["cover_distance"]))
+    if row["member_of"] is not None and (mode == "grow" or row["member_of"] not in own_names):
+        return Verdict("member", None, None, str(row["member_of"]))
+    foreign, own = _distance(row["foreign_distance"]), _distance(row["own_distance"])
+    if row["covered"]:  # without a threshold: the very same photo is a member through another bucket
+        value = foreign if np.isfinite(foreign) else None
+        return Verdict("covered", value, limit if foreign <= limit else None, str(row["covered_by"]))
+    if mode == "grow" and own <= limit and own <= foreign:
+        failed = failed_gate(parameters.gates(), {gate.name: float(str(row[gate.name])) for gate in parameters.gates()})
+        return replace(failed or Verdict("joining", own, limit), identity=str(row["own"]))
+    if foreign <= limit:
+        return Verdict("covered", foreign, limit, str(row["foreign"]))
+    return None
+
+
+def _distance(value: object) -> float:
+    number = np.inf if value is None else float(str(value))
+    return np.inf if np.isnan(number) else number
