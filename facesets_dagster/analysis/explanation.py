@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ class FaceExplanation:
     nearest_distance: float | None
     flags: list[str]
     why: str
+    join: dict[str, float] | None = None
+    """Of a face that came to its person by the second stage of clustering: `distance`, `threshold`, `faces` in the
+    smaller of the two pieces and `others` in the larger."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,15 @@ def explain_contents(
     contents: pl.Series,
     merged: Mapping[str, str] | None = None,
     identities: Sequence[Identity] = (),
+    joins: pl.DataFrame | None = None,
 ) -> list[PhotoExplanation]:
     """The photos of a bucket with these content digests, by path.
 
     `decisions`: the bucket's funnel; `merged`: name -> the one that has its people now. The funnel keeps the names of
-    its day; they are told as they are called now. `identities`: those among which the nearest is looked for.
+    its day; they are told as they are called now. `identities`: those among which the nearest is looked for; `joins`:
+    of the bucket (`JOIN_SCHEMA`).
     """
+    joined = {} if joins is None else {row.pop("face_id"): row for row in joins.to_dicts()}
     decided = {str(row["face_id"]): _named_now(row, merged or {}) for row in decisions.iter_rows(named=True)}
     found = []
     is_wanted = pl.col("sha256").is_in(contents.implode())
@@ -72,7 +78,10 @@ def explain_contents(
         paths = all_files.filter(pl.col("sha256") == content["sha256"])["path"].sort().to_list()
         rows = all_faces.filter(pl.col("sha256") == content["sha256"]).sort(pl.col("bbox").arr.first())
         paths = paths or rows["path"].unique().sort().to_list()
-        faces = [_face(row, decided.get(row["face_id"]), identities) for row in rows.iter_rows(named=True)]
+        faces = [
+            _with_join(_face(row, decided.get(row["face_id"]), identities), joined.get(row["face_id"]))
+            for row in rows.iter_rows(named=True)
+        ]
         path, *aliases = paths or ["?"]
         found.append(PhotoExplanation(bucket, path, aliases, content["status"], content["detail"], faces))
     return sorted(found, key=lambda photo: photo.path)
@@ -115,6 +124,19 @@ def _face(
     if found["identity"] is not None and found["state"] != "covered":
         found["nearest"], found["nearest_distance"] = _nearest_other(row, found, identities)
     return FaceExplanation(face_id, bbox, flags=flags, why=reason(decision), **found)
+
+
+def _with_join(face: FaceExplanation, join: dict[str, float] | None) -> FaceExplanation:
+    if join is None or face.state in ("not_run", "covered"):
+        return face
+    return replace(face, join=join, flags=[*face.flags, join_words(**join)])
+
+
+def join_words(distance: float, threshold: float, faces: float, others: float) -> str:
+    """The sentence for a join of the second stage."""
+    piece = "it" if faces == 1 else f"a piece of {faces:g} faces with it"
+    group = "another face" if others == 1 else f"the mean of {others:g} others"
+    return f"joined in the second stage: {piece} lay {distance:.3f} from {group}, at most {threshold:.3f}"
 
 
 def _nearest_other(

@@ -14,6 +14,7 @@ from facesets_dagster.analysis.explanation import (
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.library.home import Home
 from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.registry.joins import joins_of
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.settings import Settings
 
@@ -54,7 +55,8 @@ def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
     for asked in asked_photos(home, target):
         if len(asked.contents):
             decisions = library.registry.decisions(asked.bucket)
-            found += explain_contents(asked.bucket, asked.tables, decisions, asked.contents, merged, identities)
+            joins = joins_of(library.registry, asked.bucket)
+            found += explain_contents(asked.bucket, asked.tables, decisions, asked.contents, merged, identities, joins)
         elif asked.path is not None:
             found += explain_unread(asked.bucket, asked.tables, asked.path)
     return found

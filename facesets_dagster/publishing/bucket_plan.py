@@ -22,6 +22,7 @@ from facesets_dagster.publishing.resolution import Resolution, resolve
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import faces_in_place, standing_terms
 from facesets_dagster.publishing.transaction import BucketRecord, Wanted
+from facesets_dagster.registry.joins import joins_of
 from facesets_dagster.registry.snapshot import Snapshot
 
 
@@ -102,7 +103,10 @@ class BucketPlanner:
         people = [one for one in known.named(rows["name"].unique()).values() if one.bucket != self.proposal.bucket]
         coverage = near_their_own(self.coverage, people, rows, self.proposal.unit)
         funnel = build_funnel(coverage, self.flags, verdicts)
-        return BucketRecord(self.proposal.bucket, self.inputs_digest, self.identity_parameters, funnel)
+        bucket, joins = self.proposal.bucket, joins_of(self.run.library.registry, self.proposal.bucket)
+        joins_now = self.proposal.joins_after(joins)
+        changed = None if joins_now.equals(joins) else joins_now
+        return BucketRecord(bucket, self.inputs_digest, self.identity_parameters, funnel, changed)
 
     def _elsewhere(self, known: Snapshot) -> dict[str, Verdict]:
         """Faces of this bucket that are members of identities of others end as their facesets say."""

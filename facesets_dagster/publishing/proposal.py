@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.registry.joins import JOIN_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class Proposal:
     """face_id -> content digest."""
     unit: Mapping[str, NDArray[np.float32]]
     """face_id -> unit embedding (dim,)."""
+    joins: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=JOIN_SCHEMA))
+    """Joins of the second stage (`JOIN_SCHEMA`)."""
+
+    def joins_after(self, before: pl.DataFrame) -> pl.DataFrame:
+        """Joins on record after the run: of faces that were members before it, those of `before` stay."""
+        members = [face_id for face_id, verdict in self.verdicts.items() if verdict.state == "member"]
+        return pl.concat([before.filter(pl.col("face_id").is_in(members)), self.joins]).sort("face_id")
 
 
 def units_of(rows: pl.DataFrame) -> dict[str, NDArray[np.float32]]:
@@ -61,4 +69,13 @@ def proposal_of(
         clusters=clusters,
         photo_of=photo_of,
         unit=unit,
+        joins=_joins(table),
     )
+
+
+def _joins(table: pl.DataFrame) -> pl.DataFrame:
+    faces = pl.col("join_faces").list
+    joined = table.filter(pl.col("join_distance").is_not_null())
+    columns = {"distance": "join_distance", "threshold": "join_threshold"}
+    found = joined.select("face_id", **columns, faces=faces.first(), others=faces.last())
+    return found.cast(JOIN_SCHEMA)

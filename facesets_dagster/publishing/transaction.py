@@ -16,6 +16,7 @@ from facesets_dagster.library.moves import Move
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.run import RunStamp
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.joins import replace_joins
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.schema import insert_into, next_generation
 from facesets_dagster.registry.snapshot import in_batches
@@ -64,6 +65,8 @@ class BucketRecord:
     inputs_digest: str
     identity_parameters: Mapping[str, object]
     funnel: pl.DataFrame
+    joins: pl.DataFrame | None = None
+    """Those on record from now on (`JOIN_SCHEMA`); None: they stay as they are."""
 
 
 def commit(
@@ -223,6 +226,8 @@ def _write_bucket(connection: sa.Connection, stamp: RunStamp, record: BucketReco
     rows = record.funnel.with_columns(bucket=pl.lit(record.bucket)).to_dicts()
     if rows:
         connection.execute(sa.insert(t.decisions), rows)
+    if record.joins is not None:
+        replace_joins(connection, record.bucket, record.joins)
 
 
 def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdentity, settled: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 SCHEMA_VERSION = "1"
 
-LAYOUT = "3"
+LAYOUT = "4"
 """Counts tables, columns and indexes that were added within a schema version; releases without them read on."""
 
 metadata = sa.MetaData()
@@ -133,6 +133,19 @@ decisions = sa.Table(
     sa.Column("ambiguous_with", sa.String),
     sa.Column("source_missing", sa.Boolean, nullable=False),
     sa.Column("truncated", sa.Boolean, nullable=False),
+)
+
+# Faces that came to their cluster by the second stage of clustering: how far the means of the two pieces lay apart, how
+# far they were allowed to, and how many faces were in the smaller and in the larger one.
+joins = sa.Table(
+    "joins",
+    metadata,
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("face_id", sa.String, primary_key=True),
+    sa.Column("distance", sa.Float, nullable=False),
+    sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("faces", sa.Integer, nullable=False),
+    sa.Column("others", sa.Integer, nullable=False),
 )
 
 # What an era was seeded with, frozen: later photos are judged by it.

@@ -17,6 +17,7 @@ from facesets_dagster.publishing.extended_facesets import joined_words, waiting_
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.swap_ready_facesets import PublishInputs, PublishResult
+from facesets_dagster.registry.joins import joins_of
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile
 from facesets_dagster.reports.figures import Figure, histogram_figure, sizes_figure
 from facesets_dagster.reports.funnel import Funnel, funnel_of, meaning_of, value_in_words
@@ -116,7 +117,7 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
     tables, finished_at = store.read(), datetime.now(UTC).isoformat(timespec="seconds")
     labels = {identity.name: identity.label for identity in identities}
     own = {identity.name for identity in identities if identity.bucket == bucket and not identity.is_era}
-    decisions = result.funnel
+    decisions, joins = result.funnel, joins_of(run.library.registry, bucket)
     missing = decisions.filter(pl.col("state") != "exported").sort("state", "face_id")
     shown = missing.filter(pl.int_range(pl.len()).over("state") < MAX_REASON_FACES)
     wanted = pl.concat([shown, missing.head(MAX_EXPLAINED)]).unique("face_id")
@@ -151,7 +152,7 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
             (state, meaning_of(state), count, _tiles(shown.filter(pl.col("state") == state), pictures, photos))
             for state, count in missing.group_by("state").len().sort("len", descending=True).iter_rows()
         ],
-        photos=explain_contents(inputs.bucket, tables, decisions, explained["sha256"].unique()),
+        photos=explain_contents(bucket, tables, decisions, explained["sha256"].unique(), joins=joins),
         ambiguous=ambiguous.select("face_id", "nearest", "ambiguous_with").rows(),
         unexplained=max(len(missing) - MAX_EXPLAINED, 0),
         pictures=pictures,
