@@ -1,8 +1,10 @@
 """Tables of commands in a terminal of 80 columns."""
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -48,6 +50,29 @@ def test_buckets_of_any_name_leave_the_result_of_a_run_whole() -> None:
     assert sum("12345" in line and "23456" in line for line in lines) == len(NAMES)
     text = "".join("".join(lines).split())
     assert text.count("x") == 60 + 2, "of exported, and of sixteen"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+@pytest.mark.parametrize("length", range(4, 34))
+def test_no_character_of_a_run_s_table_is_cut_off(width: int, length: int) -> None:
+    metadata = {"face_cache": {"files": 12345, "faces": 23456}, "swap_ready_facesets": {"exported": 12345}}
+    rows = [_row(BucketResult("q" * length, False, "run", metadata, "", False))]
+    lines = printed(rows, width)
+    assert all(cell_len(line) <= width for line in lines)
+    expected = Counter("".join([*rows[0], *(str(cell) for cell in rows[0].values() if cell is not None), "Facesets"]))
+    assert Counter("".join("".join(lines).replace("─", "").split())) == expected
+
+
+def test_headings_are_whole_at_80_columns_beside_a_name_of_14() -> None:
+    metadata = {"face_cache": {"files": 12345, "faces": 23456}, "swap_ready_facesets": {"exported": 12345}}
+    row = _row(BucketResult("family album 2", False, "run", metadata, "", False))
+    _, _, heading, _, line = printed([row])
+    assert heading.split() == list(row)
+    assert line.startswith("family album 2 ")
+
+
+def test_a_table_without_rows_says_so() -> None:
+    assert [line.rstrip() for line in printed([])] == ["", "Facesets", "none yet"]
 
 
 def test_no_word_of_a_heading_or_state_is_broken() -> None:

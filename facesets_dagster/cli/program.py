@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from facesets_dagster.errors import FacesetsError
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 _Function = TypeVar("_Function", bound=Callable[..., None])
+
+
+class _Plain(TyperCommand):
+    """Help without `<bool>` beside options that take no value."""
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        """The options and arguments."""
+        return _named(super().get_params(ctx))
 
 
 class Program(TyperGroup):
@@ -45,6 +53,17 @@ class Program(TyperGroup):
             code = _fail("Ended. What was finished is kept.", "ended", as_json=as_json)
         sys.exit(code or 0)
 
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        """The options, without `<bool>` beside those that take no value."""
+        return _named(super().get_params(ctx))
+
+
+def _named(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
+
 
 def new_group(text: str, **more: Any) -> typer.Typer:
     """A group of commands; `text`: its help."""
@@ -64,7 +83,7 @@ def command(
     """Declares a function as a command, listed under `panel`; the examples stand below its help."""
     lines = [f"$ {line}".replace("[", r"\[") for line in examples]
     epilog = "\n\n".join(["[bold]Examples[/bold]", *lines]) if lines else None
-    return group.command(name, rich_help_panel=panel, epilog=epilog)
+    return group.command(name, cls=_Plain, rich_help_panel=panel, epilog=epilog)
 
 
 def console(*, as_json: bool = False) -> "Console":

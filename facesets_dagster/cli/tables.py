@@ -7,12 +7,14 @@ from typing import Literal
 import typer
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 _WHOLE = 14
 """Characters of a word that is never broken; longer names are continued on the next line."""
+_BROKEN = 8
+"""Characters that a column whose cells are broken keeps."""
 _NAME = 32
 """The same of a faceset's or a face's name, which is copied and typed again (`faceset_1001_era_2010-2013`: 26)."""
 
@@ -23,22 +25,51 @@ def print_json(value: object) -> None:
     typer.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
+class FittingTable(Table):
+    """Nothing of it is cut off: what does not fit is set closer, then broken into lines, the longest cells first."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(
+            title=f"\n{title}",
+            title_justify="left",
+            title_style="bold",
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Fits the columns to the width at hand."""
+        widths = [max(cell_len(str(cell)) for cell in [column.header, *column.cells]) for column in self.columns]
+        gaps = len(widths) - 1
+        if self._least(widths) + 2 * gaps > options.max_width:
+            self.padding = (0, 0, 0, 0)
+        widest_first = sorted(
+            range(len(widths)), key=lambda place: (self.columns[place].justify == "right", -widths[place])
+        )
+        for place in widest_first:
+            if self._least(widths) + gaps <= options.max_width:
+                break
+            self.columns[place].no_wrap = False
+        return super().__rich_console__(console, options)
+
+    def _least(self, widths: Sequence[int]) -> int:
+        """Characters of all columns, if those that may be broken are as narrow as can be."""
+        return sum(
+            width if column.no_wrap else min(width, _BROKEN) for width, column in zip(widths, self.columns, strict=True)
+        )
+
+
 def text_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
     """The rows under a heading; the keys of the first row are the columns.
 
     Numbers and short words keep their line, so that long names are what gives way on a narrow terminal.
     """
-    table = Table(
-        title=f"\n{title}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = FittingTable(title)
     if not rows:
-        table.add_column("none yet")
+        table.show_header = False
+        table.add_row("none yet")
         return table
     for column in rows[0]:
         cells = [row[column] for row in rows]

@@ -75,6 +75,13 @@ def test_h_is_help_with_examples_within_80_columns(path: list[str], tmp_path: Pa
         assert f"$ facesets {' '.join(path)}" in short.stdout
 
 
+@pytest.mark.parametrize("path", [[], ["init"], ["export"], ["models"], ["models", "list"]], ids=" ".join)
+def test_help_shows_no_type_beside_an_option_that_takes_no_value(path: list[str], tmp_path: Path) -> None:
+    text = facesets(*path, "-h", cwd=tmp_path).stdout
+    assert "--help" in text
+    assert "bool" not in text
+
+
 def test_commands_stand_in_groups(tmp_path: Path) -> None:
     text = facesets("-h", cwd=tmp_path).stdout
     places = [text.index(f"─ {group} ─") for group in ("Begin", "Look", "People", "Check")]
