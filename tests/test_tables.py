@@ -71,6 +71,13 @@ def test_headings_are_whole_at_80_columns_beside_a_name_of_14() -> None:
     assert line.startswith("family album 2 ")
 
 
+def test_columns_stand_closer_before_a_name_is_broken() -> None:
+    metadata = {"face_cache": {"files": 115, "faces": 42}}
+    names = ["half_faces", "many formats", "many_pixels", "one_picture_sizes"]
+    lines = printed([_row(BucketResult(name, True, "run", metadata, "", False)) for name in names])
+    assert [name for name in names[:3] if not any(line.startswith(f"{name} ") for line in lines)] == []
+
+
 def test_a_table_without_rows_says_so() -> None:
     assert [line.rstrip() for line in printed([])] == ["", "Facesets", "none yet"]
 

@@ -17,13 +17,19 @@ def why_no_faceset(bucket: str, photos: int, decisions: pl.DataFrame, clusters: 
     """`2 people with 5 photos each, 6 are needed; see ...`; for a bucket whose run founded nobody.
 
     `photos`: files that are no copies of a suffix that we do not read; `decisions`: the funnel; `clusters`: the cluster
-    table, of which `face_id` and `cluster` are read.
+    table, of which `face_id` and `cluster` are read. Empty if all faces belong to known people.
     """
     if not photos:
         return "there is no photo in it."
     if decisions.is_empty():
         return f"no face was found in {counted(photos, 'photo')}. `facesets explain PHOTO` says more of each."
-    reasons = [*_too_few(decisions, clusters), *_set_aside(decisions), *_known(decisions)]
+    is_known = pl.col("identity").is_not_null() | (pl.col("state") == "covered")
+    others, known = decisions.filter(~is_known), decisions.filter(is_known)
+    if others.is_empty():
+        return ""
+    reasons = [*_too_few(others, clusters), *_set_aside(others)]
+    if len(known):
+        reasons.append(f"{counted(len(known), 'face belongs', 'faces belong')} to known people")
     command = f"facesets what-if {shlex.quote(bucket_title(bucket))}"
     return f"{'; '.join(reasons)}. `{command}` shows what other numbers would give."
 
@@ -52,24 +58,23 @@ def _people(size: int, count: int) -> str:
 
 
 def _set_aside(decisions: pl.DataFrame) -> list[str]:
+    """Faces that no group counts, for whatever reason."""
     gated = decisions.filter(pl.col("state").str.starts_with("below_gate"))
-    others = decisions.filter(pl.col("state").is_in(["outlier", "export_outlier", "below_export_gate:face_short"]))
-    failed = decisions.filter(pl.col("state").str.starts_with("crop_failed"))
+    far = decisions.filter(pl.col("state") == "outlier")
+    rest = decisions.filter(~pl.col("state").str.contains(r"^(?:below_gate|outlier$|small_cluster$)"))
     words = []
     if len(gated):
-        counts = gated["state"].value_counts(sort=True).rows()
-        gates = ", ".join(f"{state.removeprefix('below_gate:')} {count}" for state, count in counts)
-        words.append(f"{counted(len(gated), 'face is', 'faces are')} below a quality gate ({gates})")
-    if len(others):
-        words.append(f"{counted(len(others), 'face is', 'faces are')} too small to export or too far from the others")
-    if len(failed):
-        words.append(f"no crop shows {counted(len(failed), 'face')} alone")
+        words.append(f"{counted(len(gated), 'face is', 'faces are')} below a quality gate ({_counts(gated)})")
+    if len(far):
+        words.append(f"{counted(len(far), 'face is', 'faces are')} too far from the others")
+    if len(rest):
+        words.append(f"{counted(len(rest), 'face is', 'faces are')} not counted ({_counts(rest)})")
     return words
 
 
-def _known(decisions: pl.DataFrame) -> list[str]:
-    count = len(decisions.filter((pl.col("state") == "covered") | (pl.col("state") == "exported")))
-    return [f"{counted(count, 'face belongs', 'faces belong')} to known people"] if count else []
+def _counts(decisions: pl.DataFrame) -> str:
+    counts = decisions["state"].value_counts().sort("count", "state", descending=[True, False]).rows()
+    return ", ".join(f"{state.removeprefix('below_gate:')} {count}" for state, count in counts)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -93,8 +93,16 @@ def consumer_exports(
     )
     result = export_consumers(inputs, library, _describer(context, config, home, embedder), say=context.log.info)
     doubt, sheet = other_recogniser([export.consumer for export in result.exports], pack), export_sheet(result)
-    page.write("Exports for other programs", export_sections(result, sheet, doubt), "what went where", sheet=sheet)
+    sections = export_sections(result, sheet, doubt)
+    page.write("Exports for other programs", sections, "what went where", sheet=sheet, changes=_in_a_word(result))
     return _described(page, result, doubt, config.model_dump())
+
+
+def _in_a_word(result: Exports) -> str:
+    written = sum(len(export.outcome.written) for export in result.exports)
+    removed = sum(len(export.outcome.removed) for export in result.exports)
+    words = ((written, "written"), (removed, "removed"))
+    return ", ".join(f"{counted(count, 'file')} {word}" for count, word in words if count)
 
 
 def _describer(

@@ -20,7 +20,7 @@ def hints(metadata: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Why the bucket has no faceset of its own, who waits to join whom, and the commands for them."""
     sets = metadata.get("swap_ready_facesets", {})
     why, waits = sets.get("why_no_faceset"), sets.get("waiting_to_join_hint")
-    return [*([f"no faceset: {why}"] if why else []), *([str(waits)] if waits else [])]
+    return [*([f"no faceset of its own: {why}"] if why else []), *([str(waits)] if waits else [])]
 
 
 def system_changes(metadata: Mapping[str, Mapping[str, Any]]) -> list[str]:

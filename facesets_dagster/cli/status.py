@@ -113,7 +113,8 @@ def _print_known_people(console: Console, library: Library, buckets: Sequence[Ma
         console.print(f"and {len(lines) - _MOST_LINES} more (--json lists all)")
     for row in buckets:
         if row["why_no_faceset"]:
-            console.print(f"{row['bucket_name']}: no faceset: {row['why_no_faceset']}", markup=False, soft_wrap=True)
+            why = f"no faceset of its own: {row['why_no_faceset']}"
+            console.print(f"{row['bucket_name']}: {why}", markup=False, soft_wrap=True)
         if row["waiting"]:
             words = waiting_words(str(row["bucket"]), row["waiting"])
             console.print(f"{row['bucket_name']}: {words}", markup=False, soft_wrap=True)

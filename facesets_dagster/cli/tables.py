@@ -43,7 +43,7 @@ class FittingTable(Table):
         """Fits the columns to the width at hand."""
         widths = [max(cell_len(str(cell)) for cell in [column.header, *column.cells]) for column in self.columns]
         gaps = len(widths) - 1
-        if self._least(widths) + 2 * gaps > options.max_width:
+        if sum(widths) + 2 * gaps > options.max_width:
             self.padding = (0, 0, 0, 0)
         widest_first = sorted(
             range(len(widths)), key=lambda place: (self.columns[place].justify == "right", -widths[place])

@@ -40,8 +40,7 @@ class RootContents:
             )
         return (
             f"{photos} in {self.root} itself, beside {counted(len(self.buckets), 'bucket')}, e.g. "
-            f"{self.loose_photos[0]}: they belong to no bucket and are not read. Move them into a folder of their own "
-            "there."
+            f"{self.loose_photos[0]}; what is in no bucket is not read. Move such photos into a folder there."
         )
 
 

@@ -7,7 +7,7 @@ gave.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.errors import LibraryError
@@ -22,6 +22,8 @@ MAX_SHOWN = 2000
 """The newest runs on the page; the file keeps all."""
 _MAIN_JOBS = ("", "discover_identities", "full_pipeline")
 """Jobs of which a failure is one of the bucket; a page of the main chain names no job."""
+_JOINS = "extended_facesets"
+"""The asset of the main chain by which known people's new faces join them."""
 MAX_PEOPLE = 500
 """Of each library; the library's own page has all."""
 
@@ -51,7 +53,7 @@ class RunLine:
     def result(self) -> str:
         """What changed, or why it did not end well."""
         if self.error is None:
-            return self.changes or "nothing new"
+            return self.changes or ("library unchanged" if self.system else "nothing new")
         return self.error if self.error.startswith("ended ") else f"failed: {self.error}"
 
     @property
@@ -131,13 +133,18 @@ def _report(reports_dir: Path, line: RunLine) -> Link | None:
 
 
 def _last_of_buckets(reports_dir: Path, newest_first: Sequence[RunLine]) -> list[ListedRun]:
-    """The newest run of the main chain on each bucket, by the name of the bucket."""
+    """The newest run of the main chain on each bucket with who joined in it, by the name of the bucket."""
     found: dict[str, RunLine] = {}
+    joined = {line.run_id: line.changes for line in newest_first if line.system == _JOINS}
     for line in newest_first:
         is_main = line.system is None and line.job in _MAIN_JOBS and not line.bucket.startswith("@")
         if is_main and (line.faces is not None or line.error is not None):
-            found.setdefault(line.bucket, line)
+            found.setdefault(line.bucket, replace(line, changes=_listed_changes(line.changes, joined.get(line.run_id))))
     return [ListedRun(line, _report(reports_dir, line)) for line in sorted(found.values(), key=_by_name)]
+
+
+def _listed_changes(*changes: str | None) -> str:
+    return "; ".join(change for change in changes if change)
 
 
 def _by_name(line: RunLine) -> tuple[str, str]:

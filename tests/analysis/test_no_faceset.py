@@ -1,8 +1,12 @@
 """A bucket that yields nothing says why, and what to do next."""
 
+import re
+
 import polars as pl
+import pytest
 
 from facesets_dagster.analysis.no_faceset import why_no_faceset
+from facesets_dagster.publishing.funnel import STATES
 from facesets_dagster.registry.registry import DECISION_SCHEMA
 
 
@@ -45,6 +49,19 @@ def test_single_faces_gates_and_known_people_are_told_apart() -> None:
         "nobody is on more than 1 photo, 6 are needed; 1 face is below a quality gate (blur 1); 1 face"
     )
     assert "`facesets what-if 'my photos'`" in said
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_faces_of_known_people_alone_are_nothing_to_explain(state: str) -> None:
+    rows = funnel(("a", state, None, None)).with_columns(identity=pl.lit("faceset_001"))
+    assert why_no_faceset("a", 1, rows, clusters(a=-1)) == ""
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if state != "covered"])
+def test_faces_of_any_other_state_are_said(state: str) -> None:
+    rows = funnel(("a", state, 2.0, 6.0), ("b", state, 2.0, 6.0))
+    said = why_no_faceset("a", 2, rows, clusters(a=0, b=0))
+    assert re.match(r"(?:1 person with 2 photos|2 faces are) [^.]+[.] `facesets what-if a`", said.replace(",", " "))
 
 
 def test_a_bucket_without_photos_or_faces_says_so() -> None:

@@ -142,7 +142,7 @@ def test_loose_photos_beside_buckets_are_said(tmp_path: Path) -> None:
     make(tmp_path, "2019/a.jpg", "2020/b.jpg", "IMG_1.jpg", "IMG_2.HEIC", "notes.txt", ".hidden.jpg")
     advice = look_at_root(tmp_path).advice
     assert advice.startswith(f"2 photos lie in {tmp_path} itself, beside 2 buckets, e.g. IMG_1.jpg")
-    assert "Move them into a folder of their own there." in advice
+    assert "Move such photos into a folder there." in advice
 
 
 def test_a_root_that_is_a_folder_of_photos_is_recognised(tmp_path: Path) -> None:

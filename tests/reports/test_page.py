@@ -3,13 +3,14 @@
 import base64
 import io
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from PIL import Image
 
 from facesets_dagster.reports import run_report
-from facesets_dagster.reports.index import write_index
+from facesets_dagster.reports.index import RunLine, add_run, write_index
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 
@@ -100,3 +101,22 @@ def test_the_index_shows_people_and_buckets(fake_home: FakeHome) -> None:
     buckets = rest.partition('id="runs"')[0]
     assert "b [2]</a></td>" in buckets
     assert "1 founded" in buckets
+
+
+def test_the_row_of_a_bucket_says_who_joined_too(tmp_path: Path) -> None:
+    moment = "2026-01-01T00:00:00+00:00"
+    add_run(tmp_path, RunLine("trip", "one", moment, "5 faces joined faceset_001", system="extended_facesets"))
+    add_run(tmp_path, RunLine("trip", "one", moment, "2 founded", faces=9, exported=8))
+    text = (tmp_path / "index.html").read_text()
+    assert text.count("2 founded; 5 faces joined faceset_001") == 1
+    assert text.count("5 faces joined faceset_001") == 2
+
+
+def test_a_page_of_what_only_reads_does_not_say_that_it_did_nothing(tmp_path: Path) -> None:
+    moment = "2026-01-01T00:00:00+00:00"
+    add_run(tmp_path, RunLine("@library", "one", moment, "20 files written", system="consumer_exports"))
+    add_run(tmp_path, RunLine("@library", "two", moment, system="merge_proposals"))
+    text = (tmp_path / "index.html").read_text()
+    assert "20 files written" in text
+    assert "library unchanged" in text
+    assert "nothing new" not in text
