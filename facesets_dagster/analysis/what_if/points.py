@@ -111,8 +111,8 @@ def default_sweep(parameter: str, pack: PackThresholds) -> list[float]:
     if parameter == "min_det_score":
         return [round(centre[parameter] + step, 3) for step in (-0.2, -0.1, 0, 0.1, 0.2)]
     grids: dict[str, list[float]] = {
-        "min_face_short_px": [40.0, 60.0, 75.0, 90.0, 110.0, 140.0],
-        "min_blur": [0.0, 20.0, 40.0, 60.0, 100.0],
+        "min_face_short_px": sorted({40.0, 60.0, 75.0, 90.0, 110.0, 140.0, pack.min_face_short_px}),
+        "min_blur": sorted({0.0, 20.0, 40.0, 60.0, 100.0, pack.min_blur}),
         "min_faces": [2, 3, 4, 5, 6, 8, 10, 15],  # 15: the legacy `refine`
     }
     return grids[parameter]
