@@ -50,8 +50,8 @@ class MergeProposalsConfig(PhotoConfig):
         default=None,
         gt=0,
         description=(
-            "Largest cosine distance of two faces that count as near. null = the pack's cluster distance "
-            "(ArcFace 0.55), the average distance at which faces are one cluster."
+            "Largest cosine distance of two faces that count as near. null = the pack's number (ArcFace 0.55, the "
+            "average distance at which faces are one cluster)."
         ),
     )
     min_near_share: Share = Field(
@@ -62,7 +62,7 @@ class MergeProposalsConfig(PhotoConfig):
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
-        return {"merge_distance": pack.cover_distance, "member_distance": pack.cluster_distance}
+        return {"merge_distance": pack.cover_distance, "member_distance": pack.member_distance}
 
     def resolved(self, pack: PackThresholds) -> ConsolidationNumbers:
         """The numbers of this run."""

@@ -43,6 +43,11 @@ class PackThresholds:
         return round(arcface_distance * self.scale, 3)
 
     @property
+    def member_distance(self) -> float:
+        """Of two faces of groups that may be one person: larger than of two single faces, for the groups speak too."""
+        return round(self.join_two_faces + 0.1, 3) if self.join_two_faces else self.cluster_distance
+
+    @property
     def era_distance(self) -> float:
         """Average linkage inside one identity (LEGACY `age_split_001`: 0.35)."""
         return self.scaled(0.35)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesets_dagster.identities.gates import QualityGates, Verdict
 from facesets_dagster.identities.joining import Join, JoinRule
@@ -44,6 +46,10 @@ class DiscoveryParameters(QualityGates):
     join_quality_gain: float = 0
     good_norm: float = 0
     """Length of the raw embedding of a good face: the unit of quality; 0: quality is not used."""
+
+    def quality(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Quality of faces with raw embeddings of these lengths (n,): 1 is a good face."""
+        return norms / self.good_norm if self.good_norm else np.ones(len(norms))
 
     def recorded(self) -> dict[str, float]:
         """Name -> number of those that decide anything; so the numbers of a run without a second stage stay as ever."""

@@ -70,8 +70,8 @@ def _joined(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryPa
     """The clusters of all faces that are left, after the second stage."""
     joined, rule = not_joined(labels), parameters.join_rule()
     if rule is not None:
-        quality = found.norms[found.linked] / parameters.good_norm
-        joined = join_pieces(found.to_link(), quality, labels, rule, found.people)
+        quality = parameters.quality(found.norms)
+        joined = join_pieces(found.to_link(), quality[found.linked], labels, rule, found.people)
     if found.linked.all():
         return joined
     return join_last(joined, found.linked, found.unit, found.people, parameters.join_face_and_group)

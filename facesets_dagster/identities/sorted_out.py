@@ -85,7 +85,7 @@ def _own_people(
     faces = np.bincount(at, minlength=len(names))
     sums, quality = np.zeros((len(names), dim)), np.zeros(len(names))
     np.add.at(sums, at, normalised(raw))
-    np.add.at(quality, at, lengths(raw) / parameters.good_norm)
+    np.add.at(quality, at, parameters.quality(lengths(raw)))
     return names, People(sums, faces, quality / faces)
 
 

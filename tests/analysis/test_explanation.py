@@ -5,6 +5,7 @@ import pytest
 
 from facesets_dagster.analysis.explanation import contents_of, explain_contents, explain_unread, is_face_id, reason
 from facesets_dagster.publishing.funnel import STATES
+from facesets_dagster.registry.joins import joins_of
 from facesets_dagster.resources.home import HomeResource
 from testing import eras
 from testing.fake_home import FakeHome
@@ -33,6 +34,31 @@ def test_every_face_of_a_bucket_is_explained_by_its_own_row(fake_home: FakeHome)
     assert small.why == "The shorter side of the face (px) is 60, to count it must be at least 90."
     (foreign,) = explain_unread("a", tables, "notes.txt")
     assert (foreign.status, foreign.faces) == ("foreign", [])
+
+
+def test_a_join_of_the_second_stage_is_told_and_stays_on_record(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    write_person(fake_home.buckets / "a", 2, 6)
+    numbers = {"join_two_groups": 2.0, "outlier_distance": 2.0}
+    fake_home.run("a", osrc_clusters=numbers)
+    registry = fake_home.library.registry
+    store = HomeResource.of(fake_home.settings).face_store("a", PACK.model_id, PACK.dim)
+
+    def told() -> list[str]:
+        tables, joins = store.read(), joins_of(registry, "a")
+        contents = tables.contents["sha256"]
+        photos = explain_contents("a", tables, registry.decisions("a"), contents, joins=joins)
+        return [face.flags[0] for photo in photos for face in photo.faces if face.join is not None]
+
+    (sentence,) = set(told())
+    assert "a piece of 6 faces with it lay" in sentence
+    assert "from the mean of 8 others, at most 2.000" in sentence
+    assert len(told()) == 6
+    write_person(fake_home.buckets / "a", 3, 1)
+    fake_home.run("a", osrc_clusters=numbers)
+    assert len([one for one in told() if one == sentence]) == 6, "members keep what brought them there"
+    fake_home.run("a")
+    assert told() == [], "everything is clustered again without a second stage"
 
 
 def test_the_nearest_of_a_member_is_somebody_else(fake_home: FakeHome) -> None:

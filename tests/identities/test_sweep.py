@@ -71,6 +71,10 @@ gates = st.fixed_dictionaries(
         "min_det_score": st.sampled_from([0.0, 0.6]),
         "min_faces": st.sampled_from([2, 4]),
         "outlier_distance": st.sampled_from([0.3, 0.55]),
+        "min_clustered_px": st.sampled_from([0.0, 80.0]),
+        "join_face_and_group": st.sampled_from([0.0, 0.7]),
+        "join_quality_gain": st.sampled_from([0.0, 0.3]),
+        "good_norm": st.sampled_from([0.0, 1.5]),
         "mode": st.sampled_from(["grow", "rebuild"]),
     }
 )
