@@ -42,7 +42,7 @@ from facesets_dagster.automation.sensors import (
 from facesets_dagster.embedding.thresholds import thresholds_by_files
 from facesets_dagster.errors import ModelError
 from facesets_dagster.home import recorded_automation
-from facesets_dagster.resources.console import console
+from facesets_dagster.resources.console import print_warnings_only
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.fixed import fixed
 from facesets_dagster.resources.home import HomeResource
@@ -114,13 +114,11 @@ def build_defs(
     assets = _with_numbers(configured["embedder"])
     graph = in_job_order(assets, [KNOWN_PEOPLE] if settings.join_known else [])
     # In-process also for runs started from the lineage page, which belong to no job: the model is loaded once.
-    executor, loggers = dg.in_process_executor, {"console": console}
+    executor = dg.in_process_executor
 
     def resolved(job: Any, names: Collection[str]) -> dg.JobDefinition:
         """A job runs its optional assets first; in the graph those are not upstream of what works without them."""
-        own = dg.Definitions(
-            assets=in_job_order(assets, names), jobs=[job], resources=resources, executor=executor, loggers=loggers
-        )
+        own = dg.Definitions(assets=in_job_order(assets, names), jobs=[job], resources=resources, executor=executor)
         return own.resolve_job_def(job.name)
 
     jobs = build_asset_jobs(join_known=settings.join_known)
@@ -139,8 +137,8 @@ def build_defs(
         ],
         resources=resources,
         executor=executor,
-        loggers=loggers,
     )
 
 
+print_warnings_only()
 defs = build_defs(load_settings())

@@ -1,17 +1,22 @@
 """What runs print beside their log in Dagster: warnings and errors, so that the terminal of `make dev` stays quiet."""
 
-import logging
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
+from dagster._core.execution import context_creation_job
+
+_LEVEL = "WARNING"
 
 
-@dg.logger(
-    {
-        "log_level": dg.Field(str, default_value="WARNING", description="Lines below this level are not printed."),
-        "name": dg.Field(str, default_value="dagster", description="Name of the logger."),
-    },
-    description="Prints warnings and errors; the run's log in Dagster has every line.",
-)
-def console(context: dg.InitLoggerContext) -> logging.Logger:
-    """The logger of every run of the code location, in Dagster's colours."""
-    return dg.colored_console_logger.logger_fn(context)
+def print_warnings_only() -> None:
+    """For runs of this process whose run config names no logger; `python_log_level` of `dagster.yaml` is respected.
+
+    A logger of the code location would not do: Dagster 1.13 uses one only for run config that names it, and prints
+    every event of all other runs. The run's log has every line.
+    """
+    context_creation_job.default_system_loggers = _loggers  # type: ignore[attr-defined]
+
+
+def _loggers(instance: dg.DagsterInstance | None) -> Sequence[tuple[dg.LoggerDefinition, Mapping[str, object]]]:
+    level = (instance.python_log_level if instance else None) or _LEVEL
+    return [(dg.colored_console_logger, {"name": "dagster", "log_level": level})]
