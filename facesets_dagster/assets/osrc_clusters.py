@@ -74,10 +74,11 @@ def osrc_clusters(
     embedder: EmbedderResource,
     progress: ProgressResource,
 ) -> Result:
-    """The faces that are neither covered nor members yet, clustered by average linkage and gated.
+    """The faces that are neither covered nor members yet, clustered in two stages and gated.
 
-    The partition is that of average linkage on cosine distance, cut at `cluster_distance`. In each cluster, faces below
-    a quality gate and outliers are set aside; a cluster with enough photos may found an identity. With the parameters
+    First average linkage on cosine distance, cut at `cluster_distance`. Then pieces of one person join by the distance
+    of their means, with a limit that goes by their sizes (packs that are calibrated). In each cluster, faces below a
+    quality gate and outliers are set aside; a cluster with enough photos may found an identity. With the parameters
     of the bucket's last run its own identities grow; with others everything is clustered again and matched to them. A
     large bucket shows its progress in the log, and the run after a killed one continues where that one stopped.
     """

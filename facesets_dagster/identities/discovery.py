@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.cluster_table import DiscoveryParameters, cluster_rows
 from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import Verdict, failed_gate, sift
-from facesets_dagster.identities.geometry import cosine_distance, normalised
+from facesets_dagster.identities.geometry import cosine_distance, normalised, sums_by
 from facesets_dagster.identities.joining import Joined, join_pieces, not_joined
 from facesets_dagster.identities.small_faces import join_last
 from facesets_dagster.identities.sorted_out import SortedOut, sort_out
@@ -96,9 +96,8 @@ def _joining_verdicts(found: SortedOut, joined: Joined, parameters: DiscoveryPar
 
 def _sums_with(found: SortedOut, joined: Joined) -> NDArray[np.float64]:
     """(k, dim): sums of the unit embeddings of the people, those that join included."""
-    sums, rows = found.people.sums.copy(), joined.person >= 0
-    np.add.at(sums, joined.person[rows], found.unit[rows])
-    return sums
+    rows, known = joined.person >= 0, len(found.people.faces)
+    return found.people.sums + sums_by(joined.person[rows], found.unit[rows], known)
 
 
 def _cluster_verdicts(

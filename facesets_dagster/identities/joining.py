@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.geometry import normalised, sums_by
 from facesets_dagster.linkage import by_size, near_pairs
 
 _WORST, _BEST = 0.8, 1.1
@@ -149,13 +149,9 @@ class _Pieces:
         self._size = np.zeros(2 * count, np.int64)
         self._size[:count] = np.concatenate([np.bincount(labels, minlength=clusters), people.faces])
         self._quality = np.zeros(2 * count)
-        np.add.at(self._quality, labels, quality)
+        self._quality[:clusters] = np.bincount(labels, quality, clusters)
         self._quality[clusters:count] = people.quality * people.faces
-        self._sum = np.zeros((2 * count, unit.shape[1]))
-        np.add.at(self._sum, labels, unit)
-        self._sum[clusters:count] = people.sums
-        self._mean = np.zeros((2 * count, unit.shape[1]), np.float32)
-        self._mean[:count] = normalised(self._sum[:count])
+        self._mean, self._length = _means(unit, labels, self._size[:clusters], people)
         self.person = np.full(2 * count, -1, np.int64)
         """Piece -> the one of the people that it is."""
         self.person[clusters:count] = np.arange(known)
@@ -203,8 +199,7 @@ class _Pieces:
             self.joins[smaller] = Join(float(distance), float(most), int(sizes.min()), int(sizes.max()))
         self._size[made] = sizes.sum()
         self._quality[made] = self._quality[first] + self._quality[second]
-        self._sum[made] = self._sum[first] + self._sum[second]
-        self._mean[made] = normalised(self._sum[made])
+        self._put(made, self._length[first] * self._mean[first] + self._length[second] * self._mean[second])
         self.person[made] = max(self.person[first], self.person[second])
         self._into[first] = self._into[second] = made
         self._parts[made] = (first, second)
@@ -214,6 +209,13 @@ class _Pieces:
             self._near[piece].add(made)
         others = np.array(sorted(near), np.int64)
         self._propose(others, np.full(len(others), made, np.int64))
+
+    def _put(self, made: int, total: NDArray[np.float64]) -> None:
+        if made == len(self._mean):  # room for as many joins as are usual, so that a million faces are held once
+            room = made // 8 + 64
+            self._mean = np.concatenate([self._mean, np.zeros((room, self._mean.shape[1]), np.float32)])
+            self._length = np.concatenate([self._length, np.zeros(room)])
+        self._mean[made], self._length[made] = normalised(total), np.linalg.norm(total)
 
     def roots(self) -> NDArray[np.int64]:
         """(first stage's pieces,): the piece in which each ended."""
@@ -232,3 +234,19 @@ class _Pieces:
             else:
                 rows.extend(np.flatnonzero(self._labels == at).tolist())
         return rows
+
+
+def _means(
+    unit: NDArray[np.float32], labels: NDArray[np.int64], sizes: NDArray[np.int64], people: People
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Means (m, dim) at length 1 of the clusters, then of the people, and how long the sums (m,) were."""
+    mean = np.empty((len(sizes) + len(people.faces), unit.shape[1]), np.float32)
+    length = np.ones(len(mean))
+    several = np.flatnonzero(sizes > 1)
+    rows = np.flatnonzero(sizes[labels] == 1)
+    mean[labels[rows]] = unit[rows]  # most clusters are one face
+    rows = np.flatnonzero(sizes[labels] > 1)
+    groups = sums_by(np.searchsorted(several, labels[rows]), unit[rows], len(several))
+    for at, sums in ((several, groups), (np.arange(len(sizes), len(mean)), people.sums)):
+        mean[at], length[at] = normalised(sums), np.linalg.norm(sums, axis=1)
+    return mean, length

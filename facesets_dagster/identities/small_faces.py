@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.geometry import nearest, normalised
+from facesets_dagster.identities.geometry import nearest, normalised, sums_by
 from facesets_dagster.identities.joining import Join, Joined, People
 from facesets_dagster.linkage import by_size
 
@@ -42,9 +42,8 @@ def _grouped(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Sums (k + clusters, dim) and sizes of the people, then of the clusters; `group` (m,) of unit rows (m, dim)."""
     known = len(people.faces)
-    sums = np.zeros((known + clusters, unit.shape[1]))
-    sums[:known] = people.sums
-    np.add.at(sums, group, unit)
+    sums = sums_by(group, unit, known + clusters)
+    sums[:known] += people.sums
     sizes = np.bincount(group, minlength=known + clusters)
     sizes[:known] += people.faces
     return sums, sizes

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.gates import Verdict, failed_gate
-from facesets_dagster.identities.geometry import lengths, normalised
+from facesets_dagster.identities.geometry import lengths, normalised, sums_by
 from facesets_dagster.identities.joining import People
 
 
@@ -83,10 +83,8 @@ def _own_people(
     raw, place = _raw(members), {name: index for index, name in enumerate(names)}
     at = np.array([place[theirs[face]] for face in members["face_id"]], np.int64)
     faces = np.bincount(at, minlength=len(names))
-    sums, quality = np.zeros((len(names), dim)), np.zeros(len(names))
-    np.add.at(sums, at, normalised(raw))
-    np.add.at(quality, at, parameters.quality(lengths(raw)))
-    return names, People(sums, faces, quality / faces)
+    quality = np.bincount(at, parameters.quality(lengths(raw)), len(names))
+    return names, People(sums_by(at, normalised(raw), len(names)), faces, quality / faces)
 
 
 _ASKED = (
