@@ -30,6 +30,8 @@ POINTS: list[dict[str, float]] = [
     {"cover_distance": 0.2, "min_faces": 3},
     {"min_face_short_px": 120.0, "min_blur": 300.0, "min_det_score": 0.5},
     {"min_faces": 2, "min_face_short_px": 40.0, "export_min_face_short_px": 50.0, "outlier_distance": 0.1},
+    {"export_fill_to": 0},
+    {"min_face_short_px": 40.0, "export_min_face_short_px": 170.0, "export_fill_to": 5, "export_fill_floor_px": 90.0},
 ]
 
 
@@ -124,11 +126,12 @@ def split_bucket(home: FakeHome) -> None:
     write_looks(bucket, 1, [-0.7, -0.6, -0.5])
     for number, variant in enumerate([0.2, 0.3, 0.4, 0.5]):
         write_photo(bucket / f"small_{number}.png", [FakeFace(1, variant, size=95)], seed=number)
-    home.run("a", swap_ready_facesets={"min_face_short_px": 100}, osrc_clusters={"min_faces": 3})
+    home.run("a", swap_ready_facesets={"min_face_short_px": 100, "fill_to": 0}, osrc_clusters={"min_faces": 3})
 
 
 SPLIT: dict[str, float] = {
     "min_faces": 3, "cluster_distance": 0.1, "rematch_distance": 0.0, "export_min_face_short_px": 100.0,
+    "export_fill_to": 0,
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facesets_dagster.analysis.published_facesets import PublishedFaceset, published_facesets
+from facesets_dagster.analysis.published_facesets import Published, PublishedFaceset, published_facesets
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
@@ -51,6 +51,8 @@ class ExportInputs:
     run_id: str
     by_person: bool = False
     """Files are named by the person instead of the faceset."""
+    filled: bool = True
+    """Faces that fill a set up are exported too."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,15 @@ def export_consumers(
     holder = f"run {inputs.run_id}"
     with library.held(holder, say):
         generation = library.registry.generation()
-        published = published_facesets(library, inputs.pack, inputs.facesets)
+        published, too_small = _published(library, inputs, inputs.facesets)
     values = describe(published.facesets, tasks) if tasks else {}
     with library.held(holder, say):
         if library.registry.generation() != generation:
-            published = published_facesets(library, inputs.pack, inputs.facesets)
+            published, too_small = _published(library, inputs, inputs.facesets)
             values = describe(published.facesets, tasks) if tasks else {}
         titles = titles_of(published.known)
-        others = {identity.name for identity in published.known} - {faceset.name for faceset in published.facesets}
+        others = {identity.name for identity in published.known} - {one.name for one in published.facesets}
+        others -= too_small.keys()
         stems = file_names(titles) if inputs.by_person else {name: name for name in titles}
         sources = _sources(published.facesets, titles, stems, inputs.pack)
         exports = []
@@ -106,10 +109,24 @@ def export_consumers(
             unnamed = set() if inputs.remove_others else held_in(folder) & others
             mine = sources
             if consumer.shared_file and unnamed:
-                beside, unnamed = published_facesets(library, inputs.pack, sorted(unnamed)).facesets, set()
+                beside, unnamed = _published(library, inputs, sorted(unnamed))[0].facesets, set()
                 mine = {**sources, **_sources(beside, titles, stems, inputs.pack)}
-            exports.append(_export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say))
+            made = _export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say)
+            exports.append(replace(made, left_out={**made.left_out, **too_small}))
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
+
+
+def _published(
+    library: Library, inputs: ExportInputs, names: Sequence[str]
+) -> tuple[Published, dict[str, str]]:
+    """These facesets, or all, with the faces that are wanted; and faceset -> why it has none."""
+    published = published_facesets(library, inputs.pack, names)
+    if inputs.filled:
+        return published, {}
+    strict = {faceset.name: faceset.without_filled() for faceset in published.facesets}
+    kept = [faceset for faceset in strict.values() if faceset is not None]
+    none = "none of its faces passes the export gates, and `filled` is false"
+    return replace(published, facesets=kept), {name: none for name, faceset in strict.items() if faceset is None}
 
 
 def choose_consumers(inputs: ExportInputs) -> tuple[list[Consumer], dict[str, str]]:

@@ -182,9 +182,20 @@ def reason(decision: Mapping[str, object]) -> str:
         "export_outlier": f"A member of {identity}, but {value} from its centroid, more than {threshold}.",
         "cut_off": f"A member of {identity}, but {_percent(decision['value'])} of its crop could not be decoded.",
         "crop_failed": f"A member of {identity}, but {_crop(which, value, threshold)}.",
-        "exported": f"In {identity}.",
+        "exported": f"In {identity}{_filled(decision)}.",
     }
     return sentences.get(state, str(decision["state"]))
+
+
+def _filled(decision: Mapping[str, object]) -> str:
+    """What a face that fills a set up lacks; nothing for one that passes every gate."""
+    if decision["value"] is None or decision["threshold"] is None:
+        return ""
+    value, threshold = (_number(decision[key]) for key in ("value", "threshold"))
+    return (
+        f", filled: {_GATES['face_short'][0].lower()}{_GATES['face_short'][1:]} is {value}, below the export gate of "
+        f"{threshold}, and too few of its faces pass that"
+    )
 
 
 def _crop(why: str, value: str, threshold: str) -> str:

@@ -7,7 +7,7 @@ published here cannot be read, because their files lie in the other library: the
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +46,21 @@ class PublishedFaceset:
         """In rank order; at least one."""
         return self.manifest.faces
 
+    def without_filled(self) -> "PublishedFaceset | None":
+        """With the faces only that pass every export gate, which come first; None where there is none."""
+        faces = tuple(face for face in self.faces if not face.filled)
+        return replace(self, manifest=replace(self.manifest, faces=faces)) if faces else None
+
     def embedding(self) -> NDArray[np.float32]:
-        """Raw mean (dim,) of the exported faces' embeddings, as the library's npz has it."""
-        return self._vectors("embedding")
+        """Raw mean (dim,) of the faces' embeddings, as the library's npz has it where they are all that it exports."""
+        vectors = self._vectors("embeddings")
+        if len(vectors) == len(self.faces):
+            return self._vectors("embedding")
+        return vectors[: len(self.faces)].astype(np.float64).mean(axis=0).astype(np.float32)
 
     def embeddings(self) -> NDArray[np.float32]:
-        """Raw embeddings (n, dim) of the exported faces in rank order."""
-        return self._vectors("embeddings")
+        """Raw embeddings (n, dim) of the faces in rank order."""
+        return self._vectors("embeddings")[: len(self.faces)]
 
     def _vectors(self, key: str) -> NDArray[np.float32]:
         path = self.folder / f"{self.name}.npz"

@@ -141,6 +141,22 @@ class ExportConfig(PhotoConfig, PresetConfig):
         ge=0,
         description="Shorter side of the bbox that a filled face needs, px. null = the pack's number (60).",
     )
+    variety: Share | None = Field(
+        default=None,
+        description=(
+            "How far the top is chosen for its mean's likeness to the person, against the rank score. 0 = by rank "
+            "alone. null = the pack's number (0.95)."
+        ),
+    )
+    session_similarity: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description=(
+            "Faces with at least this cosine similarity are of one session and count as one in the choice of the top. "
+            "null = the pack's number (0.75)."
+        ),
+    )
 
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
@@ -150,6 +166,8 @@ class ExportConfig(PhotoConfig, PresetConfig):
             "near_duplicate_similarity": pack.near_duplicate_similarity,
             "fill_to": pack.fill_to,
             "fill_floor_px": pack.fill_floor_px,
+            "variety": pack.variety,
+            "session_similarity": pack.session_similarity,
         }
 
     def resolved(self, pack: PackThresholds) -> ExportParameters:

@@ -63,6 +63,10 @@ class ConsumerExportsConfig(PhotoConfig):
     by_person: bool = Field(
         default=False, description="Name files and folders by the person (Anna.safetensors) instead of the faceset."
     )
+    filled: bool = Field(
+        default=True,
+        description="Faces that fill a set up, smaller than its export gate, too. false = only those that pass.",
+    )
 
 
 @library_asset(
@@ -90,6 +94,7 @@ def consumer_exports(
         exports_dir=Path(home.exports_dir),
         run_id=context.run.run_id,
         by_person=config.by_person,
+        filled=config.filled,
     )
     result = export_consumers(inputs, library, _describer(context, config, home, embedder), say=context.log.info)
     doubt, sheet = other_recogniser([export.consumer for export in result.exports], pack), export_sheet(result)

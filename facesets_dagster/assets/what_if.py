@@ -66,6 +66,10 @@ class WhatIfNumbers(dg.Config):
     export_near_duplicate_similarity: float | None = Field(
         default=None, ge=-1, le=1, description="`near_duplicate_similarity` of `swap_ready_facesets`."
     )
+    export_fill_to: int | None = Field(default=None, ge=0, description="`fill_to` of `swap_ready_facesets`.")
+    export_fill_floor_px: float | None = Field(
+        default=None, ge=0, description="`fill_floor_px` of `swap_ready_facesets`, px."
+    )
 
     def given(self) -> dict[str, float]:
         """Name -> value of those that are not null."""

@@ -54,6 +54,9 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
         soft_wrap=True,
     )
     print_lines(out, "Exported", [_ranked(face) for face in manifest["faces"]])
+    filled = [face["rank"] for face in manifest["faces"] if face.get("filled")]
+    if filled:
+        out.print(f"\nfilled, smaller than the export gate: rank {filled[0]} to {filled[-1]}", markup=False)
     photos = {row["face_id"]: f"{bucket_title(row['bucket'])}/{row['path']}" for row in value["members"]}
     excluded = [
         {"state": entry["state"], "value": _short(entry["value"]), "photo": photos.get(entry["face_id"])}

@@ -33,6 +33,10 @@ class PackThresholds:
     fill_to: int = 8
     """So many pictures a set has where enough faces reach `fill_floor_px`; 0: only those that pass the strict gates."""
     fill_floor_px: float = 60
+    variety: float = 0.95
+    """Weight of likeness to the person against the rank score in the choice of the top; 0: by rank alone."""
+    session_similarity: float = 0.75
+    """Of two faces of one session: a burst, a sitting."""
     scale: float = 1
     """Distances of this pack against ArcFace's at the same rate of false matches."""
     calibrated: bool = True
@@ -69,7 +73,7 @@ ARCFACE = PackThresholds(
 )
 """The legacy numbers, chosen on `buffalo_l`; for recognisers that were not calibrated."""
 
-LEGACY = replace(ARCFACE, fill_to=0, fill_floor_px=0)
+LEGACY = replace(ARCFACE, fill_to=0, fill_floor_px=0, variety=0, session_similarity=0)
 """The legacy numbers and rules: run config `preset: legacy`."""
 
 W600K_MBF = PackThresholds(
@@ -97,6 +101,7 @@ SFACE = PackThresholds(
     outlier_distance=0.55,
     export_outlier_distance=0.48,
     near_duplicate_similarity=0.97,
+    session_similarity=0.8,
     min_det_score=0.6,
     min_face_short_px=56,
     min_blur=15,

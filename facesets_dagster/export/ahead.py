@@ -2,10 +2,12 @@
 
 `rendering.choose` needs one crop after the other, because a near-duplicate of an accepted one is not cropped at
 all. Whoever resembles neither an accepted candidate nor one whose turn comes before is asked for whatever happens:
-those of the next `WINDOW` are made together, each photo decoded once for all its faces.
+those of the next `WINDOW` are made together, each photo decoded once for all its faces. Of the reserve not more than
+the set still lacks.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +21,33 @@ Crop = Callable[[int], bytes | Verdict]
 """Position of a candidate -> its PNG, or why there is none; called from several threads."""
 
 
+@dataclass(frozen=True)
+class Reserve:
+    """The candidates that are asked only where a set is to be filled up."""
+
+    start: int
+    """Position of the first; those before it are asked whatever happens."""
+    fill_to: int
+    """So many accepted ones make a set full."""
+
+
 class CropsAhead:
     """Implements `Crop` for positions in rising order, with accepted PNGs."""
 
-    def __init__(self, crop: Crop, unit: NDArray[np.float32], photos: Sequence[str], near_duplicate: float) -> None:
+    def __init__(
+        self,
+        crop: Crop,
+        unit: NDArray[np.float32],
+        photos: Sequence[str],
+        near_duplicate: float,
+        reserve: Reserve,
+    ) -> None:
         """`unit`: embeddings (n, dim) of the candidates, unit length; `photos`: the content of each."""
         self._crop = crop
         self._unit = unit
         self._photos = photos
         self._near_duplicate = near_duplicate
+        self._reserve = reserve
         self._accepted: list[int] = []
         self._made: dict[int, bytes | Verdict] = {}
 
@@ -44,7 +64,7 @@ class CropsAhead:
 
     def _sure(self, first: int) -> list[int]:
         """Positions from `first` on that will be needed and are not made yet."""
-        window = np.arange(first, min(first + WINDOW, len(self._unit)))
+        window = np.arange(first, min(first + WINDOW, self._end(first)))
         own = self._unit[window]
         alike = own @ np.concatenate([self._unit[self._accepted], own]).T >= self._near_duplicate
         before = len(self._accepted)
@@ -53,6 +73,12 @@ class CropsAhead:
             for number, place in enumerate(window)
             if place == first or (place not in self._made and not alike[number, : before + number].any())
         ]
+
+    def _end(self, first: int) -> int:
+        """Behind the last position that can be sure to be needed when it is the turn of `first`."""
+        if first < self._reserve.start:
+            return self._reserve.start
+        return min(first + max(self._reserve.fill_to - len(self._accepted), 1), len(self._unit))
 
     def _by_photo(self, places: list[int]) -> list[list[int]]:
         groups: dict[str, list[int]] = {}

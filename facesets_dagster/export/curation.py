@@ -2,9 +2,12 @@
 
 Order of the steps: one face per photo (the one nearer to the centroid), size gate, outliers, rank. Near-duplicates
 and crops are decided in rank order by `export.rendering`, because a crop that fails must not take its twin with it.
+
+Faces below the size gate but not below the floor are in reserve: they fill up a set that has too few others
+(`docs/decisions/filled-sets.md`).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import polars as pl
@@ -29,15 +32,33 @@ class ExportParameters:
     """So many pictures a set is filled up to where the strict gates leave fewer; 0: it is not."""
     fill_floor_px: float = 0
     """Least shorter side of the box of a face that fills up."""
+    variety: float = 0
+    """Weight of likeness to the person against the rank score in the choice of the top, 0..1; 0: by rank alone."""
+    session_similarity: float = 0
+    """Faces with at least this cosine similarity are of one session and count as one in that choice."""
+
+    def recorded(self) -> dict[str, object]:
+        """Name -> number of those that decide anything, as manifests and digests keep them."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _OFF_AT_0}
+
+
+_OFF_AT_0 = {field.name for field in fields(ExportParameters) if field.default == 0}
 
 
 @dataclass(frozen=True)
 class Curated:
-    """Candidates for export, best first, and the verdicts on the other members."""
+    """Candidates for export and the verdicts on the other members."""
 
     candidates: pl.DataFrame
-    """Rows of the face table plus `rank_score`."""
-    excluded: dict[str, Verdict]
+    """Rows of the face table plus `rank_score`: those that pass the gates, best first, then the reserve, best first."""
+    excluded: dict[str, Verdict] = field(default_factory=dict)
+    missed: dict[str, Verdict] = field(default_factory=dict)
+    """face_id -> the gate that it does not pass, of the candidates in reserve."""
+
+    @property
+    def strict(self) -> int:
+        """How many candidates pass the gates."""
+        return len(self.candidates) - len(self.missed)
 
 
 def curate(members: pl.DataFrame, parameters: ExportParameters) -> Curated:
@@ -45,24 +66,42 @@ def curate(members: pl.DataFrame, parameters: ExportParameters) -> Curated:
     excluded: dict[str, Verdict] = {}
     rows = members.sort("face_id")
     rows = _keep(rows, _same_photo(rows), excluded)
+    large = _keep(rows, _too_small(rows, parameters.min_face_short_px), excluded)
+    strict = _keep(large, _too_far(large, parameters.outlier_distance), excluded)
+    strict = strict.with_columns(rank_score=pl.Series(rank_scores(strict), dtype=pl.Float64))
+    reserve = _reserve(rows, strict, parameters)
+    missed = {face_id: excluded.pop(face_id) for face_id in reserve["face_id"]}
+    return Curated(pl.concat([_ranked(strict), _ranked(reserve)]), excluded, missed)
+
+
+def _reserve(rows: pl.DataFrame, strict: pl.DataFrame, parameters: ExportParameters) -> pl.DataFrame:
+    """Rows that may fill up, with the rank score that they have among all candidates.
+
+    One that is farther from the centroid of all candidates than members may be that are exported is none.
+    """
+    short = pl.col("face_short")
+    is_small = (short < parameters.min_face_short_px) & (short >= parameters.fill_floor_px)
+    small = rows.filter(is_small) if parameters.fill_to else rows.clear()
+    both = pl.concat([strict.drop("rank_score"), small])
+    both = both.with_columns(rank_score=pl.Series(rank_scores(both), dtype=pl.Float64))
+    near = _distances(both) <= parameters.outlier_distance
+    return both.filter(pl.Series(near & (np.arange(len(both)) >= len(strict)), dtype=pl.Boolean))
+
+
+def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort(["rank_score", "face_id"], descending=[True, False])
+
+
+def _too_small(rows: pl.DataFrame, limit: float) -> dict[int, Verdict]:
     short = rows["face_short"].to_numpy()
-    limit = parameters.min_face_short_px
-    rows = _keep(
-        rows,
-        {index: Verdict("below_export_gate:face_short", float(short[index]), limit) for index in _where(short < limit)},
-        excluded,
-    )
+    return {
+        index: Verdict("below_export_gate:face_short", float(short[index]), limit) for index in _where(short < limit)
+    }
+
+
+def _too_far(rows: pl.DataFrame, limit: float) -> dict[int, Verdict]:
     distance = _distances(rows)
-    rows = _keep(
-        rows,
-        {
-            index: Verdict("export_outlier", float(distance[index]), parameters.outlier_distance)
-            for index in _where(distance > parameters.outlier_distance)
-        },
-        excluded,
-    )
-    rows = rows.with_columns(rank_score=pl.Series(rank_scores(rows), dtype=pl.Float64))
-    return Curated(rows.sort(["rank_score", "face_id"], descending=[True, False]), excluded)
+    return {index: Verdict("export_outlier", float(distance[index]), limit) for index in _where(distance > limit)}
 
 
 def _keep(rows: pl.DataFrame, dropped: dict[int, Verdict], excluded: dict[str, Verdict]) -> pl.DataFrame:

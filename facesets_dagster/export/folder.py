@@ -18,7 +18,8 @@ import polars as pl
 
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.pictures import Picture
-from facesets_dagster.export.rendering import RenderedFace
+from facesets_dagster.export.rendering import RenderedFace, as_filled
+from facesets_dagster.export.selection import influences
 from facesets_dagster.files.writing import sha256_of, write_bytes, write_json, write_parquet, write_stream, write_text
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
@@ -53,14 +54,20 @@ class FacesetContent:
         """(dim,), unit length, of the exported faces."""
         return centroid(self.vectors())
 
+    def verdicts(self) -> dict[str, Verdict]:
+        """Terminal verdicts on members that are not exported, and on those that fill up."""
+        filled = {str(face.row["face_id"]): as_filled(face.missed) for face in self.faces if face.missed is not None}
+        return {**self.excluded, **filled}
+
     def digest(self) -> str:
         """Equal digests mean equal files, apart from run id and date; independent of the faceset's number."""
-        hasher = hashlib.sha256(
-            repr((self.kind, self.bucket, json.dumps(self.parameters, sort_keys=True), self.export)).encode()
-        )
+        numbers = ", ".join(f"{name}={value!r}" for name, value in self.export.recorded().items())
+        head = f"{self.kind!r}, {self.bucket!r}, {json.dumps(self.parameters, sort_keys=True)!r}"
+        hasher = hashlib.sha256(f"({head}, ExportParameters({numbers}))".encode())
         hasher.update(repr(sorted(self.model.items())).encode())
         for face in self.faces:
             hasher.update(bytes.fromhex(face.picture.sha256) + repr(_face_entry(face, 0, "", 0.0)).encode())
+            hasher.update(repr(face.missed).encode() if face.missed else b"")
         hasher.update(repr(sorted(self.excluded.items())).encode())
         hasher.update(repr(self.members.drop("embedding").rows()).encode())
         return hasher.hexdigest()
@@ -133,10 +140,16 @@ def _vectors_file(content: FacesetContent) -> bytes:
 
 
 def _face_entries(content: FacesetContent) -> list[dict[str, object]]:
-    distances = cosine_distance(normalised(content.vectors()), content.centroid()[None])[:, 0]
+    vectors = content.vectors()
+    distances = cosine_distance(normalised(vectors), content.centroid()[None])[:, 0]
+    numbers = zip(content.faces, distances, influences(vectors), strict=True)
     return [
-        _face_entry(face, rank, face.picture.sha256, float(distance))
-        for rank, (face, distance) in enumerate(zip(content.faces, distances, strict=True), start=1)
+        {
+            **_face_entry(face, rank, face.picture.sha256, float(distance)),
+            "influence": influence,
+            "filled": face.missed is not None,
+        }
+        for rank, (face, distance, influence) in enumerate(numbers, start=1)
     ]
 
 
@@ -164,6 +177,11 @@ def _origins(content: FacesetContent) -> list[tuple[str, int]]:
     return content.members.group_by("bucket").len().sort("bucket").rows()
 
 
+def _filled_line(content: FacesetContent) -> list[str]:
+    filled = sum(face.missed is not None for face in content.faces)
+    return [f"filled up with: {filled}"] if filled else []
+
+
 def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) -> str:
     lines = [
         f"{name} was founded by: {bucket_title(content.bucket)}.",
@@ -171,6 +189,7 @@ def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) ->
         f"date: {created_at}",
         f"model: {content.model['pack']} ({content.model['model_id']}, det_size {content.model['det_size']})",
         f"members: {len(content.members)}, exported: {len(content.faces)}, excluded: {len(content.excluded)}",
+        *_filled_line(content),
         "photos from: " + ", ".join(f"{bucket_title(bucket)} ({count})" for bucket, count in _origins(content)),
         "parameters:",
         *(

@@ -2,21 +2,21 @@
 
 A crop is accepted if it shows this face and no other (`crop_check`). One that fails is made again (others painted out,
 tighter); if none passes, the face is excluded with the reason. A candidate too similar to an accepted one is a
-near-duplicate.
+near-duplicate. The reserve is asked, in the same way, where so few others are accepted that the set is to be filled up.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.export.ahead import CropsAhead
-from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.ahead import CropsAhead, Reserve
+from facesets_dagster.export.curation import Curated, ExportParameters
 from facesets_dagster.export.face_crop import LoadPhoto, face_crop, lineage
 from facesets_dagster.export.pictures import Picture
+from facesets_dagster.export.selection import order_of_export
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, normalised
 
@@ -28,18 +28,20 @@ class RenderedFace:
     row: dict[str, object]
     """Its row of the candidates (face table plus `rank_score`)."""
     picture: Picture
+    missed: Verdict | None = None
+    """The export gate that it does not pass: it fills the set up. None for a face that passes all."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """Exported faces in rank order and the verdicts on the other candidates."""
+    """Exported faces in the order of the export and the verdicts on the other candidates."""
 
     faces: tuple[RenderedFace, ...]
     excluded: dict[str, Verdict]
 
 
 def render(
-    candidates: pl.DataFrame,
+    curated: Curated,
     parameters: ExportParameters,
     embedder: Callable[[], Embedder],
     load_photo: LoadPhoto,
@@ -47,13 +49,14 @@ def render(
     published: Mapping[str, Callable[[dict[str, object]], bytes | None]],
     keep: Callable[[bytes], Picture],
 ) -> Rendered:
-    """Renders candidates (best first).
+    """Renders candidates.
 
     `neighbours`: face_id -> boxes (m, 4) of the photo's other faces. `published`: face_id -> a function that gives
     the PNG published earlier if it has the same lineage, so that nothing is rendered twice and a face
     whose photo is gone keeps its picture. `keep`: where PNGs go that are exported.
     """
-    accepted: list[RenderedFace] = []
+    candidates = curated.candidates
+    accepted: dict[int, RenderedFace] = {}
 
     def crop(place: int) -> bytes | Verdict:
         row = candidates.row(place, named=True)
@@ -65,7 +68,8 @@ def render(
         return Rendered((), {})
     unit, photos = normalised(candidates["embedding"].to_numpy()), candidates["sha256"].to_list()
     person = centroid(unit)
-    crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity)
+    reserve = Reserve(curated.strict, parameters.fill_to)
+    crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity, reserve)
 
     def refused(place: int) -> Verdict | None:
         outcome = crops(place)
@@ -73,34 +77,40 @@ def render(
             return outcome
         row = candidates.row(place, named=True)
         row["embedding"] = np.array(row["embedding"], np.float32)  # as a list it takes eight times as much
-        accepted.append(RenderedFace(row, keep(outcome)))
+        accepted[place] = RenderedFace(row, keep(outcome), curated.missed.get(row["face_id"]))
         return None
 
-    _, excluded = choose(candidates, parameters.near_duplicate_similarity, refused)
-    return Rendered(tuple(accepted), excluded)
+    order, excluded = choose(curated, parameters, refused)
+    return Rendered(tuple(accepted[place] for place in order), excluded)
 
 
 def choose(
-    candidates: pl.DataFrame, near_duplicate_similarity: float, refused: Callable[[int], Verdict | None]
+    curated: Curated, parameters: ExportParameters, refused: Callable[[int], Verdict | None]
 ) -> tuple[list[int], dict[str, Verdict]]:
-    """Positions of the candidates (best first) that are exported, and the verdicts on the others.
+    """Positions of the candidates that are exported, in the order of the export, and the verdicts on the others.
 
-    `refused`: asked for each one that is no near-duplicate of an accepted one, in rank order; gives the verdict on a
-    face without a good crop, None for one that is accepted.
+    `refused`: asked for each one that is no near-duplicate of an accepted one, in rank order, and of the reserve only
+    until the set is full; gives the verdict on a face without a good crop, None for one that is accepted.
     """
+    candidates, limit = curated.candidates, parameters.near_duplicate_similarity
     ids, unit = candidates["face_id"].to_list(), normalised(candidates["embedding"].to_numpy())
     accepted: list[int] = []
     vectors = np.empty_like(unit)
     excluded: dict[str, Verdict] = {}
     for place, face_id in enumerate(ids):
-        twin = float((vectors[: len(accepted)] @ unit[place]).max()) if accepted else -1.0
-        if twin >= near_duplicate_similarity:
-            excluded[face_id] = Verdict("near_duplicate", twin, near_duplicate_similarity)
+        if face_id in curated.missed and len(accepted) >= parameters.fill_to:
+            excluded[face_id] = curated.missed[face_id]
             continue
-        verdict = refused(place)
+        twin = float((vectors[: len(accepted)] @ unit[place]).max()) if accepted else -1.0
+        verdict = Verdict("near_duplicate", twin, limit) if twin >= limit else refused(place)
         if verdict is not None:
             excluded[face_id] = verdict
             continue
         vectors[len(accepted)] = unit[place]
         accepted.append(place)
-    return accepted, excluded
+    return order_of_export(curated, accepted, parameters), excluded
+
+
+def as_filled(missed: Verdict) -> Verdict:
+    """The terminal verdict on a face that fills a set up although it does not pass this gate."""
+    return replace(missed, state="exported")

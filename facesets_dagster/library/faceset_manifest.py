@@ -55,6 +55,10 @@ class ExportedFace:
     rank_score: float
     cosine_distance: float
     """To the centroid of the exported faces."""
+    influence: float | None = None
+    """Cosine distance by which it moves the raw mean of the exported faces; None alone, or in older manifests."""
+    filled: bool = False
+    """It misses an export gate and fills the set up. Older manifests have none of these."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ class FacesetManifest:
     excluded: tuple[ExcludedFace, ...]
     files: Mapping[str, str]
     """Name -> sha256 of archives, vectors, members and marker."""
+
+    def smallest_strict(self) -> float | None:
+        """Export gate of the face's shorter side, px, that filled faces miss; None where no number is recorded."""
+        gate = self.parameters.get("swap_ready_facesets", {}).get("min_face_short_px")
+        return float(gate) if isinstance(gate, int | float) else None
 
     def digests(self) -> dict[str, str]:
         """Path in the folder -> sha256 of every file but the manifest."""

@@ -10,6 +10,7 @@ from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.publishing.funnel import (
     Ending,
     build_funnel,
+    exported_in_place,
     members_elsewhere,
     near_their_own,
     terminal_verdicts,
@@ -20,7 +21,7 @@ from facesets_dagster.publishing.proposal import Proposal
 from facesets_dagster.publishing.publisher import Plan
 from facesets_dagster.publishing.resolution import Resolution, resolve
 from facesets_dagster.publishing.run import Run
-from facesets_dagster.publishing.staging import faces_in_place, standing_terms
+from facesets_dagster.publishing.staging import standing_terms
 from facesets_dagster.publishing.transaction import BucketRecord, Wanted
 from facesets_dagster.registry.joins import joins_of
 from facesets_dagster.registry.snapshot import Snapshot
@@ -87,12 +88,13 @@ class BucketPlanner:
         wanted: Sequence[Wanted],
         names: Mapping[int, str],
     ) -> BucketRecord:
-        folder, stays = self.run.library.folder, set[str]()
+        folder, stays = self.run.library.folder, dict[str, Verdict]()
         endings = []
         for position, (group, entry) in enumerate(zip(resolution.groups, wanted, strict=True)):
             content = self.gallery.content(group.members, group.name, entry.terms)
             if group.identity is not None and not content.faces:
-                stays |= faces_in_place(folder, group.identity.name, group.identity.kind)
+                place = folder / faceset_folder(group.identity.name, group.identity.kind)
+                stays.update(exported_in_place(place, group.identity.name))
             endings.append(Ending.of(names[position], group, content, self.proposal.bucket))
         for group in resolution.empty:
             content = self.gallery.content(group.members, group.name)

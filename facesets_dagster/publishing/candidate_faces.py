@@ -11,13 +11,14 @@ next run clears.
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import polars as pl
 from filelock import FileLock
 
 from facesets_dagster.export.candidate_folder import WrittenFolder, pictures_in_place, write_candidates
+from facesets_dagster.export.curation import Curated
 from facesets_dagster.export.pictures import in_memory
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -124,11 +125,13 @@ def _fill(
         "model": run.pack.recorded(),
         "parameters": numbers_of_run(run, parameters),
     }
+    export = replace(run.export, variety=0)  # nearest first, as they are offered
     written = []
     for offer in offers.offers:
         order = pl.DataFrame({"face_id": [face.face_id for face in offer.faces]})
         rows = order.join(candidates, on="face_id", how="left", maintain_order="left")
-        rendered = render(rows, run.export, run.embedder, load_photo, neighbours(rows, boxes), in_place, in_memory)
+        beside = neighbours(rows, boxes)
+        rendered = render(Curated(rows), export, run.embedder, load_photo, beside, in_place, in_memory)
         if not rendered.faces:
             offers.left_out.update(rendered.excluded)
             continue

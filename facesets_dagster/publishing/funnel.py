@@ -19,7 +19,7 @@ from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import distance_between
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.faceset_manifest import read_faceset
+from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.publishing.proposal import Proposal
 from facesets_dagster.publishing.resolution import Group, Resolution, new_name
 from facesets_dagster.publishing.transaction import BucketRecord
@@ -118,14 +118,27 @@ def verdicts_in_place(folder: Path, name: str) -> dict[str, Verdict]:
     manifest = read_faceset(folder)
     if manifest is None:
         return {}
-    found = {face.face_id: Verdict("exported", identity=name) for face in manifest.faces}
+    found = {face.face_id: _exported(face, manifest.smallest_strict(), name) for face in manifest.faces}
     return found | {one.face_id: Verdict(one.state, one.value, one.threshold, name) for one in manifest.excluded}
+
+
+def _exported(face: ExportedFace, smallest_strict: float | None, name: str) -> Verdict:
+    """With its size and the gate that it does not pass where it fills up."""
+    if not face.filled:
+        return Verdict("exported", identity=name)
+    return Verdict("exported", face.face_short, smallest_strict, name)
+
+
+def exported_in_place(folder: Path, name: str) -> dict[str, Verdict]:
+    """face_id -> terminal verdict of the faces that a faceset exports, by its manifest."""
+    return {face_id: one for face_id, one in verdicts_in_place(folder, name).items() if one.state == "exported"}
 
 
 def verdicts_of(content: FacesetContent, bucket: str, name: str | None) -> dict[str, Verdict]:
     """Terminal verdicts of the members of one faceset that are members through this bucket."""
     here = content.members.filter(pl.col("bucket") == bucket)["face_id"]
-    return {face_id: replace(content.excluded.get(face_id, Verdict("exported")), identity=name) for face_id in here}
+    verdicts = content.verdicts()
+    return {face_id: replace(verdicts.get(face_id, Verdict("exported")), identity=name) for face_id in here}
 
 
 @dataclass(frozen=True)
@@ -137,23 +150,23 @@ class Ending:
     group: Group
     here: AbstractSet[str]
     """Its members through the bucket that is published."""
-    excluded: Mapping[str, Verdict]
-    """Members that are not exported."""
+    verdicts: Mapping[str, Verdict]
+    """On members that are not exported, and on those that fill up."""
 
     @classmethod
     def of(cls, name: str | None, group: Group, content: FacesetContent, bucket: str) -> "Ending":
         """Of a group whose export holds this."""
         here = content.members.filter(pl.col("bucket") == bucket)["face_id"]
-        return cls(name, group, set(here), content.excluded)
+        return cls(name, group, set(here), content.verdicts())
 
 
 def terminal_verdicts(
-    proposal: Proposal, resolution: Resolution, endings: Sequence[Ending], standing: AbstractSet[str]
+    proposal: Proposal, resolution: Resolution, endings: Sequence[Ending], standing: Mapping[str, Verdict]
 ) -> dict[str, Verdict]:
     """face_id -> terminal verdict of every face of the bucket that is nobody's member elsewhere.
 
-    `endings`: of the groups of the resolution in their order, then of its empty ones; `standing`: faces that stay
-    published although they could not be exported now.
+    `endings`: of the groups of the resolution in their order, then of its empty ones; `standing`: face_id -> verdict of
+    those that stay published although they could not be exported now.
     """
     verdicts = {**proposal.verdicts, **resolution.overrides}
     founded = [ending.name for ending in endings if ending.name is not None and ending.group.identity is None]
@@ -163,8 +176,7 @@ def terminal_verdicts(
             verdicts[face_id] = replace(verdict, identity=real_names[verdict.identity])
     for ending in endings:
         for face_id in ending.here & ending.group.members.keys():
-            exported = face_id in standing or face_id not in ending.excluded
-            ended = Verdict("exported") if exported else ending.excluded[face_id]
+            ended = standing.get(face_id) or ending.verdicts.get(face_id) or Verdict("exported")
             verdicts[face_id] = replace(ended, identity=ending.name)
     return verdicts
 

@@ -104,7 +104,7 @@ class Gallery:
             self._look_at(self._rows.faces)
         curated = curate(rows, export)
         rendered = render(
-            curated.candidates,
+            curated,
             export,
             self._run.embedder,
             self._load_photo,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -34,7 +34,7 @@ class PeopleInputs:
     def parameters(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config."""
         own = {"first_distance": self.first_distance, "second_distance": self.second_distance}
-        return {"hand_sorted_facesets": {**own}, "swap_ready_facesets": asdict(export)}
+        return {"hand_sorted_facesets": {**own}, "swap_ready_facesets": export.recorded()}
 
 
 @dataclass(frozen=True)

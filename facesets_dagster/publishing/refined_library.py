@@ -39,7 +39,7 @@ class RefineInputs:
 
     def by_asset(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config."""
-        return {"refined_library": asdict(self.parameters), "swap_ready_facesets": asdict(export)}
+        return {"refined_library": asdict(self.parameters), "swap_ready_facesets": export.recorded()}
 
     def head(self, run: Run) -> list[object]:
         """What is equal between runs with the same numbers, model and code."""

@@ -1,6 +1,6 @@
 """One faceset staged for installation, unless what is in place holds the same."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +83,7 @@ def terms_of_folder(folder: Path, identity: Identity, export: ExportParameters) 
     manifest = read_faceset(folder)
     parameters = manifest.parameters if manifest else {}
     own = (manifest.numbers("swap_ready_facesets", ExportParameters) if manifest else None) or export
-    return Terms(identity.kind, identity.bucket or "", {**parameters, "swap_ready_facesets": asdict(own)}, own)
+    return Terms(identity.kind, identity.bucket or "", {**parameters, "swap_ready_facesets": own.recorded()}, own)
 
 
 def faces_in_place(library_dir: Path, name: str, kind: str) -> set[str]:

@@ -1,6 +1,6 @@
 """From the tables of a bucket to its publication: the domain call behind `swap_ready_facesets`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -39,9 +39,9 @@ class PublishInputs:
     def parameters_by_asset(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config: names like `outlier_distance` mean another thing in each asset."""
         identity = self.identity_parameters()
-        clusters = {key: value for key, value in identity.items() if key != "cover_distance"}
-        uncovered = {key: value for key, value in identity.items() if key == "cover_distance"}
-        return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": asdict(export)}
+        clusters: dict[str, object] = {key: value for key, value in identity.items() if key != "cover_distance"}
+        uncovered: dict[str, object] = {key: value for key, value in identity.items() if key == "cover_distance"}
+        return {"osrc_uncovered": uncovered, "osrc_clusters": clusters, "swap_ready_facesets": export.recorded()}
 
 
 def inputs_now(run: Run, bucket: str, coverage: pl.DataFrame, clusters: ClusterTable) -> PublishInputs:
@@ -124,7 +124,7 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
         coverage=inputs.coverage,
         cover_distance=inputs.clusters.cover_distance,
         flags=rows.select("face_id", "source_missing", "truncated"),
-        inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, asdict(run.export)]),
+        inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, run.export.recorded()]),
         identity_parameters=parameters,
         gallery=Gallery(run, faces, terms, own),
     )

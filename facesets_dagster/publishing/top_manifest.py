@@ -71,7 +71,7 @@ def _entry(
             f"{bucket_title(identity.bucket or LIBRARY)!r} to publish it again, or restore it from a backup."
         )
     if sha256 is not None and listed.get("sha256") == sha256 and all(key in listed for key in _COUNTED):
-        counted = {key: listed[key] for key in _COUNTED}
+        counted = {key: listed[key] for key in (*_COUNTED, *_LATER) if key in listed}
     else:
         counted = _counted(path.parent)
     return {**_named(identity), **counted, "sha256": sha256}
@@ -91,6 +91,8 @@ def _named(identity: Identity) -> dict[str, object]:
 
 _COUNTED = ("exported", "input", "excluded", "run_id", "model_id")
 """What an entry takes from the faceset's own manifest."""
+_LATER = ("filled",)
+"""The same; entries that older releases wrote lack it and stay as they are."""
 
 
 def _counted(folder: Path) -> dict[str, object]:
@@ -99,6 +101,7 @@ def _counted(folder: Path) -> dict[str, object]:
         raise LibraryCorrupt(f"{folder} is another program's although its name is a live faceset's. Move it away.")
     return {
         "exported": len(manifest.faces),
+        "filled": sum(face.filled for face in manifest.faces),
         "input": len(manifest.faces) + len(manifest.excluded),
         "excluded": dict(sorted(Counter(entry.state for entry in manifest.excluded).items())),
         "run_id": manifest.run_id,

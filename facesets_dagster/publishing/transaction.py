@@ -235,9 +235,9 @@ def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdenti
     if not entry.content.faces or entry.content.kind in ERA_KINDS:
         return
     members = entry.content.members.filter(~pl.col("bucket").is_in(settled))
-    rows = []
+    verdicts, rows = entry.content.verdicts(), []
     for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
-        verdict = entry.content.excluded.get(row["face_id"], Verdict("exported"))
+        verdict = verdicts.get(row["face_id"], Verdict("exported"))
         ended = {"state": verdict.state, "value": verdict.value, "threshold": verdict.threshold}
         rows.append({**row, **ended, "identity": entry.name})
     if rows:

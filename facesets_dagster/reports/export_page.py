@@ -58,8 +58,8 @@ def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -
         ),
         Section(
             "Left out",
-            f"{counted(len(left_out), 'faceset')} could not be exported to a consumer; what was exported of "
-            "them earlier stays.",
+            f"{counted(len(left_out), 'faceset')} could not be exported to a consumer. Where a photo cannot be read, "
+            "what was exported earlier stays.",
             ("consumer", "faceset", "why"),
             left_out,
         ),

@@ -94,6 +94,17 @@ class FacesetView:
         """What people call it."""
         return self.label or self.name
 
+    @property
+    def filled(self) -> int:
+        """How many of the faces fill the faceset up."""
+        return sum(one.face.filled for one in self.faces)
+
+    @property
+    def why_filled(self) -> str:
+        """What they miss."""
+        gate = self.manifest.smallest_strict()
+        return "smaller than the export gate" + ("" if gate is None else f" of {gate:.4g} px")
+
 
 def faceset_page(folder: Path, library: Library, reports_dir: Path, photos: PhotoLinks) -> str | None:
     """The page of the faceset in `folder`; None where no faceset of this platform lies there.

@@ -61,6 +61,7 @@ _UNITS = {
     "export_outlier": "cos-dist {:.3f}",
     "cut_off": "{:.0%} of the crop",
     "crop_failed:looks_different": "cos-dist {:.3f}",
+    "exported": "{:.0f} px",
 }
 """State -> how the number that decided it is written."""
 _COUNTED = {"small_cluster": "photo", "crop_failed:several_faces_found": "face"}

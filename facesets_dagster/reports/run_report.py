@@ -48,6 +48,8 @@ class FacesetSheet:
     outliers: int
     other_drops: int
     exported: int
+    filled: int
+    """Of those exported, the ones that fill up."""
     tiles: list[Tile]
     """Best first, at most `MAX_FACES`."""
 
@@ -213,9 +215,9 @@ def _faceset(folder: Path, name: str, label: str | None) -> FacesetSheet:
     manifest = read_faceset(folder)
     faces, excluded = (manifest.faces, [entry.state for entry in manifest.excluded]) if manifest else ((), [])
     outliers = excluded.count("export_outlier")
-    tiles, exported = best_tiles(folder, faces[:MAX_FACES]), len(faces)
+    tiles, exported, filled = best_tiles(folder, faces[:MAX_FACES]), len(faces), sum(face.filled for face in faces)
     return FacesetSheet(
-        name, label, folder, exported + len(excluded), outliers, len(excluded) - outliers, exported, tiles
+        name, label, folder, exported + len(excluded), outliers, len(excluded) - outliers, exported, filled, tiles
     )
 
 

@@ -100,9 +100,13 @@ def row_of_faceset(folder: Path, title: str, most: int = PER_ROW) -> SheetRow:
 
 
 def best_tiles(folder: Path, faces: Sequence[ExportedFace]) -> list[Tile]:
-    """Pictures of a faceset's exported faces, with rank and score."""
+    """Pictures of a faceset's exported faces, with rank and score, and whether they fill it up."""
     return [
-        Tile(jpeg, f"{face.rank} · {face.rank_score:.2f}", (face.source.bucket, face.source.path))
+        Tile(
+            jpeg,
+            f"{face.rank} · {face.rank_score:.2f}{' · filled' * face.filled}",
+            (face.source.bucket, face.source.path),
+        )
         for face in faces
         if (jpeg := of_file(folder / face.file)) is not None
     ]

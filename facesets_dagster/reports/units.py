@@ -21,6 +21,8 @@ UNITS = {
     "good_norm": "length of the raw embedding of a good face",
     "fill_to": "pictures",
     "fill_floor_px": "px, shorter side of the face's box",
+    "variety": "weight, 0 to 1",
+    "session_similarity": "cosine similarity, -1 to 1",
     "top_n": "faces",
     "crop_px": "px, side of a picture",
     "crop_padding": "of the longer side of the face's box, added on each side",
@@ -34,9 +36,11 @@ MEDIANS = {
 """Column of the face table -> what it is, and how its median is written."""
 RANK = (
     "Below each face its rank and its score, best first: 0 to 1 among the faces of the person, from the detector's "
-    "confidence (30 %), size (20 %), sharpness (20 %), frontality (15 %) and symmetry (15 %)."
+    "confidence (30 %), size (20 %), sharpness (20 %), frontality (15 %) and symmetry (15 %). The top comes "
+    "first, then the others; a face marked `filled` is smaller than the export gate and fills the set up."
 )
 EXPORT_COLUMNS = (
     "input: members of the person; outlier drop: members too far from the centroid; other drops: too small, "
-    "near-duplicates, second faces of a photo, failed crops; exported PNGs: pictures in the faceset."
+    "near-duplicates, second faces of a photo, failed crops; exported PNGs: pictures in the faceset; filled: of "
+    "these, smaller than the export gate, because too few others pass it."
 )

@@ -1,7 +1,10 @@
 """Facesets of a bucket on drawn photos: founding, growing, rebuilding, retiring, and what must not change."""
 
 import json
+import zipfile
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -9,9 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesets_dagster.analysis.explanation import reason
+from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.verification import verify_library
 from testing.fake_home import FakeHome
-from testing.fakes import FakeFace, write_person, write_photo
+from testing.fakes import FakeFace, write_looks, write_person, write_photo
 
 
 def exported(home: FakeHome) -> dict[str, int]:
@@ -117,7 +122,7 @@ def test_nothing_is_unpublished_because_it_cannot_be_exported_now(fake_home: Fak
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
     before, sizes = fake_home.files(), exported(fake_home)
-    fake_home.run("a", swap_ready_facesets={"min_face_short_px": 5000})
+    fake_home.run("a", swap_ready_facesets={"min_face_short_px": 5000, "fill_to": 0})
     assert fake_home.files() == before
     assert exported(fake_home) == sizes
     states = Counter(fake_home.library.registry.decisions("a")["state"])
@@ -134,3 +139,62 @@ def test_the_centroid_is_the_unit_mean_of_what_is_exported(fake_home: FakeHome) 
         mean = unit.mean(axis=0)
         assert vectors["centroid"] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
         assert vectors["embedding"] == pytest.approx(vectors["embeddings"].mean(axis=0), abs=1e-4)
+
+
+def small_portraits(folder: Path, person: int, variants: Sequence[float], size: int) -> None:
+    for number, variant in enumerate(variants):
+        face = FakeFace(person, variant, size=size)
+        write_photo(folder / f"small_{person}_{number}.png", [face], seed=100 * person + number)
+
+
+def test_a_person_of_few_large_faces_is_filled_up_marked_and_explained(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, -0.45, 0.0])
+    small_portraits(fake_home.buckets / "a", 1, [0.9, 0.45, -0.7], 95)
+    fake_home.run("a")
+    folder = fake_home.settings.library_dir / "faceset_001"
+    manifest = read_faceset(folder)
+    assert manifest is not None
+    filled = [face for face in manifest.faces if face.filled]
+    assert [face.rank for face in filled] == [4, 5, 6]
+    assert all(face.influence is not None for face in manifest.faces)
+    assert {face.face_short < 100 for face in filled} == {True}
+    (entry,) = json.loads((fake_home.settings.library_dir / "manifest.json").read_text())["facesets"]
+    assert (entry["exported"], entry["filled"]) == (6, 3)
+    rows = fake_home.library.registry.decisions("a").filter(pl.col("value").is_not_null())
+    assert sorted(rows["face_id"]) == sorted(face.face_id for face in filled)
+    assert set(rows["threshold"]) == {100.0}
+    assert {reason(row) for row in rows.iter_rows(named=True)} == {
+        "In faceset_001, filled: the shorter side of the face (px) is 95, below the export gate of 100, and too few of "
+        "its faces pass that."
+    }
+    with zipfile.ZipFile(folder / "faceset_001_top.fsz") as archive:
+        assert archive.namelist() == [f"{rank:04d}.png" for rank in range(1, 7)]
+    assert fake_home.flaws() == []
+
+
+@pytest.mark.parametrize("config", [{"fill_to": 0}, {"preset": "legacy"}])
+def test_who_wants_only_faces_that_pass_the_gates_has_them(fake_home: FakeHome, config: dict[str, object]) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, -0.45, 0.0])
+    small_portraits(fake_home.buckets / "a", 1, [0.9, 0.45, -0.7], 95)
+    fake_home.run("a", swap_ready_facesets=config)
+    assert exported(fake_home) == {"faceset_001": 3}
+    states = Counter(fake_home.library.registry.decisions("a")["state"])
+    assert states == {"exported": 3, "below_export_gate:face_short": 3}
+    manifest = read_faceset(fake_home.settings.library_dir / "faceset_001")
+    assert manifest is not None
+    assert not any(face.filled for face in manifest.faces)
+
+
+def test_a_faceset_made_before_sets_were_filled_is_extended_by_its_own_rules(fake_home: FakeHome) -> None:
+    write_looks(fake_home.buckets / "a", 1, [-0.9, -0.45, 0.0, 0.45])
+    small_portraits(fake_home.buckets / "a", 1, [0.9, -0.7], 95)
+    fake_home.run("a", swap_ready_facesets={"preset": "legacy"})
+    before = fake_home.files()
+    small_portraits(fake_home.buckets / "b", 1, [0.2], 95)
+    fake_home.run("b")
+    after = fake_home.files()
+    manifest = read_faceset(fake_home.settings.library_dir / "faceset_001")
+    assert manifest is not None
+    assert len(manifest.faces) == 4
+    assert len(manifest.excluded) == 3
+    assert {name for name in before if "/faces/" in name and before[name] != after.get(name)} == set()

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesets_dagster.export.ahead import CropsAhead
+from facesets_dagster.export.ahead import CropsAhead, Reserve
+from facesets_dagster.export.curation import Curated, ExportParameters
 from facesets_dagster.export.rendering import choose
 from facesets_dagster.identities.gates import Verdict
 
 LIMIT = 0.95
+PARAMETERS = ExportParameters(100, 0.45, LIMIT, 8, 512, 0.5, fill_to=8, fill_floor_px=60)
 
 
 def candidates(angles: list[float], photos: list[int]) -> pl.DataFrame:
@@ -23,9 +25,16 @@ def candidates(angles: list[float], photos: list[int]) -> pl.DataFrame:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 6), st.integers(0, 8), st.booleans()), min_size=1, max_size=90))
-def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(faces: list[tuple[float, int, bool]]) -> None:
+@given(
+    st.lists(st.tuples(st.floats(0, 6), st.integers(0, 8), st.booleans()), min_size=1, max_size=90), st.integers(0, 90)
+)
+def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(
+    faces: list[tuple[float, int, bool]], strict: int
+) -> None:
+    """The candidates from `strict` on are in reserve."""
     rows = candidates([angle for angle, _, _ in faces], [photo for _, photo, _ in faces])
+    missed = {face_id: Verdict("below_export_gate:face_short", 80, 100) for face_id in rows["face_id"][strict:]}
+    curated = Curated(rows, {}, missed)
     asked: list[int] = []
 
     def outcome(place: int) -> bytes | Verdict:
@@ -36,7 +45,7 @@ def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(faces: list[tu
         made = outcome(place)
         return made if isinstance(made, Verdict) else None
 
-    expected = choose(rows, LIMIT, one_by_one)
+    expected = choose(curated, PARAMETERS, one_by_one)
     made: list[int] = []
     lock = threading.Lock()
 
@@ -45,13 +54,14 @@ def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(faces: list[tu
             made.append(place)
         return outcome(place)
 
-    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT)
+    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT,
+                        Reserve(curated.strict, PARAMETERS.fill_to))  # fmt: skip
 
     def refused(place: int) -> Verdict | None:
         found = crops(place)
         return found if isinstance(found, Verdict) else None
 
-    assert choose(rows, LIMIT, refused) == expected
+    assert choose(curated, PARAMETERS, refused) == expected
     assert sorted(made) == asked
 
 
@@ -67,7 +77,7 @@ def test_faces_of_one_photo_are_cropped_by_one_thread_one_after_the_other(monkey
         order.append((threading.get_ident(), place % 4))
         return b"png"
 
-    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT)
+    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT, Reserve(16, 0))
     assert all(crops(place) == b"png" for place in range(16))
     threads_of = Counter(photo for _, photo in set(order))
     assert threads_of == {0: 1, 1: 1, 2: 1, 3: 1}

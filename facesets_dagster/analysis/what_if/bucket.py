@@ -1,7 +1,7 @@
 """A bucket and the library as a what-if finds them, read once, and rehearsals of runs over them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -143,7 +143,7 @@ class KnownBucket:
 
     def _digest(self, numbers: Numbers) -> str:
         head = [self._inputs.code_version, self._inputs.pack.model_id, numbers.identity_parameters()]
-        return inputs_digest(self.rows, [*head, asdict(numbers.export)])
+        return inputs_digest(self.rows, [*head, numbers.export.recorded()])
 
     def _all_in_place(self) -> bool:
         folder = self._library.folder

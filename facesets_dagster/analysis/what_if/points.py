@@ -15,6 +15,8 @@ EXPORT = {
     "export_min_face_short_px": "min_face_short_px",
     "export_outlier_distance": "outlier_distance",
     "export_near_duplicate_similarity": "near_duplicate_similarity",
+    "export_fill_to": "fill_to",
+    "export_fill_floor_px": "fill_floor_px",
 }
 """Name here -> name among the numbers of `swap_ready_facesets`, where discovery has others of that name."""
 

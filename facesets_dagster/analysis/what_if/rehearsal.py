@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.export.curation import ExportParameters, curate
-from facesets_dagster.export.rendering import choose
+from facesets_dagster.export.rendering import as_filled, choose
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid
 from facesets_dagster.identities.identity import Identity
@@ -85,7 +85,8 @@ class _Sketch:
 
     here: frozenset[str]
     exported: frozenset[str]
-    excluded: dict[str, Verdict]
+    verdicts: dict[str, Verdict]
+    """On members that are not exported, and on those that fill up."""
     centroid: NDArray[np.float32] | None
     impossible_pairs: int
 
@@ -155,19 +156,22 @@ class Rehearsal:
     def _verdicts(
         self, proposal: Proposal, resolution: Resolution, names: Sequence[str], export: ExportParameters
     ) -> dict[str, Verdict]:
-        standing: set[str] = set()
+        standing: dict[str, Verdict] = {}
         endings = []
         for name, group in [*zip(names, resolution.groups, strict=True), *((None, one) for one in resolution.empty)]:
             sketch = self._of_group(group, export)
             if name is not None and not sketch.exported:
-                standing |= self._stands(group.identity)
-            endings.append(Ending(name, group, sketch.here, sketch.excluded))
+                standing.update(self._in_place(group.identity))
+            endings.append(Ending(name, group, sketch.here, sketch.verdicts))
         return terminal_verdicts(proposal, resolution, endings, standing)
 
     def _stands(self, identity: Identity | None) -> frozenset[str]:
         """Faces that the identity's faceset in place exports."""
+        return frozenset(self._in_place(identity))
+
+    def _in_place(self, identity: Identity | None) -> dict[str, Verdict]:
         ended = self._standing.in_place(identity) if identity is not None else {}
-        return frozenset(face_id for face_id, verdict in ended.items() if verdict.state == "exported")
+        return {face_id: verdict for face_id, verdict in ended.items() if verdict.state == "exported"}
 
     def _of_group(self, group: Group, export: ExportParameters) -> _Sketch:
         return self._sketch(group.members, group.name, export)
@@ -182,14 +186,13 @@ class Rehearsal:
     def _made(self, rows: pl.DataFrame, export: ExportParameters) -> _Sketch:
         curated = curate(rows, export)
         ids = curated.candidates["face_id"].to_list()
-        accepted, excluded = choose(
-            curated.candidates, export.near_duplicate_similarity, lambda place: self._standing.refused.get(ids[place])
-        )
+        accepted, excluded = choose(curated, export, lambda place: self._standing.refused.get(ids[place]))
+        filled = {ids[place]: as_filled(curated.missed[ids[place]]) for place in accepted if place >= curated.strict}
         vectors = curated.candidates["embedding"].to_numpy()[accepted]
         return _Sketch(
             self._here(rows),
             frozenset(ids[place] for place in accepted),
-            {**curated.excluded, **excluded},
+            {**curated.excluded, **excluded, **filled},
             centroid(vectors) if accepted else None,
             impossible_pairs(rows["sha256"]),
         )

@@ -41,6 +41,8 @@ _NUMBERS = {
     "export_min_face_short_px": pl.Float64,
     "export_outlier_distance": pl.Float64,
     "export_near_duplicate_similarity": pl.Float64,
+    "export_fill_to": pl.Int64,
+    "export_fill_floor_px": pl.Float64,
 }
 """What a point can change."""
 _GATES = {"face_short": "min_face_short_px", "blur": "min_blur", "det_score": "min_det_score"}

@@ -213,7 +213,7 @@ class EraPlanner:
     def _wanted(self, parent: Identity, era: PlannedEra) -> Wanted:
         export, anchor = self._export_of(parent), era.anchor
         span = {"year": anchor.year, "first_year": anchor.first_year, "last_year": anchor.last_year}
-        parameters = {_ASSET: {**asdict(era.numbers), **span}, _EXPORT: asdict(export)}
+        parameters = {_ASSET: {**asdict(era.numbers), **span}, _EXPORT: export.recorded()}
         terms = Terms(era.kind, parent.bucket or LIBRARY, parameters, export)
         # No label of its own: the registry gives an era its parent's.
         return Wanted(era.members, terms, era.identity, era.name, parent.number, parent.name, None, anchor)
