@@ -116,9 +116,7 @@ def export_consumers(
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
 
-def _published(
-    library: Library, inputs: ExportInputs, names: Sequence[str]
-) -> tuple[Published, dict[str, str]]:
+def _published(library: Library, inputs: ExportInputs, names: Sequence[str]) -> tuple[Published, dict[str, str]]:
     """These facesets, or all, with the faces that are wanted; and faceset -> why it has none."""
     published = published_facesets(library, inputs.pack, names)
     if inputs.filled:

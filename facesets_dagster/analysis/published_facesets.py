@@ -56,7 +56,7 @@ class PublishedFaceset:
         vectors = self._vectors("embeddings")
         if len(vectors) == len(self.faces):
             return self._vectors("embedding")
-        return vectors[: len(self.faces)].astype(np.float64).mean(axis=0).astype(np.float32)
+        return np.asarray(vectors[: len(self.faces)].astype(np.float64).mean(axis=0), np.float32)
 
     def embeddings(self) -> NDArray[np.float32]:
         """Raw embeddings (n, dim) of the faces in rank order."""

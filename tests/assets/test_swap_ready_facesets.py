@@ -155,12 +155,15 @@ def test_a_person_of_few_large_faces_is_filled_up_marked_and_explained(fake_home
     manifest = read_faceset(folder)
     assert manifest is not None
     filled = [face for face in manifest.faces if face.filled]
-    assert [face.rank for face in filled] == [4, 5, 6]
+    assert [face.rank for face in filled] == [4, 5]
     assert all(face.influence is not None for face in manifest.faces)
     assert {face.face_short < 100 for face in filled} == {True}
     (entry,) = json.loads((fake_home.settings.library_dir / "manifest.json").read_text())["facesets"]
-    assert (entry["exported"], entry["filled"]) == (6, 3)
-    rows = fake_home.library.registry.decisions("a").filter(pl.col("value").is_not_null())
+    assert (entry["exported"], entry["filled"]) == (5, 2)
+    assert [entry.state for entry in manifest.excluded] == ["near_duplicate"]
+    rows = fake_home.library.registry.decisions("a").filter(
+        (pl.col("state") == "exported") & pl.col("value").is_not_null()
+    )
     assert sorted(rows["face_id"]) == sorted(face.face_id for face in filled)
     assert set(rows["threshold"]) == {100.0}
     assert {reason(row) for row in rows.iter_rows(named=True)} == {
@@ -168,7 +171,7 @@ def test_a_person_of_few_large_faces_is_filled_up_marked_and_explained(fake_home
         "its faces pass that."
     }
     with zipfile.ZipFile(folder / "faceset_001_top.fsz") as archive:
-        assert archive.namelist() == [f"{rank:04d}.png" for rank in range(1, 7)]
+        assert archive.namelist() == [f"{rank:04d}.png" for rank in range(1, 6)]
     assert fake_home.flaws() == []
 
 
