@@ -55,7 +55,7 @@ def publish_made_up(home: RealHome, bucket: str, numbers: Numbers) -> pl.DataFra
     )
     with patch("facesets_dagster.export.rendering.face_crop", _crop):
         result = publish_bucket(run, inputs)
-        settle_bucket(run, inputs.bucket)
+        settle_bucket(run, inputs, inputs.coverage)
         return result.funnel
 
 

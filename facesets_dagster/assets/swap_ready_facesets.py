@@ -60,7 +60,7 @@ def swap_ready_facesets(
     page.say(f"{bucket_title(bucket)}: report {written}")
     page.show(report=link("the report of this run", "reports", bucket, written.name))
     page.observe(run.library)
-    settle_bucket(run, bucket)
+    settle_bucket(run, inputs, osrc_uncovered)
     return _described(page, report, result, check_results(run, inputs, result))
 
 

@@ -13,7 +13,7 @@ from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
-from facesets_dagster.publishing.extended_facesets import note_as_judged
+from facesets_dagster.publishing.extended_facesets import note_as_judged, waiting_faces
 from facesets_dagster.publishing.funnel import inputs_digest
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
@@ -82,11 +82,34 @@ def publish_bucket(run: Run, inputs: PublishInputs) -> PublishResult:
     return PublishResult(outcome, funnel, exported, library.folder)
 
 
-def settle_bucket(run: Run, bucket: str) -> None:
-    """Records that the bucket is published and reported as far as its face table goes."""
-    folder_digest = run.store_of(bucket).folder_digest()
-    if folder_digest is not None:
-        settle(run.library.registry, bucket, folder_digest)
+def settle_bucket(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) -> None:
+    """Records that the bucket is published and reported as far as its face table goes.
+
+    It stays stale if its people were founded meanwhile by a bucket that ran at the same time: its next run lets them
+    join. `joined_from`: the coverage from which known people's faces joined in this run.
+    """
+    registry, folder_digest = run.library.registry, run.store_of(inputs.bucket).folder_digest()
+    if folder_digest is None:
+        return
+    settle(registry, inputs.bucket, folder_digest)
+    if _founded_meanwhile(run, inputs, joined_from):
+        run.say(f"{bucket_title(inputs.bucket)}: people of it were founded meanwhile; its next run lets its faces join")
+        registry.mark_stale([inputs.bucket])
+
+
+def _founded_meanwhile(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) -> bool:
+    """Whether faces ended covered that nobody covered before, and could join that person by now.
+
+    A cluster of which only the mean lies near a person stays out of reach, however often the bucket is run.
+    """
+    decisions = run.library.registry.decisions(inputs.bucket)
+    before = joined_from.filter(pl.col("covered"))["face_id"]
+    ended = decisions.filter((pl.col("state") == "covered") & ~pl.col("face_id").is_in(before.implode()))["face_id"]
+    if ended.is_empty():
+        return False
+    coverage = coverage_now(run.library, run.store_of(inputs.bucket), inputs.bucket, inputs.coverage, run.pack)
+    late, distance = coverage.filter(pl.col("face_id").is_in(ended.implode())), float(coverage["cover_distance"][0])
+    return bool(waiting_faces(run.library, late, distance))
 
 
 def _require_consistent(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> None:

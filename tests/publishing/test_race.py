@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
+from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person
 from tests.crash.die_at import start_dying
@@ -28,6 +31,13 @@ def materialize(home: FakeHome, bucket: str, assets: tuple[str, ...]) -> None:
         asset_selection=[dg.AssetKey(name) for name in assets],
     )
     assert result.success
+
+
+def standing(home: FakeHome, *buckets: str) -> dict[str, str]:
+    """Bucket -> its state, as `facesets status` has it."""
+    resource = HomeResource.of(home.settings)
+    found = bucket_standings(buckets, resource.buckets(), resource.listing, home.library.registry)
+    return {bucket: one.state for bucket, one in found.items()}
 
 
 def test_a_bucket_that_clustered_before_another_published_finds_nobody_again(fake_home: FakeHome) -> None:
@@ -50,10 +60,17 @@ def test_a_bucket_that_clustered_before_another_published_finds_nobody_again(fak
     states = fake_home.library.registry.decisions("b").select("state", "identity").rows()
     assert states.count(("covered", "faceset_001")) + states.count(("covered", "faceset_002")) == 9
     assert verify_library(fake_home.library) == []
+    assert standing(fake_home, "a", "b") == {"a": "up to date", "b": "stale"}
+
+    fake_home.run("b")
+    joined = fake_home.library.snapshot().rows_of_bucket("b").filter(pl.col("joined_by") == "extended")
+    assert len(joined) == 9
+    assert standing(fake_home, "a", "b") == {"a": "up to date", "b": "up to date"}
     before = fake_home.files()
     for bucket in ("b", "a"):
         fake_home.run(bucket)
     assert fake_home.files() == before
+    assert standing(fake_home, "a", "b") == {"a": "up to date", "b": "up to date"}
 
 
 def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
