@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.cluster_table import ClusterTable, DiscoveryParameters
@@ -67,6 +68,7 @@ def cluster_bucket(
     pack: ModelPack,
     parameters: DiscoveryParameters,
     cover_distance: float,
+    pictures: PictureSource,
     *,
     progress: Progress | None = None,
     scratch: Path | None = None,
@@ -74,7 +76,8 @@ def cluster_bucket(
     """Clusters what `coverage` leaves. With the numbers of the bucket's last run its own identities grow.
 
     `coverage` may be of an older library: what has happened since, known people who were extended, is taken in.
-    `progress`, `scratch`: of the linkage, for large buckets. Raises `ModelMismatch` if `coverage` is of another model.
+    `pictures`: of faces that may be copies; `progress`, `scratch`: of the linkage, for large buckets. Raises
+    `ModelMismatch` if `coverage` is of another model.
     """
     require_one_model(coverage, pack.model_id, f"the coverage of {bucket_title(bucket)}")
     coverage = coverage_now(library, store, bucket, coverage, pack)
@@ -82,13 +85,15 @@ def cluster_bucket(
     known, last = library.snapshot(), library.registry.bucket_run(bucket)
     mode = mode_of(last.identity_parameters if last else None, numbers)
     own = {identity.name for identity in known.own(bucket, retired=False)}
+    faces = bucket_faces(store, library, bucket)
     table = discover(
-        bucket_faces(store, library, bucket),
+        faces,
         coverage,
         parameters,
         mode,
         own,
         known.merged_members(bucket),
+        pictures=pictures.of(faces),
         progress=progress,
         scratch=scratch,
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.osrc_clusters import Clusters, cluster_bucket, cover_distance_of
 from facesets_dagster.assets._asset import Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, Distance, PresetConfig
+from facesets_dagster.assets._config import DiscoveryConfig, Distance, PhotoConfig, PresetConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import frame_version
 from facesets_dagster.embedding.thresholds import PackThresholds
@@ -21,7 +21,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 
 
-class OsrcClustersConfig(DiscoveryConfig, PresetConfig):
+class OsrcClustersConfig(DiscoveryConfig, PresetConfig, PhotoConfig):
     """How new people are found. null = the pack's number (ArcFace packs in brackets; others see docs/thresholds.md)."""
 
     rematch_distance: Distance | None = Field(
@@ -29,7 +29,14 @@ class OsrcClustersConfig(DiscoveryConfig, PresetConfig):
         description="A cluster whose centroid is this near to a live identity founds nothing. null = cover_distance.",
     )
     min_faces: int = Field(
-        default=6, ge=1, description="Distinct photos (by content) that a cluster needs to found an identity."
+        default=6, ge=1, description="Distinct photos (copies count once) that a cluster needs to found an identity."
+    )
+    look_similarity: Share | None = Field(
+        default=None,
+        description=(
+            "Photos may be copies of one if their faces have at least this cosine similarity; landmarks and pixels "
+            "decide. 0 = only copies of bytes count once. null = the pack's number (ArcFace 0)."
+        ),
     )
     min_clustered_px: float | None = Field(
         default=None,
@@ -55,7 +62,8 @@ class OsrcClustersConfig(DiscoveryConfig, PresetConfig):
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
-        names = ("min_clustered_px", "join_two_faces", "join_face_and_group", "join_two_groups", "join_quality_gain")
+        joins = ("join_two_faces", "join_face_and_group", "join_two_groups", "join_quality_gain")
+        names = ("min_clustered_px", *joins, "look_similarity")
         return {**super().of_pack(pack), **{name: getattr(pack, name) for name in names}}
 
     def resolved(self, pack: PackThresholds, cover_distance: float) -> DiscoveryParameters:
@@ -93,6 +101,7 @@ def osrc_clusters(
             pack,
             config.resolved(embedder.thresholds(), cover_distance),
             cover_distance,
+            home.pictures(pack, config.max_pixels),
             progress=report,
             scratch=Path(home.cache_dir) / "linkage",
         )

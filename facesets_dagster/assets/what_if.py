@@ -57,6 +57,7 @@ class WhatIfNumbers(dg.Config):
     join_face_and_group: Distance | None = Field(default=None, description="Of `osrc_clusters`.")
     join_two_groups: Distance | None = Field(default=None, description="Of `osrc_clusters`.")
     join_quality_gain: float | None = Field(default=None, ge=0, le=2, description="Of `osrc_clusters`.")
+    look_similarity: Share | None = Field(default=None, description="Of `osrc_clusters`.")
     export_min_face_short_px: float | None = Field(
         default=None, ge=0, description="`min_face_short_px` of `swap_ready_facesets`, px."
     )
@@ -135,6 +136,7 @@ def what_if(
         sweeps=config.sweeps(thresholds),
         points=[point.given() for point in config.points],
         pack=pack,
+        pictures=home.pictures(pack, config.max_pixels),
         code_version=f"{__version__}/{CODE_VERSION}",
     )
     holder = f"run {context.run.run_id}"

@@ -20,6 +20,7 @@ _CLUSTER: dict[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "join_distance": (pl.Float64, "of the second stage: how far its piece was from the larger one that it joined"),
     "join_threshold": (pl.Float64, "how far it was allowed to be"),
     "join_faces": (pl.List(pl.Int32), "faces in the two pieces, the smaller first"),
+    "look": (pl.Int32, "faces of a cluster with one number show copies of one photo; null: only copies of its bytes"),
     "mode": (pl.String, "grow or rebuild"),
     "model_id": (pl.String, "digest of the weights and det_size"),
 }
@@ -46,6 +47,8 @@ class DiscoveryParameters(QualityGates):
     join_quality_gain: float = 0
     good_norm: float = 0
     """Length of the raw embedding of a good face: the unit of quality; 0: quality is not used."""
+    look_similarity: float = 0
+    """Least cosine similarity of copies of one photo, which count once; 0: only copies of bytes do."""
 
     def quality(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Quality of faces with raw embeddings of these lengths (n,): 1 is a good face."""
@@ -84,11 +87,13 @@ def cluster_rows(
     verdicts: Mapping[str, Verdict],
     clusters: Mapping[str, int],
     joins: Mapping[str, Join],
+    looks: Mapping[str, int],
     mode: str,
 ) -> pl.DataFrame:
     """The cluster table (`CLUSTER_SCHEMA`) of `rows` (`face_id`, `model_id`), in their order.
 
-    By face_id: `verdicts` of all, `clusters` of those that were clustered, `joins` of those that a join moved.
+    By face_id: `verdicts` of all, `clusters` of those that were clustered, `joins` of those that a join moved,
+    `looks` of those whose photo may be a copy.
     """
     ids = rows["face_id"].to_list()
     found, how = [verdicts[face_id] for face_id in ids], [joins.get(face_id) for face_id in ids]
@@ -103,6 +108,7 @@ def cluster_rows(
             "join_distance": [join and join.distance for join in how],
             "join_threshold": [join and join.threshold for join in how],
             "join_faces": [join and [join.faces, join.others] for join in how],
+            "look": [looks.get(face_id) for face_id in ids],
             "mode": [mode] * len(ids),
             "model_id": rows["model_id"].to_list(),
         },

@@ -19,6 +19,7 @@ from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import cosine_distance, normalised, sums_by
 from facesets_dagster.identities.joining import Joined, join_pieces, not_joined
+from facesets_dagster.identities.looks import ClusterFaces, Pictures, look_numbers, no_pictures
 from facesets_dagster.identities.small_faces import join_last
 from facesets_dagster.identities.sorted_out import SortedOut, sort_out
 
@@ -36,6 +37,7 @@ def discover(
     own: AbstractSet[str],
     pinned: AbstractSet[str] = frozenset(),
     *,
+    pictures: Pictures = no_pictures,
     progress: Progress | None = None,
     scratch: Path | None = None,
 ) -> pl.DataFrame:
@@ -43,27 +45,30 @@ def discover(
 
     `faces`: face table; `uncovered`: coverage table of the same faces; `own`: names of the identities that this bucket
     founded. Members of others stay members in either mode, and so do the faces of `pinned`: those of a merge.
-    `progress` and `scratch`: of the linkage, for large buckets.
+    `pictures`: of faces that may be copies; `progress` and `scratch`: of the linkage, for large buckets.
     """
     found = sort_out(faces, uncovered, parameters, mode, own, pinned)
     labels = average_linkage(found.to_link(), parameters.cluster_distance, progress=progress, scratch=scratch)
-    return judge_clusters(found, labels, parameters)
+    return judge_clusters(found, labels, parameters, pictures)
 
 
-def judge_clusters(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters) -> pl.DataFrame:
+def judge_clusters(
+    found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters, pictures: Pictures = no_pictures
+) -> pl.DataFrame:
     """The cluster table (`CLUSTER_SCHEMA`) of a bucket.
 
     `labels` (m,): the first stage's clusters of its linked faces, whose pieces are joined here.
     """
     joined, ids = _joined(found, labels, parameters), found.rest["face_id"].to_list()
     clusters = dict(zip(ids, joined.labels.tolist(), strict=True))
+    of_clusters, looks = _cluster_verdicts(found.rest, found.unit, joined.labels, parameters, pictures)
     verdicts = {
         **found.verdicts,
-        **_cluster_verdicts(found.rest, found.unit, joined.labels, parameters),
+        **of_clusters,
         **_joining_verdicts(found, joined, parameters),
     }
     joins = {ids[row]: join for row, join in joined.joins.items()}
-    return cluster_rows(found.rows, verdicts, clusters, joins, found.mode)
+    return cluster_rows(found.rows, verdicts, clusters, joins, looks, found.mode)
 
 
 def _joined(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryParameters) -> Joined:
@@ -101,12 +106,15 @@ def _sums_with(found: SortedOut, joined: Joined) -> NDArray[np.float64]:
 
 
 def _cluster_verdicts(
-    rest: pl.DataFrame, unit: np.ndarray, labels: np.ndarray, parameters: DiscoveryParameters
-) -> dict[str, Verdict]:
+    rest: pl.DataFrame, unit: np.ndarray, labels: np.ndarray, parameters: DiscoveryParameters, pictures: Pictures
+) -> tuple[dict[str, Verdict], dict[str, int]]:
+    """Verdicts by face_id, and the numbers of looks where copies may decide."""
     verdicts: dict[str, Verdict] = {}
-    ids, photos = rest["face_id"].to_list(), rest["sha256"].to_numpy()
+    looks: dict[str, int] = {}
+    ids = rest["face_id"].to_list()
     gates = parameters.gates()
     columns = {gate.name: rest[gate.name].to_numpy() for gate in gates}
+    everybody = ClusterFaces(ids, rest["sha256"].to_numpy(), unit, rest["kps"].to_numpy())
     order = np.argsort(labels, kind="stable")
     order = order[np.searchsorted(labels[order], 0) :]  # -1: of people who were there
     bounds = np.flatnonzero(np.diff(labels[order])) + 1
@@ -120,9 +128,21 @@ def _cluster_verdicts(
             outlier_distance=parameters.outlier_distance,
             outlier_min_size=parameters.outlier_min_size,
         )
-        contents = len(set(photos[kept].tolist()))
-        small = contents < parameters.min_faces
-        survivor = Verdict("small_cluster" if small else "candidate", float(contents), float(parameters.min_faces))
+        photos, numbers = _photos(everybody.of(kept), parameters, pictures)
+        small = photos < parameters.min_faces
+        survivor = Verdict("small_cluster" if small else "candidate", float(photos), float(parameters.min_faces))
         verdicts.update({ids[index]: survivor for index in kept})
         verdicts.update(dropped)
-    return verdicts
+        looks.update(numbers)
+    return verdicts, looks
+
+
+def _photos(faces: ClusterFaces, parameters: DiscoveryParameters, pictures: Pictures) -> tuple[int, dict[str, int]]:
+    """How many photos a cluster's faces come from, and the numbers of their looks where copies may decide."""
+    contents = len(set(faces.photos.tolist()))
+    if contents < parameters.min_faces or not parameters.look_similarity:
+        return contents, {}
+    numbers = look_numbers(faces, parameters.look_similarity, parameters.min_faces, pictures)
+    if numbers is None:
+        return contents, {}
+    return int(numbers.max()) + 1, dict(zip(faces.ids, numbers.tolist(), strict=True))

@@ -16,6 +16,7 @@ from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.coverage import Coverage
 from facesets_dagster.identities.coverage_table import coverage_table
 from facesets_dagster.identities.discovery import judge_clusters
+from facesets_dagster.identities.looks import Pictures, no_pictures
 from facesets_dagster.identities.sorted_out import SortedOut, sort_out
 from facesets_dagster.linkage import average_merges
 
@@ -33,14 +34,16 @@ class ClusterSweep:
         generation: int,
         model_id: str,
         largest_cluster_distance: float,
+        pictures: Pictures = no_pictures,
     ) -> None:
         """`faces`: face table, in the order of `coverage`; `own`: live identities that the bucket founded; `pinned`:
-        faces that stay members whatever the parameters.
+        faces that stay members whatever the parameters; `pictures`: of faces that may be copies.
         """
         self._faces, self._coverage, self._own, self._pinned = faces, coverage, own, pinned
         self._ids = faces["face_id"].to_list()
         self._generation, self._model_id = generation, model_id
         self._largest = largest_cluster_distance
+        self._pictures = pictures
         self._tables: dict[float, pl.DataFrame] = {}
         self._sorted: tuple[tuple[object, ...], SortedOut] | None = None
         self._cuts: tuple[list[str], Cuts] | None = None
@@ -60,7 +63,8 @@ class ClusterSweep:
     def clusters_at(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> pl.DataFrame:
         """The frame that `osrc_clusters` gives."""
         found = self._sorted_out(cover_distance, parameters, mode)
-        return judge_clusters(found, self._cuts_of(found).labels_at(parameters.cluster_distance), parameters)
+        labels = self._cuts_of(found).labels_at(parameters.cluster_distance)
+        return judge_clusters(found, labels, parameters, self._pictures)
 
     def _sorted_out(self, cover_distance: float, parameters: DiscoveryParameters, mode: str) -> SortedOut:
         joins = mode == "grow" and bool(self._own)  # only faces that may join one are gated before

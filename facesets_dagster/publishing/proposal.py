@@ -30,8 +30,14 @@ class Proposal:
     """face_id -> content digest."""
     unit: Mapping[str, NDArray[np.float32]]
     """face_id -> unit embedding (dim,)."""
+    look_of: Mapping[str, int] = field(default_factory=dict)
+    """face_id -> number of its look inside its cluster, where photos may be copies of one."""
     joins: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=JOIN_SCHEMA))
     """Joins of the second stage (`JOIN_SCHEMA`)."""
+
+    def photos(self, faces: AbstractSet[str]) -> int:
+        """How many photos they come from; copies that look the same are one."""
+        return len({self.look_of.get(face, self.photo_of[face]) for face in faces})
 
     def joins_after(self, before: pl.DataFrame) -> pl.DataFrame:
         """Joins on record after the run: of faces that were members before it, those of `before` stay."""
@@ -69,8 +75,16 @@ def proposal_of(
         clusters=clusters,
         photo_of=photo_of,
         unit=unit,
+        look_of=_looks(table),
         joins=_joins(table),
     )
+
+
+def _looks(table: pl.DataFrame) -> dict[str, int]:
+    """None in a table of an older release."""
+    if "look" not in table.columns:
+        return {}
+    return dict(table.filter(pl.col("look").is_not_null()).select("face_id", "look").iter_rows())
 
 
 def _joins(table: pl.DataFrame) -> pl.DataFrame:

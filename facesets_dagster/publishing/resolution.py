@@ -140,7 +140,7 @@ def _matches(
     members: Mapping[str, Mapping[str, str]],
     elsewhere: Mapping[str, AbstractSet[str]],
 ) -> dict[int, Identity]:
-    """Cluster label -> own identity found again. A retired one comes back only with `min_faces` contents."""
+    """Cluster label -> own identity found again. A retired one comes back only with `min_faces` photos."""
     previous = {
         number: set(members.get(identity.name, {})) - elsewhere.get(identity.name, set())
         for number, identity in own.items()
@@ -150,7 +150,7 @@ def _matches(
     free = {
         label: faces
         for label, faces in proposal.clusters.items()
-        if label not in matched and _contents(proposal, faces) >= proposal.min_faces
+        if label not in matched and proposal.photos(faces) >= proposal.min_faces
     }
     retired = {number: faces for number, faces in previous.items() if not own[number].live}
     matched.update(match_by_overlap(free, retired))
@@ -193,9 +193,9 @@ def _found_or_cover(
     build: Build,
     result: Resolution,
 ) -> None:
-    contents = _contents(proposal, faces)
-    if contents < proposal.min_faces:
-        small = Verdict("small_cluster", float(contents), float(proposal.min_faces))
+    photos = proposal.photos(faces)
+    if photos < proposal.min_faces:
+        small = Verdict("small_cluster", float(photos), float(proposal.min_faces))
         result.overrides.update(dict.fromkeys(faces, small))
         return
     ordered = sorted(faces)

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.home import Home
@@ -94,6 +95,10 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def folders(self) -> dict[str, Path]:
         """As `Home.folders`."""
         return self.plain().folders()
+
+    def pictures(self, pack: ModelPack, max_pixels: int) -> PictureSource:
+        """Where small pictures of faces are made of and kept."""
+        return PictureSource(self.folders(), max_pixels, Path(self.cache_dir), pack.model_id)
 
     def listing(self, bucket: str) -> BucketListing:
         """As `Home.listing`."""

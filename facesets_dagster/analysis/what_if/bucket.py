@@ -12,6 +12,7 @@ from facesets_dagster.analysis.what_if.points import Numbers
 from facesets_dagster.analysis.what_if.rehearsal import Rehearsal, Rehearsed, Standing
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.files.records import numbers_of, required
 from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.coverage import cover
@@ -49,6 +50,7 @@ class WhatIfInputs:
     """Parameter -> values."""
     points: Sequence[Mapping[str, float]]
     pack: ModelPack
+    pictures: PictureSource
     code_version: str
 
 
@@ -87,6 +89,7 @@ class KnownBucket:
             generation=self.generation,
             model_id=self._inputs.pack.model_id,
             largest_cluster_distance=largest_cluster_distance,
+            pictures=self._inputs.pictures.of(self.rows),
         )
 
     def mode(self, numbers: Numbers) -> str:

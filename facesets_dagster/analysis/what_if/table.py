@@ -38,6 +38,7 @@ _NUMBERS = {
     "join_face_and_group": pl.Float64,
     "join_two_groups": pl.Float64,
     "join_quality_gain": pl.Float64,
+    "look_similarity": pl.Float64,
     "export_min_face_short_px": pl.Float64,
     "export_outlier_distance": pl.Float64,
     "export_near_duplicate_similarity": pl.Float64,
