@@ -93,6 +93,7 @@ W600K_MBF = PackThresholds(
     join_two_groups=0.54,
     join_quality_gain=0.3,
     good_norm=22.6,
+    look_similarity=0.8,
     fill_floor_px=56,
 )
 """ArcFace's MobileFaceNet of `buffalo_sc` and `buffalo_s`."""
@@ -113,6 +114,7 @@ SFACE = PackThresholds(
     join_two_groups=0.36,
     join_quality_gain=0.3,
     good_norm=12.0,
+    look_similarity=0.8,
     fill_floor_px=56,
     scale=0.31 / 0.45,
 )
@@ -133,6 +135,7 @@ MOBILEFACENET_128 = PackThresholds(
     join_two_groups=0.377,
     join_quality_gain=0.3,
     good_norm=15.5,
+    look_similarity=0.8,
     fill_floor_px=56,
     scale=0.35 / 0.45,
 )

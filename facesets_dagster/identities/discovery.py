@@ -114,7 +114,6 @@ def _cluster_verdicts(
     ids = rest["face_id"].to_list()
     gates = parameters.gates()
     columns = {gate.name: rest[gate.name].to_numpy() for gate in gates}
-    everybody = ClusterFaces(ids, rest["sha256"].to_numpy(), unit, rest["kps"].to_numpy())
     order = np.argsort(labels, kind="stable")
     order = order[np.searchsorted(labels[order], 0) :]  # -1: of people who were there
     bounds = np.flatnonzero(np.diff(labels[order])) + 1
@@ -128,7 +127,7 @@ def _cluster_verdicts(
             outlier_distance=parameters.outlier_distance,
             outlier_min_size=parameters.outlier_min_size,
         )
-        photos, numbers = _photos(everybody.of(kept), parameters, pictures)
+        photos, numbers = _photos(rest[kept], unit[kept], parameters, pictures)
         small = photos < parameters.min_faces
         survivor = Verdict("small_cluster" if small else "candidate", float(photos), float(parameters.min_faces))
         verdicts.update({ids[index]: survivor for index in kept})
@@ -137,12 +136,16 @@ def _cluster_verdicts(
     return verdicts, looks
 
 
-def _photos(faces: ClusterFaces, parameters: DiscoveryParameters, pictures: Pictures) -> tuple[int, dict[str, int]]:
+def _photos(
+    rows: pl.DataFrame, unit: np.ndarray, parameters: DiscoveryParameters, pictures: Pictures
+) -> tuple[int, dict[str, int]]:
     """How many photos a cluster's faces come from, and the numbers of their looks where copies may decide."""
-    contents = len(set(faces.photos.tolist()))
+    contents = rows["sha256"].n_unique()
     if contents < parameters.min_faces or not parameters.look_similarity:
         return contents, {}
+    ids = rows["face_id"].to_list()
+    faces = ClusterFaces(ids, rows["sha256"].to_numpy(), unit, rows["kps"].to_numpy())
     numbers = look_numbers(faces, parameters.look_similarity, parameters.min_faces, pictures)
     if numbers is None:
         return contents, {}
-    return int(numbers.max()) + 1, dict(zip(faces.ids, numbers.tolist(), strict=True))
+    return int(numbers.max()) + 1, dict(zip(ids, numbers.tolist(), strict=True))

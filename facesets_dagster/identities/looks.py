@@ -22,7 +22,7 @@ _PICTURE = 0.93
 """Least correlation of the pictures of two copies."""
 _MIRRORED = (1, 0, 2, 4, 3)
 """Landmarks in the order of the mirrored face."""
-_JUDGED = 1024
+_JUDGED = 256
 """So many faces are held against each other at once; of more, as many spread evenly."""
 
 Pictures = Callable[[Sequence[str]], Mapping[str, NDArray[np.uint8]]]
@@ -40,11 +40,6 @@ class ClusterFaces:
     """(n, dim)."""
     kps: NDArray[np.floating]
     """(n, 5, 2), px."""
-
-    def of(self, rows: NDArray[np.int64]) -> "ClusterFaces":
-        """Some of them."""
-        ids = [self.ids[row] for row in rows.tolist()]
-        return ClusterFaces(ids, self.photos[rows], self.unit[rows], self.kps[rows])
 
 
 def no_pictures(_: Sequence[str]) -> dict[str, NDArray[np.uint8]]:

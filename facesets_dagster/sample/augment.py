@@ -65,6 +65,19 @@ def cut_out(image: NDArray[np.uint8], box: tuple[int, int, int, int], side: int,
     )
 
 
+def express(image: NDArray[np.uint8], amount: float, name: str) -> NDArray[np.uint8]:
+    """The square picture with another expression: its parts moved a little, each its own way.
+
+    `amount`: standard deviation of the moves, as a fraction of the side.
+    """
+    side = image.shape[0]
+    moves = rng_of(f"expression {name}").normal(0, amount * side, (2, 7, 7)).astype(np.float32)
+    rows, columns = np.mgrid[:side, :side].astype(np.float32)
+    right, down = (cv2.resize(move, (side, side), interpolation=cv2.INTER_CUBIC) for move in moves)
+    moved = cv2.remap(image, columns + right, rows + down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(moved, np.uint8)
+
+
 def vary(image: NDArray[np.uint8], look: Look, name: str) -> NDArray[np.uint8]:
     """The picture (h, w, 3) under another look."""
     side = image.shape[0]

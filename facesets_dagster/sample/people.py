@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.sample.augment import cut_out, look_of, vary
+from facesets_dagster.sample.augment import cut_out, express, look_of, vary
 from facesets_dagster.sample.sources import package_file, read_picture, real_photos
 
 Box = tuple[int, int, int, int]
@@ -26,6 +26,8 @@ _REAL_BOXES: dict[str, tuple[str, Box]] = {
     "obama3.jpg": ("barack_obama", (644, 274, 910, 619)),
     "biden.jpg": ("joe_biden", (427, 179, 714, 576)),
 }
+_EXPRESSION = 0.011
+"""How much a face moves from photo to photo: without it, variations of one picture pass for copies of one photo."""
 
 
 @dataclass(frozen=True)
@@ -58,4 +60,5 @@ def photo_of(people: dict[str, list[Portrait]], person: str, number: int, side: 
     sources = people[person]
     portrait = sources[number % len(sources)]
     name = f"{person} {number}"
-    return vary(cut_out(portrait.image, portrait.box, side, margin=0.55), look_of(name), name)
+    picture = express(cut_out(portrait.image, portrait.box, side, margin=0.55), _EXPRESSION, name)
+    return vary(picture, look_of(name), name)
