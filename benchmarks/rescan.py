@@ -199,7 +199,7 @@ def _link(folder: Path, photos: list[Path]) -> None:
 
 
 def _decide(folder: Path, store: FaceStore) -> None:
-    contents = store.columns("contents", "sha256", "status", "detail")
+    contents = store.columns("contents", "sha256", "status", "detail", "look")
     assert find_changes(list_bucket(folder), store.columns("files"), contents, retry_failed=False).none
 
 

@@ -21,6 +21,7 @@ from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
+from benchmarks.misses import measure_misses
 from benchmarks.registry_scale import measure_registry_growth, measure_registry_scale
 from benchmarks.rescan import measure_rescan
 from benchmarks.results_file import write_results
@@ -70,6 +71,7 @@ BENCHMARKS = {
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
     "embedding": Benchmark(lambda: measure_embedding(REFERENCE, MODELS)),
     "embedding_gpu": Benchmark(lambda: measure_embedding_gpu(REFERENCE, MODELS)),
+    "misses": Benchmark(lambda: measure_misses(REFERENCE, MODELS), embedded=True, long=True),
     "duplicates": Benchmark(lambda: measure_duplicates(REFERENCE)),
     "systems_buffalo_sc": Benchmark(lambda: measure_systems(REFERENCE, MODELS)),
     "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),

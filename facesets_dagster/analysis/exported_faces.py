@@ -18,6 +18,7 @@ FACE_SCHEMA = pl.Schema(
         "sha256": pl.String(),
         "path": pl.String(),
         "aliases": pl.List(pl.String),
+        "turn": pl.Int16(),
         "bbox": pl.Array(pl.Float32, 4),
     }
 )
@@ -41,4 +42,4 @@ def faces_of(facesets: Sequence[PublishedFaceset], library: Library, store_of: S
     return pl.DataFrame(rows, schema=FACE_SCHEMA)
 
 
-_COLUMNS = ("face_id", "bucket", "sha256", "path", "aliases")
+_COLUMNS = ("face_id", "bucket", "sha256", "path", "aliases", "turn")

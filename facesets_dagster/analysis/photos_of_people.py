@@ -15,7 +15,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, lost_members
 from facesets_dagster.photos.bucket_key import bucket_title
 
-_COLUMNS = ("sha256", "path", "aliases", "bbox", "source_missing")
+_COLUMNS = ("sha256", "path", "aliases", "turn", "bbox", "source_missing")
 MEMBER = "member"
 """State of a member of which no funnel says more: its bucket was not run by itself."""
 
@@ -34,8 +34,10 @@ class FoundFace:
     """Relative to the bucket's folder."""
     aliases: list[str]
     """Other paths of the bucket with the same bytes."""
+    turn: int
+    """Degrees clockwise by which the photo is turned beyond its EXIF orientation."""
     bbox: list[float]
-    """x1, y1, x2, y2, px of the upright photo."""
+    """x1, y1, x2, y2, px of the upright, turned photo."""
     face_id: str
     sha256: str
     """Of the photo's bytes."""
@@ -92,6 +94,7 @@ def _face(person: Identity, bucket: str, row: Mapping[str, Any], state: str) -> 
         bucket_name=bucket_title(bucket),
         path=row["path"],
         aliases=list(row["aliases"]),
+        turn=row["turn"] or 0,
         bbox=[round(float(side), 1) for side in row["bbox"]],
         face_id=row["face_id"],
         sha256=row["sha256"],

@@ -9,7 +9,7 @@ from facesets_dagster.embedding.letterbox import fitted_size
 from facesets_dagster.embedding.models import Scaling
 from facesets_dagster.embedding.pack_embedder import LoadAt, PackEmbedder
 from facesets_dagster.embedding.packs import PackFiles
-from facesets_dagster.embedding.yunet import decode_outputs
+from facesets_dagster.embedding.yunet import SURE_SCORE, decode_outputs
 
 
 class EmbeddedEmbedder(PackEmbedder):
@@ -21,6 +21,11 @@ class EmbeddedEmbedder(PackEmbedder):
         scalings = Scaling(0.0, 1.0, rgb=False), Scaling(0.0, 1.0, rgb=True)
         super().__init__(pack, files, options, scalings, batch=batch, load_at=load_at)
         self._outputs = [output.name for output in self._detector.session.get_outputs()]
+
+    @property
+    def sure_score(self) -> float:
+        """YuNet's."""
+        return SURE_SCORE
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """YuNet at `det_size`; boxes scaled back to the photo."""

@@ -66,6 +66,11 @@ class Embedder(Protocol):
         """The providers that the sessions really got, first choice first."""
         ...
 
+    @property
+    def sure_score(self) -> float:
+        """Detection score that nearly all upright faces reach, and few that lie on their side or head; 0: not known."""
+        return 0.0
+
     def at(self, det_size: int) -> "Embedder":
         """The same models with detection at another size, as a consumer of a crop may have it."""
         ...

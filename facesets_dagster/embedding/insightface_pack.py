@@ -9,7 +9,7 @@ from facesets_dagster.embedding.faster import SessionOptions
 from facesets_dagster.embedding.models import Scaling
 from facesets_dagster.embedding.pack_embedder import LoadAt, PackEmbedder
 from facesets_dagster.embedding.packs import PackFiles
-from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, decode_outputs, fitted_size
+from facesets_dagster.embedding.scrfd import HEADS, MEAN, STD, SURE_SCORE, decode_outputs, fitted_size
 from facesets_dagster.errors import ModelPackInvalid
 
 
@@ -31,6 +31,11 @@ class InsightfaceEmbedder(PackEmbedder):
                 f"{files.detector} has {outputs} outputs, expected 9 or 15: it finds no landmarks, and no "
                 "face can be aligned without them. Use a detector with landmarks (`det_*.onnx` of an insightface pack)."
             )
+
+    @property
+    def sure_score(self) -> float:
+        """SCRFD's."""
+        return SURE_SCORE
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """SCRFD at `det_size`."""

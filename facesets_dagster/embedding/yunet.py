@@ -11,6 +11,8 @@ from facesets_dagster.embedding.letterbox import non_maximum_suppression
 STRIDES = (8, 16, 32)
 SCORE_FLOOR = 0.6
 """Weaker detections are not reported; OpenCV's demo uses 0.9, LFW-like recall needs less."""
+SURE_SCORE = 0.91
+"""98 % of 1,338 upright portraits have more, 98 % of those on their side or head less."""
 MAX_OVERLAP = 0.3
 
 

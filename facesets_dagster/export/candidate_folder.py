@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from facesets_dagster.export.face_crop import source_of
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import Rendered
 from facesets_dagster.files.writing import sha256_of, write_bytes, write_json
@@ -47,7 +48,7 @@ def write_candidates(
                 "file": file,
                 "sha256": face.picture.sha256,
                 "face_id": row["face_id"],
-                "source": {name: row[name] for name in ("bucket", "path", "sha256", "aliases")},
+                "source": source_of(row),
                 "bbox": row["bbox"],
                 "distance": this.distance,
                 "group_distance": this.group_distance,

@@ -47,12 +47,22 @@ _RETOUCHES = 3
 """Crops of one plan, each with what the one before showed beside the face painted out."""
 
 
+def turn_of(row: Mapping[str, object]) -> dict[str, object]:
+    """`turn` of a photo that is turned beyond its EXIF orientation: boxes and landmarks are those of the turned one."""
+    return {"turn": row["turn"]} if row.get("turn") else {}
+
+
+def source_of(row: Mapping[str, object]) -> dict[str, object]:
+    """What manifests say of the photo of a face, a row of the face table."""
+    return {**{name: row[name] for name in ("bucket", "path", "sha256", "aliases")}, **turn_of(row)}
+
+
 def lineage(row: Mapping[str, object], parameters: ExportParameters, plan: CropPlan | None) -> dict[str, object]:
     """What a PNG says of itself; without `plan` the part that does not depend on how the crop came out."""
     base: dict[str, object] = {
         "schema_version": 1,
         "face_id": row["face_id"],
-        "source": {"bucket": row["bucket"], "sha256": row["sha256"]},
+        "source": {"bucket": row["bucket"], "sha256": row["sha256"], **turn_of(row)},
         "bbox": [round(float(value), 3) for value in row["bbox"]],  # type: ignore[attr-defined]
         "model_id": row["model_id"],
         "crop_px": parameters.crop_px,

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.export.face_crop import source_of
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.export.rendering import RenderedFace, as_filled
 from facesets_dagster.export.selection import influences
@@ -160,7 +161,7 @@ def _face_entry(face: RenderedFace, rank: int, digest: str, distance: float) -> 
         "file": f"faces/{rank:04d}.png",
         "sha256": digest,
         "face_id": row["face_id"],
-        "source": {"bucket": row["bucket"], "path": row["path"], "sha256": row["sha256"], "aliases": row["aliases"]},
+        "source": source_of(row),
         "bbox": row["bbox"],
         "kps": row["kps"],
         **{column: row[column] for column in _RANK_COLUMNS},

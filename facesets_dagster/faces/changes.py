@@ -32,9 +32,9 @@ def find_changes(
 ) -> FileChanges:
     """Compares.
 
-    `files`: cached rows (`FILE_SCHEMA`); `contents`: `sha256`, `status` and `detail` of what was read. A row is true if
-    the file's state is unchanged and its content was read (or, if `retry_failed`, could be used), or was found to be no
-    photo's.
+    `files`: cached rows (`FILE_SCHEMA`); `contents`: `sha256`, `status`, `detail` and `look` of what was read. A row
+    is true if the file's state is unchanged and its content was read (or, if `retry_failed`, could be used), or was
+    found to be no photo's.
     """
     seen = files.filter(pl.col("size").is_not_null()).sort("path")
     candidates = listing.candidates

@@ -121,7 +121,7 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
     It leaves the store as a scan that was ended half-way does: the next whole scan goes on from there.
     """
     with store.alone(reading.say):
-        contents = store.columns("contents", "sha256", "status", "detail")
+        contents = store.columns("contents", "sha256", "status", "detail", "look")
         changes = find_changes(listing, store.columns("files"), contents, retry_failed=reading.retry_failed)
         if not changes.to_open:
             return FilesRead(changes.known, changes.none, 0, 0, 0, 0)

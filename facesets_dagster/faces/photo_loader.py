@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.photos.decode import DecodedPhoto, decode_photo
+from facesets_dagster.photos.decode import DecodedPhoto, decode_photo, turned_photo
 from facesets_dagster.photos.listing import unescape_path
 
 
@@ -22,7 +22,7 @@ class _Last(threading.local):
 
 
 LoadPhoto = Callable[[str], NDArray[np.uint8]]
-"""sha256 of a content -> BGR pixels (h, w, 3), upright. Raises `PhotoError` if the photo cannot be read."""
+"""sha256 of a content -> BGR pixels (h, w, 3), upright, turned as on record. Raises `PhotoError` if unreadable."""
 
 
 class PhotoLoader:
@@ -31,14 +31,15 @@ class PhotoLoader:
     A path whose bytes are others by now is passed over.
     """
 
-    def __init__(self, paths: Mapping[str, Sequence[Path]], max_pixels: int) -> None:
-        """`paths`: sha256 -> where the content may lie."""
+    def __init__(self, paths: Mapping[str, Sequence[Path]], turns: Mapping[str, int], max_pixels: int) -> None:
+        """`paths`: sha256 -> where the content may lie; `turns`: sha256 -> degrees clockwise, of those not upright."""
         self._paths = paths
+        self._turns = turns
         self._max_pixels = max_pixels
         self._last = _Last()
 
     def __call__(self, sha256: str, /) -> NDArray[np.uint8]:
-        """Pixels (h, w, 3), BGR, upright."""
+        """Pixels (h, w, 3), BGR, upright, turned."""
         return self._load(sha256).image
 
     def undecoded(self, sha256: str, /) -> NDArray[np.bool_] | None:
@@ -56,7 +57,7 @@ class PhotoLoader:
                 continue  # Gone or unreadable now; another path may hold the same bytes.
             if hashlib.sha256(data).hexdigest() == sha256:
                 last.photo = None  # its memory goes before the next one takes its own
-                photo = decode_photo(data, max_pixels=self._max_pixels)
+                photo = turned_photo(decode_photo(data, max_pixels=self._max_pixels), self._turns.get(sha256, 0))
                 last.sha256, last.photo = sha256, photo
                 return photo
         raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
@@ -65,13 +66,14 @@ class PhotoLoader:
 def photo_loader(folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int) -> PhotoLoader:
     """The photos of these faces.
 
-    `folders`: bucket -> where its photos lie; `faces`: rows with `bucket`, `sha256`, `path` and `aliases`. A bucket
-    whose folder is not known is passed over.
+    `folders`: bucket -> where its photos lie; `faces`: rows with `bucket`, `sha256`, `path`, `aliases` and `turn`. A
+    bucket whose folder is not known is passed over.
     """
+    turns = dict(faces.filter(pl.col("turn") > 0).select("sha256", "turn").iter_rows())
     paths: dict[str, list[Path]] = {}
     for bucket, sha256, path, aliases in (
         faces.select("bucket", "sha256", "path", "aliases").unique(maintain_order=True).iter_rows()
     ):
         if bucket in folders:
             paths.setdefault(sha256, []).extend(folders[bucket] / unescape_path(name) for name in (path, *aliases))
-    return PhotoLoader(paths, max_pixels)
+    return PhotoLoader(paths, turns, max_pixels)

@@ -14,8 +14,9 @@ from facesets_dagster.embedding.embedder import Detections, Embedder
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces import quality
 from facesets_dagster.faces.face_id import face_ids
-from facesets_dagster.faces.schema import face_schema
-from facesets_dagster.photos.decode import DecodedPhoto, decode_photo
+from facesets_dagster.faces.looking import look_at
+from facesets_dagster.faces.schema import LOOK, face_schema
+from facesets_dagster.photos.decode import DecodedPhoto, decode_photo, turned_photo
 
 FaceColumn = Sequence[object] | NDArray[np.float32]
 """A value a face."""
@@ -39,14 +40,20 @@ def look_at_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Em
         photo = decode_photo(data, max_pixels=max_pixels)
     except PhotoError as error:
         return SeenPhoto(_content(sha256, error.reason, error.detail, None, 0, embedder), {}, [])
-    detections = _inside(embedder.detect(photo.image), photo)
+    look = look_at(photo.image, embedder)
+    photo = turned_photo(photo, look.turn)
+    detections = _inside(look.found, photo)
     if not len(detections):
         cut = ("unreadable", "cut off or damaged, no face in what was decoded")
         status, detail = cut if photo.truncated else ("noface", "")
         return SeenPhoto(_content(sha256, status, detail, photo, 0, embedder), {}, [])
+    content = _content(sha256, "faces", "", photo, len(detections), embedder)
     return SeenPhoto(
-        _content(sha256, "faces", "", photo, len(detections), embedder),
-        _face_columns(photo, detections, sha256, bucket, path, embedder),
+        {**content, "turn": look.turn},
+        {
+            **_face_columns(photo, detections, sha256, bucket, path, embedder),
+            "turn": [look.turn] * len(detections),
+        },
         embedder.align(photo.image, detections.kps),
     )
 
@@ -92,7 +99,6 @@ def _face_columns(
         "aliases": [[]] * count,
         "photo_width": [width] * count,
         "photo_height": [height] * count,
-        "turn": [0] * count,
         "bbox": detections.bbox,
         "kps": detections.kps,
         "det_score": detections.det_score,
@@ -122,5 +128,5 @@ def _content(
         "turn": 0,
         "truncated": photo.truncated if photo else False,
         "model_id": embedder.pack.model_id,
-        "look": 0,
+        "look": LOOK,
     }

@@ -103,6 +103,9 @@ CONTENT_SCHEMA = pl.Schema(
 )
 """One row per distinct content that was read with this model, faces or not."""
 
+LOOK = 1
+"""Version of the rules of `faces.looking`; older ones found less: photos without a face are read once more."""
+
 LATER_COLUMNS = frozenset({"turn", "sharpness", "look"})
 """Columns that files of older releases lack; they read as null."""
 
@@ -124,7 +127,8 @@ def completed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 
 
 def settled_contents(contents: pl.DataFrame, *, retry_failed: bool) -> pl.DataFrame:
-    """Those of the contents (with `status` and `detail`) that are not to be read again."""
+    """Those of the contents (with `status`, `detail` and `look`) that are not to be read again."""
+    contents = contents.filter((pl.col("status") != "noface") | (pl.col("look").fill_null(0) >= LOOK))
     if retry_failed:
         return contents.filter(pl.col("status").is_in(READ))
     overcome = [pl.col("detail").str.ends_with(advice) for advice in overcome_advice()]

@@ -226,7 +226,7 @@ class FaceStore:
     def contents_elsewhere(self) -> Elsewhere:
         """Content digest -> folder of another bucket's cache that has read it with the same model."""
         folders = [folder for folder in sorted(self._root.glob(f"*/{self._model_id}")) if folder != self.folder]
-        columns = ("sha256", "status", "detail")
+        columns = ("sha256", "status", "detail", "look")
         return Elsewhere(
             folders,
             lambda folder: settled_contents(self._store_in(folder).columns("contents", *columns), retry_failed=False),

@@ -31,6 +31,8 @@ class SourcePhoto:
     sha256: str
     aliases: tuple[str, ...]
     """Other paths of the same bytes."""
+    turn: int = 0
+    """Degrees clockwise by which the photo is turned beyond its EXIF orientation; absent = 0."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import contextlib
 import ctypes
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import PIL
@@ -29,6 +30,8 @@ from facesets_dagster.photos.formats import HEAD_BYTES, format_of
 from facesets_dagster.photos.jpeg_xl import is_upright, open_jpeg_xl, size_of_jpeg_xl
 from facesets_dagster.photos.plain_jpeg import ORIENTATION, PLAIN_MODES, plain_jpeg, upright
 from facesets_dagster.photos.raw import is_raw, preview_and_orientation
+
+Pixel = TypeVar("Pixel", np.uint8, np.bool_)
 
 _UNSUPPORTED_TIFF = frozenset({"webp", "zstd", "lzma", "lerc", "jpeg2000", "jbig"})
 """Compressions of TIFF that Pillow's wheels are built without."""
@@ -64,6 +67,17 @@ class DecodedPhoto:
     """Decoded in part only."""
     undecoded: NDArray[np.bool_] | None = None
     """(h, w), upright: True where nothing was decoded; None = nowhere, as far as it is known."""
+
+
+def turned(image: NDArray[Pixel], turn: int) -> NDArray[Pixel]:
+    """An array (h, w, ...), turned clockwise by 0, 90, 180 or 270 degrees; contiguous."""
+    return image if turn % 360 == 0 else np.ascontiguousarray(np.rot90(image, -(turn // 90)))
+
+
+def turned_photo(photo: DecodedPhoto, turn: int) -> DecodedPhoto:
+    """The photo, turned clockwise by 0, 90, 180 or 270 degrees beyond what its EXIF says."""
+    undecoded = None if photo.undecoded is None else turned(photo.undecoded, turn)
+    return replace(photo, image=turned(photo.image, turn), undecoded=undecoded)
 
 
 def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
