@@ -9,6 +9,7 @@ from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.noted_end import note_end, why_it_failed
 from facesets_dagster.cli.asking import person_called
 from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.cli.outside import require_outside
 from facesets_dagster.cli.program import console
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.definitions import build_defs
@@ -26,7 +27,8 @@ def print_export(
 ) -> int:
     """Exports one person and says where the files are; 1 if one of them could not be written."""
     _require_known(programs)
-    _require_outside(folder, settings)
+    if folder is not None:
+        require_outside(folder, settings, f", or none: the files are in {settings.exports_dir} anyway")
     person = person_called(Home.of(settings).library(), name)
     run_id = _export(settings, person.name, programs, by_name=by_name)
     made = {
@@ -68,15 +70,6 @@ def _require_known(programs: Sequence[str]) -> None:
             meant = f"Did you mean {near[0]}?" if near else f"Expected some of: {', '.join(CONSUMERS)}."
             why = f": {LEFT_OUT[program]}" if program in LEFT_OUT else ""
             raise SettingsError(f"There is no export for {program!r}{why}. {meant}")
-
-
-def _require_outside(folder: Path | None, settings: Settings) -> None:
-    for root in (*settings.bucket_roots, settings.home) if folder else ():
-        if folder is not None and folder.expanduser().absolute().is_relative_to(root):
-            raise SettingsError(
-                f"{folder} lies in {root}, which this platform keeps. Name a folder outside of it, or none: the files "
-                f"are in {settings.exports_dir} anyway."
-            )
 
 
 def _copied(one: HandedOver) -> dict[str, object]:

@@ -9,6 +9,7 @@ from facesets_dagster.analysis.asked_photos import asked_photos
 from facesets_dagster.analysis.explanation import is_face_id
 from facesets_dagster.analysis.photos_of_people import FoundFace, photos_of
 from facesets_dagster.cli.asking import person_called
+from facesets_dagster.cli.outside import require_outside
 from facesets_dagster.cli.program import console, say
 from facesets_dagster.cli.tables import print_json, print_lines
 from facesets_dagster.errors import BucketError, LibraryError, SettingsError
@@ -31,7 +32,7 @@ def print_photos(settings: Settings, who: str, *, copy_to: Path | None, link: bo
     people = _people(home, who)
     found = photos_of(library, home.cached, people)
     if copy_to is not None:
-        _require_outside(copy_to, settings)
+        require_outside(copy_to, settings)
         said = _fill(copy_to, found, home, link=link)
         say(said)
     if as_json:
@@ -81,14 +82,6 @@ def _row(face: FoundFace) -> dict[str, object]:
         "box": f"{x2 - x1} x {y2 - y1} at {x1}, {y1}",
         "photo": f"{face.bucket_name}/{face.path}{more}{gone}",
     }
-
-
-def _require_outside(folder: Path, settings: Settings) -> None:
-    """Raises `SettingsError` for a folder in which copies would be read as photos or taken for the library's files."""
-    target = folder.expanduser().absolute()
-    for root in (*settings.bucket_roots, settings.home):
-        if target.is_relative_to(root):
-            raise SettingsError(f"{folder} lies in {root}, which this platform reads. Name a folder outside of it.")
 
 
 def _fill(folder: Path, found: Sequence[FoundFace], home: Home, *, link: bool) -> str:

@@ -38,10 +38,12 @@ def add_to(app: typer.Typer) -> None:
         """Write sample buckets: photos that installed packages ship, augmented."""
         from dataclasses import asdict
 
+        from facesets_dagster.cli.outside import require_no_bucket
         from facesets_dagster.cli.tables import print_json
         from facesets_dagster.sample.buckets import write_sample
 
         settings = made_home()
+        require_no_bucket(directory, settings)
         summary = write_sample(directory, cache_dir=settings.cache_dir / "sample", say=say)
         if as_json:
             print_json(asdict(summary))
