@@ -12,6 +12,7 @@ from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.candidate_faces import candidate_faces
 from facesets_dagster.assets.consumer_exports import consumer_exports
 from facesets_dagster.assets.consumer_simulation import consumer_simulation
+from facesets_dagster.assets.doubtful_faces import doubtful_faces
 from facesets_dagster.assets.era_facesets import era_facesets
 from facesets_dagster.assets.existing_centroids import existing_centroids
 from facesets_dagster.assets.extended_facesets import extended_facesets
@@ -71,6 +72,7 @@ ASSETS = (
     candidate_faces,
     merge_proposals,
     library_duplicates,
+    doubtful_faces,
     faceset_completeness,
     face_landmarks,
     consumer_exports,

@@ -41,6 +41,7 @@ SYSTEMS = {
     "era_facesets",
     "candidate_faces",
     "library_duplicates",
+    "doubtful_faces",
     "merge_proposals",
     "applied_merges",
     "undone_merges",
@@ -83,6 +84,7 @@ OPTIONAL = {*SYSTEMS} - {*MAIN_CHAIN}
 READERS = (
     "candidate_faces",
     "merge_proposals",
+    "doubtful_faces",
     "library_duplicates",
     "faceset_completeness",
     "face_landmarks",

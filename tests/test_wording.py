@@ -16,6 +16,7 @@ _ONE_OF_MANY = re.compile(
 )
 _BESIDE_THE_PIPELINE = (
     "merge_proposals",
+    "doubtful_faces",
     "library_duplicates",
     "consumer_exports",
     "face_landmarks",
