@@ -13,6 +13,7 @@ from facesets_dagster.analysis.merge_proposals import STATES as PROPOSAL_STATES
 from facesets_dagster.analysis.simulation_verdicts import Limits
 from facesets_dagster.definitions import defs
 from facesets_dagster.faces.schema import READ
+from facesets_dagster.identities.doubts import KINDS as DOUBTS
 from facesets_dagster.identities.identity import ERA_KINDS, TRUST
 from facesets_dagster.publishing.funnel import STATES
 from testing.glossary import codes_of, rows_of
@@ -65,6 +66,7 @@ def test_every_reason_for_an_unused_photo_is_there() -> None:
 def test_every_kind_and_every_state_of_a_proposal_is_there_and_no_other() -> None:
     assert codes_of("Kinds of identities") == {*TRUST, *ERA_KINDS}
     assert codes_of("States of a merge proposal") == {*PROPOSAL_STATES}
+    assert codes_of("Kinds of doubts") == {*DOUBTS}
 
 
 def test_every_check_is_explained_and_no_other() -> None:
@@ -74,7 +76,7 @@ def test_every_check_is_explained_and_no_other() -> None:
 
 
 def test_no_line_of_metadata_is_left_that_no_asset_writes() -> None:
-    written = {*PROPOSAL_STATES, *(field.name for field in fields(Limits))}
+    written = {*PROPOSAL_STATES, *DOUBTS, *(field.name for field in fields(Limits))}
     tables = (PACKAGE / "analysis" / f"{name}.py" for name in ("simulation_verdicts", "faceset_completeness"))
     model = PACKAGE / "resources" / "embedder.py"
     for path in (*(PACKAGE / "assets").glob("*.py"), *tables, model):
