@@ -41,7 +41,7 @@ from facesets_dagster.automation.sensors import (
     dead_run_sensor,
 )
 from facesets_dagster.embedding.thresholds import thresholds_by_files
-from facesets_dagster.errors import ModelError
+from facesets_dagster.errors import ModelError, SettingsError
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.console import print_warnings_only
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -87,8 +87,11 @@ def _with_numbers(embedder: EmbedderResource) -> Sequence[Any]:
     What is missing then is said by the first step that needs it, and by `facesets doctor`.
     """
     try:
+        measured = embedder.calibration_file()
+        if measured is not None and measured.exists():
+            return with_pack_numbers(ASSETS, embedder.thresholds())
         numbers = thresholds_by_files(path.name for path in embedder.folder().glob("*.onnx"))
-    except ModelError:
+    except (ModelError, SettingsError):
         return ASSETS
     return with_pack_numbers(ASSETS, numbers)
 

@@ -78,6 +78,9 @@ ARCFACE = PackThresholds(
 LEGACY = replace(ARCFACE, fill_to=0, fill_floor_px=0, variety=0, session_similarity=0)
 """The legacy numbers and rules: run config `preset: legacy`."""
 
+MEASURED_GATES = {"min_face_short_px": 56.0, "min_blur": 15.0, "min_clustered_px": 40.0, "fill_floor_px": 56.0}
+"""Of faces that can be told: of packs whose distances were measured."""
+
 W600K_MBF = PackThresholds(
     cover_distance=0.54,
     cluster_distance=0.60,
@@ -85,73 +88,10 @@ W600K_MBF = PackThresholds(
     export_outlier_distance=0.60,
     near_duplicate_similarity=0.95,
     min_det_score=0.5,
-    min_face_short_px=56,
-    min_blur=15,
-    min_clustered_px=40,
     join_two_faces=0.62,
     join_face_and_group=0.58,
     join_two_groups=0.54,
     join_quality_gain=0.3,
     good_norm=22.6,
     look_similarity=0.8,
-    fill_floor_px=56,
-)
-"""ArcFace's MobileFaceNet of `buffalo_sc` and `buffalo_s`."""
-
-SFACE = PackThresholds(
-    cover_distance=0.36,
-    cluster_distance=0.48,
-    outlier_distance=0.55,
-    export_outlier_distance=0.48,
-    near_duplicate_similarity=0.97,
-    session_similarity=0.8,
-    min_det_score=0.6,
-    min_face_short_px=56,
-    min_blur=15,
-    min_clustered_px=40,
-    join_two_faces=0.47,
-    join_face_and_group=0.43,
-    join_two_groups=0.36,
-    join_quality_gain=0.3,
-    good_norm=12.0,
-    look_similarity=0.8,
-    fill_floor_px=56,
-    scale=0.31 / 0.45,
-)
-"""The embedded pack's."""
-
-MOBILEFACENET_128 = PackThresholds(
-    cover_distance=0.38,
-    cluster_distance=0.49,
-    outlier_distance=0.55,
-    export_outlier_distance=0.48,
-    near_duplicate_similarity=0.95,
-    min_det_score=0.5,
-    min_face_short_px=56,
-    min_blur=15,
-    min_clustered_px=40,
-    join_two_faces=0.43,
-    join_face_and_group=0.423,
-    join_two_groups=0.377,
-    join_quality_gain=0.3,
-    good_norm=15.5,
-    look_similarity=0.8,
-    fill_floor_px=56,
-    scale=0.35 / 0.45,
-)
-
-_CALIBRATED = {
-    "w600k_mbf.onnx": W600K_MBF,
-    "face_recognition_sface_2021dec.onnx": SFACE,
-    "mobilefacenet_128.onnx": MOBILEFACENET_128,
-}
-
-
-def thresholds_for(pack: ModelPack) -> PackThresholds:
-    """The numbers of a pack, by its recogniser's file; ArcFace's for recognisers that were not calibrated."""
-    return _CALIBRATED.get(pack.recogniser, ARCFACE)
-
-
-def thresholds_by_files(files: Iterable[str]) -> PackThresholds:
-    """The numbers of the pack with files of these names; opens none of them."""
-    return next((_CALIBRATED[name] for name in sorted(files) if name in _CALIBRATED), ARCFACE)
+    **MEASURED_GATES,

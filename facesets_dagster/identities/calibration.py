@@ -31,8 +31,8 @@ QUALITY_GAIN = 0.3
 """See `JoinRule`; measured in docs/decisions/two-stages.md."""
 CROWD_RATES = {
     "join_two_faces": 1e-6,
-    "join_face_and_group": 1e-7,
-    "join_two_groups": 1e-8,
+    "join_face_and_group": 1e-6,
+    "join_two_groups": 1e-7,
     "cover_distance": 1e-8,
     "export_outlier_distance": 1e-6,
     "outlier_distance": 1e-4,
@@ -42,8 +42,10 @@ COPY_RATE = 0.003
 """Share of pairs of one person's different photos that may be taken for near duplicates."""
 GROUP = 4
 """A person of so many faces has a mean that is exact."""
-STEP = 0.01
+STEP = 0.02
 _FROM, _TO = 0.2, 0.9
+_BEYOND = 0.06
+"""A sweep ends so far beyond what the crowd allows."""
 _FAR_BEYOND = 20
 """A sweep ends where the wrong pairs are so many times the bound."""
 _ENOUGH_PAIRS = 1_000
@@ -191,7 +193,7 @@ class Search:
             scores.append(found)
             kept &= found.wrong_merges <= BOUND
             loosest = value if kept else loosest
-            if found.wrong_merges > _FAR_BEYOND * BOUND:
+            if found.wrong_merges > _FAR_BEYOND * BOUND or (crowd is not None and value > crowd + _BEYOND):
                 break
         chosen = max(loosest - MARGIN, 0.0)
         return Curve(name, values, scores, loosest, crowd, round(chosen if crowd is None else min(chosen, crowd), 2))

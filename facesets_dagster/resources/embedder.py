@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.embedding.home_numbers import numbers_at_home
 from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models
 from facesets_dagster.embedding.load import DET_SIZE, describe_pack, load_embedder, open_enricher
 from facesets_dagster.embedding.packs import pack_folder
@@ -40,6 +41,9 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         pattern="^(fp32|fp16)$",
         description="fp32 or fp16; fp16 is for GPUs, not quite exact, and part of model_id. FACESETS_PRECISION.",
     )
+    calibration: str | None = Field(
+        default=None, description="Numbers that the home measured for its pack (`facesets calibrate`)."
+    )
     workers: int = Field(
         default=0,
         ge=0,
@@ -61,6 +65,7 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             models_root=str(settings.models_root),
             providers=settings.providers,
             precision=recorded_precision(settings),
+            calibration=str(settings.calibration_file),
         )
 
     def pack(self) -> ModelPack:
@@ -70,8 +75,13 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def thresholds(self) -> PackThresholds:
-        """The pack's calibrated numbers."""
-        return thresholds_for(self.pack())
+        """The pack's numbers: those that the home measured, else the shipped ones."""
+        pack = self.pack()
+        return numbers_at_home(thresholds_for(pack), self.calibration_file(), pack.model_id)
+
+    def calibration_file(self) -> Path | None:
+        """Where the home's own numbers are, or would be."""
+        return Path(self.calibration) if self.calibration else None
 
     def embedder(self) -> Embedder:
         """The loaded models: the same object at every call and from every thread, and for every equal resource.
