@@ -27,6 +27,7 @@ from facesets_dagster.assets.library_duplicates import library_duplicates
 from facesets_dagster.assets.merge_proposals import merge_proposals
 from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
+from facesets_dagster.assets.pack_calibration import pack_calibration
 from facesets_dagster.assets.refined_library import refined_library
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
@@ -60,6 +61,7 @@ ASSETS = (
     swap_ready_facesets,
     first_look,
     what_if,
+    pack_calibration,
     legacy_library,
     hand_sorted_facesets,
     extended_facesets,

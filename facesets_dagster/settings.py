@@ -176,6 +176,11 @@ class Settings(BaseModel):
         return self.home / "reports"
 
     @property
+    def calibration_file(self) -> Path:
+        """Numbers that the home measured for its pack."""
+        return self.home / "calibration.json"
+
+    @property
     def folder_list(self) -> Path:
         """The list of folders that are buckets where they lie."""
         return self.home / "bucket_folders.json"

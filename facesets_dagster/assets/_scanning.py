@@ -1,6 +1,7 @@
 """Photos of a bucket, or of the hand-sorted folders, brought into the cache by the asset that is materialized."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from dagster import AssetExecutionContext
@@ -29,15 +30,16 @@ def list_and_scan(
     progress: ProgressResource,
     *,
     listed: Callable[[BucketListing], None] = lambda _: None,
+    folder: Path | None = None,
 ) -> tuple[BucketListing, ScanResult]:
-    """The listing and what was read; `listed` is called before anything is read.
+    """The listing and what was read; `listed` is called before anything is read. `folder`: of what is no bucket.
 
     Listed while no other run scans the same photos: by a listing from before a wait, what came meanwhile would be gone.
     """
     pack = embedder.pack()
     store = home.face_store(bucket, pack.model_id, pack.dim)
     with store.alone(context.log.info):
-        listing = home.listing(bucket)
+        listing = home.listing_of(folder) if folder else home.listing(bucket)
         listed(listing)
         with progress.photos(context.log.info, bucket_title(bucket)) as report:
             reading = Reading(

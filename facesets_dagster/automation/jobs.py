@@ -72,6 +72,12 @@ ask_what_if = dg.define_asset_job(
     description="What other numbers would make of a bucket; changes nothing. `facesets what-if` runs it.",
 )
 
+calibrate_pack = dg.define_asset_job(
+    name="calibrate_pack",
+    selection=["pack_calibration"],
+    description="Measures the numbers of the home's model pack; `facesets calibrate` runs it.",
+)
+
 label_faceset = dg.define_asset_job(
     name="label_faceset",
     selection=["top_manifest"],
@@ -104,6 +110,7 @@ def build_asset_jobs(*, join_known: bool) -> list[tuple[Any, Collection[str]]]:
         (apply_merges, MERGING),
         (undo_merges, UNDOING),
         (ask_what_if, ("what_if",)),
+        (calibrate_pack, ("pack_calibration",)),
         (label_faceset, ("top_manifest",)),
         (export_facesets, ("consumer_exports",)),
         (join_known_people, JOINING),

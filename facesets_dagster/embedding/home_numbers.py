@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from facesets_dagster.embedding.thresholds import MEASURED_GATES, PackThresholds
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.files.writing import write_json
 
-FILE_NAME = "calibration.json"
 SCHEMA_VERSION = 1
 MEASURED = (
     "cover_distance",
@@ -74,8 +74,8 @@ def _require_numbers(numbers: Mapping[str, object]) -> None:
 
 def _unusable(path: Path, why: str) -> SettingsError:
     return SettingsError(
-        f"{path} cannot be used: {why}. Expected what `facesets calibrate` writes. `facesets calibrate FOLDER` measures "
-        "again, `facesets calibrate --remove` goes back to the shipped numbers."
+        f"{path} cannot be used: {why}. Expected what `facesets calibrate` writes. `facesets calibrate FOLDER` "
+        "measures again, `facesets calibrate --remove` goes back to the shipped numbers."
     )
 
 
@@ -87,5 +87,5 @@ def numbers_at_home(shipped: PackThresholds, path: Path | None, model_id: str) -
     measured = read_home_numbers(path) if path else None
     if measured is None or measured.model_id != model_id:
         return shipped
-    gates = {} if shipped.calibrated or not measured.data.get("folder") else MEASURED_GATES
+    gates: dict[str, Any] = {} if shipped.calibrated or not measured.data.get("folder") else MEASURED_GATES
     return replace(shipped, **{**gates, **measured.numbers, "calibrated": True})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from facesets_dagster.embedding.embedder import ModelPack
 
@@ -78,7 +79,12 @@ ARCFACE = PackThresholds(
 LEGACY = replace(ARCFACE, fill_to=0, fill_floor_px=0, variety=0, session_similarity=0)
 """The legacy numbers and rules: run config `preset: legacy`."""
 
-MEASURED_GATES = {"min_face_short_px": 56.0, "min_blur": 15.0, "min_clustered_px": 40.0, "fill_floor_px": 56.0}
+MEASURED_GATES: dict[str, Any] = {
+    "min_face_short_px": 56.0,
+    "min_blur": 15.0,
+    "min_clustered_px": 40.0,
+    "fill_floor_px": 56.0,
+}
 """Of faces that can be told: of packs whose distances were measured."""
 
 W600K_MBF = PackThresholds(

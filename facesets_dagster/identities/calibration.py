@@ -29,6 +29,7 @@ MARGIN = 0.03
 """Taken from the loosest distance that keeps the bound."""
 QUALITY_GAIN = 0.3
 """See `JoinRule`; measured in docs/decisions/two-stages.md."""
+JOINS = ("join_two_faces", "join_face_and_group", "join_two_groups")
 CROWD_RATES = {
     "join_two_faces": 1e-6,
     "join_face_and_group": 1e-6,
@@ -158,10 +159,11 @@ class Search:
         cut = numbers["cluster_distance"]
         if self._last is None or self._last[0] != cut:
             self._last = cut, self._merges.labels_at(cut)
-        limits = [numbers.get(name, 0.0) for name in ("join_two_faces", "join_face_and_group", "join_two_groups")]
-        if max(limits) == 0:
+        two_faces, face_and_group, two_groups = (numbers.get(name, 0.0) for name in JOINS)
+        if max(two_faces, face_and_group, two_groups) == 0:
             return self._last[1]
-        return join_pieces(self._faces.unit, self._quality, self._last[1], JoinRule(*limits, QUALITY_GAIN)).labels
+        rule = JoinRule(two_faces, face_and_group, two_groups, QUALITY_GAIN)
+        return join_pieces(self._faces.unit, self._quality, self._last[1], rule).labels
 
     def score(self, numbers: dict[str, float], people: NDArray[np.int64]) -> Scores:
         """Of the clusters at these numbers against these people (n,)."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.joining import JoinRule, join_pieces
 from facesets_dagster.linkage import average_merges
 
-FEWEST_PHOTOS = 3
+FEWEST_PHOTOS = 5
 LARGEST_SHARE = 0.01
 """So many photos, and this share of those that could show it, must have two of their faces in one group."""
 _OVERLAP = 0.1
@@ -71,14 +71,14 @@ class PhotoFaces:
                 found.append(np.stack([rows[first], rows[second]], axis=1))
         pairs = np.concatenate(found)
         far = 1 - np.einsum("md,md->m", self.unit[pairs[:, 0]], self.unit[pairs[:, 1]]) > apart
-        return pairs[far & (self._overlap(pairs) <= _OVERLAP)]
+        return np.asarray(pairs[far & (self._overlap(pairs) <= _OVERLAP)], np.int64)
 
     def _overlap(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Share of the smaller box (m,) that lies in the other."""
         one, other = self.boxes[pairs[:, 0]].astype(np.float64), self.boxes[pairs[:, 1]].astype(np.float64)
         inside = (np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])).clip(0).prod(axis=1)
         smaller = np.minimum(*((box[:, 2:] - box[:, :2]).prod(axis=1) for box in (one, other)))
-        return inside / smaller.clip(1e-9)
+        return np.asarray(inside / smaller.clip(1e-9), np.float64)
 
     def of(self, rows: NDArray[np.int64]) -> "PhotoFaces":
         """Some of the faces."""

@@ -55,7 +55,7 @@ def distances_to_groups(
     sums = np.zeros((len(counts), unit.shape[1]))
     np.add.at(sums, people[people >= 0], unit[people >= 0])
     large = np.flatnonzero(counts >= least)
-    rows = np.flatnonzero((people >= 0))
+    rows = np.flatnonzero(people >= 0)
     own_rows = rows[np.isin(people[rows], large)]
     without = normalised(sums[people[own_rows]] - unit[own_rows])
     own = 1 - np.einsum("nd,nd->n", unit[own_rows], without)

@@ -93,7 +93,11 @@ class Home:
 
     def listing(self, bucket: str) -> BucketListing:
         """What lies in a bucket now."""
-        return list_bucket(self.bucket_folder(bucket), self.ignore, self.own_folders)
+        return self.listing_of(self.bucket_folder(bucket))
+
+    def listing_of(self, folder: Path) -> BucketListing:
+        """What lies in a folder, by the rules of buckets."""
+        return list_bucket(folder, self.ignore, self.own_folders)
 
     def bucket_folder(self, bucket: str) -> Path:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""

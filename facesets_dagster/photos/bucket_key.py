@@ -22,11 +22,14 @@ LIBRARY = "@library"
 """The same for reports on the whole library."""
 LEGACY = "@legacy"
 """The same for identities adopted from a legacy library."""
+CALIBRATION = "@calibration"
+"""The same for the faces of a folder that a pack's numbers are measured on."""
 _TITLES = {
     HAND_SORTED: "hand-sorted folders",
     REFINED: "the refined library",
     LIBRARY: "the whole library",
     LEGACY: "a legacy library",
+    CALIBRATION: "labelled folders",
 }
 
 _PLAIN = re.compile(r"[\w\- ]")

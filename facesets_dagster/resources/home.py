@@ -104,6 +104,10 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """As `Home.listing`."""
         return self.plain().listing(bucket)
 
+    def listing_of(self, folder: Path) -> BucketListing:
+        """As `Home.listing_of`."""
+        return self.plain().listing_of(folder)
+
     def bucket_folder(self, bucket: str) -> Path:
         """As `Home.bucket_folder`."""
         return self.plain().bucket_folder(bucket)

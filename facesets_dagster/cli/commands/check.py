@@ -1,11 +1,12 @@
 """Commands that check: the library, the environment, the model packs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facesets_dagster.cli.complete import pack_names
-from facesets_dagster.cli.program import Json, command, existing_home, new_group, say
+from facesets_dagster.cli.program import Json, command, console, existing_home, made_home, new_group, say
 
 _PANEL = "Check"
 
@@ -28,6 +29,24 @@ def add_to(app: typer.Typer) -> None:
         from facesets_dagster.settings import load_settings
 
         raise typer.Exit(print_doctor(load_settings(), as_json=as_json))
+
+    @command(app, _PANEL, "facesets calibrate ~/labelled", "facesets calibrate", "facesets calibrate --remove")
+    def calibrate(
+        folder: Annotated[
+            Path | None,
+            typer.Argument(metavar="FOLDER", help="A folder with a sub-folder of photos for each person."),
+        ] = None,
+        remove: Annotated[bool, typer.Option("--remove", help="Go back to the shipped numbers.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Measure the distances of the model pack on labelled folders, for all later runs.
+
+        Without a folder, on the home's own photos: faces of one photo show if a distance is too loose.
+        """
+        settings = made_home()
+        from facesets_dagster.cli.calibrate import print_calibration
+
+        print_calibration(settings, folder, console(as_json=as_json), remove=remove, as_json=as_json)
 
     models = new_group("Model packs: list, download, check.")
     app.add_typer(models, name="models", rich_help_panel=_PANEL)
