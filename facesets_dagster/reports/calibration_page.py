@@ -12,7 +12,8 @@ from facesets_dagster.wording import counted
 
 _METHOD = (
     f"Each distance is the loosest at which at most {BOUND:.1%} of the pairs in one cluster are two people, less "
-    f"{MARGIN:g}, and no looser than a crowd of thousands of strangers allows. The number measured first is fixed for the next."
+    f"{MARGIN:g}, and no looser than a crowd of thousands of strangers allows. The number measured first is fixed for "
+    "the next."
 )
 _HALVES = (
     "People are divided into halves by their names. The numbers chosen on one half, and what they come to on the "
