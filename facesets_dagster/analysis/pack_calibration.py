@@ -18,6 +18,7 @@ from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.identities.calibration import BOUND, GROUP, MARGIN, Calibration, KnownFaces, calibrate
 from facesets_dagster.identities.geometry import lengths, normalised
 from facesets_dagster.identities.joining import JoinRule
+from facesets_dagster.identities.label_noise import without_noise
 from facesets_dagster.identities.same_photo import Distances, Looseness, PhotoFaces, looseness
 from facesets_dagster.identities.strangers import COPIES
 from facesets_dagster.wording import counted
@@ -85,7 +86,10 @@ def label_faces(faces: pl.DataFrame, files: pl.DataFrame, min_px: float) -> Labe
     _require_people(people, names)
     text = "\n".join(f"{sha256} {'|'.join(sorted(names))}" for sha256, names in sorted(owners.items()))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Labelled(KnownFaces(unit, lengths(raw), people, names), len(owners), digest, left_out)
+    known, noise = without_noise(KnownFaces(unit, lengths(raw), people, names))
+    paths = large["path"].to_list()
+    left_out += [f"{paths[row]}: looks like {name}" for row, name in noise]
+    return Labelled(known, len(owners), digest, left_out)
 
 
 def _chosen(faces: pl.DataFrame, unit: NDArray[np.float32], person_of: dict[str, str]) -> dict[int, str]:

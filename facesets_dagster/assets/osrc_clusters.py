@@ -7,6 +7,7 @@ import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
+from facesets_dagster.analysis.looseness import bucket_looseness, too_loose_in_words
 from facesets_dagster.analysis.osrc_clusters import Clusters, cluster_bucket, cover_distance_of
 from facesets_dagster.assets._asset import Result, library_asset
 from facesets_dagster.assets._config import DiscoveryConfig, Distance, PhotoConfig, PresetConfig, Share
@@ -91,13 +92,14 @@ def osrc_clusters(
     large bucket shows its progress in the log, and the run after a killed one continues where that one stopped.
     """
     page, bucket, pack = Page(context, home, embedder), context.partition_key, embedder.pack()
+    store = home.face_store(bucket, pack.model_id, pack.dim)
     cover_distance = cover_distance_of(osrc_uncovered, embedder.thresholds().cover_distance)
     with progress.phases(context.log.info, bucket_title(bucket)) as report:
         found = cluster_bucket(
             bucket,
             osrc_uncovered,
             home.library(),
-            home.face_store(bucket, pack.model_id, pack.dim),
+            store,
             pack,
             config.resolved(embedder.thresholds(), cover_distance),
             cover_distance,
@@ -105,10 +107,13 @@ def osrc_clusters(
             progress=report,
             scratch=Path(home.cache_dir) / "linkage",
         )
-    return _described(page, bucket, found)
+    too_loose = too_loose_in_words(bucket_looseness(found.clusters, store))
+    if too_loose:
+        context.log.warning(f"{bucket_title(bucket)}: {too_loose}")
+    return _described(page, bucket, found, too_loose)
 
 
-def _described(page: Page, bucket: str, found: Clusters) -> Result:
+def _described(page: Page, bucket: str, found: Clusters, too_loose: str) -> Result:
     """A person's members count as a cluster, so that the numbers of an unchanged bucket stay as they are."""
     sizes, states, numbers = found.groups(), found.states(), found.clusters.identity_parameters()
     clustered = found.sizes()
@@ -120,6 +125,7 @@ def _described(page: Page, bucket: str, found: Clusters) -> Result:
         found.clusters.frame,
         CLUSTER_COLUMNS,
         {
+            "distances_too_loose": too_loose,
             "candidate_clusters": found.people() + found.candidates(),
             "clusters": len(sizes),
             "faces_clustered": sum(sizes),

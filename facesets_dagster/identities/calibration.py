@@ -1,6 +1,6 @@
 """The numbers of a recogniser from labelled faces, by the errors of the whole clustering in a crowd.
 
-Each number is the loosest at which the share of wrong pairs in the clusters of all faces is within a bound, less a
+Each number is the loosest at which the wrong pairs in the clusters of all faces are within a bound, less a
 margin; and it lets in no more strangers than a crowd of thousands allows, by the tail of the distances between
 strangers (`strangers`): a folder of some hundred people does not hold the look-alikes of ten thousand. People are
 divided into halves by their names: what is chosen on one half is scored on the other.
@@ -24,7 +24,7 @@ from facesets_dagster.identities.strangers import (
 from facesets_dagster.linkage import average_merges
 
 BOUND = 0.001
-"""Largest share of wrong pairs among the pairs in one cluster."""
+"""Most pairs of two people in one cluster, for each pair of one person that there is."""
 MARGIN = 0.03
 """Taken from the loosest distance that keeps the bound."""
 QUALITY_GAIN = 0.3

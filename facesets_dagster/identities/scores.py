@@ -18,17 +18,15 @@ class Scores:
     """Share of pairs in one group that are one person; 1 without any."""
     pair_recall: float
     """Share of pairs of one person that are in one group; 1 without any."""
+    wrong_merges: float
+    """Pairs in one group that are two people, for each pair of one person. Unlike precision it only grows with looser
+    distances: while hardly anything is grouped, one wrong label is no large share."""
 
     @property
     def bcubed_f(self) -> float:
         """Harmonic mean of BCubed precision and recall (Amigo et al., 2009)."""
         both = self.bcubed_precision + self.bcubed_recall
         return 2 * self.bcubed_precision * self.bcubed_recall / both if both else 0.0
-
-    @property
-    def wrong_merges(self) -> float:
-        """Share of pairs in one group that are two people."""
-        return 1 - self.pair_precision
 
 
 def score_groups(groups: NDArray[np.int64], people: NDArray[np.int64]) -> Scores:
@@ -38,7 +36,7 @@ def score_groups(groups: NDArray[np.int64], people: NDArray[np.int64]) -> Scores
     """
     known = people >= 0
     if not known.any():
-        return Scores(1.0, 1.0, 1.0, 1.0)
+        return Scores(1.0, 1.0, 1.0, 1.0, 0.0)
     alone = groups < 0
     groups = np.where(alone, groups.max(initial=-1) + 1 + np.cumsum(alone), groups)
     group = np.unique(groups[known], return_inverse=True)[1].astype(np.int64)
@@ -52,6 +50,7 @@ def score_groups(groups: NDArray[np.int64], people: NDArray[np.int64]) -> Scores
         float((counts[which] / of_person[person]).mean()),
         right / together if together else 1.0,
         right / possible if possible else 1.0,
+        (together - right) / max(possible, 1),
     )
 
 

@@ -22,14 +22,14 @@ class Strangers:
     fit: tuple[float, float, float]
     nearest: float
     """The smallest distance that was seen."""
+    farthest: float
+    """Up to here the parabola was fitted."""
 
     def distance_at(self, rate: float) -> float:
-        """The distance 0..1 within which the share of pairs is `rate`; beyond the data by the continued tail."""
-        grid = np.linspace(0.0, 1.0, 2_001)
-        rates = np.polyval(self.fit, grid)
-        turn = -self.fit[1] / (2 * self.fit[0]) if self.fit[0] > 0 else -1.0  # left of it the parabola rises again
-        rates = np.where(grid < turn, -np.inf, rates)
-        return float(grid[np.flatnonzero(rates <= np.log10(rate))[-1]]) if (rates <= np.log10(rate)).any() else 0.0
+        """The distance from 0 within which the share of pairs is `rate`; below the data by the continued tail."""
+        grid = np.arange(0.0, self.farthest, 0.0005)
+        within = np.flatnonzero(np.polyval(self.fit, grid) <= np.log10(rate))
+        return float(grid[within[-1]]) if len(within) else 0.0
 
 
 def strangers_of(distances: NDArray[np.floating]) -> Strangers:
@@ -41,7 +41,7 @@ def strangers_of(distances: NDArray[np.floating]) -> Strangers:
     fit = np.polyfit(near[ranks], np.log10((ranks + 1) / count), 2)
     if fit[0] > 0:  # a tail that flattens outwards is not continued as one: the straight line errs on the far side
         fit = np.concatenate([[0.0], np.polyfit(near[ranks], np.log10((ranks + 1) / count), 1)])
-    return Strangers(count, (float(fit[0]), float(fit[1]), float(fit[2])), float(near[0]))
+    return Strangers(count, (float(fit[0]), float(fit[1]), float(fit[2])), float(near[0]), float(near[ranks[-1]]))
 
 
 def distances_to_groups(

@@ -11,9 +11,9 @@ from facesets_dagster.reports.system_page import Section
 from facesets_dagster.wording import counted
 
 _METHOD = (
-    f"Each distance is the loosest at which at most {BOUND:.1%} of the pairs in one cluster are two people, less "
-    f"{MARGIN:g}, and no looser than a crowd of thousands of strangers allows. The number measured first is fixed for "
-    "the next."
+    f"Each distance is the loosest with at most {1_000 * BOUND:g} wrong pairs (two people in one cluster) for "
+    f"1,000 pairs of one person, less {MARGIN:g}, and no looser than a crowd of thousands of strangers allows. The "
+    "number measured first is fixed for the next."
 )
 _HALVES = (
     "People are divided into halves by their names. The numbers chosen on one half, and what they come to on the "
