@@ -31,8 +31,6 @@ class PackThresholds:
     join_quality_gain: float = 0
     good_norm: float = 0
     """Length of the raw embedding of a good face."""
-    look_similarity: float = 0
-    """Of faces whose photos may be copies of one (`identities.looks`); 0: only copies of bytes count once."""
     fill_to: int = 8
     """So many pictures a set has where enough faces reach `fill_floor_px`; 0: only those that pass the strict gates."""
     fill_floor_px: float = 60
@@ -88,16 +86,70 @@ MEASURED_GATES: dict[str, Any] = {
 """Of faces that can be told: of packs whose distances were measured."""
 
 W600K_MBF = PackThresholds(
-    cover_distance=0.54,
-    cluster_distance=0.60,
-    outlier_distance=0.70,
-    export_outlier_distance=0.60,
+    cover_distance=0.50,
+    cluster_distance=0.63,
+    outlier_distance=0.68,
+    export_outlier_distance=0.58,
     near_duplicate_similarity=0.95,
     min_det_score=0.5,
-    join_two_faces=0.62,
-    join_face_and_group=0.58,
+    join_two_faces=0.61,
+    join_face_and_group=0.57,
     join_two_groups=0.54,
     join_quality_gain=0.3,
-    good_norm=22.6,
+    good_norm=23.6,
     look_similarity=0.8,
     **MEASURED_GATES,
+)
+"""ArcFace's MobileFaceNet of `buffalo_sc` and `buffalo_s`."""
+
+SFACE = PackThresholds(
+    cover_distance=0.35,
+    cluster_distance=0.49,
+    outlier_distance=0.55,
+    export_outlier_distance=0.44,
+    near_duplicate_similarity=0.97,
+    session_similarity=0.8,
+    min_det_score=0.6,
+    join_two_faces=0.49,
+    join_face_and_group=0.41,
+    join_two_groups=0.39,
+    join_quality_gain=0.3,
+    good_norm=12.6,
+    look_similarity=0.8,
+    **MEASURED_GATES,
+    scale=0.31 / 0.45,
+)
+"""The embedded pack's."""
+
+MOBILEFACENET_128 = PackThresholds(
+    cover_distance=0.37,
+    cluster_distance=0.47,
+    outlier_distance=0.57,
+    export_outlier_distance=0.46,
+    near_duplicate_similarity=0.95,
+    min_det_score=0.5,
+    join_two_faces=0.45,
+    join_face_and_group=0.41,
+    join_two_groups=0.41,
+    join_quality_gain=0.3,
+    good_norm=16.4,
+    look_similarity=0.8,
+    **MEASURED_GATES,
+    scale=0.35 / 0.45,
+)
+
+_CALIBRATED = {
+    "w600k_mbf.onnx": W600K_MBF,
+    "face_recognition_sface_2021dec.onnx": SFACE,
+    "mobilefacenet_128.onnx": MOBILEFACENET_128,
+}
+
+
+def thresholds_for(pack: ModelPack) -> PackThresholds:
+    """The numbers of a pack, by its recogniser's file; ArcFace's for recognisers that were not calibrated."""
+    return _CALIBRATED.get(pack.recogniser, ARCFACE)
+
+
+def thresholds_by_files(files: Iterable[str]) -> PackThresholds:
+    """The numbers of the pack with files of these names; opens none of them."""
+    return next((_CALIBRATED[name] for name in sorted(files) if name in _CALIBRATED), ARCFACE)

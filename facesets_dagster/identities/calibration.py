@@ -39,7 +39,7 @@ CROWD_RATES = {
     "outlier_distance": 1e-4,
 }
 """Share of strangers within each distance, at most: of pairs of faces for the first, else of a face and a person."""
-COPY_RATE = 0.003
+COPY_RATE = 0.002
 """Share of pairs of one person's different photos that may be taken for near duplicates."""
 GROUP = 4
 """A person of so many faces has a mean that is exact."""
@@ -183,6 +183,8 @@ class Search:
             curve = self._sweep(name, numbers, people, crowd)
             numbers[name] = curve.chosen
             curves.append(curve)
+        # Two means are known better than a mean and a face.
+        numbers["join_two_groups"] = min(numbers["join_two_groups"], numbers["join_face_and_group"])
         return {**numbers, "join_quality_gain": QUALITY_GAIN, "good_norm": self.good_norm}, curves
 
     def _sweep(self, name: str, numbers: dict[str, float], people: NDArray[np.int64], crowd: float | None) -> Curve:
