@@ -46,6 +46,7 @@ SYSTEMS = {
     "applied_merges",
     "undone_merges",
     "what_if",
+    "pack_calibration",
     "face_landmarks",
     "consumer_exports",
     "consumer_simulation",

@@ -31,6 +31,8 @@ class PackThresholds:
     join_quality_gain: float = 0
     good_norm: float = 0
     """Length of the raw embedding of a good face."""
+    look_similarity: float = 0
+    """Of faces whose photos may be copies of one (`identities.looks`); 0: only copies of bytes count once."""
     fill_to: int = 8
     """So many pictures a set has where enough faces reach `fill_floor_px`; 0: only those that pass the strict gates."""
     fill_floor_px: float = 60
