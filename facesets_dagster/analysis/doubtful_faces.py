@@ -45,7 +45,11 @@ _DOUBT = {
     "identity": (pl.String(), "the person that the faces belong to, or are near"),
     "other": (pl.String(), "the other person, if there are two"),
     "face_id": (pl.String(), "the face to look at"),
-    "other_face_id": (pl.String(), "a face to compare it with, where one is meant"),
+    "identity_face_id": (pl.String(), "the largest face of that person, to compare it with"),
+    "other_face_id": (
+        pl.String(),
+        "of same_photo the other face in the photo; else the largest face of the other person",
+    ),
     "face_ids": (pl.List(pl.String()), "all faces that would move; of near_people only the one to look at"),
     "bucket": (pl.String(), "bucket of face_id"),
     "path": (pl.String(), "its photo, relative to the bucket"),
@@ -176,7 +180,8 @@ def _table(doubts: Sequence[Doubt], inventory: Inventory, known: _Known, model_i
             "identity": doubt.identity,
             "other": doubt.other,
             "face_id": doubt.faces[0] if doubt.faces else None,
-            "other_face_id": doubt.other_face or shown.get(doubt.identity),
+            "identity_face_id": shown.get(doubt.identity),
+            "other_face_id": doubt.other_face or shown.get(doubt.other or ""),
             "face_ids": list(doubt.faces),
             "model_id": model_id,
         }

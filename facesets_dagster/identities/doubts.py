@@ -213,7 +213,6 @@ def of_people(
                     faces=(shown[small],) if small in shown else (),
                     identity=large,
                     other=small,
-                    other_face=shown.get(large),
                     value=value,
                     threshold=limit,
                     chance=margins.chance(value, limit),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -32,23 +33,29 @@ _FACES = 7
 def doubt_sheets(
     table: pl.DataFrame, faces: pl.DataFrame, load_photo: LoadPhoto, cache: Path
 ) -> dict[str, list[SheetRow]]:
-    """Kind -> a row of pictures per doubt: the faces in doubt, then the one to compare with; `faces`: face table."""
+    """Kind -> a row of pictures per doubt: the faces in doubt, then those to compare with; `faces`: face table."""
     shown = table.group_by("kind", maintain_order=True).head(_PER_KIND).sort("rank")
     ids = {face_id for found in shown["face_ids"].to_list() for face_id in found[:_FACES]}
-    wanted = faces.filter(pl.col("face_id").is_in([*ids, *shown["other_face_id"].drop_nulls()]))
+    wanted = faces.filter(
+        pl.col("face_id").is_in([*ids, *shown["identity_face_id"].drop_nulls(), *shown["other_face_id"].drop_nulls()])
+    )
     pictures, photos = of_faces(wanted, load_photo, cache), photo_by_face(wanted)
     sheets: dict[str, list[SheetRow]] = {}
     for row in shown.iter_rows(named=True):
-        captions = [(face_id, "in doubt") for face_id in row["face_ids"][:_FACES]]
-        captions.append((row["other_face_id"], _compared(row)))
-        tiles = [Tile(pictures[one], words, photos[one]) for one, words in captions if one in pictures]
+        tiles = [Tile(pictures[one], words, photos[one]) for one, words in _captions(row) if one in pictures]
         title = f"{row['rank']}. {row['question']} ({row['value']:.3f} against {row['threshold']:.3f})"
         sheets.setdefault(row["kind"], []).append(SheetRow(title, tiles))
     return sheets
 
 
-def _compared(row: Mapping[str, object]) -> str:
-    return "the other face" if row["kind"] == "same_photo" else str(row["identity"])
+def _captions(row: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """face_id and what it is: of two people a face each, else the faces in doubt and whom they are compared with."""
+    compared = [(row["identity_face_id"], row["identity"]), (row["other_face_id"], row["other"])]
+    if row["kind"] == "near_people":
+        return compared
+    if row["kind"] == "same_photo":
+        compared = [(row["other_face_id"], "the other face"), compared[0]]
+    return [*((face_id, "in doubt") for face_id in row["face_ids"][:_FACES]), *compared]
 
 
 def doubt_sections(

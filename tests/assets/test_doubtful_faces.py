@@ -35,6 +35,8 @@ def test_what_is_near_its_threshold_is_asked_about_most_change_first(fake_home: 
     assert pair["question"] == f"Are {pair['identity']} and {pair['other']} one person?"
     assert pair["moved"] == 3
     assert pair["bucket"] == "b"
+    assert pair["face_id"] == pair["other_face_id"]
+    assert pair["identity_face_id"] != pair["other_face_id"]
     twice = table.row(by_predicate=pl.col("kind") == "same_photo", named=True)
     assert twice["path"] == "mirror.png"
     assert twice["face_id"] != twice["other_face_id"]
@@ -49,7 +51,7 @@ def test_the_page_shows_the_faces_of_each_question(fake_home: FakeHome) -> None:
     assert "Twice in one photo" in page
     assert "The photo shows faceset_001 twice." in page
     section = page.split("Twice in one photo</h2>")[1]
-    assert section.count("<img") == 2
+    assert section.count("<img") == 3
     before = table_of(fake_home)
     fake_home.materialize("doubtful_faces")
     assert table_of(fake_home).equals(before)
