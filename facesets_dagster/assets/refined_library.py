@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.assets._asset import Check, Result, library_asset
-from facesets_dagster.assets._config import DiscoveryConfig, Distance, ExportConfig, PhotoConfig
+from facesets_dagster.assets._config import DiscoveryConfig, Distance, ExportConfig, PhotoConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of, runs_too
 from facesets_dagster.assets._versions import text_version
@@ -57,7 +57,14 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
             "= the pack's cover distance (0.45)."
         ),
     )
-    min_faces: int = Field(default=15, ge=1, description="Distinct photos (by content) that a person needs.")
+    min_faces: int = Field(default=15, ge=1, description="Distinct photos (copies count once) that a person needs.")
+    look_similarity: Share | None = Field(
+        default=None,
+        description=(
+            "Photos may be copies of one if their faces have at least this cosine similarity. 0 = only copies of bytes "
+            "count once. null = the pack's number (ArcFace 0)."
+        ),
+    )
     export_min_face_short_px: float = Field(
         default=100, ge=0, description="Export gate: shorter side of the bbox, px. Smaller faces are members only."
     )
@@ -74,7 +81,7 @@ class RefinedLibraryConfig(DiscoveryConfig, PhotoConfig):
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
-        return {**super().of_pack(pack), "merge_distance": pack.cover_distance}
+        return {**super().of_pack(pack), "merge_distance": pack.cover_distance, "look_similarity": pack.look_similarity}
 
     def resolved(self, pack: PackThresholds) -> RefineParameters:
         """The numbers of this run."""
@@ -101,7 +108,8 @@ def refined_library(
         return page.nothing(NOT_BESIDE_OTHERS, CHECKS)
     export = ExportConfig(min_face_short_px=config.export_min_face_short_px)
     run = run_of(context, home, embedder, config, export=export, library=library)
-    inputs = RefineInputs(config.resolved(embedder.thresholds()), sorted(home.buckets()), config.max_faces)
+    pictures = home.pictures(embedder.pack(), config.max_pixels)
+    inputs = RefineInputs(config.resolved(embedder.thresholds()), sorted(home.buckets()), config.max_faces, pictures)
     result = refine_library(run, inputs)
     names = refined_identities(library)
     sizes = {name: len(members) for name, members in library.registry.members(names).items()}

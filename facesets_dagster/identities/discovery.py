@@ -19,7 +19,7 @@ from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import Verdict, failed_gate, sift
 from facesets_dagster.identities.geometry import cosine_distance, normalised, sums_by
 from facesets_dagster.identities.joining import Joined, join_pieces, not_joined
-from facesets_dagster.identities.looks import ClusterFaces, Pictures, look_numbers, no_pictures
+from facesets_dagster.identities.looks import Pictures, distinct_photos, no_pictures
 from facesets_dagster.identities.small_faces import join_last
 from facesets_dagster.identities.sorted_out import SortedOut, sort_out
 
@@ -127,25 +127,12 @@ def _cluster_verdicts(
             outlier_distance=parameters.outlier_distance,
             outlier_min_size=parameters.outlier_min_size,
         )
-        photos, numbers = _photos(rest[kept], unit[kept], parameters, pictures)
+        photos, numbers = distinct_photos(
+            rest[kept], unit[kept], parameters.look_similarity, parameters.min_faces, pictures
+        )
         small = photos < parameters.min_faces
         survivor = Verdict("small_cluster" if small else "candidate", float(photos), float(parameters.min_faces))
         verdicts.update({ids[index]: survivor for index in kept})
         verdicts.update(dropped)
         looks.update(numbers)
     return verdicts, looks
-
-
-def _photos(
-    rows: pl.DataFrame, unit: np.ndarray, parameters: DiscoveryParameters, pictures: Pictures
-) -> tuple[int, dict[str, int]]:
-    """How many photos a cluster's faces come from, and the numbers of their looks where copies may decide."""
-    contents = rows["sha256"].n_unique()
-    if contents < parameters.min_faces or not parameters.look_similarity:
-        return contents, {}
-    ids = rows["face_id"].to_list()
-    faces = ClusterFaces(ids, rows["sha256"].to_numpy(), unit, rows["kps"].to_numpy())
-    numbers = look_numbers(faces, parameters.look_similarity, parameters.min_faces, pictures)
-    if numbers is None:
-        return contents, {}
-    return int(numbers.max()) + 1, dict(zip(ids, numbers.tolist(), strict=True))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 _MOVED = 1
@@ -45,6 +46,24 @@ class ClusterFaces:
 def no_pictures(_: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
     """Where no photo can be opened: only one file's faces are one look."""
     return {}
+
+
+def distinct_photos(
+    rows: pl.DataFrame, unit: NDArray[np.float32], similarity: float, enough: int, pictures: Pictures
+) -> tuple[int, dict[str, int]]:
+    """How many photos a cluster's faces come from; face_id -> number of its look, where copies may decide.
+
+    `rows`: of the face table; `unit` (n, dim): their embeddings; `similarity`: 0 where only copies of bytes count once.
+    """
+    contents = rows["sha256"].n_unique()
+    if contents < enough or not similarity:
+        return contents, {}
+    ids = rows["face_id"].to_list()
+    faces = ClusterFaces(ids, rows["sha256"].to_numpy(), unit, rows["kps"].to_numpy())
+    numbers = look_numbers(faces, similarity, enough, pictures)
+    if numbers is None:
+        return contents, {}
+    return int(numbers.max()) + 1, dict(zip(ids, numbers.tolist(), strict=True))
 
 
 def look_numbers(faces: ClusterFaces, similarity: float, enough: int, pictures: Pictures) -> NDArray[np.int64] | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, sift
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.identities.looks import Pictures, distinct_photos, no_pictures
 from facesets_dagster.identities.pairs import components
 from facesets_dagster.linkage import APART, complete_linkage
 
@@ -27,6 +28,8 @@ class RefineParameters(QualityGates):
     outlier_distance: float
     outlier_min_size: int
     min_faces: int
+    look_similarity: float = 0
+    """Least cosine similarity of copies of one photo, which count once; 0: only copies of bytes do."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Refined:
     """Raw clusters that a joined one is made of, and its faces; only those of more than one."""
 
 
-def refine(faces: pl.DataFrame, parameters: RefineParameters) -> Refined:
-    """Sorts all faces (rows of the face table, one per face_id) into people."""
+def refine(faces: pl.DataFrame, parameters: RefineParameters, pictures: Pictures = no_pictures) -> Refined:
+    """Sorts faces (rows of the face table, one per face_id) into people; `pictures`: of faces that may be copies."""
     faces = faces.sort("face_id")
     ids, photos = faces["face_id"].to_list(), faces["sha256"].to_numpy()
     unit = normalised(faces["embedding"].to_numpy()) if ids else np.zeros((0, 1), np.float32)
@@ -65,10 +68,11 @@ def refine(faces: pl.DataFrame, parameters: RefineParameters) -> Refined:
         )
         verdicts.update(dropped)
         contents = len(set(photos[kept].tolist()))
-        if contents >= parameters.min_faces:
+        shown, _ = distinct_photos(faces[kept], unit[kept], parameters.look_similarity, parameters.min_faces, pictures)
+        if shown >= parameters.min_faces:
             people.append((contents, [ids[row] for row in kept]))
         else:
-            small = Verdict("small_cluster", float(contents), float(parameters.min_faces))
+            small = Verdict("small_cluster", float(shown), float(parameters.min_faces))
             verdicts.update(dict.fromkeys((ids[row] for row in kept), small))
     ordered = [members for _, members in sorted(people, key=lambda person: (-person[0], person[1][0]))]
     return Refined(ordered, verdicts, len(np.unique(raw)), _joined(raw, labels))

@@ -22,6 +22,22 @@ def at(degrees: float, dim: int = 4) -> np.ndarray:
     return np.array([np.cos(angle), np.sin(angle), *[0.0] * (dim - 2)], np.float32)
 
 
+def test_copies_of_one_photo_are_nobody() -> None:
+    copies = face_rows({"one": (0, 5)})
+    unit = np.zeros((len(copies), 2), np.float32)
+    unit[:, 0] = 1
+    kps = np.array([[[30, 40], [70, 41], [51, 60], [36, 82], [66, 81]]] * len(copies), np.float32)
+    copies = copies.with_columns(
+        embedding=pl.Series(unit, dtype=pl.Array(pl.Float32, 2)), kps=pl.Series(kps, dtype=pl.Array(pl.Float32, (5, 2)))
+    )
+    shown = np.arange(26 * 26, dtype=np.uint16).reshape(26, 26).astype(np.uint8)
+    looks = replace(PARAMETERS, look_similarity=0.8)
+    found = refine(copies, looks, lambda ids: dict.fromkeys(ids, shown))
+    assert found.people == []
+    assert {verdict.state for verdict in found.verdicts.values()} == {"small_cluster"}
+    assert len(refine(copies, PARAMETERS).people) == 1
+
+
 def test_clusters_join_only_if_all_their_centroids_are_near() -> None:
     unit = np.array([at(0), at(45), at(90)])  # neighbours 0.29 apart, the ends 1.0
     labels = np.array([0, 1, 2])

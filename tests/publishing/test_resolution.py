@@ -1,6 +1,7 @@
 """What clusters become: own identities first, then everybody's, then new ones."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -151,3 +152,14 @@ def test_a_retired_one_of_which_nothing_can_be_exported_stays_retired() -> None:
     assert [group.identity for group in result.groups] == [None]
     assert result.vanished == []
     assert [set(group.members) for group in result.empty] == [faces("tiny", 4)]
+
+
+def test_copies_of_one_photo_neither_found_nor_revive_anybody() -> None:
+    proposal = replace(propose({0: (faces("a", 4), 0)}, min_faces=3), look_of={"a0": 0, "a1": 0, "a2": 0, "a3": 1})
+    result = outcome(proposal, [])
+    assert result.groups == []
+    assert {(verdict.state, verdict.value) for verdict in result.overrides.values()} == {("small_cluster", 2.0)}
+    retired = [identity(7, 0, live=False)]
+    before = {"faceset_007": dict.fromkeys(faces("a", 4), "founded")}
+    assert outcome(proposal, retired, before).groups == []
+    assert [group.name for group in outcome(replace(proposal, look_of={}), retired, before).groups] == ["faceset_007"]
