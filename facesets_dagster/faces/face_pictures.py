@@ -79,7 +79,9 @@ def face_picture(photo: NDArray[np.uint8], kps: NDArray[np.floating]) -> NDArray
     """Grey picture (SIDE, SIDE) of the face with landmarks (5, 2), px of the photo (h, w, 3), BGR, aligned by them."""
     import cv2
 
-    matrix = alignment.similarity_transforms(kps[None])[0] * (SIDE / alignment.SIDE)
+    scale = SIDE / alignment.SIDE
+    matrix = alignment.similarity_transforms(kps[None])[0] * scale
+    matrix[:, 2] += (scale - 1) / 2  # the middle stays the middle, so that a mirrored face lies where it should
     shrunk = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     corners = cv2.invertAffineTransform(matrix) @ np.array([[0, SIDE, 0, SIDE], [0, 0, SIDE, SIDE], [1, 1, 1, 1]])
     margin, most = 2 / shrunk, np.array(photo.shape[1::-1]) - 1
@@ -89,4 +91,4 @@ def face_picture(photo: NDArray[np.uint8], kps: NDArray[np.floating]) -> NDArray
     if shrunk < 1:
         region = cv2.GaussianBlur(region, (0, 0), 0.5 / shrunk)
     matrix[:, 2] += matrix[:, :2] @ (left, top)
-    return np.asarray(cv2.warpAffine(region, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(region, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE), np.uint8)

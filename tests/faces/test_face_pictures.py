@@ -40,14 +40,14 @@ def test_a_smaller_a_turned_and_a_cropped_copy_give_the_same_picture() -> None:
     half = cv2.resize(original, (160, 160), interpolation=cv2.INTER_AREA)
     assert alike(shown, face_picture(half, KPS / 2)) > 0.98
     quarter = np.ascontiguousarray(np.rot90(original))
-    turned = np.stack([KPS[:, 1], 320 - KPS[:, 0]], axis=1)
+    turned = np.stack([KPS[:, 1], 319 - KPS[:, 0]], axis=1)
     assert alike(shown, face_picture(quarter, turned)) > 0.98
-    assert alike(shown, face_picture(np.ascontiguousarray(original[80:280, 80:280]), KPS - 80)) > 0.98
+    assert alike(shown, face_picture(np.ascontiguousarray(original[40:300, 40:300]), KPS - 40)) > 0.98
 
 
 def test_a_mirrored_copy_gives_the_mirrored_picture() -> None:
     original = photo()
-    mirrored = np.stack([320 - KPS[[1, 0, 2, 4, 3], 0], KPS[[1, 0, 2, 4, 3], 1]], axis=1)
+    mirrored = np.stack([319 - KPS[[1, 0, 2, 4, 3], 0], KPS[[1, 0, 2, 4, 3], 1]], axis=1)
     shown = face_picture(np.ascontiguousarray(original[:, ::-1]), mirrored)
     assert alike(face_picture(original, KPS), shown[:, ::-1]) > 0.9
 
