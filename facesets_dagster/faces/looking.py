@@ -101,12 +101,12 @@ def _short(found: Detections) -> NDArray[np.float32]:
 
 
 def _is_tight(face: Detections, image: NDArray[np.uint8], sure_score: float) -> bool:
-    """Whether a face reaches the photo's border, or fills half of it and is not a sure one."""
+    """Whether a face reaches the photo's border, or fills two thirds of it and is not a sure one."""
     height, width = image.shape[:2]
     sides = face.bbox[0, 2:] - face.bbox[0, :2]
     if (face.bbox[0, :2] <= 0).any() or (face.bbox[0, 2:] >= [width, height]).any():
         return True
-    return bool(face.det_score[0] < sure_score and (sides * 2 > [width, height]).any())
+    return bool(face.det_score[0] < sure_score and (sides * 3 > [2 * width, 2 * height]).any())
 
 
 def _with_border(image: NDArray[np.uint8], embedder: Embedder) -> Detections:
