@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.calibrate_thresholds import calibrate
 from benchmarks.clustering import measure_clustering, measure_hdbscan, measure_million
 from benchmarks.commands import measure_commands
 from benchmarks.consolidation import measure_consolidation
@@ -19,6 +18,7 @@ from benchmarks.consumers import measure_consumers
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
+from benchmarks.identity import measure_identity
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
 from benchmarks.misses import measure_misses
@@ -39,6 +39,7 @@ from testing.paths import REPOSITORY, SHARED
 
 MODELS = REPOSITORY / ".venv" / "share" / "facesets-models"
 REFERENCE = str(SHARED / "models" / "buffalo_sc")
+PACKS = {"buffalo_sc": REFERENCE, "embedded": EMBEDDED, "mbf128": str(SHARED / "models" / "mbf128")}
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,7 @@ BENCHMARKS = {
     "sample": Benchmark(lambda: measure_sample(MODELS), shared=False, embedded=True),
     "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False, embedded=True),
     "ui_load_10000": Benchmark(lambda: measure_ui_load(MODELS, buckets=10_000), shared=False, long=True, embedded=True),
-    "thresholds_embedded": Benchmark(lambda: calibrate(SHARED / "data", REFERENCE, EMBEDDED, MODELS), embedded=True),
-    "thresholds_mbf128": Benchmark(
-        lambda: calibrate(SHARED / "data", REFERENCE, str(SHARED / "models" / "mbf128"), MODELS)
-    ),
+    "identity": Benchmark(lambda: measure_identity(PACKS, MODELS), long=True, embedded=True),
     "curation_buffalo_sc": Benchmark(lambda: measure_curation(REFERENCE, MODELS)),
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS), embedded=True),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
