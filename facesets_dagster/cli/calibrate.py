@@ -17,13 +17,18 @@ from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.settings import Settings
 
 
+def numbers_now(settings: Settings) -> dict[str, object]:
+    """The numbers that runs of the home use."""
+    return dict(vars(EmbedderResource.of(settings).thresholds()))
+
+
 def print_calibration(
     settings: Settings, folder: Path | None, console: Console, *, remove: bool, as_json: bool = False
 ) -> None:
     """Measures, or removes what was measured, and shows the numbers that hold now."""
     if remove and folder is not None:
         raise SettingsError("--remove measures nothing, and takes no folder. Leave one of them out.")
-    shown = vars(EmbedderResource.of(settings).thresholds()) if not remove else {}
+    shown = {} if remove else numbers_now(settings)
     config = {"folder": str(folder.absolute()) if folder else None, "remove": remove}
     logging.getLogger("dagster").setLevel(logging.WARNING)
     with instance_of(settings) as instance:

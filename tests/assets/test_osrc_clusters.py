@@ -1,6 +1,7 @@
 """Assets called as functions: a table in, a table out."""
 
 import json
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -18,7 +19,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.resources.tables import read_clusters
 from testing.fake_home import FakeHome
-from testing.fakes import FakeEmbedderResource, write_person, write_photo
+from testing.fakes import FakeEmbedderResource, FakeFace, write_person, write_photo
 
 
 def uncovered_table(home: FakeHome, bucket: str, config: OsrcUncoveredConfig | None = None) -> pl.DataFrame:
@@ -91,3 +92,17 @@ def test_a_cluster_table_carries_its_numbers_and_one_without_them_is_refused(tmp
     write_parquet(path, written.frame, {"schema_version": "1"})
     with pytest.raises(PublishRefused, match="Materialize osrc_clusters of this bucket again"):
         read_clusters(path)
+
+
+def test_a_distance_that_brings_the_people_of_one_photo_together_is_warned_of(fake_home: FakeHome) -> None:
+    for place in range(8):
+        faces = [FakeFace(1, 0.1 * place, x=40, size=120), FakeFace(2, -0.1 * place, x=300, size=120)]
+        write_photo(fake_home.buckets / "a" / f"{place}.png", faces, seed=place)
+    table = uncovered_table(fake_home, "a")
+    metadata = clusters_of(fake_home, table, OsrcClustersConfig(cluster_distance=1.3)).metadata
+    words = str(metadata["distances_too_loose"])
+    assert "In 8 photos of 8 with two people, two of them are in one cluster" in words
+    safe = re.search(r"cluster_distance ([0-9.]+)\.", words)
+    assert safe is not None
+    assert float(safe[1]) < 1.3
+    assert "distances_too_loose" not in clusters_of(fake_home, table, OsrcClustersConfig()).metadata
