@@ -8,7 +8,7 @@ Those marked long take over 10 minutes and run by name only.
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.clustering import measure_clustering, measure_hdbscan, measure_million
@@ -18,6 +18,7 @@ from benchmarks.consumers import measure_consumers
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
+from benchmarks.filled import measure_filled
 from benchmarks.identity import measure_identity
 from benchmarks.imports import measure_imports
 from benchmarks.many_buckets import measure_many_buckets
@@ -59,6 +60,12 @@ def _orders(pack: str, config: str = "") -> list[Row]:
         return measure_orders(pack, MODELS, Path(scratch), config)
 
 
+def _filled() -> list[Row]:
+    """Both packs, each row under the pack's name."""
+    found = [(Path(pack).name, measure_filled(pack, MODELS)) for pack in (REFERENCE, EMBEDDED)]
+    return [replace(row, name=f"{pack}: {row.name}") for pack, rows in found for row in rows]
+
+
 BENCHMARKS = {
     "sample": Benchmark(lambda: measure_sample(MODELS), shared=False, embedded=True),
     "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False, embedded=True),
@@ -75,6 +82,7 @@ BENCHMARKS = {
     "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),
     "consumers": Benchmark(lambda: measure_consumers(REFERENCE, MODELS)),
     "simulation": Benchmark(lambda: measure_simulation(REFERENCE, MODELS), embedded=True),
+    "filled": Benchmark(_filled, embedded=True, long=True),
     "what_if": Benchmark(lambda: measure_what_if(REFERENCE, MODELS), long=True),
     "clustering": Benchmark(measure_clustering, shared=False),
     "clustering_hdbscan": Benchmark(measure_hdbscan, shared=False, long=True),

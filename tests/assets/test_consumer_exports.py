@@ -19,7 +19,7 @@ from facesets_dagster.photos.bucket_key import LIBRARY
 from testing import eras
 from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
 from testing.fake_home import FakeHome
-from testing.fakes import write_person
+from testing.fakes import FakeFace, write_looks, write_person, write_photo
 from testing.landmark_models import Resource512, expected, write_models
 
 _FACEFUSIONS_OWN_CODE = """
@@ -227,6 +227,36 @@ def test_others_go_on_request_or_where_their_files_were_deleted(home: FakeHome) 
     assert not (exports(home) / "facefusion" / "faceset_002").exists()
     row = next(line for line in str(metadata["exports"].value).splitlines() if line.startswith("| visomaster"))
     assert row.split(" | ")[-1] == "1 |", "faceset_002 stays there"
+
+
+def test_faces_that_fill_a_set_up_are_left_out_on_request_and_a_set_of_none_else_goes(home: FakeHome) -> None:
+    write_looks(home.buckets / "c", 3, [-0.9, -0.45, 0.0])
+    for person, looks in ((3, [0.3, 0.6, 0.9]), (4, [-0.9, -0.45, 0.0, 0.45, 0.9, 0.7])):
+        for number, variant in enumerate(looks):
+            face = FakeFace(person, variant, size=95)
+            write_photo(home.buckets / "c" / f"small_{person}_{number}.png", [face], seed=100 * person + number)
+    home.run("c")
+    whose = {name: [face["filled"] for face in of_library(home, name)[0]["faces"]] for name in folders_of(home)}
+    mixed = next(name for name, filled in whose.items() if 0 < sum(filled) < len(filled))
+    small = next(name for name, filled in whose.items() if all(filled))
+    export(home)
+    assert len(list((exports(home) / "facefusion" / mixed).iterdir())) == len(whose[mixed])
+    assert (exports(home) / "visomaster" / f"{small}.json").exists()
+    _, checks = export(home, filled=False)
+    strict = whose[mixed].count(False)
+    assert len(list((exports(home) / "facefusion" / mixed).iterdir())) == strict
+    found = read_visomaster(exports(home) / "visomaster" / f"{mixed}.json")
+    mean = of_library(home, mixed)[1]["embeddings"][:strict].astype(np.float64).mean(axis=0)
+    assert found[0][1] == pytest.approx(mean, abs=1e-5)
+    assert [path for path in state(home) if small in path and not path.endswith(".facesets.json")] == []
+    assert not checks["every_faceset_exported"].passed
+    assert "none of its faces passes" in str(checks["every_faceset_exported"].metadata["left_out"].value)
+    export(home)
+    assert len(list((exports(home) / "facefusion" / mixed).iterdir())) == len(whose[mixed])
+
+
+def folders_of(home: FakeHome) -> list[str]:
+    return sorted(path.name for path in home.settings.library_dir.glob("faceset_*"))
 
 
 def test_reactor_computes_only_what_is_not_on_record(home: FakeHome) -> None:
