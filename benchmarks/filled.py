@@ -223,8 +223,9 @@ def top_rows(people: People, numbers: ExportParameters, burst: Burst | None) -> 
         return [Row("mean of the top to held-out photos", None, "cos-dist", note="nobody has photos enough")]
     with_burst, (score, score_ranked) = np.mean(frames, axis=0), np.mean(scores, axis=0)
     name = f"mean of the top to held-out photos{', a burst among the photos' if burst else ''}"
-    nearer = np.mean(np.array(chosen) < np.array(ranked))
-    note = f"{len(chosen)} halves; nearer in {nearer:.0%}; mean rank score {score:.2f} and {score_ranked:.2f}"
+    gained = np.array(ranked) - np.array(chosen)
+    note = f"{len(chosen)} halves; nearer in {np.mean(gained > 1e-9):.0%}, farther in {np.mean(gained < -1e-9):.0%}; "
+    note += f"mean {np.mean(chosen):.4f} and {np.mean(ranked):.4f}; mean rank score {score:.2f} and {score_ranked:.2f}"
     note += f"; frames of the burst in it {with_burst[0]:.1f} and {with_burst[1]:.1f}" if burst else ""
     return [_against(name, np.array(chosen), "by rank alone", np.array(ranked), note)]
 

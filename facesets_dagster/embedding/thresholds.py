@@ -129,6 +129,7 @@ MOBILEFACENET_128 = PackThresholds(
     outlier_distance=0.57,
     export_outlier_distance=0.46,
     near_duplicate_similarity=0.95,
+    session_similarity=0.8,
     min_det_score=0.5,
     join_two_faces=0.45,
     join_face_and_group=0.41,
