@@ -18,6 +18,8 @@ from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.registry.merges import KeptEntry
 
 SCHEMA_VERSION = 1
+LATER_KEYS = frozenset({"filled"})
+"""Keys of ours that entries of older releases and of adopted facesets lack; every other key is in each entry."""
 _LISTS = ("facesets", "thin_eras", "tombstones")
 
 
@@ -185,9 +187,10 @@ def _merged(
 def _entry_now(old: Entry, wanted: Mapping[str, object], kept: KeptEntry | None) -> Entry:
     """Says what is wanted, with the keys that someone added: the text that stands where it is true."""
     entry, _ = old
-    if all(key in entry and entry[key] == value for key, value in wanted.items()):
+    gone = LATER_KEYS & entry.keys() - wanted.keys()
+    if not gone and all(key in entry and entry[key] == value for key, value in wanted.items()):
         return old
-    now = {**entry, **wanted}
+    now = {**{key: value for key, value in entry.items() if key not in gone}, **wanted}
     if kept is not None and json.loads(kept.first) == now:
         return now, kept.first
     return now, _entry_text(now)

@@ -15,7 +15,7 @@ from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.library.top_manifest import entries_by_name, merge_manifest
+from facesets_dagster.library.top_manifest import LATER_KEYS, entries_by_name, merge_manifest
 from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
 from facesets_dagster.registry.merges import merge_records
 from facesets_dagster.registry.registry import Adopted, Listed
@@ -71,7 +71,7 @@ def _entry(
             f"{bucket_title(identity.bucket or LIBRARY)!r} to publish it again, or restore it from a backup."
         )
     if sha256 is not None and listed.get("sha256") == sha256 and all(key in listed for key in _COUNTED):
-        counted = {key: listed[key] for key in (*_COUNTED, *_LATER) if key in listed}
+        counted = {key: listed[key] for key in (*_COUNTED, *sorted(LATER_KEYS)) if key in listed}
     else:
         counted = _counted(path.parent)
     return {**_named(identity), **counted, "sha256": sha256}
@@ -91,8 +91,6 @@ def _named(identity: Identity) -> dict[str, object]:
 
 _COUNTED = ("exported", "input", "excluded", "run_id", "model_id")
 """What an entry takes from the faceset's own manifest."""
-_LATER = ("filled",)
-"""The same; entries that older releases wrote lack it and stay as they are."""
 
 
 def _counted(folder: Path) -> dict[str, object]:
