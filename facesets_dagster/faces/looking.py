@@ -158,7 +158,7 @@ def _looked_at_closely(image: NDArray[np.uint8], found: Detections, below: float
             same = np.array([_are_one(face, 0, close, other) for other in range(len(close))], bool)
             face = _rows(close, same) if same.any() else face
         parts.append(face)
-    return one_each(parts)
+    return one_each(parts) if parts else found
 
 
 def _moved(found: Detections, corner: NDArray[np.float32], scale: float) -> Detections:

@@ -107,6 +107,11 @@ def test_a_picture_without_a_face_has_none_after_all_looks(model: Embedder) -> N
     assert (len(look.found), look.turn) == (0, 0)
 
 
+def test_a_scene_of_many_pixels_without_a_face_has_none(model: Embedder) -> None:
+    look = look_at(np.full((3024, 4500, 3), (90, 130, 110), np.uint8), model)
+    assert (len(look.found), look.turn) == (0, 0)
+
+
 def found_at(*faces: tuple[float, float, float, float]) -> Detections:
     """Boxes by middle x, y, side and score, with landmarks at fixed places in the box."""
     places = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
