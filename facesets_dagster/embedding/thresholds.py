@@ -22,6 +22,8 @@ class PackThresholds:
     min_face_short_px: float = 90
     """Of a face that counts towards a person."""
     min_blur: float = 40
+    blur_at_px: float = 0
+    """Size of the face at which `min_blur` is compared (`faces.quality.SHARPNESS_SIDE`); 0: at native resolution."""
     min_clustered_px: float = 0
     """Smaller faces say too little: they found and bridge nothing, and join last."""
     join_two_faces: float = 0
@@ -82,8 +84,10 @@ LEGACY = replace(ARCFACE, fill_to=0, fill_floor_px=0, variety=0, session_similar
 MEASURED_GATES: dict[str, Any] = {
     "min_face_short_px": 56.0,
     "min_blur": 15.0,
+    "blur_at_px": 112.0,
     "min_clustered_px": 40.0,
     "fill_floor_px": 56.0,
+    "look_similarity": 0.8,
 }
 """Of faces that can be told: of packs whose distances were measured."""
 
@@ -99,7 +103,6 @@ W600K_MBF = PackThresholds(
     join_two_groups=0.54,
     join_quality_gain=0.3,
     good_norm=23.6,
-    look_similarity=0.8,
     **MEASURED_GATES,
 )
 """ArcFace's MobileFaceNet of `buffalo_sc` and `buffalo_s`."""
@@ -117,7 +120,6 @@ SFACE = PackThresholds(
     join_two_groups=0.39,
     join_quality_gain=0.3,
     good_norm=12.6,
-    look_similarity=0.8,
     **MEASURED_GATES,
     scale=0.31 / 0.45,
 )
@@ -136,7 +138,6 @@ MOBILEFACENET_128 = PackThresholds(
     join_two_groups=0.41,
     join_quality_gain=0.3,
     good_norm=16.4,
-    look_similarity=0.8,
     **MEASURED_GATES,
     scale=0.35 / 0.45,
 )

@@ -124,7 +124,7 @@ def offer_candidates(
 
 def _gated(faces: pl.DataFrame, parameters: CandidateParameters, left_out: dict[str, Verdict]) -> pl.DataFrame:
     gates = parameters.gates()
-    for face_id, *values in faces.select("face_id", *(gate.name for gate in gates)).iter_rows():
+    for face_id, *values in parameters.judged(faces).select("face_id", *(gate.name for gate in gates)).iter_rows():
         failed = failed_gate(gates, {gate.name: value for gate, value in zip(gates, values, strict=True)})
         if failed is not None:
             left_out[face_id] = failed

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.identities.geometry import centroid, cosine_distance
@@ -34,6 +35,14 @@ class QualityGates:
     min_face_short_px: float
     min_blur: float
     min_det_score: float
+    blur_at_px: float = 0
+    """Size of the face, shorter side, at which `min_blur` is compared; 0: at native resolution."""
+
+    def judged(self, faces: pl.DataFrame) -> pl.DataFrame:
+        """The face table with the `blur` that is judged. Faces of older caches have it at native resolution only."""
+        if not self.blur_at_px or "sharpness" not in faces.columns:
+            return faces
+        return faces.with_columns(blur=pl.coalesce("sharpness", "blur"))
 
     def gates(self) -> tuple[Gate, ...]:
         """In the order in which they are reported."""

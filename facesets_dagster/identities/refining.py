@@ -54,7 +54,8 @@ def refine(faces: pl.DataFrame, parameters: RefineParameters, pictures: Pictures
     labels = join_clusters(unit, raw, photos, parameters.merge_distance)
     verdicts: dict[str, Verdict] = {}
     people: list[tuple[int, list[str]]] = []
-    columns = {gate.name: faces[gate.name].to_numpy() for gate in parameters.gates()}
+    judged = parameters.judged(faces)
+    columns = {gate.name: judged[gate.name].to_numpy() for gate in parameters.gates()}
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         kept, dropped = sift(

@@ -48,7 +48,7 @@ def sort_out(
     pinned: AbstractSet[str] = frozenset(),
 ) -> SortedOut:
     """Who is spoken for, and who is left to be clustered; arguments as of `discover`."""
-    rows = uncovered.join(faces, on="face_id", how="left", maintain_order="left", suffix="_face")
+    rows = uncovered.join(parameters.judged(faces), on="face_id", how="left", maintain_order="left", suffix="_face")
     verdicts: dict[str, Verdict] = {}
     for row in rows.select(*_ASKED, *(gate.name for gate in parameters.gates())).iter_rows(named=True):
         verdict = _spoken_for(row, mode, parameters, own if row["face_id"] not in pinned else frozenset())

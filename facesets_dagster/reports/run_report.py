@@ -235,7 +235,7 @@ def _figures(run: Run, inputs: PublishInputs, tables: CacheTables, sizes: list[i
     def gate(name: str) -> dict[str, float]:
         return {name: float(numbers[name])} if name in numbers else {}
 
-    faces, nearest = tables.faces, inputs.coverage["nearest_distance"].drop_nulls()
+    faces, nearest = inputs.clusters.parameters.judged(tables.faces), inputs.coverage["nearest_distance"].drop_nulls()
     export = {"export": run.export.min_face_short_px}
     wanted = [
         ("Size of the faces", "face_short, px", faces["face_short"], {**gate("min_face_short_px"), **export}),

@@ -19,6 +19,7 @@ UNITS = {
     "join_two_groups": DISTANCE,
     "look_similarity": "cosine similarity, -1 to 1",
     "join_quality_gain": "cosine distance for each unit of quality that is lacking",
+    "blur_at_px": "px, shorter side of the face at which min_blur is compared",
     "good_norm": "length of the raw embedding of a good face",
     "fill_to": "pictures",
     "fill_floor_px": "px, shorter side of the face's box",

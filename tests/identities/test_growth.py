@@ -1,5 +1,7 @@
 """Later photos join people by the rules of a run over all of them; members stay."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -100,6 +102,19 @@ def test_two_people_are_never_made_one_by_what_lies_between() -> None:
 def test_what_joins_has_to_pass_the_gates(column: str, value: float, state: str) -> None:
     old, new = faces(*OLD), faces(("b", towards(AXES[0], AXES[1], 0.36), 5), **{column: value})
     assert state_of(grown(pl.concat([old, new]), MEMBERS), "b") == {(state, "faceset_001")}
+
+
+@pytest.mark.parametrize(
+    ("at_px", "sharpness", "state"),
+    [(112.0, 30.0, "candidate"), (0.0, 30.0, "below_gate:blur"), (112.0, None, "below_gate:blur")],
+)
+def test_large_faces_are_judged_by_their_sharpness_at_one_size(
+    at_px: float, sharpness: float | None, state: str
+) -> None:
+    """Faces of older caches have none: they are judged as they were."""
+    numbers = replace(NUMBERS, min_blur=20, blur_at_px=at_px)
+    large = faces(("b", AXES[3], 5), blur=12.0).with_columns(sharpness=pl.lit(sharpness, pl.Float32))
+    assert state_of(grown(large, {}, numbers), "b") == {(state, None)}
 
 
 def test_tiny_faces_join_last_and_count_for_nothing() -> None:

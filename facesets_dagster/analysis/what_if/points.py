@@ -20,7 +20,7 @@ EXPORT = {
 }
 """Name here -> name among the numbers of `swap_ready_facesets`, where discovery has others of that name."""
 
-_OF_PACK = ("good_norm",)
+_OF_PACK = ("good_norm", "blur_at_px")
 """Numbers of the pack that no run config changes."""
 
 BASE, REBUILT, POINT = "base", "rebuilt", "point"
