@@ -141,6 +141,7 @@ def questions(home: RealHome, points: Sequence[Mapping[str, float]], *, sweep: b
         points=points,
         pack=pack,
         code_version=f"{__version__}/{CODE_VERSION}",
+        pictures=HomeResource.of(home.settings).pictures(pack, 300_000_000),
     )
     return ask(inputs, home.library, _store_of(home), holder="what_if", say=lambda _: None)
 

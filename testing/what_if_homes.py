@@ -139,6 +139,7 @@ def questions(home: FakeHome, *points: dict[str, float], **more: Any) -> WhatIf:
     inputs = WhatIfInputs(
         bucket="a", default=default_numbers(ARCFACE), base=more.get("base", {}), sweeps=more.get("sweeps", {}),
         points=points, pack=PACK, code_version=f"{__version__}/{CODE_VERSION}",
+        pictures=HomeResource.of(home.settings).pictures(PACK, 300_000_000),
     )  # fmt: skip
     store_of = HomeResource.of(home.settings).store_of(PACK)
     return ask(inputs, home.library, store_of, holder="test", say=more.get("say", lambda _: None))
