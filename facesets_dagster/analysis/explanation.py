@@ -212,6 +212,7 @@ _GATES = {
     "face_short": "The shorter side of the face (px)",
     "blur": "The sharpness of the face (variance of the Laplacian)",
     "det_score": "The detector's confidence",
+    "quality": "The quality of the embedding (its raw length over a good face's)",
 }
 
 

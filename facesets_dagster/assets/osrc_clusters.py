@@ -44,6 +44,10 @@ class OsrcClustersConfig(DiscoveryConfig, PresetConfig, PhotoConfig):
         ge=0,
         description="Faces with a shorter side below this, px, are not linked; they join last. null = pack (0).",
     )
+    min_quality: Share | None = Field(
+        default=None,
+        description="Gate: length of the raw embedding over that of the pack's good faces. null = pack (0: no gate).",
+    )
     join_two_faces: Distance | None = Field(
         default=None, description="Two single faces are one person up to this distance. null = pack (0: no joining)."
     )
@@ -64,7 +68,7 @@ class OsrcClustersConfig(DiscoveryConfig, PresetConfig, PhotoConfig):
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
         joins = ("join_two_faces", "join_face_and_group", "join_two_groups", "join_quality_gain")
-        names = ("min_clustered_px", *joins, "look_similarity")
+        names = ("min_clustered_px", "min_quality", *joins, "look_similarity")
         return {**super().of_pack(pack), **{name: getattr(pack, name) for name in names}}
 
     def resolved(self, pack: PackThresholds, cover_distance: float) -> DiscoveryParameters:

@@ -53,6 +53,7 @@ class WhatIfNumbers(dg.Config):
     min_det_score: Share | None = Field(default=None, description="Gate of `osrc_clusters`.")
     min_faces: int | None = Field(default=None, ge=1, description="Of `osrc_clusters`, distinct photos.")
     min_clustered_px: float | None = Field(default=None, ge=0, description="Of `osrc_clusters`, px.")
+    min_quality: Share | None = Field(default=None, description="Gate of `osrc_clusters`.")
     join_two_faces: Distance | None = Field(default=None, description="Of `osrc_clusters`.")
     join_face_and_group: Distance | None = Field(default=None, description="Of `osrc_clusters`.")
     join_two_groups: Distance | None = Field(default=None, description="Of `osrc_clusters`.")

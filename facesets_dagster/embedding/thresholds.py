@@ -21,6 +21,8 @@ class PackThresholds:
     min_det_score: float
     min_face_short_px: float = 90
     """Of a face that counts towards a person."""
+    min_quality: float = 0
+    """Least length of the raw embedding over `good_norm`."""
     min_blur: float = 40
     blur_at_px: float = 0
     """Size of the face at which `min_blur` is compared (`faces.quality.SHARPNESS_SIDE`); 0: at native resolution."""
@@ -103,6 +105,7 @@ W600K_MBF = PackThresholds(
     join_two_groups=0.54,
     join_quality_gain=0.3,
     good_norm=23.6,
+    min_quality=0.6,
     **MEASURED_GATES,
 )
 """ArcFace's MobileFaceNet of `buffalo_sc` and `buffalo_s`."""
@@ -120,6 +123,7 @@ SFACE = PackThresholds(
     join_two_groups=0.39,
     join_quality_gain=0.3,
     good_norm=12.6,
+    min_quality=0.5,
     **MEASURED_GATES,
     scale=0.31 / 0.45,
 )

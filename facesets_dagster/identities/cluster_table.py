@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.gates import QualityGates, Verdict
+from facesets_dagster.identities.gates import Gate, QualityGates, Verdict
+from facesets_dagster.identities.geometry import lengths
 from facesets_dagster.identities.joining import Join, JoinRule
 
 _CLUSTER: dict[str, tuple[pl.DataType | type[pl.DataType], str]] = {
@@ -47,6 +48,26 @@ class DiscoveryParameters(QualityGates):
     join_quality_gain: float = 0
     good_norm: float = 0
     """Length of the raw embedding of a good face: the unit of quality; 0: quality is not used."""
+    min_quality: float = 0
+    """What the recogniser can make nothing of lies below: hands, backs of heads, covered faces."""
+
+    def gates(self) -> tuple[Gate, ...]:
+        """In the order in which they are reported."""
+        return (*super().gates(), Gate("quality", self.min_quality)) if self.asks_quality else super().gates()
+
+    def judged(self, faces: pl.DataFrame) -> pl.DataFrame:
+        """The face table with the columns that the gates judge."""
+        faces = super().judged(faces)
+        if not self.asks_quality:
+            return faces
+        raw = faces["embedding"].to_numpy() if len(faces) else np.zeros((0, 1), np.float32)
+        return faces.with_columns(quality=pl.Series(self.quality(lengths(raw)), dtype=pl.Float64))
+
+    @property
+    def asks_quality(self) -> bool:
+        """Whether faces are gated by the quality of their embedding."""
+        return bool(self.min_quality and self.good_norm)
+
     look_similarity: float = 0
     """Least cosine similarity of copies of one photo, which count once; 0: only copies of bytes do."""
 

@@ -49,7 +49,7 @@ def normalised(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def lengths(embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
     """Length of each row (n, dim)."""
-    return np.asarray(np.linalg.norm(embeddings.astype(np.float64), axis=1), np.float64)
+    return np.asarray(np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings, dtype=np.float64)), np.float64)
 
 
 def sums_by(labels: NDArray[np.int64], rows: NDArray[np.floating], count: int) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ UNITS = {
     "min_faces": "distinct photos; copies count once",
     "outlier_min_size": "faces",
     "min_clustered_px": "px, shorter side of the face's box",
+    "min_quality": "length of the raw embedding over that of a good face",
     "join_two_faces": DISTANCE,
     "join_face_and_group": DISTANCE,
     "join_two_groups": DISTANCE,

@@ -117,6 +117,19 @@ def test_large_faces_are_judged_by_their_sharpness_at_one_size(
     assert state_of(grown(large, {}, numbers), "b") == {(state, None)}
 
 
+def test_what_the_recogniser_makes_nothing_of_founds_nobody() -> None:
+    """Raw embeddings of half the length: the pictures are no good faces, however near they are to each other."""
+    numbers = replace(NUMBERS, good_norm=1.0, min_quality=0.6)
+    good, bad = faces(("b", AXES[3], 5)), faces(("h", AXES[5], 5))
+    short = bad["embedding"].to_numpy() * np.float32(0.5)
+    bad = bad.with_columns(embedding=pl.Series(short, dtype=bad["embedding"].dtype))
+    table = grown(pl.concat([good, bad]), {}, numbers)
+    assert state_of(table, "b") == {("candidate", None)}
+    assert state_of(table, "h") == {("below_gate:quality", None)}
+    assert table["value"].to_list()[-1] == pytest.approx(0.5, abs=1e-6)
+    assert table.filter(pl.col("state").str.starts_with("below"))["cluster"].n_unique() == 5
+
+
 def test_tiny_faces_join_last_and_count_for_nothing() -> None:
     """Four of them are no cluster; near a person they are that person's, below the gate."""
     alone = faces(*OLD, ("b", AXES[3], 5))

@@ -34,6 +34,7 @@ _NUMBERS = {
     "min_det_score": pl.Float64,
     "min_faces": pl.Int64,
     "min_clustered_px": pl.Float64,
+    "min_quality": pl.Float64,
     "join_two_faces": pl.Float64,
     "join_face_and_group": pl.Float64,
     "join_two_groups": pl.Float64,
@@ -46,7 +47,7 @@ _NUMBERS = {
     "export_fill_floor_px": pl.Float64,
 }
 """What a point can change."""
-_GATES = {"face_short": "min_face_short_px", "blur": "min_blur", "det_score": "min_det_score"}
+_GATES = {"face_short": "min_face_short_px", "blur": "min_blur", "det_score": "min_det_score", "quality": "min_quality"}
 _SEVERAL = {
     "covered": "faces of identities of other buckets, or too near to a live identity to found one",
     "outlier": "faces far from their cluster",
