@@ -112,10 +112,11 @@ def _face(
 ) -> FaceExplanation:
     bbox = [round(float(side), 1) for side in row["bbox"]]
     face_id = str(row["face_id"])
+    turned = [f"in the photo turned by {row['turn']} degrees clockwise: so the face is upright"] if row["turn"] else []
     if decision is None:
         why = "The bucket has not been published with this face yet; run it."
-        return FaceExplanation(face_id, bbox, "not_run", None, None, None, None, None, [], why)
-    flags = [flag for flag in ("source_missing", "truncated") if decision[flag]]
+        return FaceExplanation(face_id, bbox, "not_run", None, None, None, None, None, turned, why)
+    flags = turned + [flag for flag in ("source_missing", "truncated") if decision[flag]]
     if decision["ambiguous_with"]:
         flags.append(f"also within reach of {decision['ambiguous_with']}")
     flags += decision["merged_since"]

@@ -1,5 +1,7 @@
 """The reason in words belongs to the decision that was recorded, for every face and every state."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -34,6 +36,17 @@ def test_every_face_of_a_bucket_is_explained_by_its_own_row(fake_home: FakeHome)
     assert small.why == "The shorter side of the face (px) is 60, to count it must be at least 90."
     (foreign,) = explain_unread("a", tables, "notes.txt")
     assert (foreign.status, foreign.faces) == ("foreign", [])
+
+
+def test_a_photo_that_was_turned_is_told(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 6)
+    fake_home.run("a")
+    tables = HomeResource.of(fake_home.settings).face_store("a", PACK.model_id, PACK.dim).read()
+    turned = replace(tables, faces=tables.faces.with_columns(turn=pl.lit(90, pl.Int16)))
+    for tables_now, said in ((tables, 0), (turned, 6)):
+        photos = explain_contents("a", tables_now, fake_home.library.registry.decisions("a"), tables.contents["sha256"])
+        flags = [flag for photo in photos for face in photo.faces for flag in face.flags]
+        assert [flag.startswith("in the photo turned by 90 degrees") for flag in flags] == [True] * said
 
 
 def test_a_join_of_the_second_stage_is_told_and_stays_on_record(fake_home: FakeHome) -> None:
