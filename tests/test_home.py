@@ -255,7 +255,7 @@ def test_the_doctor_says_which_folders_of_a_root_are_no_buckets_and_which_photos
     photos_in(tmp_path / "photos", "c.jpg")
     loose = finding(settings, "loose_photos")
     assert (loose.status, loose.found) == ("warning", "1 photo in no bucket")
-    assert "Move them into a folder of their own" in loose.advice
+    assert "Move such photos into a folder there." in loose.advice
 
 
 def test_the_doctor_says_that_a_home_lies_beside_buckets(tmp_path: Path) -> None:

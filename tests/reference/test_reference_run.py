@@ -45,6 +45,10 @@ class Run:
         return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if not set(row) <= set("|- ")][1:]
 
 
+LEGACY = {"osrc_clusters": {"preset": "legacy"}, "swap_ready_facesets": {"preset": "legacy"}}
+"""The numbers and rules of the scripts."""
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     from testing.fake_home import fake_home_in
@@ -62,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         write_cached(home.buckets / "osrc", plan)
         home.materialize("face_cache", bucket="osrc")
         copied = write_rest(home.buckets / "osrc", plan)
-        assert home.run("osrc", job="full_pipeline").success
+        assert home.run("osrc", job="full_pipeline", **LEGACY).success
         yield Run(home, plan, copied)
 
 
@@ -160,6 +164,6 @@ def test_parameters_and_the_way_to_run_it_again_are_told(run: Run) -> None:
 def test_the_library_is_sound_and_a_second_run_changes_nothing(run: Run) -> None:
     assert run.home.flaws() == []
     once = run.home.files()
-    assert run.home.run("osrc", job="full_pipeline").success
+    assert run.home.run("osrc", job="full_pipeline", **LEGACY).success
     assert run.home.files() == once
     assert run.home.flaws() == []
