@@ -40,7 +40,7 @@ MEDIANS = {
 RANK = (
     "Below each face its rank and its score, best first: 0 to 1 among the faces of the person, from the detector's "
     "confidence (30 %), size (20 %), sharpness (20 %), frontality (15 %) and symmetry (15 %). The top comes "
-    "first, then the others; a face marked `filled` is smaller than the export gate and fills the set up."
+    "first, then the others; a face marked filled is smaller than the export gate and fills the set up."
 )
 EXPORT_COLUMNS = (
     "input: members of the person; outlier drop: members too far from the centroid; other drops: too small, "
