@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import facesets_dagster.assets
+from facesets_dagster.assets._launchpad import config_with_pack_numbers
 from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets.library import PUBLISHERS
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
@@ -26,7 +27,16 @@ from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
 from facesets_dagster.cli.main import app
 from facesets_dagster.definitions import ASSETS, build_defs, defs
-from facesets_dagster.embedding.thresholds import ARCFACE
+from facesets_dagster.embedding.thresholds import (
+    ARCFACE,
+    LEGACY,
+    MOBILEFACENET_128,
+    SFACE,
+    W600K_MBF,
+    PackThresholds,
+)
+from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.settings import JOBS, load_settings
 from testing.homes import RealHome
@@ -238,6 +248,20 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (export.min_face_short_px, export.outlier_distance) == (100, 0.45)
     assert (export.near_duplicate_similarity, export.top_n, export.crop_px, export.crop_padding) == (0.95, 8, 512, 0.5)
     assert ARCFACE.cover_distance == 0.45
+
+
+@pytest.mark.parametrize("pack", [ARCFACE, W600K_MBF, SFACE, MOBILEFACENET_128])
+def test_the_legacy_preset_is_the_legacy_numbers_with_every_pack(pack: PackThresholds) -> None:
+    """Also where the launchpad has filled the pack's own numbers in; a number that was changed there is kept."""
+    for config, known in ((OsrcClustersConfig, {"rematch_distance": 0.45}), (SwapReadyFacesetsConfig, {})):
+        filled = config_with_pack_numbers(config, pack)()
+        for asked in (config(preset="legacy"), filled.model_copy(update={"preset": "legacy"})):
+            record = DiscoveryParameters if config is OsrcClustersConfig else ExportParameters
+            found = asked.resolve(record, pack, **known)
+            assert found.recorded() == config().resolve(record, LEGACY, **known).recorded()
+            assert not {"join_two_groups", "fill_to", "look_similarity"} & found.recorded().keys()
+    kept = OsrcClustersConfig(preset="legacy", cluster_distance=0.33).resolved(pack, cover_distance=0.45)
+    assert (kept.cluster_distance, kept.outlier_distance, kept.join_rule()) == (0.33, 0.55, None)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
