@@ -116,9 +116,13 @@ def learning_figure(
         many = {"linewidth": 0.8, "alpha": 0.6} if len(lines) > 12 else {"linewidth": 1.2}
         axes.plot(range(1, len(values) + 1), values, color=colours[verdict], label=label, **many)
     axes.axhline(tolerance, color=_GREY, linewidth=1, linestyle="--")
+    # With limits of its own: where no value is as large as `least`, the axes could not be scaled by what is drawn.
+    longest = max((len(numbers) for numbers, _ in lines), default=1)
+    largest = max((float(number) for numbers, _ in lines for number in numbers), default=0)
+    axes.set_xlim(0.95, 1.05 * max(longest, 2))
+    axes.set_ylim(least, 1.2 * max(largest, tolerance, least))
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(bottom=least)
     axes.set_ylabel("cosine distance", fontsize=8, color=_GREY)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
