@@ -3,7 +3,7 @@
 Reads registry and caches; opens no photo and changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,22 +77,19 @@ def find_doubts(inventory: Inventory, library: Library, pack: ModelPack, margins
     """Rows of `DOUBT_SCHEMA`, by rank. Raises `ModelMismatch` for faces of another model."""
     require_one_model(inventory.faces, pack.model_id, "the face cache")
     known = _known(inventory, pack)
+    shown = _shown(known)
     everything = [
         *_of_members(known, margins),
         *_of_photos(known, margins),
         *_of_buckets(known, library, margins),
-        *of_people(known.people, _shown(known), frozenset(rejected_pairs(library.registry)), margins),
+        *of_people(known.people, shown, frozenset(rejected_pairs(library.registry)), margins),
     ]
-    return _table(ranked(everything), inventory, known, pack.model_id)
+    return _table(ranked(everything), inventory, known, shown, pack.model_id)
 
 
 def _known(inventory: Inventory, pack: ModelPack) -> _Known:
     people = sorted(
-        (
-            one
-            for one in inventory.identities.values()
-            if stands_for_somebody(one) and not one.is_era and one.centroid is not None
-        ),
+        (one for one in inventory.identities.values() if stands_for_somebody(one) and not one.is_era),
         key=lambda one: one.name,
     )
     faces = inventory.faces
@@ -162,8 +159,9 @@ def _shown(known: _Known) -> dict[str, str]:
     return dict(largest.unique("name", keep="first", maintain_order=True).select("name", "face_id").iter_rows())
 
 
-def _table(doubts: Sequence[Doubt], inventory: Inventory, known: _Known, model_id: str) -> pl.DataFrame:
-    shown = _shown(known)
+def _table(
+    doubts: Sequence[Doubt], inventory: Inventory, known: _Known, shown: Mapping[str, str], model_id: str
+) -> pl.DataFrame:
     places = known.faces.select("face_id", "bucket", "path", "sha256")
     rows = [
         {

@@ -29,7 +29,7 @@ def bucket_looseness(clusters: ClusterTable, store: FaceStore) -> Looseness | No
     raw = rows["embedding"].to_numpy()
     by_photo = PhotoFaces(
         normalised(raw),
-        lengths(raw) / (numbers.good_norm or 1.0),
+        numbers.quality(lengths(raw)),
         np.unique(rows["sha256"].to_numpy().astype(str), return_inverse=True)[1].astype(np.int64),
         rows["bbox"].to_numpy(),
     )

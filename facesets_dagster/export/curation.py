@@ -7,14 +7,14 @@ Faces below the size gate but not below the floor are in reserve: they fill up a
 (`docs/decisions/filled-sets.md`).
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.export.ranking import rank_scores
-from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.gates import Verdict, numbers_in_use
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 
 
@@ -39,10 +39,7 @@ class ExportParameters:
 
     def recorded(self) -> dict[str, object]:
         """Name -> number of those that decide anything, as manifests and digests keep them."""
-        return {name: value for name, value in asdict(self).items() if value or name not in _OFF_AT_0}
-
-
-_OFF_AT_0 = {field.name for field in fields(ExportParameters) if field.default == 0}
+        return numbers_in_use(self)
 
 
 @dataclass(frozen=True)

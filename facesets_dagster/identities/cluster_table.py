@@ -1,13 +1,13 @@
 """The cluster table of a bucket: its columns, and the numbers that it was made with."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.gates import Gate, QualityGates, Verdict
+from facesets_dagster.identities.gates import Gate, QualityGates, Verdict, numbers_in_use
 from facesets_dagster.identities.geometry import lengths
 from facesets_dagster.identities.joining import Join, JoinRule
 
@@ -77,16 +77,12 @@ class DiscoveryParameters(QualityGates):
 
     def recorded(self) -> dict[str, float]:
         """Name -> number of those that decide anything; so the numbers of a run without a second stage stay as ever."""
-        return {name: value for name, value in asdict(self).items() if value or name not in _OFF_AT_0}
+        return numbers_in_use(self)
 
     def join_rule(self) -> JoinRule | None:
         """The rule of the second stage; None if there is none."""
         limits = (self.join_two_faces, self.join_face_and_group, self.join_two_groups)
         return JoinRule(*limits, self.join_quality_gain) if max(limits) > 0 else None
-
-
-_OFF_AT_0 = {field.name for field in fields(DiscoveryParameters) if field.default == 0}
-"""Numbers that do nothing at 0."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.cluster_table import DiscoveryParameters, cluster_rows
 from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import Verdict, failed_gate, sift
-from facesets_dagster.identities.geometry import cosine_distance, normalised, sums_by
+from facesets_dagster.identities.geometry import distance_between, normalised, sums_by
 from facesets_dagster.identities.joining import Joined, join_pieces, not_joined
 from facesets_dagster.identities.looks import Pictures, distinct_photos, no_pictures
 from facesets_dagster.identities.small_faces import join_last
@@ -86,13 +86,12 @@ def _joining_verdicts(found: SortedOut, joined: Joined, parameters: DiscoveryPar
     """Faces that came to an own identity with a cluster: gated, and no outliers, as those of a new one are."""
     verdicts: dict[str, Verdict] = {}
     ids, gates = found.rest["face_id"].to_list(), parameters.gates()
-    rows = np.flatnonzero(joined.person >= 0)
+    columns = {gate.name: found.rest[gate.name].to_numpy() for gate in gates}
     middles = normalised(_sums_with(found, joined))
-    for row in rows.tolist():
+    for row in np.flatnonzero(joined.person >= 0).tolist():
         name, join = found.names[joined.person[row]], joined.joins[row]
-        values = {gate.name: float(found.rest[gate.name][row]) for gate in gates}
-        far = float(cosine_distance(found.unit[row][None], middles[joined.person[row]][None])[0, 0])
-        verdict = failed_gate(gates, values)
+        far = distance_between(found.unit[row], middles[joined.person[row]])
+        verdict = failed_gate(gates, {gate: float(values[row]) for gate, values in columns.items()})
         if verdict is None and far > parameters.outlier_distance:
             verdict = Verdict("outlier", far, parameters.outlier_distance)
         verdicts[ids[row]] = replace(verdict or Verdict("joining", join.distance, join.threshold), identity=name)

@@ -1,7 +1,8 @@
 """Quality gates and outlier rejection inside clusters, each decision with its value and threshold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,15 @@ class Gate:
 
     name: str
     threshold: float
+
+
+def numbers_in_use(record: Any) -> dict[str, Any]:
+    """Name -> number of a record's fields, without those that are off: 0 where 0 is the default.
+
+    So what is recorded of a run without a later rule, and the digests of it, stay as they were before there was one.
+    """
+    values = ((field, getattr(record, field.name)) for field in fields(record))
+    return {field.name: value for field, value in values if value or field.default != 0}
 
 
 @dataclass(frozen=True, kw_only=True)

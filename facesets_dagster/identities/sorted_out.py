@@ -56,12 +56,12 @@ def sort_out(
             verdicts[row["face_id"]] = verdict
     rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
     raw = _raw(rest)
-    norms = lengths(raw)
     linked = rest["face_short"].to_numpy() >= parameters.min_clustered_px
-    linked &= parameters.quality(norms) >= (parameters.min_quality if parameters.asks_quality else 0)
+    if parameters.asks_quality:
+        linked &= rest["quality"].to_numpy() >= parameters.min_quality
     names, people = _own_people(rows, verdicts, parameters, own if mode == "grow" else frozenset(), raw.shape[1])
     table = rows.select("face_id", "model_id")
-    return SortedOut(table, verdicts, rest, normalised(raw), norms, linked, names, people, mode)
+    return SortedOut(table, verdicts, rest, normalised(raw), lengths(raw), linked, names, people, mode)
 
 
 def _raw(rows: pl.DataFrame) -> NDArray[np.float32]:
