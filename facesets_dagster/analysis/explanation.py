@@ -11,6 +11,7 @@ import polars as pl
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.geometry import cosine_distance, normalised
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.registry.registry import NOT_THEIRS
 
 _FACE_ID = re.compile(r"[0-9a-f]{16}-\d{4}-\d{4}(-\d+)?")
 
@@ -122,7 +123,7 @@ def _face(
     flags += decision["merged_since"]
     columns = ("state", "value", "threshold", "identity", "nearest", "nearest_distance")
     found: dict[str, Any] = {name: decision[name] for name in columns}
-    if found["identity"] is not None and found["state"] != "covered":
+    if found["identity"] is not None and found["state"] not in ("covered", *NOT_THEIRS):
         found["nearest"], found["nearest_distance"] = _nearest_other(row, found, identities)
     return FaceExplanation(face_id, bbox, flags=flags, why=reason(decision), **found)
 
@@ -168,13 +169,15 @@ def reason(decision: Mapping[str, object]) -> str:
     """The sentence for a row of the funnel."""
     state, _, which = str(decision["state"]).partition(":")
     value, threshold = (_number(decision[key]) for key in ("value", "threshold"))
-    identity = decision["identity"] or "no faceset"
+    identity, ruling = decision["identity"] or "no faceset", decision.get("ruling")
     if state.endswith("_gate"):
         when = "to be exported" if state == "below_export_gate" else "to count"
         return f"{_GATES.get(which, which)} is {value}, {when} it must be at least {threshold}."
     if state == "covered" and decision["threshold"] is None:
         return f"The same photo is a member of {identity} already, through another bucket."
     sentences = {
+        "ignored": _ignored(decision),
+        "ruled_out": f"It is not {identity}: ruling {ruling}. The next run of the bucket judges it again.",
         "covered": f"Belongs to {identity} already: cos-dist {value}, at most {threshold}.",
         "outlier": f"Lies {value} from its cluster's centroid, more than {threshold}.",
         "small_cluster": f"Its person has {value} distinct photo(s) here; it takes {threshold} to found an identity.",
@@ -186,6 +189,15 @@ def reason(decision: Mapping[str, object]) -> str:
         "exported": f"In {identity}{_filled(decision)}.",
     }
     return sentences.get(state, str(decision["state"]))
+
+
+def _ignored(decision: Mapping[str, object]) -> str:
+    """Whether the ruling names this face, or how near it lies to those that it names."""
+    whom = f"{decision['identity']} is ignored" if decision["identity"] else "It is ignored"
+    if decision["value"] is None:
+        return f"{whom}: ruling {decision.get('ruling')} names this face."
+    value, threshold = (_number(decision[key]) for key in ("value", "threshold"))
+    return f"{whom}: ruling {decision.get('ruling')}. Its nearest face there lies at cos-dist {value}, at most {threshold}."
 
 
 def _filled(decision: Mapping[str, object]) -> str:

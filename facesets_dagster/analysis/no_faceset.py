@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.registry.registry import NOT_THEIRS
 from facesets_dagster.wording import counted
 
 _MOST = 3
@@ -23,7 +24,8 @@ def why_no_faceset(bucket: str, photos: int, decisions: pl.DataFrame, clusters: 
         return "there is no photo in it."
     if decisions.is_empty():
         return f"no face was found in {counted(photos, 'photo')}. `facesets explain PHOTO` says more of each."
-    is_known = pl.col("identity").is_not_null() | (pl.col("state") == "covered")
+    has_person = pl.col("identity").is_not_null() & ~pl.col("state").is_in(NOT_THEIRS)
+    is_known = has_person | (pl.col("state") == "covered")
     others, known = decisions.filter(~is_known), decisions.filter(is_known)
     if others.is_empty():
         return ""

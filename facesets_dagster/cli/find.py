@@ -19,6 +19,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.home import Home
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import unescape_path
+from facesets_dagster.registry.registry import NOT_THEIRS
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
@@ -64,6 +65,7 @@ def _people_in(home: Home, photo: str) -> list[Identity]:
         faces = asked.tables.faces.filter(asked.tables.faces["sha256"].is_in(asked.contents.implode()))
         wanted = {photo} if is_face_id(photo) else set(faces["face_id"])
         decided = library.registry.decisions(asked.bucket).drop_nulls("identity")
+        decided = decided.filter(~decided["state"].is_in(NOT_THEIRS))
         names |= {str(row["identity"]) for row in decided.iter_rows(named=True) if row["face_id"] in wanted}
     leads, known = library.snapshot().redirects, {one.name: one for one in library.registry.identities()}
     families = {known[leads.get(name, name)].family for name in names if leads.get(name, name) in known}

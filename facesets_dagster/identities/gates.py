@@ -19,6 +19,8 @@ class Verdict:
     value: float | None = None
     threshold: float | None = None
     identity: str | None = None
+    ruling: str | None = None
+    """Id of the ruling that decided; None if a number did."""
 
 
 @dataclass(frozen=True)

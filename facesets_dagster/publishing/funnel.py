@@ -26,6 +26,8 @@ from facesets_dagster.publishing.transaction import BucketRecord
 from facesets_dagster.registry.registry import DECISION_SCHEMA
 
 STATES = (
+    "ignored",
+    "ruled_out",
     "covered",
     "below_gate",
     "outlier",
@@ -60,6 +62,7 @@ def build_funnel(coverage: pl.DataFrame, flags: pl.DataFrame, verdicts: Mapping[
         value=pl.Series([verdict.value for verdict in found], dtype=pl.Float64),
         threshold=pl.Series([verdict.threshold for verdict in found], dtype=pl.Float64),
         identity=pl.Series([verdict.identity for verdict in found], dtype=pl.String),
+        ruling=pl.Series([verdict.ruling for verdict in found], dtype=pl.String),
     )
     table = table.join(flags.select("face_id", "source_missing", "truncated"), on="face_id", how="left")
     return table.select(DECISION_SCHEMA.names()).cast(DECISION_SCHEMA).sort("face_id")

@@ -168,6 +168,7 @@ def _write_who_left(connection: sa.Connection, left: Sequence[tuple[str, str]]) 
         "value": None,
         "threshold": None,
         "identity": sa.bindparam("owner"),
+        "ruling": None,
     }
     rows: list[dict[str, str | None]] = []
     for bucket, face_id in left:
@@ -239,8 +240,8 @@ def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdenti
     for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
         verdict = verdicts.get(row["face_id"], Verdict("exported"))
         ended = {"state": verdict.state, "value": verdict.value, "threshold": verdict.threshold}
-        rows.append({**row, **ended, "identity": entry.name})
+        rows.append({**row, **ended, "identity": entry.name, "ruling": None})
     if rows:
         insert = insert_into(connection, t.decisions)
-        now = {name: insert.excluded[name] for name in ("state", "value", "threshold", "identity")}
+        now = {name: insert.excluded[name] for name in ("state", "value", "threshold", "identity", "ruling")}
         connection.execute(insert.on_conflict_do_update(index_elements=["bucket", "face_id"], set_=now), rows)

@@ -33,11 +33,15 @@ DECISION_SCHEMA = pl.Schema(
         "nearest": pl.String,
         "nearest_distance": pl.Float64,
         "ambiguous_with": pl.String,
+        "ruling": pl.String,
         "source_missing": pl.Boolean,
         "truncated": pl.Boolean,
     }
 )
-"""One row per detected face of a bucket: its terminal state, with the number that decided it."""
+"""One row per detected face of a bucket: its terminal state, with the number or the ruling that decided it."""
+
+NOT_THEIRS = ("ignored", "ruled_out")
+"""States of faces that are not the person's whom `identity` names."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +185,13 @@ class Registry:
     def decided_for(self, names: Collection[str]) -> pl.DataFrame:
         """`bucket`, `face_id`, `state` of every face that a funnel gives to one of these names, by bucket and face_id.
 
+        Faces that a ruling took from them are not theirs.
+
         A funnel keeps the names of its day: merged names have to be given too.
         """
         columns = (t.decisions.c.bucket, t.decisions.c.face_id, t.decisions.c.state)
-        query = sa.select(*columns).where(t.decisions.c.identity.in_(sorted(names))).order_by(*columns[:2])
+        theirs = t.decisions.c.identity.in_(sorted(names)) & t.decisions.c.state.not_in(NOT_THEIRS)
+        query = sa.select(*columns).where(theirs).order_by(*columns[:2])
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
         return pl.DataFrame(rows, schema=dict.fromkeys(("bucket", "face_id", "state"), pl.String), orient="row")

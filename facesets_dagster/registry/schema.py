@@ -15,6 +15,14 @@ _MAKING_TABLES = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
 
 
+_LATER_COLUMNS = (
+    ("identities", "changed", "INTEGER"),
+    ("tombstones", "changed", "INTEGER"),
+    ("decisions", "ruling", "VARCHAR"),
+)
+"""Table, column and type of what older layouts lack; rows that are there get null."""
+
+
 @dataclass(frozen=True)
 class State:
     """Two registries with the same state hold the same identities, members and decisions."""
@@ -77,9 +85,9 @@ def _make(connection: sa.Connection) -> None:
     if version not in (None, t.SCHEMA_VERSION):
         return
     t.metadata.create_all(connection)
-    for name in ("identities", "tombstones"):
-        if "changed" not in {column["name"] for column in sa.inspect(connection).get_columns(name)}:
-            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN changed INTEGER")
+    for name, column, kind in _LATER_COLUMNS:
+        if column not in {known["name"] for known in sa.inspect(connection).get_columns(name)}:
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {column} {kind}")
     for table in t.metadata.sorted_tables:
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 SCHEMA_VERSION = "1"
 
-LAYOUT = "4"
+LAYOUT = "5"
 """Counts tables, columns and indexes that were added within a schema version; releases without them read on."""
 
 metadata = sa.MetaData()
@@ -131,6 +131,7 @@ decisions = sa.Table(
     sa.Column("nearest", sa.String),
     sa.Column("nearest_distance", sa.Float),
     sa.Column("ambiguous_with", sa.String),
+    sa.Column("ruling", sa.String),
     sa.Column("source_missing", sa.Boolean, nullable=False),
     sa.Column("truncated", sa.Boolean, nullable=False),
 )

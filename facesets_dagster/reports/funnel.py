@@ -14,6 +14,8 @@ from facesets_dagster.reports.markdown import Markdown, escape, markdown_table
 from facesets_dagster.wording import counted
 
 _COLOURS = {
+    "ignored": "#94a3b8",
+    "ruled_out": "#be185d",
     "covered": "#3b82f6",
     "below_gate": "#dc2626",
     "outlier": "#f97316",
@@ -27,6 +29,8 @@ _COLOURS = {
     "exported": "#16a34a",
 }
 _MEANINGS = {
+    "ignored": "a ruling ignores them, or the person whose they are",
+    "ruled_out": "a ruling says that they are not that person; the next run of the bucket judges them again",
     "covered": "an identity that was known before has them",
     "below_gate": "below a quality gate, so that they do not count",
     "below_gate:face_short": "too small in the photo to count",
@@ -51,6 +55,7 @@ _MEANINGS = {
 }
 """State -> its meaning. A state that is not here has the meaning of its part before the colon, and names the reason."""
 _UNITS = {
+    "ignored": "cos-dist {:.3f}",
     "covered": "cos-dist {:.3f}",
     "below_gate:face_short": "{:.0f} px",
     "below_gate:blur": "sharpness {:.0f}",

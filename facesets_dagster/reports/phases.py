@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from facesets_dagster.faces.store import CacheTables, ScanCounts
+from facesets_dagster.registry.registry import NOT_THEIRS
 from facesets_dagster.reports.units import MEDIANS
 from facesets_dagster.wording import counted
 
@@ -60,9 +61,8 @@ def source_of(tables: CacheTables, scan: ScanCounts | None) -> Source:
 
 def covered_of(decisions: pl.DataFrame, own: set[str]) -> list[Covered]:
     """Faces of a bucket that others' identities have, covered or members by now; by identity."""
-    rows = decisions.filter(
-        pl.col("identity").is_not_null() & ((pl.col("state") == "covered") | ~pl.col("identity").is_in(list(own)))
-    )
+    theirs = pl.col("identity").is_not_null() & ~pl.col("state").is_in(NOT_THEIRS)
+    rows = decisions.filter(theirs & ((pl.col("state") == "covered") | ~pl.col("identity").is_in(list(own))))
     joined = pl.col("state") != "covered"
     distance = pl.when(joined).then("nearest_distance").otherwise("value")
     counted = rows.group_by("identity").agg(pl.len(), joined.sum(), distance.median().alias("median"))

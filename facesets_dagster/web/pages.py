@@ -6,7 +6,7 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
-from facesets_dagster.registry.registry import open_registry
+from facesets_dagster.registry.registry import NOT_THEIRS, open_registry
 from facesets_dagster.reports.faceset_page import faceset_page
 from facesets_dagster.reports.folder_page import folder_page
 from facesets_dagster.reports.index import last_report
@@ -50,7 +50,8 @@ class Pages:
         people = [one for one in people_in(self._settings.library_dir) if one.parent is None]
         own = [one for one in people if one.bucket == bucket]
         library = self._library(self._settings.library_dir)
-        seen = set(library.registry.decisions(bucket)["identity"].drop_nulls())
+        decided = library.registry.decisions(bucket)
+        seen = set(decided.filter(~decided["state"].is_in(NOT_THEIRS))["identity"].drop_nulls())
         return own + [one for one in people if one.bucket != bucket and one.name in seen]
 
     def _library(self, folder: Path) -> Library:

@@ -131,3 +131,24 @@ def test_every_state_has_a_sentence(state: str) -> None:
     said = reason({"state": whole, "value": 12.5, "threshold": 40.0, "identity": "faceset_007"})
     assert said != whole
     assert said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        (
+            {"state": "ignored", "value": None, "threshold": None, "identity": None, "ruling": "r1"},
+            "It is ignored: ruling r1 names this face.",
+        ),
+        (
+            {"state": "ignored", "value": 0.21, "threshold": 0.3, "identity": "faceset_040", "ruling": "r1"},
+            "faceset_040 is ignored: ruling r1. Its nearest face there lies at cos-dist 0.21, at most 0.3.",
+        ),
+        (
+            {"state": "ruled_out", "value": None, "threshold": None, "identity": "faceset_020", "ruling": "r2"},
+            "It is not faceset_020: ruling r2. The next run of the bucket judges it again.",
+        ),
+    ],
+)
+def test_faces_that_a_ruling_decided_name_it(decision: dict[str, object], words: str) -> None:
+    assert reason(decision) == words

@@ -7,7 +7,7 @@ import pytest
 
 from facesets_dagster.analysis.no_faceset import why_no_faceset
 from facesets_dagster.publishing.funnel import STATES
-from facesets_dagster.registry.registry import DECISION_SCHEMA
+from facesets_dagster.registry.registry import DECISION_SCHEMA, NOT_THEIRS
 
 
 def funnel(*rows: tuple[str, str, float | None, float | None]) -> pl.DataFrame:
@@ -51,10 +51,16 @@ def test_single_faces_gates_and_known_people_are_told_apart() -> None:
     assert "`facesets what-if 'my photos'`" in said
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", [state for state in STATES if state not in NOT_THEIRS])
 def test_faces_of_known_people_alone_are_nothing_to_explain(state: str) -> None:
     rows = funnel(("a", state, None, None)).with_columns(identity=pl.lit("faceset_001"))
     assert why_no_faceset("a", 1, rows, clusters(a=-1)) == ""
+
+
+@pytest.mark.parametrize("state", NOT_THEIRS)
+def test_faces_that_a_ruling_took_from_somebody_belong_to_nobody_known(state: str) -> None:
+    rows = funnel(("a", state, None, None)).with_columns(identity=pl.lit("faceset_001"))
+    assert why_no_faceset("a", 1, rows, clusters(a=-1)).startswith(f"1 face is not counted ({state} 1).")
 
 
 @pytest.mark.parametrize("state", [state for state in STATES if state != "covered"])

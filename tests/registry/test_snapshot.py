@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from facesets_dagster.registry import tables as t
-from facesets_dagster.registry.registry import Registry, open_registry
+from facesets_dagster.registry.registry import DECISION_SCHEMA, Registry, open_registry
 from facesets_dagster.registry.schema import next_generation
 from testing.statements import statements_to
 
@@ -115,6 +115,7 @@ def test_a_home_of_an_older_release_gets_indexes_and_columns_and_keeps_its_rows(
         for index in ("ix_members_bucket", "ix_members_face_id", "ix_identities_changed", "ix_identities_number_kind"):
             connection.exec_driver_sql(f"DROP INDEX {index}")
         connection.exec_driver_sql("ALTER TABLE identities DROP COLUMN changed")
+        connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN ruling")
         connection.exec_driver_sql("DROP TABLE generations")
         connection.exec_driver_sql("DELETE FROM meta WHERE key = 'layout'")
     registry = Registry(url)
@@ -123,3 +124,4 @@ def test_a_home_of_an_older_release_gets_indexes_and_columns_and_keeps_its_rows(
     assert indexes == {"ix_members_bucket", "ix_members_face_id"}
     assert [one.name for one in registry.snapshot().identities()] == ["faceset_001"]
     assert registry.generation() == 1
+    assert registry.decisions("2019").schema == DECISION_SCHEMA

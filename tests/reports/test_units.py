@@ -45,6 +45,9 @@ def test_a_reason_that_is_new_names_itself() -> None:
         ("near_duplicate", 0.97, "similarity 0.970"),
         ("crop_failed:looks_different", 0.2, "cos-dist 0.200"),
         ("crop_failed:no_face_found", None, ""),
+        ("ignored", 0.2, "cos-dist 0.200"),
+        ("ignored", None, ""),
+        ("ruled_out", None, ""),
     ],
 )
 def test_the_number_that_decided_has_a_unit(state: str, value: float | None, words: str) -> None:

@@ -49,6 +49,8 @@ _NUMBERS = {
 """What a point can change."""
 _GATES = {"face_short": "min_face_short_px", "blur": "min_blur", "det_score": "min_det_score", "quality": "min_quality"}
 _SEVERAL = {
+    "ignored": "faces that a ruling ignores, or of a person whom one ignores",
+    "ruled_out": "faces of which a ruling says that they are not the person whose they were",
     "covered": "faces of identities of other buckets, or too near to a live identity to found one",
     "outlier": "faces far from their cluster",
     "small_cluster": "faces whose cluster has fewer than min_faces photos",
