@@ -193,11 +193,11 @@ def reason(decision: Mapping[str, object]) -> str:
 
 def _ignored(decision: Mapping[str, object]) -> str:
     """Whether the ruling names this face, or how near it lies to those that it names."""
-    whom = f"{decision['identity']} is ignored" if decision["identity"] else "It is ignored"
+    whom, ruling = decision["identity"] or "It", decision.get("ruling")
     if decision["value"] is None:
-        return f"{whom}: ruling {decision.get('ruling')} names this face."
+        return f"{whom} is ignored: ruling {ruling} names this face."
     value, threshold = (_number(decision[key]) for key in ("value", "threshold"))
-    return f"{whom}: ruling {decision.get('ruling')}. Its nearest face there lies at cos-dist {value}, at most {threshold}."
+    return f"{whom} is ignored: ruling {ruling}. Its nearest face there lies at cos-dist {value}, at most {threshold}."
 
 
 def _filled(decision: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ distance_threshold=...)`, made by `linkage` without its matrix. Labels are made 
 faces get the same labels in any order.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,26 @@ def average_linkage(
     embeddings: NDArray[np.floating],
     distance_threshold: float,
     *,
+    together: Sequence[NDArray[np.integer]] = (),
+    cannot_link: NDArray[np.integer] | None = None,
     progress: Progress | None = None,
     scratch: Path | None = None,
 ) -> NDArray[np.int64]:
     """Labels (n,) of rows (n, dim): clusters numbered by size descending, ties by their first row.
 
-    Clusters merge while their average cosine distance is below `distance_threshold` (0..2). `progress` and `scratch`:
-    see `linkage.average_merges`.
+    Clusters merge while their average cosine distance is below `distance_threshold` (0..2). The other arguments: see
+    `linkage.average_merges`.
     """
     if len(embeddings) < 2:
         return np.zeros(len(embeddings), np.int64)
-    merges = average_merges(embeddings, distance_threshold, progress=progress, scratch=scratch)
+    merges = average_merges(
+        embeddings,
+        distance_threshold,
+        together=together,
+        cannot_link=cannot_link,
+        progress=progress,
+        scratch=scratch,
+    )
     return merges.labels_at(distance_threshold)
 
 

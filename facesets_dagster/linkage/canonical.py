@@ -2,9 +2,11 @@
 
 Ties are broken by row number, so in this order the result does not depend on the order of the caller's rows. Rows
 that are equal to the bit stand for each other, with a weight: a thousand copies are one row, not a million pairs.
+Rows that are to start together are one row too, their plain mean: shorter than 1, which makes it the average.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +23,7 @@ class CanonicalRows:
     """Distinct rows, and where they came from."""
 
     unit: NDArray[np.float32]
-    """(d, padded dim), of unit length or zero; columns beyond the dimension are zero."""
+    """(d, padded dim), of unit length, zero, or the mean of a group; columns beyond the dimension are zero."""
     first: NDArray[np.int64]
     """(d,): the caller's row."""
     weight: NDArray[np.int64]
@@ -30,6 +32,8 @@ class CanonicalRows:
     """(n,): for each of the caller's rows the distinct row that stands for it."""
     digest: str
     """Of all rows, in whatever order they were given, and of which stand for others."""
+    single: int
+    """So many stand for equal rows; those behind them for groups."""
 
 
 class _Measured(Protocol):
@@ -81,11 +85,18 @@ class _Many:
         in_blocks(len(chosen), lambda top, end: fill(rows, chosen, lengths, top, end, unit))
 
 
-def canonical_rows(embeddings: NDArray[np.floating], apart: NDArray[np.bool_], *, few: bool) -> CanonicalRows:
+def canonical_rows(
+    embeddings: NDArray[np.floating],
+    apart: NDArray[np.bool_],
+    groups: Sequence[NDArray[np.int64]] = (),
+    *,
+    few: bool,
+) -> CanonicalRows:
     """Sorts rows (n, dim) by a digest of their unit vectors; raises `SettingsError` on a number that is not finite.
 
     `apart` (n,): rows that must stand for themselves, because they have cannot-link pairs. Zero rows do so too: their
-    distance is 1 to all rows, each other included. `few`: without compiled code.
+    distance is 1 to all rows, each other included. `groups`: disjoint rows that one row stands for; they come last, by
+    a digest of theirs. `few`: without compiled code.
     """
     count, dim = embeddings.shape
     measured: _Measured = _Few(embeddings) if few else _Many(embeddings)
@@ -98,7 +109,9 @@ def canonical_rows(embeddings: NDArray[np.floating], apart: NDArray[np.bool_], *
         )
     alone = apart | (lengths == 0)
     order = np.lexsort((alone, keys))
-    distinct = np.ones(count, bool)
+    if groups:
+        order = order[~np.isin(order, np.concatenate(groups))]
+    distinct = np.ones(len(order), bool)
     distinct[1:] = (np.diff(keys[order]) != 0) | alone[order[1:]]
     for at in np.flatnonzero(~distinct):
         distinct[at] = not measured.same(order[at - 1], order[at])
@@ -109,4 +122,31 @@ def canonical_rows(embeddings: NDArray[np.floating], apart: NDArray[np.bool_], *
     measured.fill(first, unit)
     whole = keys[order].tobytes() + distinct.tobytes() + repr((count, dim)).encode()
     digest = hashlib.blake2b(whole, digest_size=16).hexdigest()
-    return CanonicalRows(unit, first, np.bincount(stands_for, minlength=len(first)), stands_for, digest)
+    weight = np.bincount(stands_for[order], minlength=len(first))
+    rows = CanonicalRows(unit, first, weight, stands_for, digest, len(first))
+    return _with_groups(rows, groups, measured) if groups else rows
+
+
+def _with_groups(rows: CanonicalRows, groups: Sequence[NDArray[np.int64]], measured: _Measured) -> CanonicalRows:
+    """The rows with a mean for each group behind them."""
+    by_key = [np.sort(group)[np.argsort(measured.keys[np.sort(group)], kind="stable")] for group in groups]
+    digests = [hashlib.blake2b(measured.keys[group].tobytes(), digest_size=16).digest() for group in by_key]
+    means = np.zeros((len(groups), rows.unit.shape[1]), np.float32)
+    first, weight = np.empty(len(groups), np.int64), np.empty(len(groups), np.int64)
+    order = sorted(range(len(groups)), key=lambda group: (digests[group], int(by_key[group].min())))
+    for place, group in enumerate(order):
+        members = by_key[group]
+        unit = np.zeros((len(members), rows.unit.shape[1]), np.float32)
+        measured.fill(members, unit)
+        means[place] = unit.mean(axis=0, dtype=np.float64)
+        first[place], weight[place] = members.min(), len(members)
+        rows.distinct[members] = len(rows.first) + place
+    whole = rows.digest.encode() + b"".join(digests[group] for group in order)
+    return CanonicalRows(
+        np.concatenate([rows.unit, means]),
+        np.concatenate([rows.first, first]),
+        np.concatenate([rows.weight, weight]),
+        rows.distinct,
+        hashlib.blake2b(whole, digest_size=16).hexdigest(),
+        rows.single,
+    )

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.linkage.connected import connected
 
+STARTED = -1.0
+"""Height of a merge that was given: its rows start as one cluster, whatever the threshold."""
+
 
 @dataclass(frozen=True)
 class Merges:
@@ -19,7 +22,8 @@ class Merges:
     pairs: NDArray[np.int64]
     """(m, 2): a row of each of the two clusters that are joined."""
     heights: NDArray[np.float64]
-    """(m,), ascending: average cosine distance between the two clusters, 0..2; at most `distance_threshold`."""
+    """(m,), ascending: average cosine distance between the two clusters, 0..2, or `STARTED`; at most
+    `distance_threshold`."""
 
     def labels_at(self, threshold: float) -> NDArray[np.int64]:
         """Labels (n,): clusters merge while their average distance is below `threshold`, as in scikit-learn.

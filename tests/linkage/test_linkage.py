@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,12 +51,15 @@ def scikit(rows: np.ndarray, threshold: float) -> list[int] | None:
     return by_size(labels).tolist() if np.abs(model.distances_ - threshold).min() > 1e-6 else None
 
 
-def greedy(unit: np.ndarray, threshold: float, forbidden: np.ndarray) -> np.ndarray:
-    """Labels of the plainest average linkage with cannot-link pairs: a dense matrix, the nearest pair first."""
+def greedy(
+    unit: np.ndarray, threshold: float, forbidden: np.ndarray, together: Sequence[np.ndarray] = ()
+) -> np.ndarray:
+    """Labels of the plainest average linkage with links: a dense matrix, the nearest pair first."""
     unit = unit.astype(np.float64) / np.linalg.norm(unit.astype(np.float64), axis=1, keepdims=True)
     apart = np.zeros((len(unit), len(unit)), bool)
     apart[forbidden[:, 0], forbidden[:, 1]] = apart[forbidden[:, 1], forbidden[:, 0]] = True
-    clusters = [[row] for row in range(len(unit))]
+    bound = {int(row) for group in together for row in group}
+    clusters = [*(group.tolist() for group in together), *([row] for row in range(len(unit)) if row not in bound)]
     while True:
         best = (threshold, -1, -1)
         for b in range(len(clusters)):
@@ -168,6 +172,84 @@ def test_cannot_link_pairs_are_kept_as_the_plain_greedy_keeps_them(
     labels = average_merges(rows, threshold, cannot_link=forbidden, arithmetic=path).labels_at(threshold)
     assert (labels[forbidden[:, 0]] != labels[forbidden[:, 1]]).all()
     assert labels.tolist() == greedy(rows, threshold, forbidden).tolist()
+
+
+def drawn_links(seed: int, count: int, groups: int, pairs: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Groups that start together, and pairs of other rows or of different groups."""
+    rng = np.random.default_rng(seed)
+    owner = rng.integers(0, 3 * groups + 1, count)  # two thirds of the rows are in no group
+    together = [rows for rows in (np.flatnonzero(owner == group) for group in range(groups)) if len(rows) > 1]
+    forbidden = rng.integers(0, count, (pairs, 2))
+    alike = (owner[forbidden[:, 0]] == owner[forbidden[:, 1]]) & (owner[forbidden[:, 0]] < groups)
+    return together, forbidden[~alike & (forbidden[:, 0] != forbidden[:, 1])]
+
+
+@given(
+    seed=st.integers(0, 10_000), count=st.integers(4, 45), groups=st.integers(1, 6), pairs=st.integers(0, 60),
+    threshold=st.floats(0.2, 1.2), path=st.sampled_from(WAYS),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_groups_that_start_together_are_linked_by_their_average_as_the_plain_greedy_links_them(
+    seed: int, count: int, groups: int, pairs: int, threshold: float, path: str
+) -> None:
+    rows = people(seed, count, 24)
+    together, forbidden = drawn_links(seed, count, groups, pairs)
+    merges = average_merges(rows, threshold, together=together, cannot_link=forbidden, arithmetic=path)
+    labels = merges.labels_at(threshold)
+    assert labels.tolist() == greedy(rows, threshold, forbidden, together).tolist()
+    assert (labels[forbidden[:, 0]] != labels[forbidden[:, 1]]).all()
+    for lower in (0.0, threshold / 2):
+        assert all(len({*merges.labels_at(lower)[group]}) == 1 for group in together)
+
+
+@given(seed=st.integers(0, 10_000), path=st.sampled_from(WAYS))
+@settings(max_examples=30, deadline=None)
+def test_groups_in_another_order_are_linked_alike(seed: int, path: str) -> None:
+    rows = people(seed, 40, 24)
+    together, forbidden = drawn_links(seed, 40, 5, 20)
+    order = np.random.default_rng(seed + 1).permutation(40)
+    place = np.argsort(order)
+    first = average_merges(rows, 0.8, together=together, cannot_link=forbidden, arithmetic=path).labels_at(0.8)
+    turned = [np.random.default_rng(seed).permutation(place[group]) for group in reversed(together)]
+    other = average_merges(rows[order], 0.8, together=turned, cannot_link=place[forbidden], arithmetic=path)
+    assert by_size(other.labels_at(0.8)[place]).tolist() == first.tolist()
+
+
+@pytest.mark.parametrize("path", ["float32", "dense"])
+def test_links_of_a_hard_set_are_kept_and_all_ways_agree(path: str) -> None:
+    rows, who = hard_faces(2500, 128)
+    people_of = [np.flatnonzero(who == one) for one in np.unique(who)]
+    people_of = [mine for mine in people_of if len(mine) > 5][:60]
+    together = [mine[:4] for mine in people_of]
+    forbidden = np.array([[mine[4], mine[0]] for mine in people_of[::2]])
+    labels = average_merges(rows, 0.6, together=together, cannot_link=forbidden, arithmetic=path).labels_at(0.6)
+    expected = average_merges(rows, 0.6, together=together, cannot_link=forbidden, arithmetic=PATHS[0]).labels_at(0.6)
+    assert labels.tolist() == expected.tolist()
+    assert all(len({*labels[group]}) == 1 for group in together)
+    assert (labels[forbidden[:, 0]] != labels[forbidden[:, 1]]).all()
+
+
+def test_links_that_contradict_are_refused() -> None:
+    rows = people(0, 5, 8)
+    with pytest.raises(SettingsError, match=r"start in one cluster and are never to be in one"):
+        average_merges(rows, 0.5, together=[np.array([0, 1, 2])], cannot_link=np.array([[0, 2]]))
+    with pytest.raises(SettingsError, match=r"Row 1 is in two groups"):
+        average_merges(rows, 0.5, together=[np.array([0, 1]), np.array([1, 2])])
+
+
+def test_links_are_part_of_what_a_restart_belongs_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "_SPILL_ROWS", 100)
+    rows = people(0, 300, 32)
+    seen: list[str] = []
+
+    def kept(folder: Path, digest: str) -> object:
+        seen.append(digest)
+        return scratch.edges_on_disk(folder, digest)
+
+    monkeypatch.setattr(solving, "edges_on_disk", kept)
+    for together in ([], [np.array([0, 1])], [np.array([0, 2])], [np.array([0, 1]), np.array([2, 3])]):
+        average_merges(rows, 0.5, together=together, scratch=tmp_path, arithmetic="float32")
+    assert len({*seen}) == 4
 
 
 @pytest.mark.parametrize("path", WAYS)
