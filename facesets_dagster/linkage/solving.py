@@ -49,12 +49,13 @@ def average_merges(
     """
     if arithmetic == "auto" and len(embeddings) <= FEW:
         arithmetic = "dense"
-    few = arithmetic == "dense"
-    rows, forbidden = _rows(np.asarray(embeddings), distance_threshold, together, cannot_link, few=few)
+    rows, forbidden = _rows(
+        np.asarray(embeddings), distance_threshold, together, cannot_link, few=arithmetic == "dense"
+    )
     say = progress or (lambda phase, done, total: None)
     if not len(rows.first):
         return Merges(0, distance_threshold, np.empty((0, 2), np.int64), np.empty(0))
-    if few:
+    if arithmetic == "dense":
         found = merge_densely(rows.unit, rows.weight, forbidden, distance_threshold=distance_threshold)
         return _merges(rows, *found, distance_threshold)
     keep = 1.0 - distance_threshold - _SLACK
