@@ -6,8 +6,8 @@ is as if there were no rulings.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,12 @@ class IgnoredPeople:
     """(n,): row of `rulings`."""
     reach: NDArray[np.float64]
     """(k,): cosine distance up to which a face is theirs."""
+    names: tuple[str | None, ...] = ()
+    """(k,): what the person was called last; None for a face that was nobody's. Empty: nobody had a name."""
+
+    def called(self, ruling: str | None) -> str | None:
+        """What the person whom a ruling ignores was called last."""
+        return dict(zip(self.rulings, self.names, strict=False)).get(ruling or "")
 
     @classmethod
     def nobody(cls) -> "IgnoredPeople":
@@ -55,6 +61,22 @@ class Bindings:
         """Whether nothing is said."""
         return not (self.together or self.apart or self.refused or self.belongs or self.ignored or self.people.rulings)
 
+    def of_named_faces(self) -> "Bindings":
+        """What rulings say of faces that they name, without the reach of people who are ignored."""
+        return replace(self, people=IgnoredPeople.nobody()) if self.people.rulings else self
+
+    def groups_and_pairs(self, face_ids: Sequence[str]) -> "RowLinks":
+        """The links among these faces, as rows of them."""
+        if not self.together and not self.apart:
+            return NO_LINKS
+        row_of = {face: row for row, face in enumerate(face_ids)}
+        groups = [sorted(row_of[face] for face in group if face in row_of) for group in self.together]
+        pairs = [(row_of[a], row_of[b]) for a, b in sorted(self.apart) if a in row_of and b in row_of]
+        return RowLinks(
+            tuple(np.array(group, np.int64) for group in groups if len(group) > 1),
+            np.array(pairs, np.int64).reshape(-1, 2),
+        )
+
     def digest(self) -> str | None:
         """Equal digests say the same; None if nothing is said."""
         if self.is_empty():
@@ -70,4 +92,15 @@ class Bindings:
         return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class RowLinks:
+    """Links of faces as rows."""
+
+    together: tuple[NDArray[np.int64], ...]
+    """Disjoint groups of two or more rows that are one person."""
+    apart: NDArray[np.int64]
+    """(m, 2): rows that are two people."""
+
+
 NO_BINDINGS = Bindings()
+NO_LINKS = RowLinks((), np.zeros((0, 2), np.int64))

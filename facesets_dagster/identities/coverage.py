@@ -2,19 +2,25 @@
 
 The rules: thin eras stand for nobody, an era stands for its parent; foreign identities cover; own identities grow; a
 member stays a member and is never covered by an identity founded after its own; a byte copy of somebody's member is
-covered by them; a face within reach of two families is flagged ambiguous and goes to the nearest only.
+covered by them; a face within reach of two families is flagged ambiguous and goes to the nearest only. Rulings come
+first: nobody whom a face is refused to covers it, eras included; whom it belongs to has it; two faces that are two
+people never go to one; and people who are ignored have what lies nearer to them than to anybody who is kept.
 
 Faces x identities is never held at once: a block of faces at a time, so that memory is that of the answers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
+from facesets_dagster.identities.consequences import completed, members_by_name
 from facesets_dagster.identities.geometry import RowBlocks
 from facesets_dagster.identities.identity import Identity, stacked
+from facesets_dagster.identities.ignoring import Reached, within_reach
+from facesets_dagster.identities.ruled_coverage import Cells, Hidden, IgnoredFaces, copies_by_ruling, ignored_faces
 
 _BLOCK_DISTANCES = 4_000_000
 """Distances that are held at once: 16 MB."""
@@ -39,6 +45,10 @@ class Coverage:
     second: tuple[str | None, ...]
     second_distance: NDArray[np.float32]
     """Nearest identity of another family than the nearest of all."""
+    ignored: IgnoredFaces | None = None
+    """None if nobody is ignored."""
+    bindings: str | None = None
+    """Digest of what rulings say of the bucket; None for nothing."""
 
 
 def cover(
@@ -48,26 +58,66 @@ def cover(
     identities: Sequence[Identity],
     members: Mapping[str, str],
     copies: Mapping[str, str],
+    bindings: Bindings = NO_BINDINGS,
 ) -> Coverage:
     """Distances of unit rows (n, dim) to all live identities with a centroid, by the rules above.
 
     `members`: face_id -> name of the live identity, own or extended, that has it; `copies`: face_id -> name of the one
     that has the very same face through another bucket. A copy is that identity's however far it lies from the centroid.
+    So is a face that belongs to somebody by a ruling.
     """
+    said = bindings.digest()
+    bindings = completed(bindings, members_by_name({**copies, **members}))
     by_name = {identity.name: identity for identity in identities if identity.live}
     known = [identity for identity in by_name.values() if stands_for_somebody(identity) and identity.family in by_name]
     member_of = tuple(members.get(face_id) for face_id in face_ids)
     newest = np.iinfo(np.int64).max
     member_since = np.array([by_name[name].founded if name in by_name else newest for name in member_of], np.int64)
+    copies = copies if bindings.is_empty() else copies_by_ruling(copies, bindings, bucket, by_name)
     copy_of = tuple(copies.get(face_id) if face_id not in members else None for face_id in face_ids)
     row_of = {identity.name: index for index, identity in enumerate(known)}
     copied = np.array([row_of.get(name or "", -1) for name in copy_of], np.int64)
     people = _People.of(known, bucket, unit.shape[1])
-    found = _Nearest.nobody(len(unit))
-    step = min(max(1, _BLOCK_DISTANCES // max(len(known), 1)), _BLOCK_FACES)
-    for top in range(0, len(unit) if known else 0, step):
+    of_family = {identity.family: int(number) for identity, number in zip(known, people.family, strict=True)}
+    number_of = {name: of_family[one.family] for name, one in by_name.items() if one.family in of_family}
+    hidden = Hidden.of(bindings, face_ids, member_of, number_of, people.family)
+    found, reached = _Nearest.nobody(len(unit)), Reached.nobody(len(unit))
+
+    def look(block: slice, rows: NDArray[np.float32]) -> None:
+        found.put(block, people.nearest(rows, member_since[block], copied[block], hidden.cells(block)))
+
+    step = _step(len(known), len(bindings.people.exemplars))
+    for top in range(0, len(unit) if known or bindings.people.rulings else 0, step):
         block = slice(top, top + step)
-        found.put(block, people.nearest(unit[block], member_since[block], copied[block]))
+        rows = unit[block]
+        if known:
+            look(block, rows)
+        if bindings.people.rulings:
+            reached.put(block, within_reach(rows, bindings.people))
+    while again := hidden.part(found.own, found.own_distance) | hidden.part(found.foreign, found.foreign_distance):
+        for row in sorted(again):
+            look(slice(row, row + 1), unit[row : row + 1])
+    ignored = None
+    if bindings.ignored or bindings.people.rulings:
+        kept, theirs = np.fmin(found.own_distance, found.foreign_distance), {*members, *copies, *bindings.belongs}
+        ignored = ignored_faces(
+            bindings, face_ids, reached, kept, np.array([face in theirs for face in face_ids], bool)
+        )
+    return replace(_as_coverage(found, known, member_of, copy_of), ignored=ignored, bindings=said)
+
+
+def _step(people: int, exemplars: int) -> int:
+    """Faces that are looked at at once."""
+    return min(max(1, _BLOCK_DISTANCES // max(people, exemplars, 1)), _BLOCK_FACES)
+
+
+def _as_coverage(
+    found: "_Nearest",
+    known: Sequence[Identity],
+    member_of: tuple[str | None, ...],
+    copy_of: tuple[str | None, ...],
+) -> Coverage:
+    """Numbers as names."""
     names = np.array([*(identity.family for identity in known), None], object)
     is_copy = np.array([name is not None for name in copy_of], bool)
     foreign_distance = np.where(is_copy, found.copy_distance, found.foreign_distance)
@@ -136,14 +186,17 @@ class _People:
         )
 
     def nearest(
-        self, unit: NDArray[np.float32], member_since: NDArray[np.int64], copied: NDArray[np.int64]
+        self, unit: NDArray[np.float32], member_since: NDArray[np.int64], copied: NDArray[np.int64], hidden: Cells
     ) -> _Nearest:
-        """The answers for unit rows (n, dim); all distances are overwritten on the way."""
+        """The answers for unit rows (n, dim); all distances are overwritten on the way. `hidden`: those that do not
+        count.
+        """
         distance = unit @ self.centroids.T  # as `cosine_distance`, without copies of so many centroids
         np.subtract(np.float32(1.0), distance, out=distance)
         distance.clip(0.0, 2.0, out=distance)
         copied_distance = distance[np.arange(len(unit)), copied]
         copy_distance = np.where(copied >= 0, copied_distance, np.nan).astype(np.float32)
+        distance[hidden] = np.inf
         mine = np.flatnonzero(self.is_own)
         own, own_distance = _least(distance[:, mine])
         own = np.where(own >= 0, mine[own], -1) if len(mine) else own

@@ -1,0 +1,51 @@
+"""Which faces are those of people who are ignored. Pure.
+
+A face is theirs if two of the faces that stand for one of them are within reach, or the only one is: a single face
+that happens to look alike swallows nobody. Whether somebody who is kept is nearer, the caller says.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesets_dagster.identities.bindings import IgnoredPeople
+from facesets_dagster.identities.geometry import cosine_distance
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Faces (n,) and who reaches them."""
+
+    whose: NDArray[np.int64]
+    """Row of `IgnoredPeople.rulings`, -1 for none."""
+    distance: NDArray[np.float32]
+    """To the nearest exemplar; NaN for none."""
+    reach: NDArray[np.float32]
+    """Of that person; NaN for none."""
+
+    @classmethod
+    def nobody(cls, count: int) -> "Reached":
+        """For so many faces."""
+        return cls(np.full(count, -1), np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32))
+
+    def put(self, block: slice, found: "Reached") -> None:
+        """Writes the answers for a block of faces."""
+        for name, values in vars(found).items():
+            getattr(self, name)[block] = values
+
+
+def within_reach(unit: NDArray[np.float32], people: IgnoredPeople) -> Reached:
+    """Who reaches unit rows (n, dim): the person with the nearest exemplar, the first of equal ones."""
+    whose = np.full(len(unit), -1)
+    nearest = np.full(len(unit), np.nan, np.float32)
+    for person in range(len(people.rulings)):
+        exemplars = people.exemplars[people.whose == person]
+        if not len(exemplars):
+            continue
+        distance = np.sort(cosine_distance(unit, exemplars), axis=1)
+        needed = distance[:, min(1, len(exemplars) - 1)]
+        nearer = (needed <= people.reach[person]) & ~(distance[:, 0] >= nearest)
+        whose[nearer], nearest[nearer] = person, distance[nearer, 0]
+    reach = np.concatenate([people.reach, [np.nan]])[whose].astype(np.float32)
+    return Reached(whose, nearest, reach)
