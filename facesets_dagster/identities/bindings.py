@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.links import NO_LINKS, RowLinks, as_pairs
+
 Faces = frozenset[str]
 
 
@@ -65,7 +67,7 @@ class Bindings:
         """What rulings say of faces that they name, without the reach of people who are ignored."""
         return replace(self, people=IgnoredPeople.nobody()) if self.people.rulings else self
 
-    def groups_and_pairs(self, face_ids: Sequence[str]) -> "RowLinks":
+    def links(self, face_ids: Sequence[str]) -> RowLinks:
         """The links among these faces, as rows of them."""
         if not self.together and not self.apart:
             return NO_LINKS
@@ -74,7 +76,7 @@ class Bindings:
         pairs = [(row_of[a], row_of[b]) for a, b in sorted(self.apart) if a in row_of and b in row_of]
         return RowLinks(
             tuple(np.array(group, np.int64) for group in groups if len(group) > 1),
-            np.array(pairs, np.int64).reshape(-1, 2),
+            as_pairs(pairs),
         )
 
     def digest(self) -> str | None:
@@ -92,15 +94,4 @@ class Bindings:
         return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class RowLinks:
-    """Links of faces as rows."""
-
-    together: tuple[NDArray[np.int64], ...]
-    """Disjoint groups of two or more rows that are one person."""
-    apart: NDArray[np.int64]
-    """(m, 2): rows that are two people."""
-
-
 NO_BINDINGS = Bindings()
-NO_LINKS = RowLinks((), np.zeros((0, 2), np.int64))

@@ -22,11 +22,12 @@ _CLUSTER: dict[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "join_threshold": (pl.Float64, "how far it was allowed to be"),
     "join_faces": (pl.List(pl.Int32), "faces in the two pieces, the smaller first"),
     "look": (pl.Int32, "faces of a cluster with one number show copies of one photo; null: only copies of its bytes"),
+    "ruling": (pl.String, "the ruling that ignores it"),
     "mode": (pl.String, "grow or rebuild"),
     "model_id": (pl.String, "digest of the weights and det_size"),
 }
 CLUSTER_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _CLUSTER.items()})
-"""`state`: `member`, `joining`, `covered`, `candidate`, `below_gate:<gate>`, `outlier`, `small_cluster`.
+"""`state`: `ignored`, `member`, `joining`, `covered`, `candidate`, `below_gate:<gate>`, `outlier`, `small_cluster`.
 `cluster`: label of the partition, -1 for faces that were not clustered; `identity`: whose member or by whom covered."""
 CLUSTER_COLUMNS = {name: words for name, (_, words) in _CLUSTER.items()}
 
@@ -126,6 +127,7 @@ def cluster_rows(
             "join_threshold": [join and join.threshold for join in how],
             "join_faces": [join and [join.faces, join.others] for join in how],
             "look": [looks.get(face_id) for face_id in ids],
+            "ruling": [verdict.ruling for verdict in found],
             "mode": [mode] * len(ids),
             "model_id": rows["model_id"].to_list(),
         },

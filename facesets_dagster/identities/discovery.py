@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.cluster_table import DiscoveryParameters, cluster_rows
 from facesets_dagster.identities.clustering import Progress, average_linkage
 from facesets_dagster.identities.gates import Verdict, failed_gate, sift
@@ -36,6 +37,7 @@ def discover(
     mode: str,
     own: AbstractSet[str],
     pinned: AbstractSet[str] = frozenset(),
+    bindings: Bindings = NO_BINDINGS,
     *,
     pictures: Pictures = no_pictures,
     progress: Progress | None = None,
@@ -44,11 +46,20 @@ def discover(
     """The cluster table of a bucket, one row per row of `uncovered` and in its order.
 
     `faces`: face table; `uncovered`: coverage table of the same faces; `own`: names of the identities that this bucket
-    founded. Members of others stay members in either mode, and so do the faces of `pinned`: those of a merge.
+    founded. Members of others stay members in either mode, and so do the faces of `pinned`: those of a merge. What
+    `bindings` say comes before all numbers.
     `pictures`: of faces that may be copies; `progress` and `scratch`: of the linkage, for large buckets.
     """
-    found = sort_out(faces, uncovered, parameters, mode, own, pinned)
-    labels = average_linkage(found.to_link(), parameters.cluster_distance, progress=progress, scratch=scratch)
+    found = sort_out(faces, uncovered, parameters, mode, own, pinned, bindings)
+    links = found.links.among(found.linked)
+    labels = average_linkage(
+        found.to_link(),
+        parameters.cluster_distance,
+        together=links.together,
+        cannot_link=links.apart,
+        progress=progress,
+        scratch=scratch,
+    )
     return judge_clusters(found, labels, parameters, pictures)
 
 
@@ -76,10 +87,19 @@ def _joined(found: SortedOut, labels: NDArray[np.int64], parameters: DiscoveryPa
     joined, rule = not_joined(labels), parameters.join_rule()
     if rule is not None:
         quality = parameters.quality(found.norms)
-        joined = join_pieces(found.to_link(), quality[found.linked], labels, rule, found.people)
+        joined = join_pieces(
+            found.to_link(),
+            quality[found.linked],
+            labels,
+            rule,
+            found.people,
+            found.links.among(found.linked).pairs(),
+            found.refused_to_link(),
+        )
     if found.linked.all():
         return joined
-    return join_last(joined, found.linked, found.unit, found.people, parameters.join_face_and_group)
+    most = parameters.join_face_and_group
+    return join_last(joined, found.linked, found.unit, found.people, most, found.links, found.refused)
 
 
 def _joining_verdicts(found: SortedOut, joined: Joined, parameters: DiscoveryParameters) -> dict[str, Verdict]:

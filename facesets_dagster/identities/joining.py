@@ -6,7 +6,8 @@ cosine distance of their means is within what their sizes allow: means of many f
 are one person are far nearer to each other than two single faces. A low quality of the embedding (its raw length
 against that of the pack's good faces; Meng et al., MagFace, 2021) makes distances larger, so it is made up for. The
 pair that is nearest by this measure is joined first, until none is left. People who are there already are pieces too,
-which are never joined to each other. Figures: `docs/decisions/two-stages.md`.
+which are never joined to each other. Pieces that a ruling keeps apart are not joined either, nor what they are joined
+into. Figures: `docs/decisions/two-stages.md`.
 """
 
 import heapq
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.identities.geometry import normalised, sums_by
+from facesets_dagster.identities.links import NO_LINKS, as_pairs
 from facesets_dagster.linkage import by_size, near_pairs
 
 _WORST, _BEST = 0.8, 1.1
@@ -114,14 +116,19 @@ def join_pieces(
     labels: NDArray[np.int64],
     rule: JoinRule,
     people: People | None = None,
+    apart: NDArray[np.int64] = NO_LINKS.apart,
+    refused: NDArray[np.int64] = NO_LINKS.apart,
 ) -> Joined:
     """Joins clusters `labels` (n,) of unit rows (n, dim) whose raw lengths are `quality` (n,) of a good face's.
 
+    `apart` (m, 2): rows that are never in one piece; `refused` (m, 2): a row, and the one of `people` who never has it.
     The result depends on the order of the rows only where two distances are equal to the bit.
     """
     if not len(labels):
         return not_joined(labels)
     pieces = _Pieces(unit, quality, labels, rule, people or People.nobody(unit.shape[1]))
+    pieces.keep_apart(labels[apart])
+    pieces.keep_apart(np.stack([labels[refused[:, 0]], int(labels.max()) + 1 + refused[:, 1]], axis=1))
     pieces.join_all()
     root = pieces.roots()
     person, free = pieces.person[root][labels], pieces.person[root][labels] < 0
@@ -158,9 +165,16 @@ class _Pieces:
         self._into = np.arange(2 * count)
         self._parts: dict[int, tuple[int, int]] = {}
         self._near: dict[int, set[int]] = {}
+        self._never: dict[int, set[int]] = {}
         self._heap: list[tuple[float, int, int]] = []
         self.joins: dict[int, Join] = {}
         """Piece -> the join by which it went into a larger one; none for parts of such a piece."""
+
+    def keep_apart(self, pairs: NDArray[np.int64]) -> None:
+        """Pieces (m, 2) that are never joined, nor what they go into."""
+        for first, second in pairs.tolist():
+            self._never.setdefault(first, set()).add(second)
+            self._never.setdefault(second, set()).add(first)
 
     def join_all(self) -> None:
         """Joins the pair that lies farthest within its limit, until there is none."""
@@ -184,8 +198,11 @@ class _Pieces:
 
     def _propose(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
         """Puts the pairs (m,), (m,) that may be joined into the heap."""
-        one_free = (self.person[first] < 0) | (self.person[second] < 0)
-        first, second = first[one_free], second[one_free]
+        may = (self.person[first] < 0) | (self.person[second] < 0)
+        if self._never:
+            pairs = zip(first.tolist(), second.tolist(), strict=True)
+            may &= np.array([other not in self._never.get(one, ()) for one, other in pairs], bool)
+        first, second = first[may], second[may]
         beyond = self._distance(first, second) - self._rule.most(self._size[first], self._size[second])
         for index in np.flatnonzero(beyond <= 0).tolist():
             heapq.heappush(self._heap, (float(beyond[index]), int(first[index]), int(second[index])))
@@ -205,6 +222,9 @@ class _Pieces:
         self._parts[made] = (first, second)
         near = {piece for piece in self._near.pop(first) | self._near.pop(second) if self._into[piece] == piece}
         self._near[made] = near
+        if first in self._never or second in self._never:
+            never = self._never.pop(first, set()) | self._never.pop(second, set())
+            self.keep_apart(as_pairs([(made, piece) for piece in sorted(never)]))
         for piece in near:
             self._near[piece].add(made)
         others = np.array(sorted(near), np.int64)

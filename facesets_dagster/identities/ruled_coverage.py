@@ -65,16 +65,10 @@ class Hidden:
                 refused[row_of[face]] = {number_of[name] for name in names if name in number_of} - {own}
         only = {row_of[face]: number_of.get(name, -1) for face, name in bindings.belongs.items() if face in row_of}
         only = {row: number for row, number in only.items() if member_of[row] is None}
-        links = bindings.groups_and_pairs(face_ids)
-        groups = {row: tuple(group.tolist()) for group in links.together for row in group.tolist()}
-        pairs = {
-            (min(one, other), max(one, other))
-            for first, second in links.apart.tolist()
-            for one in groups.get(first, (first,))
-            for other in groups.get(second, (second,))
-        }
-        free = (pair for pair in sorted(pairs) if member_of[pair[0]] is None and member_of[pair[1]] is None)
-        return cls(family, refused, only, tuple(free), groups)
+        links = bindings.links(face_ids)
+        pairs = ((first, second) for first, second in links.pairs().tolist())
+        free = (pair for pair in pairs if member_of[pair[0]] is None and member_of[pair[1]] is None)
+        return cls(family, refused, only, tuple(free), links.group_of())
 
     def cells(self, block: slice) -> Cells:
         """The distances of some rows that nobody is to see; rows are counted from the start of the block."""
@@ -137,7 +131,7 @@ def ignored_faces(
     """
     whose = reached.whose
     taken = (whose >= 0) & ~(reached.distance >= kept) & ~spoken_for
-    for group in bindings.groups_and_pairs(face_ids).together:
+    for group in bindings.links(face_ids).together:
         taken[group] &= taken[group].all()
     names = (*bindings.people.rulings, None)
     ruling = [names[person] for person in np.where(taken, whose, -1).tolist()]

@@ -1,6 +1,10 @@
-"""Before clustering: which faces of a bucket are spoken for, and by whom; the rest is to be clustered."""
+"""Before clustering: which faces of a bucket are spoken for, and by whom; the rest is to be clustered.
 
-from collections.abc import Mapping
+Rulings speak first: whom they ignore founds and bridges nothing, who belongs to somebody is theirs whatever gates say,
+and faces that are one person go the same way.
+"""
+
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -8,10 +12,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.cluster_table import DiscoveryParameters
+from facesets_dagster.identities.consequences import completed, members_by_name
+from facesets_dagster.identities.coverage_table import as_of_now
 from facesets_dagster.identities.gates import Verdict, failed_gate
 from facesets_dagster.identities.geometry import lengths, normalised, sums_by
 from facesets_dagster.identities.joining import People
+from facesets_dagster.identities.links import NO_LINKS, RowLinks, as_pairs
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,16 @@ class SortedOut:
     people: People
     """The bucket's own identities by name, which clusters may join; none when everything is clustered again."""
     mode: str
+    links: RowLinks
+    """Rows of `rest` that are one person, and that are two people."""
+    refused: NDArray[np.int64]
+    """(m, 2): a row of `rest`, and the one of `people` who never has it."""
+
+    def refused_to_link(self) -> NDArray[np.int64]:
+        """`refused` among the linked faces, by their rows."""
+        place = np.where(self.linked, np.cumsum(self.linked) - 1, -1)
+        refused = np.stack([place[self.refused[:, 0]], self.refused[:, 1]], axis=1)
+        return refused[refused[:, 0] >= 0]
 
     def to_link(self) -> NDArray[np.float32]:
         """Unit embeddings (m, dim) of the linked faces."""
@@ -46,22 +64,31 @@ def sort_out(
     mode: str,
     own: AbstractSet[str],
     pinned: AbstractSet[str] = frozenset(),
+    bindings: Bindings = NO_BINDINGS,
 ) -> SortedOut:
     """Who is spoken for, and who is left to be clustered; arguments as of `discover`."""
+    uncovered = as_of_now(uncovered)
+    if not bindings.is_empty():
+        bindings = completed(bindings, members_by_name(dict(uncovered.select("face_id", "member_of").iter_rows())))
     rows = uncovered.join(parameters.judged(faces), on="face_id", how="left", maintain_order="left", suffix="_face")
     verdicts: dict[str, Verdict] = {}
-    for row in rows.select(*_ASKED, *(gate.name for gate in parameters.gates())).iter_rows(named=True):
-        verdict = _spoken_for(row, mode, parameters, own if row["face_id"] not in pinned else frozenset())
+    asked = rows.select(*_ASKED, *(gate.name for gate in parameters.gates()))
+    for row in asked.iter_rows(named=True):
+        verdict = _by_ruling(row, bindings, own)
+        verdict = verdict or _spoken_for(row, mode, parameters, own if row["face_id"] not in pinned else frozenset())
         if verdict is not None:
             verdicts[row["face_id"]] = verdict
+    if bindings.together:
+        _go_together(asked, verdicts, bindings, parameters, own)
     rest = rows.filter(~pl.col("face_id").is_in(list(verdicts))).sort("face_id")
     raw = _raw(rest)
     linked = rest["face_short"].to_numpy() >= parameters.min_clustered_px
     if parameters.asks_quality:
         linked &= rest["quality"].to_numpy() >= parameters.min_quality
     names, people = _own_people(rows, verdicts, parameters, own if mode == "grow" else frozenset(), raw.shape[1])
-    table = rows.select("face_id", "model_id")
-    return SortedOut(table, verdicts, rest, normalised(raw), lengths(raw), linked, names, people, mode)
+    table, ids = rows.select("face_id", "model_id"), rest["face_id"].to_list()
+    links, refused = bindings.links(ids), _refused(ids, names, verdicts, bindings)
+    return SortedOut(table, verdicts, rest, normalised(raw), lengths(raw), linked, names, people, mode, links, refused)
 
 
 def _raw(rows: pl.DataFrame) -> NDArray[np.float32]:
@@ -99,8 +126,78 @@ _ASKED = (
     "own_distance",
     "covered",
     "covered_by",
+    "ignored_by",
+    "ignored_distance",
+    "ignored_reach",
 )
 """Columns of the coverage table that decide whether a face is spoken for."""
+
+
+def _by_ruling(row: dict[str, object], bindings: Bindings, own: AbstractSet[str]) -> Verdict | None:
+    """The verdict on a face of which rulings say who it is; None for others.
+
+    A member stays one until the ruling is published: what a run takes from somebody, undoing the ruling does not give
+    back.
+    """
+    name, ruling = bindings.belongs.get(str(row["face_id"])), row["ignored_by"]
+    if name is not None and row["member_of"] is not None:
+        return Verdict("member", None, None, str(row["member_of"]))
+    if name is not None:
+        return Verdict("joining" if name in own else "covered", None, None, name)
+    if ruling is not None:
+        distance, reach = (None if row[key] is None else float(str(row[key])) for key in _IGNORED)
+        return Verdict("ignored", distance, reach, bindings.people.called(str(ruling)), str(ruling))
+    return None
+
+
+_IGNORED = ("ignored_distance", "ignored_reach")
+
+
+def _go_together(
+    asked: pl.DataFrame,
+    verdicts: dict[str, Verdict],
+    bindings: Bindings,
+    parameters: DiscoveryParameters,
+    own: AbstractSet[str],
+) -> None:
+    """Faces of one person go to the identity that the nearest of them goes to."""
+    for group in bindings.together:
+        rows = list(asked.filter(pl.col("face_id").is_in(list(group))).sort("face_id").iter_rows(named=True))
+        now = {row["face_id"]: verdicts.get(row["face_id"], _NOBODY) for row in rows}
+        free = [row for row in rows if now[row["face_id"]].state not in ("member", "ignored")]
+        led = [
+            (_distance(row["own_distance" if one.identity == row["own"] else "foreign_distance"]), one.identity, row)
+            for row in free
+            if (one := now[row["face_id"]]).identity is not None
+        ]
+        if not led:
+            continue
+        distance, name, leader = min(led, key=lambda entry: entry[:2])
+        limit = float(str(leader["cover_distance"]))
+        for row in free:
+            if now[row["face_id"]].identity == name:
+                continue
+            verdict = Verdict("covered", distance if np.isfinite(distance) else None, limit, name)
+            if name in own:
+                gates = parameters.gates()
+                failed = failed_gate(gates, {gate.name: float(str(row[gate.name])) for gate in gates})
+                verdict = replace(failed or Verdict("joining", distance, limit), identity=name)
+            verdicts[row["face_id"]] = verdict
+
+
+_NOBODY = Verdict("nobody")
+
+
+def _refused(
+    ids: Sequence[str], names: Sequence[str], verdicts: Mapping[str, Verdict], bindings: Bindings
+) -> NDArray[np.int64]:
+    """A row of the rest, and the one of the people who never has it."""
+    if not names or not (bindings.refused or bindings.apart):
+        return NO_LINKS.apart
+    whose = {face: one.identity for face, one in verdicts.items() if one.state in ("member", "joining")}
+    said, person = completed(bindings, members_by_name(whose)), {name: place for place, name in enumerate(names)}
+    pairs = ((row, name) for row, face in enumerate(ids) for name in sorted(said.refused.get(face, ())))
+    return as_pairs([(row, person[name]) for row, name in pairs if name in person])
 
 
 def _spoken_for(

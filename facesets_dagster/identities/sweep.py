@@ -12,10 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.cluster_table import DiscoveryParameters
 from facesets_dagster.identities.coverage import Coverage
 from facesets_dagster.identities.coverage_table import coverage_table
 from facesets_dagster.identities.discovery import judge_clusters
+from facesets_dagster.identities.links import NO_LINKS, RowLinks
 from facesets_dagster.identities.looks import Pictures, no_pictures
 from facesets_dagster.identities.sorted_out import SortedOut, sort_out
 from facesets_dagster.linkage import average_merges
@@ -35,15 +37,17 @@ class ClusterSweep:
         model_id: str,
         largest_cluster_distance: float,
         pictures: Pictures = no_pictures,
+        bindings: Bindings = NO_BINDINGS,
     ) -> None:
         """`faces`: face table, in the order of `coverage`; `own`: live identities that the bucket founded; `pinned`:
-        faces that stay members whatever the parameters; `pictures`: of faces that may be copies.
+        faces that stay members whatever the parameters; `pictures`: of faces that may be copies; `bindings`: what
+        rulings say of the faces.
         """
         self._faces, self._coverage, self._own, self._pinned = faces, coverage, own, pinned
         self._ids = faces["face_id"].to_list()
         self._generation, self._model_id = generation, model_id
         self._largest = largest_cluster_distance
-        self._pictures = pictures
+        self._pictures, self._bindings = pictures, bindings
         self._tables: dict[float, pl.DataFrame] = {}
         self._sorted: tuple[tuple[object, ...], SortedOut] | None = None
         self._cuts: tuple[list[str], Cuts] | None = None
@@ -76,23 +80,26 @@ class ClusterSweep:
         )
         if self._sorted is None or self._sorted[0] != key:
             table = self.coverage_at(cover_distance)
-            self._sorted = (key, sort_out(self._faces, table, parameters, mode, self._own, self._pinned))
+            found = sort_out(self._faces, table, parameters, mode, self._own, self._pinned, self._bindings)
+            self._sorted = (key, found)
         return self._sorted[1]
 
     def _cuts_of(self, found: SortedOut) -> "Cuts":
         ids = found.rest["face_id"].filter(pl.Series(found.linked)).to_list()
         if self._cuts is None or self._cuts[0] != ids:
-            self._cuts = (ids, Cuts(found.to_link(), self._largest))
+            self._cuts = (ids, Cuts(found.to_link(), self._largest, found.links.among(found.linked)))
         return self._cuts[1]
 
 
 class Cuts:
     """The partitions of the same faces at several distances."""
 
-    def __init__(self, unit: NDArray[np.float32], largest: float) -> None:
-        """`unit`: rows (n, dim); `largest`: the largest distance that will be needed."""
+    def __init__(self, unit: NDArray[np.float32], largest: float, links: RowLinks = NO_LINKS) -> None:
+        """`unit`: rows (n, dim); `largest`: the largest distance that will be needed; `links`: what rulings say."""
         self._count = len(unit)
-        self._merges = average_merges(unit, largest) if len(unit) > 1 else None
+        self._merges = (
+            average_merges(unit, largest, together=links.together, cannot_link=links.apart) if len(unit) > 1 else None
+        )
 
     def labels_at(self, distance: float) -> NDArray[np.int64]:
         """The labels (n,) of `average_linkage` at this distance."""
