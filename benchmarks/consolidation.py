@@ -99,7 +99,7 @@ def split_rows(home: RealHome) -> list[Row]:
 def _there_and_back(home: RealHome, groups: Sequence[Sequence[str]]) -> list[Row]:
     """Applies every proposal in one run and undoes each merge in a run of its own."""
     before = _digests(home.library.folder)
-    _job(home, "apply_merges", "applied_merges", {"merges": [list(group) for group in groups]})
+    _job(home, "apply_merges", "applied_rulings", {"merges": [list(group) for group in groups]})
     live = {one.name for one in home.library.registry.identities() if one.live}
     merged = sorted(name for group in groups for name in group if name not in live)
     flaws = len(verify_library(home.library))
@@ -107,7 +107,7 @@ def _there_and_back(home: RealHome, groups: Sequence[Sequence[str]]) -> list[Row
     random.Random(6).shuffle(merged)
     flaws_on_the_way = 0
     for name in merged:
-        _job(home, "undo_merges", "undone_merges", {"undo": [name]})
+        _job(home, "undo_merges", "applied_rulings", {"undo": [name]})
         flaws_on_the_way += len(verify_library(home.library))
     after = _digests(home.library.folder)
     differ = sorted(dict(before.items() ^ after.items()))

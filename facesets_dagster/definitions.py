@@ -7,7 +7,7 @@ import dagster as dg
 
 from facesets_dagster.assets._asset import in_job_order
 from facesets_dagster.assets._launchpad import with_pack_numbers
-from facesets_dagster.assets.applied_merges import applied_merges
+from facesets_dagster.assets.applied_rulings import applied_rulings
 from facesets_dagster.assets.bucket_folder import bucket_folder
 from facesets_dagster.assets.candidate_faces import candidate_faces
 from facesets_dagster.assets.consumer_exports import consumer_exports
@@ -29,9 +29,9 @@ from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
 from facesets_dagster.assets.pack_calibration import pack_calibration
 from facesets_dagster.assets.refined_library import refined_library
+from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
-from facesets_dagster.assets.undone_merges import undone_merges
 from facesets_dagster.assets.what_if import what_if
 from facesets_dagster.automation.jobs import KNOWN_PEOPLE, build_asset_jobs, build_housekeeping, verification
 from facesets_dagster.automation.schedules import build_nightly, build_nightly_rescan
@@ -67,8 +67,8 @@ ASSETS = (
     extended_facesets,
     refined_library,
     era_facesets,
-    applied_merges,
-    undone_merges,
+    rulings,
+    applied_rulings,
     library,
     top_manifest,
     candidate_faces,

@@ -14,7 +14,8 @@
     └── LibraryError
         ├── LibraryLocked      another live process holds the library
         ├── LibraryCorrupt     a file differs from what its manifest or the registry says
-        └── PublishRefused     publishing would have broken a rule of the library
+        ├── PublishRefused     publishing would have broken a rule of the library
+        └── RulingRefused      a ruling contradicts others that are in force
 
 A message says what was found, what was expected and what to do next. Errors of other libraries are translated where
 they enter. Every module may import this one; it imports nothing of the project.
@@ -88,3 +89,12 @@ class LibraryCorrupt(LibraryError):
 
 class PublishRefused(LibraryError):
     """Publishing would have broken a rule of the library."""
+
+
+class RulingRefused(LibraryError):
+    """A ruling contradicts others that are in force."""
+
+    def __init__(self, message: str, rulings: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.rulings = rulings
+        """Ids of the rulings that contradict each other."""

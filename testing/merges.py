@@ -20,6 +20,8 @@ STRICT: dict[str, dict[str, Any]] = {
 """Run config under which nobody is known from another bucket."""
 LEFT, MIDDLE, RIGHT = [-0.9, -0.45, 0.0], [-0.6, -0.15, 0.3], [0.45, 0.68, 0.9]
 """Looks of one person; no two sets have one in common, and their centroids are near."""
+_HISTORY = ("rulings", "ruling_faces", "ruling_names", "merges", "stood_before", "kept_folders")
+"""Tables that remember what was decided, also after it was taken back."""
 _RUN_KEYS = ("run_id", "undone_by", "generation")
 
 
@@ -43,11 +45,11 @@ def sort_by_hand(home: FakeHome, *folders: tuple[str, list[float]], person: int 
 
 
 def apply(home: FakeHome, *groups: list[str], **config: Any) -> dg.ExecuteInProcessResult:
-    return home.materialize("applied_merges", applied_merges={"merges": [list(group) for group in groups], **config})
+    return home.materialize("applied_rulings", applied_rulings={"merges": [list(group) for group in groups], **config})
 
 
 def undo(home: FakeHome, *names: str) -> dg.ExecuteInProcessResult:
-    return home.materialize("undone_merges", undone_merges={"undo": list(names)})
+    return home.materialize("applied_rulings", applied_rulings={"undo": list(names)})
 
 
 def run_job(home: FakeHome, job: str, **ops: dict[str, Any]) -> dg.ExecuteInProcessResult:
@@ -93,11 +95,11 @@ def graves(home: FakeHome) -> dict[str, str | None]:
 
 
 def rows(home: FakeHome) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of the registry but the history of merges and what counts runs."""
+    """Every row of the registry but the history of rulings and what counts runs."""
     found = {}
     with sa.create_engine(home.settings.database_url).connect() as connection:
         for name, table in metadata.tables.items():
-            if name.startswith("merge") or name in ("meta", "generations", "pending_moves"):
+            if name in _HISTORY or name in ("meta", "generations", "pending_moves"):
                 continue
             columns = [column for column in table.columns if column.name != "changed"]
             found[name] = sorted((tuple(row) for row in connection.execute(sa.select(*columns))), key=repr)

@@ -116,7 +116,7 @@ def merged_bucket(home: FakeHome) -> None:
     own = sorted(own_members(home))
     (other,) = (i.name for i in home.library.registry.identities() if i.live and i.bucket == "c")
     for pair in (own[:2], [other, own[2]]):
-        home.materialize("applied_merges", applied_merges={"merges": [pair], "despite_veto": True})
+        home.materialize("applied_rulings", applied_rulings={"merges": [pair], "despite_veto": True})
     assert len(own_members(home)) == len(own) - 2
 
 

@@ -53,8 +53,7 @@ SYSTEMS = {
     "library_duplicates",
     "doubtful_faces",
     "merge_proposals",
-    "applied_merges",
-    "undone_merges",
+    "applied_rulings",
     "what_if",
     "pack_calibration",
     "face_landmarks",
@@ -154,8 +153,8 @@ def test_every_asset_that_shows_that_it_left_others_untouched_leads_to_the_libra
 @pytest.mark.parametrize(
     ("job", "steps"),
     [
-        ("apply_merges", ["applied_merges", "top_manifest"]),
-        ("undo_merges", ["undone_merges", "top_manifest"]),
+        ("apply_merges", ["applied_rulings", "top_manifest"]),
+        ("undo_merges", ["applied_rulings", "top_manifest"]),
         ("discover_identities", list(MAIN_CHAIN)),
         ("full_pipeline", list(FULL_PIPELINE)),
     ],
@@ -192,8 +191,8 @@ def test_a_job_runs_optional_assets_first_and_ends_with_them_if_they_fail() -> N
     assert "extended_facesets" in upstream_in("full_pipeline", "osrc_clusters")
     assert "swap_ready_facesets" in upstream_in("full_pipeline", "era_facesets")
     assert upstream_in("full_pipeline", "top_manifest") == {*FULL_PIPELINE} - {"top_manifest", "candidate_faces"}
-    assert upstream_in("apply_merges", "top_manifest") == {"applied_merges"}
-    assert upstream_in("undo_merges", "top_manifest") == {"undone_merges"}
+    assert upstream_in("apply_merges", "top_manifest") == {"applied_rulings"}
+    assert upstream_in("undo_merges", "top_manifest") == {"applied_rulings"}
 
 
 def test_the_diagram_of_the_docs_has_the_edges_of_the_graph() -> None:
@@ -350,7 +349,7 @@ def test_the_launchpad_shows_the_numbers_of_the_pack_and_no_resources() -> None:
         pack.min_det_score,
     )
     assert ops["swap_ready_facesets"]["outlier_distance"] == pack.export_outlier_distance
-    assert scaffold("apply_merges")["ops"]["applied_merges"]["config"]["merges"] == []
+    assert scaffold("apply_merges")["ops"]["applied_rulings"]["config"]["merges"] == []
 
 
 def test_no_two_definitions_have_one_name() -> None:

@@ -22,8 +22,7 @@ _BESIDE_THE_PIPELINE = (
     "face_landmarks",
     "consumer_simulation",
     "faceset_completeness",
-    "applied_merges",
-    "undone_merges",
+    "applied_rulings",
 )
 
 

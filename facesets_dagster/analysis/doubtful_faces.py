@@ -30,8 +30,8 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.handles import described
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
+from facesets_dagster.publishing.rulings.standing import two_people
 from facesets_dagster.registry.joins import joins_of
-from facesets_dagster.registry.merges import rejected_pairs
 
 _DOUBT = {
     "doubt_id": (pl.String(), "kind, first face and people; the same doubt has the same one in every run"),
@@ -82,7 +82,7 @@ def find_doubts(inventory: Inventory, library: Library, pack: ModelPack, margins
         *_of_members(known, margins),
         *_of_photos(known, margins),
         *_of_buckets(known, library, margins),
-        *of_people(known.people, shown, frozenset(rejected_pairs(library.registry)), margins),
+        *of_people(known.people, shown, frozenset(two_people(library)), margins),
     ]
     return _table(ranked(everything), inventory, known, shown, pack.model_id)
 

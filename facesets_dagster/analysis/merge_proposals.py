@@ -18,12 +18,12 @@ from facesets_dagster.identities.consolidation import (
 )
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.identities.merging import Household, Pair
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.library.model import require_model
-from facesets_dagster.publishing.merges.evidence import Shown, faces_by_photo, shown_faces
-from facesets_dagster.registry.merges import merged_once, merges_in_force, rejected_pairs
+from facesets_dagster.publishing.rulings.evidence import Shown, faces_by_photo, shown_faces
+from facesets_dagster.publishing.rulings.standing import two_people
+from facesets_dagster.registry.merges import merged_once
 
 _PROPOSAL = {
     "proposal_id": (pl.String(), "digest of the names; the same names have the same one"),
@@ -90,7 +90,7 @@ def propose_merges(library: Library, store_of: StoreOf, pack: ModelPack, numbers
     undone = merged_once(registry) & {one.name for one in people}
     compared = _Compared(people, shown, undone, pack.model_id)
     place = {one.name: index for index, one in enumerate(people)}
-    rejected = {(place[a], place[b]) for a, b in _rejected_now(library) if a in place and b in place}
+    rejected = {(place[a], place[b]) for a, b in two_people(library) if a in place and b in place}
     centroids = np.array([one.centroid for one in people], np.float32).reshape(len(people), pack.dim)
     unit = [entry.unit for entry in shown]
     pairs = near_identities(centroids, unit, [photos[one.name] for one in people], rejected, numbers)
@@ -100,12 +100,6 @@ def propose_merges(library: Library, store_of: StoreOf, pack: ModelPack, numbers
         {one.name: one for one in people},
         sorted(one.name for one in everybody if one.name not in place),
     )
-
-
-def _rejected_now(library: Library) -> set[Pair]:
-    """Pairs to which the rejected names lead now, in order."""
-    redirected = Household({}, merges_in_force(library.registry))
-    return set(redirected.leading(rejected_pairs(library.registry)).values())
 
 
 def _table(compared: _Compared, pairs: Sequence[NearPair], groups: Sequence[Sequence[int]]) -> pl.DataFrame:

@@ -5,6 +5,7 @@ that also retries a step that somebody terminated (Dagster 1.13), and Terminate 
 """
 
 import functools
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     Result = dg.MaterializeResult[Any]
 else:  # With the type of a value the annotation of an asset does not go with check_specs (Dagster 1.13).
     Result = dg.MaterializeResult
+
+warnings.filterwarnings(
+    "ignore", category=dg.BetaWarning, message=".*(observable_source_asset|DataVersionsByPartition)"
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,17 +1,11 @@
 """The photos on disk: the source of everything."""
 
-import warnings
-
 import dagster as dg
 
 from facesets_dagster.assets._asset import GROUP
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.resources.home import HomeResource
-
-warnings.filterwarnings(
-    "ignore", category=dg.BetaWarning, message=".*(observable_source_asset|DataVersionsByPartition)"
-)
 
 
 @dg.observable_source_asset(

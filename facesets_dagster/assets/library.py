@@ -10,8 +10,7 @@ OPTIONAL_PUBLISHERS = (
     "legacy_library",
     "refined_library",
     "era_facesets",
-    "applied_merges",
-    "undone_merges",
+    "applied_rulings",
 )
 PUBLISHERS = ("swap_ready_facesets", *OPTIONAL_PUBLISHERS)
 """Assets that change facesets, by name: their modules need not be loaded to say so."""
@@ -23,8 +22,8 @@ library = dg.AssetSpec(
     owners=OWNERS,
     kinds={"png", "sqlite"},
     description=(
-        "The face sets on disk, `facesets_swap_ready/`, and the registry of their identities. Eight assets change it, "
+        "The face sets on disk, `facesets_swap_ready/`, and the registry of their identities. Seven assets change it, "
         "each change as a whole or not at all; its data version counts the changes. It is never materialized by "
-        "itself, and it may be empty: no asset that reads it needs all of the eight."
+        "itself, and it may be empty: no asset that reads it needs all of the seven."
     ),
 )

@@ -48,21 +48,27 @@ BUCKET_JOBS = {
 BY_HAND = ("legacy_library", "hand_sorted_facesets", "existing_centroids")
 """What is run of `full_pipeline` for the hand-sorted folders where there is no bucket."""
 
-MERGING, UNDOING = ("applied_merges", "top_manifest"), ("undone_merges", "top_manifest")
+RULING = ("applied_rulings", "top_manifest")
 
 apply_merges = dg.define_asset_job(
     name="apply_merges",
-    selection=list(MERGING),
+    selection=list(RULING),
     description=(
-        "Merges the groups of facesets that the run config of applied_merges names; see merge_proposals. "
-        "undo_merges reverses it."
+        "Merges the groups of facesets that `merges` in the run config of applied_rulings names; see merge_proposals. "
+        "Each merge becomes a ruling; undo_merges takes it back."
     ),
 )
 
 undo_merges = dg.define_asset_job(
     name="undo_merges",
-    selection=list(UNDOING),
-    description="Undoes the merges that the run config of undone_merges names, in any order.",
+    selection=list(RULING),
+    description="Takes back the merges that `undo` in the run config of applied_rulings names, in any order.",
+)
+
+apply_rulings = dg.define_asset_job(
+    name="apply_rulings",
+    selection=list(RULING),
+    description="Makes the rulings in force true in the library; `facesets rule` and `facesets rulings undo` run it.",
 )
 
 
@@ -80,7 +86,7 @@ calibrate_pack = dg.define_asset_job(
 
 label_faceset = dg.define_asset_job(
     name="label_faceset",
-    selection=["top_manifest"],
+    selection=list(RULING),
     description="Brings the manifest up to the names that people gave; `facesets label` runs it.",
 )
 
@@ -107,11 +113,12 @@ join_known_people = dg.define_asset_job(
 def build_asset_jobs(*, join_known: bool) -> list[tuple[Any, Collection[str]]]:
     """Each with the names of its assets. `join_known`: known people's new photos join their face sets (else wait)."""
     found: list[tuple[Any, Collection[str]]] = [
-        (apply_merges, MERGING),
-        (undo_merges, UNDOING),
+        (apply_merges, RULING),
+        (undo_merges, RULING),
+        (apply_rulings, RULING),
         (ask_what_if, ("what_if",)),
         (calibrate_pack, ("pack_calibration",)),
-        (label_faceset, ("top_manifest",)),
+        (label_faceset, RULING),
         (export_facesets, ("consumer_exports",)),
         (join_known_people, JOINING),
     ]

@@ -1,14 +1,17 @@
-"""`facesets label`: a name in the registry, and the top manifest brought up to it through Dagster.
+"""`facesets label`: a ruling that names a person, applied through Dagster.
 
 Only what the job needs is imported: the whole code location would take as long again.
 """
 
 import unicodedata
+from typing import Any
 
 import dagster as dg
 import typer
 
+from facesets_dagster.assets.applied_rulings import applied_rulings
 from facesets_dagster.assets.library import library as library_spec
+from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.noted_end import note_end
@@ -21,6 +24,10 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing.rulings.requests import Requests
+from facesets_dagster.publishing.rulings.subjects import Subjects
+from facesets_dagster.publishing.rulings.writing import Author, enter
+from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
@@ -48,26 +55,33 @@ def one_line(name: str) -> str | None:
 
 
 def label_faceset(settings: Settings, faceset: str, label: str | None) -> str:
-    """Names a live faceset and materializes `top_manifest`; gives the id of the run."""
-    HomeResource.of(settings).library().registry.set_label(faceset, label)
+    """Names a live faceset and materializes `applied_rulings` and `top_manifest`; gives the id of the run."""
+    enter_name(Home.of(settings), faceset, label)
     with instance_of(settings) as instance:
         named = {"facesets/faceset": faceset, "facesets/person": label or "no name"}
         done = run_job(_job(settings), instance, tags=named)
     note_end(done, JOB, settings.reports_dir)
     if not done.success:
         raise LibraryError(
-            f"The name is kept, but top_manifest failed (run {done.run_id}). Its log says why; materialize it again."
+            f"The name is kept, but the run {done.run_id} failed. Its log says why; `facesets rule` applies it later."
         )
     return done.run_id
 
 
+def enter_name(home: Home, faceset: str, label: str | None) -> None:
+    """Writes the ruling that names a live faceset."""
+    library = home.library()
+    requests = Requests(Subjects(library, home.cached), Author.here("cli"), cover_distance=0)
+    enter(library, [requests.name(faceset, label)])
+
+
 def _job(settings: Settings) -> dg.JobDefinition:
     """The job of that name without the rest of the code location."""
-    upstream = [library_spec, dg.AssetSpec("swap_ready_facesets", partitions_def=SOURCE_BUCKET)]
+    upstream: list[Any] = [library_spec, rulings, dg.AssetSpec("swap_ready_facesets", partitions_def=SOURCE_BUCKET)]
     own = dg.Definitions(
-        assets=[*upstream, top_manifest],
-        jobs=[dg.define_asset_job(JOB, selection=["top_manifest"])],
-        resources={"home": HomeResource.of(settings)},
+        assets=[*upstream, applied_rulings, top_manifest],
+        jobs=[dg.define_asset_job(JOB, selection=["applied_rulings", "top_manifest"])],
+        resources={"home": HomeResource.of(settings), "embedder": EmbedderResource.of(settings)},
         executor=dg.in_process_executor,
     )
     return own.resolve_job_def(JOB)

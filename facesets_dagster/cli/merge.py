@@ -12,7 +12,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
-from facesets_dagster.publishing.applied_merges import MergeRequest, merges_ahead
+from facesets_dagster.publishing.rulings.merging import MergeRequest, asked_for
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
@@ -50,7 +50,7 @@ def _ahead(library: Library, names: list[str], despite: Despite) -> list[Merge]:
     """The merges that the request means; an error speaks of options as the command line has them."""
     request = MergeRequest([names], despite_veto=despite.veto, despite_labels=despite.labels)
     try:
-        return merges_ahead(library, request)
+        return asked_for(library, request, None).merges
     except FacesetsError as error:
         text = str(error)
         for in_config, on_command_line in _OPTIONS.items():
@@ -68,7 +68,7 @@ def _merge(settings: Settings, names: list[str], despite: Despite) -> str:
     config = {"merges": [names], "despite_veto": despite.veto, "despite_labels": despite.labels}
     with instance_of(settings) as instance:
         job = build_defs(settings).resolve_job_def("apply_merges")
-        done = run_job(job, instance, config={"ops": {"applied_merges": {"config": config}}})
+        done = run_job(job, instance, config={"ops": {"applied_rulings": {"config": config}}})
     note_end(done, job.name, settings.reports_dir)
     if not done.success:
         raise LibraryError(f"The run {done.run_id} did not finish: {why_it_failed(done, 'see the Dagster UI')}")

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from facesets_dagster.identities.bindings import IgnoredPeople
 from facesets_dagster.identities.geometry import cosine_distance
 
+_OWN_PERCENTILE = 95
+_SLACK = 0.1
+"""Added to the distances between its own exemplars: new photos are a little further off than those at hand."""
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -49,3 +53,20 @@ def within_reach(unit: NDArray[np.float32], people: IgnoredPeople) -> Reached:
         whose[nearer], nearest[nearer] = person, distance[nearer, 0]
     reach = np.concatenate([people.reach, [np.nan]])[whose].astype(np.float32)
     return Reached(whose, nearest, reach)
+
+
+def reach_of(exemplars: NDArray[np.float32], kept: NDArray[np.float32], cover_distance: float) -> float:
+    """Cosine distance up to which a face is an ignored person's, from its nearest exemplar.
+
+    The least of: the distance at which faces are covered; nearly all distances between its own exemplars (unit rows
+    (n, dim)) and their nearest, with some slack; half of the distance to the nearest person who is kept (unit rows
+    (k, dim)).
+    """
+    reach = cover_distance
+    if len(exemplars) > 1:
+        apart = cosine_distance(exemplars, exemplars)
+        np.fill_diagonal(apart, np.inf)
+        reach = min(reach, float(np.percentile(apart.min(axis=1), _OWN_PERCENTILE)) + _SLACK)
+    if len(exemplars) and len(kept):
+        reach = min(reach, float(cosine_distance(exemplars, kept).min()) / 2)
+    return round(reach, 6)

@@ -51,7 +51,7 @@ class RulingFace:
     """One face that a ruling speaks of."""
 
     role: str
-    """What it is in the ruling: `face`, `a`, `b`, ..., `identity`, `exemplar`; `part_b`: it goes with `b` of a split."""
+    """What it is in the ruling: `face`, `a`, `b`, `identity`, `exemplar`; `part_b`: it goes with `b` of a split."""
     photo_sha256: str
     """Of the photo's bytes, in full."""
     bbox: tuple[float, float, float, float]
@@ -95,6 +95,8 @@ class Ruling:
     seen_digest: str | None = None
     """Of the members that the person saw; see `members_seen`."""
     state: str = "in_force"
+    published: bool = False
+    """Whether the library obeys it; of one that was taken back, whether it still does."""
     sequence: int = 0
     """Order in which rulings were written, 1, 2, ...; 0 for one that is not written yet."""
     undone_at: str | None = None

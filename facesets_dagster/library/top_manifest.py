@@ -15,7 +15,7 @@ from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.files.states import Kept, state_of
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.numbering import read_manifest
-from facesets_dagster.registry.merges import KeptEntry
+from facesets_dagster.registry.ruled import KeptEntry
 
 SCHEMA_VERSION = 1
 LATER_KEYS = frozenset({"filled"})

@@ -19,7 +19,8 @@ from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder, number_of
 from facesets_dagster.library.top_manifest import entries_by_name
-from facesets_dagster.registry.merges import archived_digests, merges_in_force
+from facesets_dagster.registry.merges import merges_in_force
+from facesets_dagster.registry.ruled import kept_folders
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,13 @@ def _merge_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
             what = f"{merge.merged} was merged into {merge.keeper}, its tombstone says otherwise"
             flaws.append(Flaw("registry", what, "Report this as a defect."))
     advice = "Restore it from a backup; without it undoing makes the faceset anew instead of giving back its bytes."
-    for name, digest in sorted(archived_digests(library.registry)):
+    for name, digest in sorted(kept_folders(library.registry)):
         folder = place_in_archive(library.folder, name, digest)
         path = folder / "manifest.json"
         if not path.exists() or sha256_of(path) != digest:
-            flaws.append(Flaw(str(path), f"missing or changed since {name} was merged", advice))
+            flaws.append(Flaw(str(path), f"missing or changed since {name} was changed by a ruling", advice))
             continue
-        flaws += [Flaw(str(folder / file), f"missing or changed since {name} was merged", advice)
+        flaws += [Flaw(str(folder / file), f"missing or changed since {name} was changed by a ruling", advice)
                   for file in damaged_files(folder)]  # fmt: skip
     return flaws
 

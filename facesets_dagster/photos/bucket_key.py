@@ -36,6 +36,11 @@ _PLAIN = re.compile(r"[\w\- ]")
 _MAX_FILE_NAME_BYTES = 255
 
 
+def is_pseudo(bucket: str) -> bool:
+    """Whether a key stands for no bucket folder."""
+    return bucket in _TITLES
+
+
 def partition_key(folder_name: str) -> str:
     """The partition key of a bucket folder, e.g. `osrc [Originaldateien]` -> `osrc %5BOriginaldateien%5D`."""
     if folder_name in ("", ".", "..") or "/" in folder_name or "\0" in folder_name:

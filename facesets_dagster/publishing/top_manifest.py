@@ -17,8 +17,8 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import LATER_KEYS, entries_by_name, merge_manifest
 from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
-from facesets_dagster.registry.merges import merge_records
 from facesets_dagster.registry.registry import Adopted, Listed
+from facesets_dagster.registry.ruled import stood_before
 from facesets_dagster.registry.snapshot import Snapshot
 
 
@@ -56,7 +56,7 @@ def _merge(library: Library, known: Snapshot, names: Collection[str] | None) -> 
             entry = _entry(library.folder, identity, sha256, standing.get(identity.name, {}))
         entries[identity.kind == "thin_era"].append(entry)
     tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones(names)]
-    kept = {name: record.entry for name, record in merge_records(library.registry, names).items() if record.entry}
+    kept = {name: record.entry for name, record in stood_before(library.registry, names).items() if record.entry}
     return merge_manifest(library.folder, entries[False], entries[True], tombstones, kept)
 
 

@@ -18,6 +18,7 @@ from facesets_dagster.publishing.run import RunStamp
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.joins import replace_joins
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.ruled import Place, note_growth, touched_among
 from facesets_dagster.registry.schema import insert_into, next_generation
 from facesets_dagster.registry.snapshot import in_batches
 
@@ -41,8 +42,8 @@ class Wanted:
     """Of a new era."""
 
     def whose(self) -> str | None:
-        """The identity that has its faces as members: itself, or for a new era the parent."""
-        return self.identity.name if self.identity else self.parent
+        """The identity that has its faces as members: itself, for a new era the parent; None if it has no name yet."""
+        return self.identity.name if self.identity else self.parent or self.name
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,12 @@ def commit(
     with registry.engine.begin() as connection:
         generation = next_generation(connection)
         left: list[tuple[str, str]] = []
+        touched = touched_among(connection, [identity.name for identity in published])
         for identity in published:
-            gone = _write_identity(connection, identity, stamp, generation)
+            gone, joined = _write_identity(connection, identity, stamp, generation)
             left += [] if identity.content.kind in ERA_KINDS else gone
+            if identity.name in touched:
+                note_growth(connection, identity.name, joined, gone, stamp.run_id)
         for vanished in retire:
             left += [] if vanished.is_era else _places(connection, vanished.name)
             _retire(connection, vanished, stamp.run_id)
@@ -106,8 +110,8 @@ def commit(
 
 def _write_identity(
     connection: sa.Connection, entry: PublishedIdentity, stamp: RunStamp, generation: int
-) -> list[tuple[str, str]]:
-    """Returns (bucket, face_id) of faces that are members no longer."""
+) -> tuple[list[Place], dict[Place, str]]:
+    """Returns the faces that are members no longer, and those that joined with how they did."""
     content = entry.content
     if entry.wanted.identity is None:
         _insert_identity(connection, entry, stamp.run_id, generation)
@@ -143,11 +147,11 @@ def _write_identity(
     ]
     if rows:
         connection.execute(sa.insert(t.members), rows)
-    return gone
+    return gone, {(row["bucket"], row["face_id"]): row["joined_by"] for row in rows}
 
 
-def _places(connection: sa.Connection, name: str) -> list[tuple[str, str]]:
-    """(bucket, face_id) of an identity's members."""
+def _places(connection: sa.Connection, name: str) -> list[Place]:
+    """Those of an identity's members."""
     query = sa.select(t.members.c.bucket, t.members.c.face_id).where(t.members.c.name == name)
     return [(row.bucket, row.face_id) for row in connection.execute(query.order_by(*query.selected_columns))]
 

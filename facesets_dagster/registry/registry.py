@@ -16,11 +16,10 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from facesets_dagster.errors import LibraryError
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.registry import tables as t
-from facesets_dagster.registry.schema import State, create_tables, insert_into, make_engine, next_generation, read_state
+from facesets_dagster.registry.schema import State, create_tables, insert_into, make_engine, read_state
 from facesets_dagster.registry.snapshot import MEMBERSHIP_SCHEMA, Snapshot
 
 DECISION_SCHEMA = pl.Schema(
@@ -310,14 +309,6 @@ class Registry:
             insert = insert_into(connection, t.meta)
             newer = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
             connection.execute(newer, [{"key": "top_manifest", "value": value}])
-
-    def set_label(self, name: str, label: str | None) -> None:
-        """Names a person by hand. Raises `LibraryError` if there is no live faceset of that name."""
-        statement = sa.update(t.identities).where(t.identities.c.name == name, t.identities.c.live.is_(True))
-        with self.engine.begin() as connection:
-            next_generation(connection)
-            if connection.execute(statement.values(label=label)).rowcount != 1:
-                raise LibraryError(f"There is no live faceset {name!r}. `facesets status` lists those that exist.")
 
 
 def _among(query: sa.Select[Any], column: sa.Column[str], names: Collection[str] | None) -> sa.Select[Any]:

@@ -58,7 +58,7 @@ def create_tables(engine: sa.Engine) -> None:
     found = _versions(engine)
     if found.get("layout") != t.LAYOUT:
         with engine.begin() as connection:
-            _wait_for_turn(connection)
+            wait_for_turn(connection)
             _make(connection)
         found = _versions(engine)
     if found.get("schema_version") != t.SCHEMA_VERSION:
@@ -124,8 +124,8 @@ def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _wait_for_turn(connection: sa.Connection) -> None:
-    """Until the end of the transaction nobody else makes tables: looking and making is not one step in SQL."""
+def wait_for_turn(connection: sa.Connection) -> None:
+    """Until the end of the transaction nobody else gets here: looking and writing is not one step in SQL."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
-LAYOUT = "5"
+LAYOUT = "6"
 """Counts tables, columns and indexes that were added within a schema version; releases without them read on."""
 
 metadata = sa.MetaData()
@@ -131,6 +131,7 @@ decisions = sa.Table(
     sa.Column("nearest", sa.String),
     sa.Column("nearest_distance", sa.Float),
     sa.Column("ambiguous_with", sa.String),
+    # Of the ruling that decided.
     sa.Column("ruling", sa.String),
     sa.Column("source_missing", sa.Boolean, nullable=False),
     sa.Column("truncated", sa.Boolean, nullable=False),
@@ -169,8 +170,82 @@ adopted = sa.Table(
     sa.Column("entry", sa.String, nullable=False),
 )
 
-# Identities that were merged into another, in the order in which it was done; `undone_by` names the run that took one
-# back. The members of the merged one stay in `members` under its own name, as they were.
+# What people decided, append-only: nothing but the state of a row and who took it back ever changes. `sequence` is the
+# order in which they were written; the id is made by the writer, so that one that is sent twice is one row.
+# `published`: whether the library obeys it.
+rulings = sa.Table(
+    "rulings",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("ruling_id", sa.String, nullable=False, unique=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("made_at", sa.String, nullable=False),
+    sa.Column("made_by", sa.String, nullable=False),
+    sa.Column("via", sa.String, nullable=False),
+    sa.Column("reason", sa.String),
+    sa.Column("payload", sa.String, nullable=False),
+    sa.Column("seen_generation", sa.Integer),
+    sa.Column("seen_digest", sa.String),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("published", sa.Boolean, nullable=False),
+    sa.Column("undone_at", sa.String),
+    sa.Column("undone_by", sa.String),
+    sa.Column("superseded_by", sa.String),
+)
+
+# The faces that a ruling speaks of. `embedding`: unit length, float16, of `model_id`.
+ruling_faces = sa.Table(
+    "ruling_faces",
+    metadata,
+    sa.Column("ruling_id", sa.String, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("photo_sha256", sa.String, nullable=False, index=True),
+    sa.Column("x1", sa.Float, nullable=False),
+    sa.Column("y1", sa.Float, nullable=False),
+    sa.Column("x2", sa.Float, nullable=False),
+    sa.Column("y2", sa.Float, nullable=False),
+    sa.Column("photo_width", sa.Integer, nullable=False),
+    sa.Column("photo_height", sa.Integer, nullable=False),
+    sa.Column("face_id", sa.String, nullable=False, index=True),
+    sa.Column("bucket", sa.String, nullable=False),
+    sa.Column("model_id", sa.String, nullable=False),
+    sa.Column("embedding", sa.LargeBinary),
+)
+
+# Face sets that a ruling speaks of, as they were called then.
+ruling_names = sa.Table(
+    "ruling_names",
+    metadata,
+    sa.Column("ruling_id", sa.String, primary_key=True),
+    sa.Column("role", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False, index=True),
+)
+
+# Identities that the rulings in force touch. `made_by` and `part`: of one that a split made; its row stays for good, so
+# that the same split gives the same name again.
+ruled_identities = sa.Table(
+    "ruled_identities",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("touched", sa.Boolean, nullable=False),
+    sa.Column("made_by", sa.String),
+    sa.Column("part", sa.String),
+)
+
+# Members of touched identities as runs alone would have them: what undoing a ruling leads back to.
+unruled_members = sa.Table(
+    "unruled_members",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("bucket", sa.String, primary_key=True),
+    sa.Column("face_id", sa.String, primary_key=True, index=True),
+    sa.Column("joined_by", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+)
+
+# Merges that are true in the library, in the order in which they were published; `undone_by` names the run that took
+# one back. They follow from the rulings.
 merges = sa.Table(
     "merges",
     metadata,
@@ -181,12 +256,12 @@ merges = sa.Table(
     sa.Column("undone_by", sa.String),
 )
 
-# How an identity stood when it was first merged or merged into; what undoing needs beside the archived folders.
-merge_records = sa.Table(
-    "merge_records",
+# How an identity stood when a ruling first touched it; what undoing needs beside the kept folders.
+stood_before = sa.Table(
+    "stood_before",
     metadata,
     sa.Column("name", sa.String, primary_key=True),
-    sa.Column("label_given", sa.String),
+    sa.Column("label", sa.String),
     sa.Column("unpublished", sa.String),
     sa.Column("centroid", sa.LargeBinary),
     sa.Column("run_id", sa.String, nullable=False),
@@ -197,20 +272,11 @@ merge_records = sa.Table(
 )
 
 # Folders under `_retired/_merged/` that undoing gives out again, by name and digest of their manifest.
-merge_archives = sa.Table(
-    "merge_archives",
+kept_folders = sa.Table(
+    "kept_folders",
     metadata,
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("manifest_sha256", sa.String, primary_key=True),
-)
-
-# Pairs that somebody said are two people; no proposal names them again.
-rejected_merges = sa.Table(
-    "rejected_merges",
-    metadata,
-    sa.Column("first", sa.String, primary_key=True),
-    sa.Column("second", sa.String, primary_key=True),
-    sa.Column("run_id", sa.String, nullable=False),
 )
 
 # Moves of folders that a committed publication still owes to the disk; empty when the library is at rest.

@@ -1,6 +1,6 @@
-"""Pages of `merge_proposals` and of the two jobs: facesets side by side, and what was done."""
+"""The page of `merge_proposals`: facesets side by side."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +9,8 @@ from facesets_dagster.analysis.merge_proposals import STATES, Proposals
 from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
-from facesets_dagster.publishing.applied_merges import ApplyResult
-from facesets_dagster.publishing.undone_merges import UndoResult
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
-from facesets_dagster.reports.markdown import Markdown, faceset_link, markdown_table
+from facesets_dagster.reports.markdown import Markdown, markdown_table
 from facesets_dagster.reports.system_page import Section, row_of_faceset
 from facesets_dagster.reports.thumbnails import of_faces, photo_by_face
 from facesets_dagster.threads import in_threads
@@ -109,50 +107,6 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
     ]
 
 
-def applied_sheet(result: ApplyResult, library: Library) -> list[SheetRow]:
-    """The facesets that stay."""
-    return _rows_of_facesets({merge.keeper for merge in result.merged}, library)
-
-
-def applied_sections(result: ApplyResult, sheet: Sequence[SheetRow]) -> list[Section]:
-    """What a run of `apply_merges` did."""
-    return _filled(
-        Section(
-            "Merged",
-            "The second name leads to the first from now on; undo_merges reverses it.",
-            ("stays", "merged into it"),
-            [(merge.keeper, merge.merged) for merge in result.merged],
-            sheet,
-        ),
-        Section("Merged before", "By an earlier run.", ("name", "leads to"), result.already),
-        Section("Rejected", "Two people; never proposed again.", ("one", "the other"), result.rejected),
-        Section("Not rejected any more", "May be proposed again.", ("one", "the other"), result.accepted_again),
-    )
-
-
-def applied_table(result: ApplyResult) -> Markdown:
-    """The table for the UI."""
-    rows = [(faceset_link(merge.keeper), merge.merged) for merge in result.merged]
-    return markdown_table(("stays", "merged into it"), rows)
-
-
-def undone_sections(result: UndoResult, library: Library) -> list[Section]:
-    """What a run of `undo_merges` did."""
-    back = {name: keeper for name, keeper in result.back.items() if name not in result.vanished}
-    return _filled(
-        Section(
-            "Back",
-            "They are separate again.",
-            ("name", "was part of"),
-            list(back.items()),
-            _rows_of_facesets({*back, *back.values()}, library),
-        ),
-        Section("As before", "Byte for byte an earlier folder.", ("faceset",), _column(result.as_before)),
-        Section("Nothing left", "Other identities have their faces by now.", ("name",), _column(result.vanished)),
-        Section("Undone already", "Undone by an earlier run.", ("name",), _column(result.already)),
-    )
-
-
 def proposals_table(proposals: pl.DataFrame) -> Markdown:
     """The table for the UI."""
     proposed = proposals.filter(pl.col("state") == PROPOSED)
@@ -180,19 +134,5 @@ def ready_to_paste(proposals: pl.DataFrame) -> str:
     """The run config of the job `apply_merges` for what is proposed, as its launchpad takes it; empty for nothing."""
     groups = proposals.filter(pl.col("state") == PROPOSED)["names"].to_list()
     lines = [f"      - [{', '.join(names)}]" for names in groups]
-    head = ["ops:", "  applied_merges:", "    config:", "      merges:"]
+    head = ["ops:", "  applied_rulings:", "    config:", "      merges:"]
     return "\n".join([*head, *lines]) if lines else ""
-
-
-def _rows_of_facesets(names: Iterable[str], library: Library) -> list[SheetRow]:
-    labels = {identity.name: identity.label or "" for identity in library.registry.identities()}
-    return [row_of_faceset(library.folder / name, f"{name} {labels[name]}".strip()) for name in sorted(names)]
-
-
-def _filled(first: Section, *others: Section) -> list[Section]:
-    """The first section always, of the others those that hold something."""
-    return [first, *(section for section in others if section.rows)]
-
-
-def _column(names: Iterable[str]) -> list[tuple[str]]:
-    return [(name,) for name in names]

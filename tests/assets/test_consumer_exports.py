@@ -20,6 +20,7 @@ from testing import eras
 from testing.consumer_readers import read_rope, read_safetensors, read_visomaster
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
+from testing.labels import give_label
 from testing.landmark_models import Resource512, expected, write_models
 
 _FACEFUSIONS_OWN_CODE = """
@@ -74,7 +75,7 @@ def of_library(home: FakeHome, faceset: str) -> tuple[dict, dict[str, np.ndarray
 
 
 def test_every_export_holds_the_values_of_the_library(home: FakeHome) -> None:
-    home.library.registry.set_label("faceset_002", "Anna")
+    give_label(home.library.registry, "faceset_002", "Anna")
     metadata, checks = export(home)
     assert "not_fed" not in metadata
     assert all(check.passed for check in checks.values())
@@ -144,7 +145,7 @@ def test_a_face_set_that_is_gone_takes_its_files_along_and_comes_back_with_them(
 def test_a_new_label_changes_only_what_shows_it(home: FakeHome) -> None:
     export(home)
     before = state(home)
-    home.library.registry.set_label("faceset_001", "Bo")
+    give_label(home.library.registry, "faceset_001", "Bo")
     metadata, _ = export(home)
     changed = {path for path, value in state(home).items() if before[path] != value and ".facesets" not in path}
     assert changed == {
@@ -159,7 +160,7 @@ def test_a_file_that_somebody_changed_is_reported_and_left_alone(home: FakeHome)
     export(home)
     mine = exports(home) / "visomaster" / "faceset_001.json"
     mine.write_text("[]")
-    home.library.registry.set_label("faceset_001", "Bo")
+    give_label(home.library.registry, "faceset_001", "Bo")
     _, checks = export(home)
     assert mine.read_text() == "[]"
     assert not checks["no_files_in_the_way"].passed
@@ -178,7 +179,7 @@ def test_a_named_face_set_is_brought_up_and_the_files_of_others_stay_as_they_are
     assert state(home) == before
     assert all(check.passed for check in checks.values())
     for name in ("faceset_001", "faceset_002"):
-        home.library.registry.set_label(name, f"Person {name[-1]}")
+        give_label(home.library.registry, name, f"Person {name[-1]}")
     export(home, facesets=["faceset_002"])
     changed = {path for path, value in state(home).items() if before[path] != value and ".facesets" not in path}
     assert changed == {
@@ -190,7 +191,7 @@ def test_a_named_face_set_is_brought_up_and_the_files_of_others_stay_as_they_are
 
 def test_naming_one_after_the_other_gives_what_naming_none_gives(home: FakeHome) -> None:
     for name in ("faceset_001", "faceset_002"):
-        home.library.registry.set_label(name, "Anna")
+        give_label(home.library.registry, name, "Anna")
     export(home, facesets=["faceset_002"])
     assert [path.name for path in (exports(home) / "facefusion").iterdir() if path.is_dir()] == ["faceset_002"]
     assert [name for name, _ in read_rope(exports(home) / "rope" / "merged_embeddings.txt")] == ["Anna (faceset_002)"]
@@ -288,7 +289,7 @@ def test_a_face_set_whose_photo_is_not_there_is_left_out_and_keeps_its_earlier_f
 def test_eras_are_exported_under_their_own_names_and_thin_ones_are_not(fake_home: FakeHome, tmp_path: Path) -> None:
     fake_home.embedder = Resource512(models_root=str(tmp_path))
     eras.meet(fake_home)
-    fake_home.library.registry.set_label("faceset_001", "Anna")
+    give_label(fake_home.library.registry, "faceset_001", "Anna")
     rope = exports(fake_home) / "rope" / "merged_embeddings.txt"
     eras.split(fake_home, "faceset_001", min_era_faces=50)
     export(fake_home, consumers=["rope"])

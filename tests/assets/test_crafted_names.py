@@ -9,6 +9,7 @@ import pytest
 from facesets_dagster.photos.bucket_key import partition_key
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
+from testing.labels import give_label
 from testing.markdown import AUTOMATIC_LINK, rows_of, what_it_opens
 
 LABEL = "A|B ![x](http://evil.example/x.png) <img src=x>"
@@ -57,7 +58,7 @@ def test_no_name_breaks_a_table_or_leads_to_another_host(crafted: FakeHome) -> N
     key = partition_key(FOLDER)
     results = [crafted.run(key, job="full_pipeline")]
     for identity in crafted.library.registry.identities():
-        crafted.library.registry.set_label(identity.name, LABEL)
+        give_label(crafted.library.registry, identity.name, LABEL)
     results.append(crafted.run("b", job="full_pipeline", era_facesets={"split": ["*"], "min_era_faces": 2}))
     results.append(crafted.materialize("first_look", "what_if", bucket=key))
     results.append(

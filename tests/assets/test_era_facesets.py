@@ -24,6 +24,7 @@ from testing.eras import (
     write_dated,
 )
 from testing.fake_home import FakeHome
+from testing.labels import give_label
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def known(fake_home: FakeHome) -> FakeHome:
 
 
 def test_an_identity_is_split_by_period_and_stays_as_it_is(known: FakeHome) -> None:
-    known.library.registry.set_label("faceset_001", "Anna")
+    give_label(known.library.registry, "faceset_001", "Anna")
     before, funnel = known.files(), known.library.registry.decisions("a")
     result = split(known, "faceset_001")
     assert names(known) == {FIRST: "era", SECOND: "era"}
@@ -171,8 +172,8 @@ def test_a_hand_sorted_person_can_be_split(fake_home: FakeHome) -> None:
 
 def test_a_label_given_later_reaches_the_eras_and_one_of_their_own_stays(known: FakeHome) -> None:
     split(known, "faceset_001")
-    known.library.registry.set_label("faceset_001", "Anna")
-    known.library.registry.set_label(SECOND, "Anna, late")
+    give_label(known.library.registry, "faceset_001", "Anna")
+    give_label(known.library.registry, SECOND, "Anna, late")
     split(known)
     labels = {entry["name"]: entry["label"] for entry in manifest(known)["facesets"]}
     assert labels["faceset_001"] == labels[FIRST] == "Anna"

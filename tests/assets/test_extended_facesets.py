@@ -6,6 +6,7 @@ import polars as pl
 
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
+from testing.labels import give_label
 
 
 def members(home: FakeHome, name: str) -> set[tuple[str, str]]:
@@ -134,7 +135,7 @@ FEW = {"osrc_clusters": {"min_faces": 3}}
 def test_the_main_job_takes_known_people_in_and_says_whom(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
-    fake_home.library.registry.set_label("faceset_001", "Anna")
+    give_label(fake_home.library.registry, "faceset_001", "Anna")
     write_person(fake_home.buckets / "b", 1, 4, first=8)
     write_person(fake_home.buckets / "b", 2, 7)
     result = fake_home.run("b")

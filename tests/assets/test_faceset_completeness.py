@@ -18,6 +18,7 @@ from facesets_dagster.photos.bucket_key import LIBRARY
 from testing.eras import FIRST, meet, split
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
+from testing.labels import give_label
 
 
 def two_people(home: FakeHome) -> None:
@@ -86,7 +87,7 @@ def test_tolerance_and_limits_are_run_config(home: FakeHome) -> None:
 
 
 def test_the_page_has_one_figure_of_all_and_a_small_one_of_each(home: FakeHome) -> None:
-    home.library.registry.set_label("faceset_001", "A <b> & C")
+    give_label(home.library.registry, "faceset_001", "A <b> & C")
     measure(home)
     (page,) = (home.settings.reports_dir / LIBRARY).glob("*.faceset_completeness.html")
     text = page.read_text()

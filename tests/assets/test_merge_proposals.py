@@ -81,7 +81,7 @@ def test_where_not_all_are_shown_the_page_says_so(crowd: FakeHome, monkeypatch: 
     page = page_of(crowd, proposals(crowd, **NEAR))
     assert "Faces are shown of the first 1 groups." in page
     assert page.count("<h3>") == 2
-    assert len(ready_to_paste(page)["ops"]["applied_merges"]["config"]["merges"]) == 2
+    assert len(ready_to_paste(page)["ops"]["applied_rulings"]["config"]["merges"]) == 2
 
 
 def test_many_proposals_have_fewer_faces_each_but_all_have_some(
@@ -99,13 +99,13 @@ def test_what_the_page_offers_is_applied_by_its_job_and_undone_byte_for_byte(cro
     assert (event.metadata["proposed"].value, event.metadata["gain"].value) == (2, 7)
     config = ready_to_paste(page_of(crowd, result))
     merges = [["faceset_001", "faceset_003"], ["faceset_002", "faceset_004"]]
-    assert config == {"ops": {"applied_merges": {"config": {"merges": merges}}}}
+    assert config == {"ops": {"applied_rulings": {"config": {"merges": merges}}}}
     assert yaml.safe_load(str(event.metadata["ready_to_paste"].value).strip("`\n")) == config
-    run_job(crowd, "apply_merges", applied_merges=config["ops"]["applied_merges"]["config"])
+    run_job(crowd, "apply_merges", applied_rulings=config["ops"]["applied_rulings"]["config"])
     assert live(crowd) == ["faceset_001", "faceset_002", "faceset_005"]
     assert [entry["name"] for entry in manifest(crowd)["facesets"]] == live(crowd)
     assert crowd.flaws() == []
-    run_job(crowd, "undo_merges", undone_merges={"undo": ["*"]})
+    run_job(crowd, "undo_merges", applied_rulings={"undo": ["*"]})
     assert crowd.files() == before
     assert crowd.flaws() == []
 

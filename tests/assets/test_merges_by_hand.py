@@ -15,6 +15,7 @@ from facesets_dagster.publishing import publisher as updating
 from testing.eras import OLD, YOUNG, write_dated
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
+from testing.labels import decide_name, give_label
 from testing.legacy_generator import Shape, write_legacy
 from testing.merges import (
     LEFT,
@@ -190,8 +191,8 @@ def test_faces_that_slotted_into_an_era_of_the_keeper_leave_it_with_their_person
 
 def test_a_keeper_without_a_label_takes_one_and_gives_it_back(fake_home: FakeHome) -> None:
     one, two, three = meet(fake_home, LEFT, MIDDLE, RIGHT)
-    fake_home.library.registry.set_label(two, "Anna")
-    fake_home.library.registry.set_label(three, "Anna")
+    give_label(fake_home.library.registry, two, "Anna")
+    give_label(fake_home.library.registry, three, "Anna")
     fake_home.materialize("top_manifest")
     files = fake_home.files()
     apply(fake_home, [one, two])
@@ -206,24 +207,23 @@ def test_a_keeper_without_a_label_takes_one_and_gives_it_back(fake_home: FakeHom
 
 def test_a_label_that_was_given_by_hand_since_then_stays(fake_home: FakeHome) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
-    fake_home.library.registry.set_label(two, "Anna")
+    give_label(fake_home.library.registry, two, "Anna")
     apply(fake_home, [one, two])
-    fake_home.library.registry.set_label(one, "Zoe")
+    decide_name(fake_home, one, "Zoe")
     undo(fake_home, two)
     assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
 
 
-def test_a_label_that_is_given_while_the_merge_is_planned_is_asked_again(
-    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_is_given_but_not_applied_yet_counts_in_a_merge(fake_home: FakeHome) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
-    registry = fake_home.library.registry
-    registry.set_label(two, "Anna")
-    meanwhile(monkeypatch, updating.Plan, "content", lambda: registry.set_label(one, "Zoe"))
+    give_label(fake_home.library.registry, two, "Anna")
+    decide_name(fake_home, one, "Zoe")
     with pytest.raises(Exception, match="Two labels in one group: faceset_001 is 'Zoe', faceset_002 is 'Anna'"):
         apply(fake_home, [one, two])
-    assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
+    assert (label_of(fake_home, one), label_of(fake_home, two)) == (None, "Anna")
     assert live(fake_home) == [one, two]
+    fake_home.materialize("applied_rulings")
+    assert label_of(fake_home, one) == "Zoe"
 
 
 def test_what_people_write_until_the_very_commit_is_kept_by_merge_and_undo(
@@ -231,17 +231,18 @@ def test_what_people_write_until_the_very_commit_is_kept_by_merge_and_undo(
 ) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
     registry, path = fake_home.library.registry, fake_home.settings.library_dir / "manifest.json"
-    registry.set_label(two, "Anna")
+    give_label(registry, two, "Anna")
     fake_home.materialize("top_manifest")
 
     def write() -> None:
-        registry.set_label(one, "Zoe")
+        decide_name(fake_home, one, "Zoe")
         told = json.loads(path.read_text())
         told["facesets"][1]["note"] = "from the attic"
         path.write_text(json.dumps(told, indent=1))
 
     meanwhile(monkeypatch, updating, "commit", write)
     apply(fake_home, [one, two])
+    fake_home.materialize("applied_rulings")
     assert label_of(fake_home, one) == "Zoe"
     undo(fake_home, two)
     assert (label_of(fake_home, one), label_of(fake_home, two)) == ("Zoe", "Anna")
@@ -306,7 +307,7 @@ def test_verify_tells_of_a_damaged_archive_and_undo_still_works(
     before_that = path.read_bytes()
     path.unlink()  # a hard link
     path.write_bytes(damaged(before_that))
-    assert [flaw.what for flaw in fake_home.flaws()] == [f"missing or changed since {two} was merged"]
+    assert [flaw.what for flaw in fake_home.flaws()] == [f"missing or changed since {two} was changed by a ruling"]
     undo(fake_home, two)
     assert fake_home.flaws() == []
     assert manifest(fake_home, two)["run_id"] != "somebody's"

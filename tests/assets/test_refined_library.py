@@ -118,7 +118,13 @@ def test_materialize_all_makes_no_fresh_library_and_merges_nobody(fake_home: Fak
     write_person(fake_home.buckets / "a", 1, 16)
     chain = ("face_cache", "existing_centroids", "osrc_uncovered", "extended_facesets", "osrc_clusters")
     result = fake_home.materialize(
-        *chain, "swap_ready_facesets", "refined_library", "applied_merges", "undone_merges", "top_manifest", bucket="a"
+        *chain,
+        "swap_ready_facesets",
+        "refined_library",
+        "applied_rulings",
+        "applied_rulings",
+        "top_manifest",
+        bucket="a",
     )
     assert result.success
     (fresh,) = result.asset_materializations_for_node("refined_library")

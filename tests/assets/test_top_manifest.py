@@ -6,6 +6,7 @@ from facesets_dagster.definitions import defs
 from facesets_dagster.reports.people import people_in, people_sheet
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
+from testing.labels import give_label
 
 
 def exported(home: FakeHome) -> dict[str, int]:
@@ -63,7 +64,7 @@ def test_it_shows_a_face_of_each_person_and_names_buckets_as_people_do(fake_home
     for person in (1, 2):
         write_person(fake_home.buckets / "press [2019]", person, 8)
     fake_home.run("press %5B2019%5D")
-    fake_home.library.registry.set_label("faceset_001", "Anna")
+    give_label(fake_home.library.registry, "faceset_001", "Anna")
     (event,) = fake_home.materialize("top_manifest").asset_materializations_for_node("top_manifest")
     shown = {name: str(value.value) for name, value in event.metadata.items()}
     assert shown["people"] == "[all people, with a face each](/files/library/)"

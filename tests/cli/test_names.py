@@ -16,6 +16,7 @@ from facesets_dagster.errors import BucketError, LibraryError, SettingsError
 from facesets_dagster.photos.bucket_key import partition_key
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
+from testing.labels import give_label
 from testing.merges import LEFT, RIGHT, apply, meet
 
 DECOMPOSED = unicodedata.normalize("NFD", "Zoë Käßler")
@@ -32,7 +33,7 @@ def filled(home: FakeHome) -> None:
     write_photo(home.buckets / "b [2019]" / DECOMPOSED / "both.png", both, seed=5)
     write_photo(home.buckets / "b [2019]" / "nobody.png", [], seed=6)
     home.run(partition_key("b [2019]"))
-    home.library.registry.set_label("faceset_001", "Anna")
+    give_label(home.library.registry, "faceset_001", "Anna")
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_a_person_that_is_almost_right_is_answered_with_the_nearest(home: FakeHo
 
 
 def test_a_name_that_two_people_have_is_not_guessed(home: FakeHome) -> None:
-    home.library.registry.set_label("faceset_002", "ANNA")
+    give_label(home.library.registry, "faceset_002", "ANNA")
     with pytest.raises(LibraryError, match="2 people are called 'Anna': faceset_001, faceset_002"):
         person_called(home.library, "Anna")
 
@@ -99,7 +100,7 @@ def test_a_name_that_two_people_have_is_not_guessed(home: FakeHome) -> None:
 def test_a_person_at_a_terminal_is_asked_until_the_answer_is_one_of_them(
     home: FakeHome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    home.library.registry.set_label("faceset_002", "Anna")
+    give_label(home.library.registry, "faceset_002", "Anna")
     monkeypatch.setattr(asking, "at_a_terminal", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO("3\nfaceset_002\n2\n"))
     assert person_called(home.library, "Anna").name == "faceset_002"

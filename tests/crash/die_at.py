@@ -24,7 +24,7 @@ KILLED = 137
 def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
     """`job` in a process of its own, dead at its `fatal`-th durable step; 0: it lives on, and says how many it made.
 
-    `applied_merges` and `undone_merges` take the names of facesets instead of a bucket, with a `+` between them.
+    `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them.
     """
     arguments = (str(home), job, bucket, fatal)
     return Forked(f"{__name__}:main", *arguments, environment=clean_environment(), new_session=False)
@@ -86,13 +86,13 @@ class _Steps:
 
 
 def _run(home: FakeHome, job: str, bucket: str) -> None:
-    if job == "applied_merges":
-        home.materialize(job, applied_merges={"merges": [bucket.split("+")]})
+    if job == "apply_merges":
+        home.materialize("applied_rulings", applied_rulings={"merges": [bucket.split("+")]})
     elif job == "strict":  # nobody is known from another bucket; the person's years become an era
         strict = {"osrc_uncovered": {"cover_distance": 0.0}}
         home.run(bucket, osrc_clusters={"rematch_distance": 0.0, "min_faces": 3}, **strict)
         home.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
-    elif job == "undone_merges":
-        home.materialize(job, undone_merges={"undo": bucket.split("+")})
+    elif job == "undo_merges":
+        home.materialize("applied_rulings", applied_rulings={"undo": bucket.split("+")})
     else:
         home.run(bucket, job=job)

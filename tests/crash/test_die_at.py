@@ -56,7 +56,7 @@ def merging(folder: Path) -> Scenario:
         write_looks(folder / "buckets" / bucket / "2010", person, looks)
         write_looks(folder / "buckets" / bucket / "2010", 3, [looks[0]])
         assert Scenario(folder, "strict", bucket).run(folder, 0).returncode == 0
-    return Scenario(folder, "applied_merges", "faceset_001+faceset_002+faceset_003")
+    return Scenario(folder, "apply_merges", "faceset_001+faceset_002+faceset_003")
 
 
 def unmerging(folder: Path) -> Scenario:
@@ -64,7 +64,7 @@ def unmerging(folder: Path) -> Scenario:
     start = merging(folder)
     for names in ("faceset_001+faceset_002", "faceset_001+faceset_003"):
         assert Scenario(folder, start.job, names).run(folder, 0).returncode == 0
-    return Scenario(folder, "undone_merges", "faceset_002")
+    return Scenario(folder, "undo_merges", "faceset_002")
 
 
 def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: int) -> None:

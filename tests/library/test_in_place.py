@@ -11,6 +11,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import open_registry
 from facesets_dagster.registry.schema import next_generation
+from testing.labels import give_label
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_row_that_the_run_published_is_touched_and_a_label_of_somebody_else_is
             row = {"number": number, "kind": "discovered", "live": True, "founded": generation, "run_id": "before"}
             connection.execute(sa.insert(t.identities).values(name=f"faceset_00{number}", **row))
     before = in_place(library)
-    library.registry.set_label("faceset_001", "Anna")
+    give_label(library.registry, "faceset_001", "Anna")
     with library.registry.engine.begin() as connection:
         next_generation(connection)
         this = sa.update(t.identities).where(t.identities.c.name == "faceset_002")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
+from testing.labels import give_label
 
 _CREATE = """
 import sys
@@ -41,5 +42,5 @@ def test_labels_that_are_given_at_one_moment_raise_the_generation_one_by_one(fak
     registry = fake_home.library.registry
     before = registry.generation()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda label: registry.set_label("faceset_001", label), map(str, range(40))))
+        list(pool.map(lambda label: give_label(registry, "faceset_001", label), map(str, range(40))))
     assert registry.generation() == before + 40

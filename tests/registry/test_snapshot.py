@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import DECISION_SCHEMA, Registry, open_registry
 from facesets_dagster.registry.schema import next_generation
+from testing.labels import give_label
 from testing.statements import statements_to
 
 
@@ -34,7 +35,7 @@ def test_the_same_snapshot_is_given_until_something_is_published_or_named(regist
     publish(registry, "faceset_001")
     first = registry.snapshot()
     assert registry.snapshot() is first
-    registry.set_label("faceset_001", "Anna")
+    give_label(registry, "faceset_001", "Anna")
     second = registry.snapshot()
     assert second is not first
     assert [one.label for one in first.named(["faceset_001"]).values()] == ["Anna"]  # it had not read them yet
@@ -62,7 +63,7 @@ def test_an_era_without_a_label_has_its_parents_also_after_the_parent_got_one(re
     publish(registry, "faceset_001_era_2010-2012", kind="era", parent="faceset_001")
     state = registry.snapshot().state
     assert registry.snapshot().identities()[1].label is None
-    registry.set_label("faceset_001", "Anna")
+    give_label(registry, "faceset_001", "Anna")
     known = registry.snapshot()
     assert [one.label for one in known.identities()] == ["Anna", "Anna"]
     assert [one.name for one in known.changed_since(state) or []] == ["faceset_001", "faceset_001_era_2010-2012"]

@@ -16,6 +16,7 @@ from facesets_dagster.reports.run_report import RunReport
 from testing.browser import BROKEN_PICTURES
 from testing.fake_home import FakeHome, fake_home_in
 from testing.fakes import write_looks
+from testing.labels import give_label
 from testing.served_files import served_files
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHome]:
             add_run(home.settings.reports_dir, RunLine(key, f"{number:08d}-run", "2026-01-01T00:00:00+00:00", "", 9, 8))
         home.run(partition_key(BUCKET), job="full_pipeline", osrc_clusters={"min_faces": 3})
         names = [identity.name for identity in home.library.registry.identities()]
-        home.library.registry.set_label(names[-1], LABEL)
+        give_label(home.library.registry, names[-1], LABEL)
         home.materialize("consumer_exports", "merge_proposals", "consumer_simulation", "faceset_completeness")
         home.materialize("what_if", "first_look", bucket=partition_key(BUCKET))
         home.run(partition_key(BUCKET), job="full_pipeline", osrc_clusters={"min_faces": 3})

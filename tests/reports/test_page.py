@@ -13,6 +13,7 @@ from facesets_dagster.reports import run_report
 from facesets_dagster.reports.index import RunLine, add_run, write_index
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
+from testing.labels import give_label
 
 
 def pages(home: FakeHome, bucket: str) -> list[str]:
@@ -56,7 +57,7 @@ def test_a_page_asks_nobody_for_anything(fake_home: FakeHome) -> None:
 def test_names_are_written_as_text(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     fake_home.run("a")
-    fake_home.library.registry.set_label("faceset_001", "<script>alert(1)</script>")
+    give_label(fake_home.library.registry, "faceset_001", "<script>alert(1)</script>")
     fake_home.run("a")
     html = pages(fake_home, "a")[1]
     assert "<script" not in html
@@ -92,7 +93,7 @@ def test_the_index_leads_to_every_run_and_survives_a_line_that_was_cut_off(fake_
 def test_the_index_shows_people_and_buckets(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "b [2]", 1, 8)
     fake_home.run("b %5B2%5D")
-    fake_home.library.registry.set_label("faceset_001", "Anna <Lee>")
+    give_label(fake_home.library.registry, "faceset_001", "Anna <Lee>")
     fake_home.materialize("top_manifest")
     people, _, rest = (fake_home.settings.reports_dir / "index.html").read_text().partition('id="buckets"')
     assert "Anna &lt;Lee&gt;</a></b>faceset_001<br>" in people

@@ -1,36 +1,38 @@
-"""Merges by name: the domain call behind the job `apply_merges`.
+"""Merges by name as rulings: what the jobs `apply_merges` and `undo_merges` are asked for.
 
 Refuses rather than guesses: a name that is unknown, an era, out of use, of another model, in one photo with the other,
-labelled differently, or rejected before, is not merged unless the request says so.
+labelled differently, or said to be another person, is not merged unless the request says so.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import PublishRefused, SettingsError
 from facesets_dagster.identities.consolidation import keeper_of, photos_with_both
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Pair
+from facesets_dagster.identities.projection import leading_to
+from facesets_dagster.identities.rulings import Ruling, RulingFace
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.model import require_model
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.publishing.merges.changes import Changes, Merging, Standing, standing
-from facesets_dagster.publishing.merges.evidence import faces_by_photo
-from facesets_dagster.publishing.merges.planner import MergePlanner
-from facesets_dagster.publishing.publisher import Update, publish
-from facesets_dagster.publishing.run import Run
-from facesets_dagster.publishing.top_manifest import merge_top_manifest
-from facesets_dagster.registry.merges import rejected_pairs
+from facesets_dagster.publishing.rulings.evidence import faces_by_photo
+from facesets_dagster.publishing.rulings.standing import Standing, projected_now, standing
+from facesets_dagster.publishing.rulings.subjects import Subjects
+from facesets_dagster.publishing.rulings.writing import Author
+from facesets_dagster.registry.merges import merged_once
 
 _MOST_NAMED = 5
+ALL = "*"
+"""In a request to undo: every merge that is in force."""
 
 
 @dataclass(frozen=True)
 class MergeRequest:
     """A request, by name."""
 
-    groups: Sequence[Sequence[str]]
+    groups: Sequence[Sequence[str]] = ()
     """Facesets that are one person; the most trusted keeps its name."""
     reject: Sequence[Sequence[str]] = ()
     """Pairs that are two people."""
@@ -41,65 +43,116 @@ class MergeRequest:
 
 
 @dataclass(frozen=True)
-class ApplyResult:
-    """What came of it."""
+class Asked:
+    """What a request comes to."""
 
-    update: Update[Merging]
-    merged: list[Merge] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    """That are not made yet."""
     already: list[Pair] = field(default_factory=list)
-    """Name, keeper: merged by an earlier run."""
-    rejected: list[Pair] = field(default_factory=list)
+    """Name, keeper: merged before."""
+    reject: list[Pair] = field(default_factory=list)
+    take_back: list[Ruling] = field(default_factory=list)
+    """Rulings that say that two are two people, and are no longer to."""
     accepted_again: list[Pair] = field(default_factory=list)
+    """The pairs of these, as they were named."""
 
 
-def apply_merges(run: Run, request: MergeRequest) -> ApplyResult:
-    """Makes every group one identity, all or nothing; what was merged already stays as it is."""
-    library = run.library
-    merge_top_manifest(library, run.holder, run.say)  # what stands there is kept word for word
-    planner = MergePlanner(run)
-    update = publish(run, lambda: planner.plan(_changes(request, library, run.pack)))
-    changes = update.notes.changes
-    named = [name for group in request.groups for name in group]
-    already = [merge for merge in changes.now.household.merges if merge.merged in named]
-    return ApplyResult(
-        update,
-        changes.new_merges,
-        [(merge.merged, changes.now.household.leads_to(merge.merged)) for merge in already],
-        sorted(changes.reject),
-        sorted(changes.accept_again),
-    )
-
-
-def merges_ahead(library: Library, request: MergeRequest) -> list[Merge]:
-    """What `apply_merges` would do, without doing it; raises what it would raise, whatever model the home has."""
-    return _changes(request, library, None).new_merges
-
-
-def _changes(request: MergeRequest, library: Library, pack: ModelPack | None) -> Changes:
-    now = standing(library)
-    known = rejected_pairs(library.registry)
+def asked_for(library: Library, request: MergeRequest, pack: ModelPack | None) -> Asked:
+    """What a request comes to. Raises `SettingsError` or `PublishRefused` with what speaks against it; another model's
+    people are refused where a pack is given.
+    """
+    now, after = projected_now(library)
+    people = {name: replace(one, label=after.labels.get(name, one.label)) for name, one in now.identities.items()}
+    now = replace(now, identities=people)
+    known = _said_to_differ(now)
     reject, again = _rejected(request, now), _accepted_again(request, known, now)
     groups = [_group(names, now) for names in request.groups]
     _require_apart(groups)
     if pack is not None:
         require_model([person for group in groups for person in group], pack)
-    after = now.household
+    merges: list[Merge] = []
     for group in groups:
         _require_one_label(group, despite=request.despite_labels)
-        _require_not_rejected(group, now.household.leading((known | reject) - again))
+        _require_not_rejected(group, _leading((known.keys() | reject) - again, now))
         _require_not_seen_together(library, group, despite=request.despite_veto)
         keeper = keeper_of(group)
-        for person in sorted(group, key=lambda person: (person.number, person.name)):
-            if person is not keeper:
-                after = after.merged_into(keeper.name, person.name)
-    return Changes(now, after, frozenset(reject - known), frozenset(again))
+        in_order = sorted(group, key=lambda person: (person.number, person.name))
+        merges += [Merge(person.name, keeper.name) for person in in_order if person is not keeper]
+    named = [name for group in request.groups for name in group]
+    already = [(merge.merged, leading_to(merge.merged, now.merges)) for merge in now.merges if merge.merged in named]
+    taken = [known[pair] for pair in sorted(again)]
+    return Asked(merges, already, sorted(reject - known.keys()), taken, sorted(again))
+
+
+def rulings_for(asked: Asked, subjects: Subjects, author: Author, *, despite_veto: bool) -> list[Ruling]:
+    """The rulings that make a request true, in its order."""
+    found: list[Ruling] = []
+    for merge in asked.merges:
+        payload = {"keeper": "b", **({"despite_veto": True} if despite_veto else {})}
+        names = {"a": merge.merged, "b": merge.keeper}
+        found.append(author.ruling("same", names=names, faces=_sides(subjects, names), payload=payload))
+    for first, second in asked.reject:
+        names = {"a": first, "b": second}
+        found.append(author.ruling("different", names=names, faces=_sides(subjects, names)))
+    return found
+
+
+def merges_to_undo(library: Library, names: Sequence[str], pack: ModelPack | None) -> tuple[list[Ruling], list[str]]:
+    """The rulings behind the merges of these names, the newest first for all of them, and names that stand alone
+    already. Raises `SettingsError` for a name that was never merged.
+    """
+    now = standing(library)
+    by_name = {merge.merged: merge for merge in now.merges}
+    wanted = list(by_name)[::-1] if ALL in names else list(dict.fromkeys(names))
+    once = merged_once(library.registry)
+    for name in wanted:
+        if name not in by_name and name not in once:
+            raise SettingsError(
+                f"`undo` of applied_rulings names {name}, which was never merged. Merged now: "
+                f"{', '.join(by_name) or 'nobody'}. Nothing was changed."
+            )
+    back = [now.identities[name] for name in wanted if name in by_name]
+    if pack is not None:
+        require_model(back, pack)
+    behind = {(ruling.names.get("a"), ruling.names.get("b")): ruling for ruling in now.rulings if ruling.kind == "same"}
+    found = [ruling for name in wanted if name in by_name for ruling in _rulings_of(by_name[name], behind)]
+    return found, sorted(name for name in wanted if name not in by_name)
+
+
+def _rulings_of(merge: Merge, behind: Mapping[tuple[str | None, str | None], Ruling]) -> list[Ruling]:
+    """The rulings that named either side of a merge so; those whose names led there by another one count too."""
+    exact = [ruling for pair, ruling in behind.items() if set(pair) == {merge.merged, merge.keeper}]
+    return exact or [ruling for pair, ruling in behind.items() if merge.merged in pair]
+
+
+def _sides(subjects: Subjects, names: Mapping[str, str]) -> tuple[RulingFace, ...]:
+    return tuple(face for role, name in names.items() for face in subjects.of_identity(name, role))
+
+
+def _said_to_differ(now: Standing) -> dict[Pair, Ruling]:
+    """Pairs of names, in order, of which a ruling in force says that they are two people."""
+    found: dict[Pair, Ruling] = {}
+    for ruling in now.rulings:
+        if ruling.kind == "different" and len(ruling.names) == 2:
+            first, second = sorted(ruling.names.values())
+            found[first, second] = ruling
+    return found
+
+
+def _leading(pairs: Collection[Pair], now: Standing) -> dict[Pair, Pair]:
+    """Each pair of names -> the two identities that they lead to, in order; one identity twice if they are one."""
+    found = {}
+    for pair in pairs:
+        first, second = sorted(leading_to(name, now.merges) for name in pair)
+        found[pair] = (first, second)
+    return found
 
 
 def _group(names: Sequence[str], now: Standing) -> list[Identity]:
     """The live identities that become one; less than two where all of them are one already."""
     if len(set(names)) < 2:
         raise SettingsError(
-            f"`merges` of applied_merges holds {list(names)}, expected groups of two or more different facesets, e.g. "
+            f"`merges` of applied_rulings holds {list(names)}, expected groups of two or more different facesets, e.g. "
             "[[faceset_020, faceset_031]]. Nothing was changed."
         )
     people = {name: _person(name, now, "merges") for name in names}
@@ -113,16 +166,14 @@ def _group(names: Sequence[str], now: Standing) -> list[Identity]:
 
 def _person(name: str, now: Standing, where: str) -> Identity:
     """The live identity that a name leads to. Raises `SettingsError` for a name that no person has."""
-    identity = now.identities.get(now.household.leads_to(name))
+    identity = now.identities.get(leading_to(name, now.merges))
     if identity is not None and identity.is_era:
         raise SettingsError(
             f"`{where}` names {name}, an era of {identity.parent}. Eras follow their person; name {identity.parent}. "
             "Nothing was changed."
         )
     if identity is None or not identity.live:
-        state = (
-            f"is out of use ({now.tombstone_reasons.get(identity.name)})" if identity is not None else "does not exist"
-        )
+        state = f"is out of use ({now.tombstones[identity.name].reason})" if identity is not None else "does not exist"
         raise SettingsError(
             f"`{where}` names {name}, which {state}. Expected live facesets; `facesets status` lists them. Nothing was "
             "changed."
@@ -195,7 +246,7 @@ def _described(library: Library, name: str, photo: str) -> list[str]:
 def _rejected(request: MergeRequest, now: Standing) -> set[Pair]:
     """The pairs as they are named. Raises `SettingsError` for one that is one identity by now."""
     pairs = _pairs(request.reject, now, "reject")
-    for pair, (first, second) in sorted(now.household.leading(pairs).items()):
+    for pair, (first, second) in sorted(_leading(pairs, now).items()):
         if first == second:
             merged = [name for name in pair if name != first]
             raise SettingsError(
@@ -208,8 +259,8 @@ def _rejected(request: MergeRequest, now: Standing) -> set[Pair]:
 def _accepted_again(request: MergeRequest, known: Collection[Pair], now: Standing) -> set[Pair]:
     """All rejected pairs that are named, or lead to the same pair as a named one."""
     named = _pairs(request.accept_again, now, "accept_again")
-    wanted = {pair for pair in now.household.leading(named).values() if pair[0] != pair[1]}
-    return {pair for pair, leads_to in now.household.leading(known).items() if pair in named or leads_to in wanted}
+    wanted = {pair for pair in _leading(named, now).values() if pair[0] != pair[1]}
+    return {pair for pair, leads_to in _leading(known, now).items() if pair in named or leads_to in wanted}
 
 
 def _pairs(named: Sequence[Sequence[str]], now: Standing, where: str) -> set[Pair]:
@@ -217,7 +268,7 @@ def _pairs(named: Sequence[Sequence[str]], now: Standing, where: str) -> set[Pai
     for names in named:
         if len(set(names)) != 2:
             raise SettingsError(
-                f"`{where}` of applied_merges holds {list(names)}, expected pairs of two different facesets. Nothing "
+                f"`{where}` of applied_rulings holds {list(names)}, expected pairs of two different facesets. Nothing "
                 "was changed."
             )
         first, second = sorted(names)

@@ -1,1 +1,0 @@
-"""Planning merges of identities and their undoing."""

@@ -1,0 +1,1 @@
+"""Planning what rulings make of the library."""

@@ -1,0 +1,89 @@
+"""The faces that a ruling speaks of, as they are put on record: photo, box and embedding."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from facesets_dagster.errors import LibraryError
+from facesets_dagster.identities.exemplars import exemplars
+from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.identities.rulings import MOST_EXEMPLARS, RulingFace
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Where faces are looked up."""
+
+    library: Library
+    store_of: StoreOf
+
+    def of_identity(self, name: str, role: str, most: int = MOST_EXEMPLARS) -> list[RulingFace]:
+        """Faces that stand for an identity, with embeddings; none of one whose faces are not known here."""
+        return _chosen(self.rows_of(name), role, most)
+
+    def rows_of(self, name: str) -> pl.DataFrame:
+        """Rows of the face table of an identity's members, by face_id."""
+        places = self.library.snapshot().places(name)
+        rows = rows_of_members(self.library, self.store_of, places) if places else None
+        if rows is None:
+            return pl.DataFrame()
+        return rows.filter(pl.col("face_id").is_in(list(places))).sort("face_id")
+
+    def faces(self, places: Mapping[str, str | None], role: str, *, vectors: bool = True) -> list[RulingFace]:
+        """Faces by face_id -> bucket, None: wherever it is. Raises `LibraryError` for one that is nowhere."""
+        found: dict[str, RulingFace] = {}
+        for bucket in dict.fromkeys(places.values()):
+            wanted = [face for face, place in places.items() if place == bucket]
+            rows = self._rows_in(bucket, wanted) if bucket is not None else self._rows_anywhere(wanted)
+            found.update((face.face_id, face) for face in ruling_faces(rows, role, vectors=vectors))
+        missing = [face for face in places if face not in found]
+        if missing:
+            raise LibraryError(
+                f"No bucket holds the face {missing[0]}. `facesets explain PHOTO` lists the faces of a photo. Nothing "
+                "was changed."
+            )
+        return [found[face] for face in places]
+
+    def _rows_in(self, bucket: str, face_ids: Sequence[str]) -> pl.DataFrame:
+        rows = bucket_faces(self.store_of(bucket), self.library, bucket)
+        return rows.filter(pl.col("face_id").is_in(list(face_ids)))
+
+    def _rows_anywhere(self, face_ids: Sequence[str]) -> pl.DataFrame:
+        found: list[pl.DataFrame] = []
+        missing = set(face_ids)
+        for bucket in sorted(run.bucket for run in self.library.registry.bucket_runs()):
+            rows = self._rows_in(bucket, sorted(missing)) if missing else pl.DataFrame()
+            if len(rows):
+                found.append(rows)
+                missing -= set(rows["face_id"])
+        return pl.concat(found) if found else pl.DataFrame()
+
+
+def ruling_faces(rows: pl.DataFrame, role: str, *, vectors: bool = True) -> list[RulingFace]:
+    """Rows of the face table as faces of a ruling, in their order."""
+    if not len(rows):
+        return []
+    unit = normalised(rows["embedding"].to_numpy()).astype(np.float16)
+    columns = ("sha256", "bbox", "photo_width", "photo_height", "face_id", "bucket", "model_id")
+    found = []
+    for place, row in enumerate(rows.select(columns).iter_rows()):
+        sha256, bbox, width, height, face_id, bucket, model_id = row
+        x1, y1, x2, y2 = map(float, bbox)
+        vector = unit[place] if vectors else None
+        found.append(RulingFace(role, sha256, (x1, y1, x2, y2), width, height, face_id, bucket, model_id, vector))
+    return found
+
+
+def _chosen(rows: pl.DataFrame, role: str, most: int) -> list[RulingFace]:
+    if not len(rows):
+        return []
+    return ruling_faces(rows[exemplars(normalised(rows["embedding"].to_numpy()), most)], role)
+
+
+def with_role(faces: Iterable[RulingFace], role: str) -> list[RulingFace]:
+    """The same faces in another role."""
+    return [RulingFace(**{**vars(face), "role": role}) for face in faces]

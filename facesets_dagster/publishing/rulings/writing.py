@@ -1,0 +1,126 @@
+"""Rulings entered and taken back: never one that contradicts those in force, and never half of a request."""
+
+import getpass
+import secrets
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from facesets_dagster.errors import RulingRefused
+from facesets_dagster.identities.ruling_closure import Contradiction, Link, contradiction
+from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, Ruling
+from facesets_dagster.library.library import Library
+from facesets_dagster.registry.ruled import made_by_splits
+from facesets_dagster.registry.rulings import now, undo_rulings, write_rulings
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who decides, and from where."""
+
+    name: str
+    via: str
+    reason: str | None = None
+
+    @classmethod
+    def here(cls, via: str, reason: str | None = None) -> "Author":
+        """The login name of this process."""
+        try:
+            return cls(getpass.getuser(), via, reason)
+        except (OSError, KeyError):  # a container without an entry for the user
+            return cls("unknown", via, reason)
+
+    def ruling(self, kind: str, **values: object) -> Ruling:
+        """A new ruling of this kind."""
+        assert kind in KINDS
+        made = {"made_at": now(), "made_by": self.name, "via": self.via, "reason": self.reason}
+        return Ruling(new_id(), kind, **made, **values)  # type: ignore[arg-type]
+
+
+def new_id() -> str:
+    """A ULID: 26 characters that sort by time. Source: github.com/ulid/spec."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def enter(library: Library, rulings: Sequence[Ruling]) -> tuple[Ruling, ...]:
+    """Writes them, all or none; one that is there already stays as it is.
+
+    Raises `RulingRefused` with the chain of rulings that a new one contradicts.
+    """
+    return write_rulings(library.registry, rulings, _checked(library), superseded_by)
+
+
+def take_back(library: Library, ids: Collection[str], author: Author) -> tuple[str, ...]:
+    """Undoes rulings, in any order; gives those that changed. Raises `RulingRefused` if what came into force again in
+    their place contradicts another one.
+    """
+    return undo_rulings(library.registry, ids, author.name, _checked(library))
+
+
+def require_consistent(library: Library, rulings: Sequence[Ruling]) -> None:
+    """Raises `RulingRefused` if these rulings contradict each other."""
+    _checked(library)(rulings)
+
+
+def superseded_by(ruling: Ruling, in_force: Sequence[Ruling]) -> set[str]:
+    """Ids of earlier rulings that say the same kind of thing of the same subject."""
+    return {one.ruling_id for one in in_force if one.kind == ruling.kind and _same_subject(one, ruling)}
+
+
+def _same_subject(earlier: Ruling, later: Ruling) -> bool:
+    if later.kind in ("name", "approve", "feature"):
+        return earlier.names.get(STANDS_FOR) == later.names.get(STANDS_FOR)
+    if later.kind == "threshold":
+        return all(earlier.payload.get(key) == later.payload.get(key) for key in ("model_id", "number"))
+    if later.kind == "assign":
+        spoken_of = {face.face_id for face in later.of_role("face")}
+        return {face.face_id for face in earlier.of_role("face")} <= spoken_of
+    return False
+
+
+def _checked(library: Library) -> Callable[[Sequence[Ruling]], None]:
+    made = {(one.ruling_id, one.part): one.name for one in made_by_splits(library.registry)}
+
+    def check(rulings: Sequence[Ruling]) -> None:
+        found = contradiction(rulings, made)
+        if found is not None:
+            raise RulingRefused(refusal(found), tuple(ruling.ruling_id for ruling in found.rulings()))
+        ignored = {ruling.names[STANDS_FOR]: ruling for ruling in rulings if ruling.kind == "ignore" and ruling.names}
+        for ruling in rulings:
+            target = ruling.names.get(STANDS_FOR) if ruling.kind in ("assign", "approve", "feature") else None
+            if target in ignored:
+                other = ignored[target]
+                raise RulingRefused(
+                    f"{target} is ignored ({told(other)}), so nothing can be said of it. Undo that first: `facesets "
+                    f"rulings undo {other.ruling_id}`. Nothing was changed.",
+                    (other.ruling_id,),
+                )
+
+    return check
+
+
+def refusal(found: Contradiction) -> str:
+    """The sentence on a contradiction: the chain, and the ways out."""
+    chain = ", ".join(f"{_pair(link)} are one person ({told(link.ruling)})" for link in found.chain)
+    ways = " or ".join(f"`facesets rulings undo {ruling.ruling_id}`" for ruling in found.rulings() if ruling.sequence)
+    start = "These rulings contradict each other"
+    return (
+        f"{start}: {chain}; but {_pair(found.apart)} are two people ({told(found.apart.ruling)}). Keep what is in "
+        f"force, or take one of them back first: {ways}. Nothing was changed."
+    )
+
+
+def told(ruling: Ruling) -> str:
+    """A ruling in brackets: kind, who and when."""
+    return f"{ruling.kind} by {ruling.made_by}, {ruling.made_at[:10]}"
+
+
+def _pair(link: Link) -> str:
+    return " and ".join(_node(*node) for node in (link.first, link.second))
+
+
+def _node(kind: str, name: str) -> str:
+    return name if kind == "person" else f"face {name}" if kind == "face" else f"part {name[-1]} of a split"

@@ -1,0 +1,247 @@
+"""Rulings in the registry: written once, listed, taken back. SQL only; what they mean is `identities.projection`."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from facesets_dagster.identities.rulings import Ruling, RulingFace
+from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.schema import insert_into, wait_for_turn
+from facesets_dagster.registry.snapshot import in_batches
+
+_WRITTEN = "rulings"
+"""Key of `meta`: how often rulings were written."""
+
+Consistent = Callable[[Sequence[Ruling]], None]
+"""Raises if these rulings in force, oldest first, contradict each other."""
+
+
+def rulings_in_force(registry: Registry) -> tuple[Ruling, ...]:
+    """Oldest first."""
+    with registry.engine.connect() as connection:
+        return _read(connection, t.rulings.c.state == "in_force")
+
+
+def all_rulings(registry: Registry) -> tuple[Ruling, ...]:
+    """Every one that was ever written, oldest first."""
+    with registry.engine.connect() as connection:
+        return _read(connection)
+
+
+def rulings_by_bucket(registry: Registry) -> dict[str, list[str]]:
+    """Bucket -> ids of the rulings in force that speak of its faces, in order."""
+    faces, rulings = t.ruling_faces, t.rulings
+    joined = faces.join(rulings, rulings.c.ruling_id == faces.c.ruling_id)
+    query = sa.select(faces.c.bucket, rulings.c.ruling_id).select_from(joined)
+    query = query.where(rulings.c.state == "in_force").distinct().order_by(faces.c.bucket, rulings.c.ruling_id)
+    found: dict[str, list[str]] = {}
+    with registry.engine.connect() as connection:
+        for bucket, ruling_id in connection.execute(query):
+            found.setdefault(bucket, []).append(ruling_id)
+    return found
+
+
+def rulings_of(registry: Registry, ids: Collection[str]) -> dict[str, Ruling]:
+    """By id, those of these that exist."""
+    found: list[Ruling] = []
+    with registry.engine.connect() as connection:
+        for some in in_batches(sorted(ids)):
+            found += _read(connection, t.rulings.c.ruling_id.in_(some))
+    return {ruling.ruling_id: ruling for ruling in found}
+
+
+def rulings_written(registry: Registry) -> int:
+    """How often rulings were written, taken back or changed state: 0 in a registry without any."""
+    with registry.engine.connect() as connection:
+        return _written(connection)
+
+
+def unpublished_rulings(registry: Registry) -> tuple[Ruling, ...]:
+    """Those that the library does not obey yet, and those that it still obeys though they are taken back."""
+    in_force = t.rulings.c.state == "in_force"
+    with registry.engine.connect() as connection:
+        return _read(connection, in_force != t.rulings.c.published)
+
+
+def write_rulings(
+    registry: Registry, rulings: Sequence[Ruling], consistent: Consistent, superseded: Callable[..., Collection[str]]
+) -> tuple[Ruling, ...]:
+    """Enters rulings, all or none, and gives them as they are on record; those that are there already stay as they are.
+
+    `consistent` is called in the transaction with the rulings that would be in force; `superseded`: (one new ruling,
+    those in force before it) -> ids that it takes the place of. Nobody else writes rulings meanwhile.
+    """
+    with registry.engine.begin() as connection:
+        wait_for_turn(connection)
+        known = {row[0] for row in connection.execute(sa.select(t.rulings.c.ruling_id))}
+        new = [ruling for ruling in rulings if ruling.ruling_id not in known]
+        if new:
+            _enter(connection, new, consistent, superseded)
+        return _read(connection, t.rulings.c.ruling_id.in_([ruling.ruling_id for ruling in rulings]))
+
+
+def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consistent: Consistent) -> tuple[str, ...]:
+    """Takes rulings back; gives those that were in force, and those that come into force again in their place.
+
+    Ids that are taken back already are left alone.
+    """
+    with registry.engine.begin() as connection:
+        wait_for_turn(connection)
+        live = t.rulings.c.state.in_(["in_force", "dormant", "superseded"])
+        these = sorted(set(ids))
+        gone = list(connection.scalars(sa.select(t.rulings.c.ruling_id).where(t.rulings.c.ruling_id.in_(these), live)))
+        values = {"state": "undone", "undone_at": now(), "undone_by": undone_by}
+        connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(gone)).values(**values))
+        again = t.rulings.c.superseded_by.in_(gone) & (t.rulings.c.state == "superseded")
+        back = list(connection.scalars(sa.select(t.rulings.c.ruling_id).where(again)))
+        freed = {"state": "in_force", "superseded_by": None}
+        connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(back)).values(**freed))
+        if gone:
+            consistent(_read(connection, t.rulings.c.state == "in_force"))
+            _counted(connection)
+        return (*gone, *back)
+
+
+def set_dormant(registry: Registry, asleep: Collection[str], awake: Collection[str]) -> None:
+    """Notes rulings whose faces are not there, and those whose faces are there again."""
+    if not asleep and not awake:
+        return
+    with registry.engine.begin() as connection:
+        wait_for_turn(connection)
+        for ids, state, before in ((asleep, "dormant", "in_force"), (awake, "in_force", "dormant")):
+            this = t.rulings.c.ruling_id.in_(sorted(ids)) & (t.rulings.c.state == before)
+            connection.execute(sa.update(t.rulings).where(this).values(state=state))
+        _counted(connection)
+
+
+def add_faces(connection: sa.Connection, ruling_id: str, faces: Iterable[RulingFace]) -> None:
+    """Adds faces to a ruling: the same faces as another model sees them."""
+    last = sa.select(sa.func.max(t.ruling_faces.c.place)).where(t.ruling_faces.c.ruling_id == ruling_id)
+    start = connection.scalar(last)
+    rows = _face_rows(ruling_id, faces, first=0 if start is None else int(start) + 1)
+    if rows:
+        connection.execute(sa.insert(t.ruling_faces), rows)
+
+
+def note_published(connection: sa.Connection, in_force: Collection[str]) -> None:
+    """The library obeys these rulings and no others."""
+    connection.execute(sa.update(t.rulings).where(t.rulings.c.published).values(published=False))
+    for some in in_batches(sorted(in_force)):
+        connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(some)).values(published=True))
+
+
+def buckets_decided_by(registry: Registry, ids: Collection[str]) -> set[str]:
+    """Buckets with faces that ended by one of these rulings."""
+    found: set[str] = set()
+    with registry.engine.connect() as connection:
+        for some in in_batches(sorted(ids)):
+            query = sa.select(t.decisions.c.bucket).where(t.decisions.c.ruling.in_(some)).distinct()
+            found.update(connection.scalars(query))
+    return found
+
+
+def insert_rulings(connection: sa.Connection, rulings: Sequence[Ruling]) -> list[Ruling]:
+    """Enters rulings as they are, each with the next number of the order; gives them with it."""
+    last = int(connection.scalar(sa.select(sa.func.max(t.rulings.c.sequence))) or 0)
+    written = [replace(ruling, sequence=place) for place, ruling in enumerate(rulings, start=last + 1)]
+    for ruling in written:
+        connection.execute(sa.insert(t.rulings).values(**_row(ruling)))
+        names = [{"ruling_id": ruling.ruling_id, "role": role, "name": name} for role, name in ruling.names.items()]
+        if names:
+            connection.execute(sa.insert(t.ruling_names), names)
+        faces = _face_rows(ruling.ruling_id, ruling.faces)
+        if faces:
+            connection.execute(sa.insert(t.ruling_faces), faces)
+    if written:
+        _counted(connection)
+    return written
+
+
+def now() -> str:
+    """The time as rulings record it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _enter(
+    connection: sa.Connection,
+    new: Sequence[Ruling],
+    consistent: Consistent,
+    superseded: Callable[..., Collection[str]],
+) -> None:
+    in_force = list(_read(connection, t.rulings.c.state == "in_force"))
+    for ruling in insert_rulings(connection, new):
+        if ruling.state != "in_force":
+            continue
+        gone = superseded(ruling, in_force)
+        for some in in_batches(sorted(gone)):
+            values = {"state": "superseded", "superseded_by": ruling.ruling_id}
+            connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(some)).values(**values))
+        in_force = [one for one in in_force if one.ruling_id not in gone] + [ruling]
+    consistent(in_force)
+
+
+def _read(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Ruling, ...]:
+    rows = connection.execute(sa.select(t.rulings).where(*where).order_by(t.rulings.c.sequence)).mappings().all()
+    ids = sa.select(t.rulings.c.ruling_id).where(*where)
+    faces: dict[str, list[RulingFace]] = {}
+    if rows:
+        table = t.ruling_faces
+        query = sa.select(table).where(table.c.ruling_id.in_(ids)).order_by(table.c.ruling_id, table.c.place)
+        for face in connection.execute(query).mappings():
+            faces.setdefault(face["ruling_id"], []).append(_face(face))
+    names: dict[str, dict[str, str]] = {}
+    if rows:
+        for name in connection.execute(sa.select(t.ruling_names).where(t.ruling_names.c.ruling_id.in_(ids))):
+            names.setdefault(name.ruling_id, {})[name.role] = name.name
+    return tuple(_ruling(row, faces.get(row["ruling_id"], []), names.get(row["ruling_id"], {})) for row in rows)
+
+
+def _ruling(row: sa.RowMapping, faces: Sequence[RulingFace], names: dict[str, str]) -> Ruling:
+    values = {key: row[key] for key in row if key != "payload"}
+    ordered = dict(sorted(names.items()))
+    return Ruling(**values, faces=tuple(faces), names=ordered, payload=json.loads(row["payload"]))
+
+
+def _row(ruling: Ruling) -> dict[str, object]:
+    values = {key: value for key, value in vars(ruling).items() if key not in ("faces", "names", "payload")}
+    return {**values, "payload": json.dumps(dict(ruling.payload), sort_keys=True)}
+
+
+def _face(row: sa.RowMapping) -> RulingFace:
+    return RulingFace(
+        role=row["role"],
+        photo_sha256=row["photo_sha256"],
+        bbox=(row["x1"], row["y1"], row["x2"], row["y2"]),
+        photo_width=row["photo_width"],
+        photo_height=row["photo_height"],
+        face_id=row["face_id"],
+        bucket=row["bucket"],
+        model_id=row["model_id"],
+        embedding=None if row["embedding"] is None else np.frombuffer(row["embedding"], np.float16),
+    )
+
+
+def _face_rows(ruling_id: str, faces: Iterable[RulingFace], first: int = 0) -> list[dict[str, Any]]:
+    rows = []
+    for place, face in enumerate(faces, start=first):
+        values = {key: value for key, value in vars(face).items() if key not in ("bbox", "embedding")}
+        corners = dict(zip(("x1", "y1", "x2", "y2"), map(float, face.bbox), strict=True))
+        vector = None if face.embedding is None else face.embedding.astype(np.float16).tobytes()
+        rows.append({"ruling_id": ruling_id, "place": place, **values, **corners, "embedding": vector})
+    return rows
+
+
+def _written(connection: sa.Connection) -> int:
+    return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == _WRITTEN)) or 0)
+
+
+def _counted(connection: sa.Connection) -> None:
+    insert = insert_into(connection, t.meta)
+    newer = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
+    connection.execute(newer, [{"key": _WRITTEN, "value": str(_written(connection) + 1)}])
