@@ -105,6 +105,12 @@ def project(base: Base, rulings: Sequence[Ruling]) -> Projection:
     return work.finished()
 
 
+def holder(held: Mapping[str, int], count: int, known: Mapping[str, Identity]) -> str | None:
+    """The person with most of `count` faces, `held`: person -> how many; half of them or more. Ties go by trust."""
+    most = sorted(held, key=lambda name: (-held[name], by_trust(known[name]) if name in known else (9, 0, name)))
+    return most[0] if most and 2 * held[most[0]] >= count else None
+
+
 def is_ruled(how: str) -> bool:
     """Whether a ruling put a member where it is; runs leave it there."""
     return is_marked(how) or how.startswith(RULED)
@@ -147,11 +153,7 @@ class _Work:
                 held[owner] = held.get(owner, 0) + 1
         if named in self.rows and (named in held or not faces):
             return named
-        known = self.base.identities
-        most = sorted(held, key=lambda name: (-held[name], by_trust(known[name]) if name in known else (9, 0, name)))
-        if most and 2 * held[most[0]] >= len(faces):
-            return most[0]
-        return named if named in self.rows else None
+        return holder(held, len(faces), self.base.identities) or (named if named in self.rows else None)
 
     def put(self, name: str, rows: Rows) -> None:
         """Gives somebody these members."""

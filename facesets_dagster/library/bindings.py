@@ -1,0 +1,99 @@
+"""What the rulings in force say of the faces of a bucket, read from the registry."""
+
+from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
+
+import polars as pl
+
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
+from facesets_dagster.identities.bound_faces import BoundFaces, ignored_people
+from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.projection import holder
+from facesets_dagster.identities.rulings import STANDS_FOR, Ruling
+from facesets_dagster.library.library import Library
+from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.ruled import made_by_splits
+from facesets_dagster.registry.rulings import rulings_in_force, rulings_written
+from facesets_dagster.registry.snapshot import Snapshot
+
+_KNOWN: WeakKeyDictionary[Registry, tuple[int, tuple[Ruling, ...]]] = WeakKeyDictionary()
+"""The rulings in force as they were written last: read once by a process that runs many buckets."""
+
+
+def bindings_of(library: Library, bucket: str, model_id: str, dim: int) -> Bindings:
+    """What rulings say of the faces of a bucket; `NO_BINDINGS` where there is no ruling."""
+    rulings = _in_force(library.registry)
+    if not rulings:
+        return NO_BINDINGS
+    known = library.snapshot()
+    people = _People(known, rulings)
+    made = {(one.ruling_id, one.part): one.name for one in made_by_splits(library.registry)}
+    live = {pair: name for pair, name in made.items() if people.is_live(name)}
+    found = BoundFaces(people.person_of, people.owners, live, model_id)
+    found.ignored.update(_ignored_members(known, bucket, rulings))
+    for ruling in rulings:
+        found.add(ruling)
+    here = {face.face_id for ruling in rulings for face in ruling.faces if face.bucket == bucket}
+    here |= found.ignored.keys() & set(known.rows_of_bucket(bucket)["face_id"])
+    return found.of_bucket(here, rulings, ignored_people(rulings, model_id, dim))
+
+
+def _in_force(registry: Registry) -> tuple[Ruling, ...]:
+    written = rulings_written(registry)
+    if not written:
+        return ()
+    known = _KNOWN.get(registry)
+    if known is None or known[0] != written:
+        known = _KNOWN[registry] = (written, rulings_in_force(registry))
+    return known[1]
+
+
+class _People:
+    """Who stands in the roles of rulings now."""
+
+    def __init__(self, known: Snapshot, rulings: Sequence[Ruling]) -> None:
+        self._known = known
+        faces = sorted({face.face_id for ruling in rulings for face in ruling.faces})
+        rows = known.rows_of_faces(faces)
+        named = {name for ruling in rulings for name in ruling.names.values()}
+        ends = {known.redirects.get(name, name) for name in named}
+        identities = known.named([*rows["name"].unique(), *ends])
+        self._live: dict[str, Identity] = {name: one for name, one in identities.items() if one.live and not one.is_era}
+        self.owners: Mapping[str, set[str]] = _owners(rows.filter(pl.col("name").is_in(list(self._live))))
+
+    def is_live(self, name: str) -> bool:
+        """Whether it is a person in use."""
+        identity = self._live.get(name) or self._known.named([name]).get(name)
+        return identity is not None and identity.live
+
+    def person_of(self, ruling: Ruling, role: str) -> str | None:
+        """As `identities.projection` finds it, in the library as it is shown."""
+        name = ruling.names.get(role)
+        named = None if name is None else self._known.redirects.get(name, name)
+        faces = ruling.of_role(role)
+        held: dict[str, int] = {}
+        for face in faces:
+            for owner in self.owners.get(face.face_id, ()):
+                held[owner] = held.get(owner, 0) + 1
+        if named in self._live and (named in held or not faces):
+            return named
+        return holder(held, len(faces), self._live) or (named if named in self._live else None)
+
+
+def _owners(rows: pl.DataFrame) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for face_id, name in rows.select("face_id", "name").iter_rows():
+        found.setdefault(face_id, set()).add(name)
+    return found
+
+
+def _ignored_members(known: Snapshot, bucket: str, rulings: Sequence[Ruling]) -> dict[str, str]:
+    """Faces of the bucket that were members of people who are ignored, and are nobody's -> the ruling."""
+    by_name = {one.names[STANDS_FOR]: one.ruling_id for one in rulings if one.kind == "ignore" and one.names}
+    if not by_name:
+        return {}
+    rows = known.rows_of_bucket(bucket).filter(pl.col("name").is_in(list(by_name)))
+    taken = known.members_of(bucket)
+    return {
+        face_id: by_name[name] for name, face_id in rows.select("name", "face_id").iter_rows() if face_id not in taken
+    }
