@@ -11,6 +11,7 @@ from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.cluster_table import ClusterTable, DiscoveryParameters
 from facesets_dagster.identities.discovery import discover, mode_of
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
@@ -93,6 +94,7 @@ def cluster_bucket(
         mode,
         own,
         known.merged_members(bucket),
+        bindings_of(library, bucket, pack.model_id),
         pictures=pictures.of(faces),
         progress=progress,
         scratch=scratch,

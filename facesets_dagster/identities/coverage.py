@@ -47,6 +47,8 @@ class Coverage:
     """Nearest identity of another family than the nearest of all."""
     ignored: IgnoredFaces | None = None
     """None if nobody is ignored."""
+    given: NDArray[np.bool_] | None = None
+    """Whether a ruling gives the face to its `foreign`; None if it does so with none."""
     bindings: str | None = None
     """Digest of what rulings say of the bucket; None for nothing."""
 
@@ -103,7 +105,11 @@ def cover(
         ignored = ignored_faces(
             bindings, face_ids, reached, kept, np.array([face in theirs for face in face_ids], bool)
         )
-    return replace(_as_coverage(found, known, member_of, copy_of), ignored=ignored, bindings=said)
+    given = None
+    if bindings.belongs:
+        given = np.array([face in bindings.belongs and face not in members for face in face_ids], bool)
+    covered = _as_coverage(found, known, member_of, copy_of)
+    return replace(covered, ignored=ignored, given=given, bindings=said)
 
 
 def _step(people: int, exemplars: int) -> int:

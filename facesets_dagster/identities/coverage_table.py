@@ -23,6 +23,7 @@ _COVERAGE = {
     "own_distance": (pl.Float64, "cosine distance to it"),
     "cover_distance": (pl.Float64, "threshold of this run"),
     "generation": (pl.Int64, "library generation of the snapshot"),
+    "given": (pl.Boolean, "a ruling gives it to the identity that covers it, whatever the distance"),
     "ignored_by": (pl.String, "ruling that ignores it, or the person whose it is; nobody covers it then"),
     "ignored_distance": (
         pl.Float64,
@@ -56,6 +57,7 @@ def coverage_table(
         cover_distance=pl.lit(cover_distance),
         generation=pl.lit(generation, pl.Int64),
         bindings=pl.lit(coverage.bindings, pl.String),
+        given=pl.lit(False) if coverage.given is None else pl.Series(coverage.given, dtype=pl.Boolean),
         model_id=pl.lit(model_id),
         **_ignored(coverage.ignored),
     )
@@ -74,6 +76,7 @@ def coverage_table(
     second_near = (pl.col("second_distance") <= cover_distance) & (pl.col("nearest_distance") <= cover_distance)
     frame = frame.with_columns(
         covered_by=pl.when("covered").then("foreign"),
+        given=pl.col("given") & pl.col("covered"),
         ambiguous_with=pl.when(second_near.fill_null(False) & pl.col("ignored_by").is_null()).then("second"),
     )
     return frame.select(COVERAGE_SCHEMA.names()).cast(COVERAGE_SCHEMA)

@@ -13,9 +13,10 @@ from facesets_dagster.faces.embedding_files import EmbeddingFiles
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.coverage import Coverage, cover
-from facesets_dagster.identities.coverage_table import coverage_table
+from facesets_dagster.identities.coverage_table import as_of_now, coverage_table
 from facesets_dagster.identities.geometry import UnitRows
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import judged_faces, lost_members
 from facesets_dagster.library.model import require_model
@@ -40,20 +41,24 @@ def cover_bucket(
         ids = table["face_id"].to_list()
         copies = known.copies(bucket, ids)
         unit = UnitRows(EmbeddingFiles(table, files, embeddings))
-        return ids, cover(unit, ids, bucket, identities, members, copies)
+        bindings = bindings_of(library, bucket, model_id)
+        return ids, cover(unit, ids, bucket, identities, members, copies, bindings)
 
 
 def coverage_now(
     library: Library, store: FaceStore, bucket: str, coverage: pl.DataFrame, pack: ModelPack
 ) -> pl.DataFrame:
-    """The coverage of the same faces by the library as it is now; `coverage` itself if it has not moved on since.
+    """The coverage of the same faces by library and rulings as they are now; `coverage` if neither has moved on since.
 
     So a face that has joined somebody in the meantime is a member, and people who have grown reach as far as they do
     now. `coverage`: an older table of the bucket (`COVERAGE_SCHEMA`), which gives the distance. It is given back too if
     the cache holds some of its faces no longer: publishing says so.
     """
-    known = library.snapshot()
-    if coverage.is_empty() or coverage["generation"][0] == known.generation:
+    known, coverage = library.snapshot(), as_of_now(coverage)
+    if coverage.is_empty():
+        return coverage
+    said = bindings_of(library, bucket, pack.model_id).digest()
+    if coverage["generation"][0] == known.generation and coverage["bindings"][0] == said:
         return coverage
     identities = [identity for identity in known.live() if identity.kind != "thin_era"]
     require_model(identities, pack)

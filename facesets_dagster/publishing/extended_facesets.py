@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
@@ -88,11 +89,12 @@ def waiting_words(bucket: str, waiting: Mapping[str, int]) -> str:
 
 
 def waiting_faces(library: Library, coverage: pl.DataFrame, route_distance: float) -> dict[str, list[str]]:
-    """Identity -> covered faces within reach that are not members yet.
+    """Identity -> covered faces within reach, or given to it by a ruling, that are not members yet.
 
     A copy of a member of another bucket adds nothing and stays `covered`.
     """
-    near = coverage.filter(pl.col("covered") & (pl.col("foreign_distance") <= route_distance))
+    reached = (pl.col("foreign_distance") <= route_distance) | pl.col("given")
+    near = coverage.filter(pl.col("covered") & reached.fill_null(False))
     known = library.snapshot()
     taken, merged = known.faces_of_people(near["face_id"].to_list()), known.redirects
     waiting: dict[str, list[str]] = {}
@@ -147,7 +149,7 @@ def extend_bucket(run: Run, inputs: ExtendInputs) -> ExtendResult:
     library, bucket, store = run.library, inputs.bucket, run.store_of(inputs.bucket)
     faces, grown = bucket_faces(store, library, bucket), _Grown()
     cover_distance = None if inputs.coverage.is_empty() else float(inputs.coverage["cover_distance"][0])
-    digest, last = _digest(run, faces, cover_distance), library.registry.extension(bucket)
+    digest, last = _digest(run, bucket, faces, cover_distance), library.registry.extension(bucket)
     if inputs.only_news and last is not None and last in ((digest, None), (digest, inputs.route_distance)):
         grown.outcome = Outcome(unchanged=True)
         return _result(run, bucket, faces, grown)
@@ -168,15 +170,17 @@ def _joined(run: Run, inputs: ExtendInputs, faces: pl.DataFrame) -> Update[_Befo
 
 def note_as_judged(run: Run, bucket: str, faces: pl.DataFrame, cover_distance: float) -> None:
     """Records that a bucket was published: with the same inputs nobody joins by itself, extended or not."""
-    digest, last = _digest(run, faces, cover_distance), run.library.registry.extension(bucket)
+    digest, last = _digest(run, bucket, faces, cover_distance), run.library.registry.extension(bucket)
     if last is None or last[0] != digest:
         run.library.registry.note_extension(bucket, digest, None)
 
 
-def _digest(run: Run, faces: pl.DataFrame, cover_distance: float | None) -> str:
-    """Photos, numbers and model, and whom people have asserted: a new hand-sorted person may be in any bucket."""
+def _digest(run: Run, bucket: str, faces: pl.DataFrame, cover_distance: float | None) -> str:
+    """Photos, numbers, model and rulings, and whom people asserted: a new hand-sorted person may be in any bucket."""
     asserted = sorted(one.name for one in run.library.snapshot().people() if one.kind in ("auto", "hand_sorted"))
-    return inputs_digest(faces, [run.code_version, run.pack.model_id, cover_distance, asserted])
+    said = bindings_of(run.library, bucket, run.pack.model_id).of_named_faces().digest()
+    head = [run.code_version, run.pack.model_id, cover_distance, asserted]
+    return inputs_digest(faces, head if said is None else [*head, said])
 
 
 def _both(first: Outcome, second: Outcome) -> Outcome:

@@ -15,7 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import PublishRefused
+from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.identities.bindings import Bindings
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import distance_between
 from facesets_dagster.identities.identity import Identity
@@ -102,6 +104,18 @@ def inputs_digest(rows: pl.DataFrame, head: Sequence[object]) -> str:
     for row in rows.select("face_id", "path", "aliases", "source_missing").sort("face_id").iter_rows():
         hasher.update(canonical_json(row).encode())
     return hasher.hexdigest()
+
+
+def inputs_head(
+    code_version: str, model_id: str, parameters: Mapping[str, object], export: ExportParameters, bindings: Bindings
+) -> list[object]:
+    """What a run of a bucket depends on beside its photos. Rulings count if they name faces of the bucket.
+
+    The reach of people who are ignored is the library's: like that of its people, it is news for no bucket.
+    """
+    said = bindings.of_named_faces().digest()
+    head: list[object] = [code_version, model_id, parameters, export.recorded()]
+    return head if said is None else [*head, said]
 
 
 def canonical_json(value: object) -> str:

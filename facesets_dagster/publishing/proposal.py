@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.registry.joins import JOIN_SCHEMA
@@ -34,6 +35,8 @@ class Proposal:
     """face_id -> number of its look inside its cluster, where photos may be copies of one."""
     joins: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=JOIN_SCHEMA))
     """Joins of the second stage (`JOIN_SCHEMA`)."""
+    bindings: Bindings = NO_BINDINGS
+    """What rulings say of the bucket's faces."""
 
     def photos(self, faces: AbstractSet[str]) -> int:
         """How many photos they come from; copies that look the same are one."""
@@ -59,24 +62,27 @@ def proposal_of(
     rematch_distance: float,
     photo_of: Mapping[str, str],
     unit: Mapping[str, NDArray[np.float32]],
+    bindings: Bindings = NO_BINDINGS,
 ) -> Proposal:
     """What a cluster table proposes. `photo_of`: face_id -> content digest; `unit`: face_id -> (dim,)."""
     survivors = table.filter(pl.col("state").is_in(["candidate", "small_cluster"]))
     clusters: dict[int, set[str]] = {}
     for label, face_id in survivors.select("cluster", "face_id").iter_rows():
         clusters.setdefault(label, set()).add(face_id)
-    columns = ("face_id", "state", "value", "threshold", "identity")
+    ruling = "ruling" if "ruling" in table.columns else pl.lit(None, pl.String)  # older tables have none
+    decided = table.select("face_id", "state", "value", "threshold", "identity", ruling)
     return Proposal(
         bucket=bucket,
         mode=table["mode"][0] if len(table) else "grow",
         min_faces=min_faces,
         rematch_distance=rematch_distance,
-        verdicts={face_id: Verdict(*verdict) for face_id, *verdict in table.select(columns).iter_rows()},
+        verdicts={face_id: Verdict(*verdict) for face_id, *verdict in decided.iter_rows()},
         clusters=clusters,
         photo_of=photo_of,
         unit=unit,
         look_of=_looks(table),
         joins=_joins(table),
+        bindings=bindings,
     )
 
 

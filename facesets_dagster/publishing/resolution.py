@@ -7,11 +7,13 @@ bucket may have published in between.
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import Bindings
+from facesets_dagster.identities.consequences import completed
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, nearest
@@ -19,6 +21,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.matching import match_by_overlap
 from facesets_dagster.library.numbering import faceset_name
 from facesets_dagster.publishing.proposal import Proposal
+from facesets_dagster.publishing.ruled_resolution import Refusals, evicted, restated
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def resolve(
     """Matches clusters to the bucket's own identities, then to all others, and founds what is left.
 
     `members`: identity -> face_id -> how it joined; `elsewhere`: identity -> its members from other buckets, which this
-    bucket's parameters do not move.
+    bucket's parameters do not move. The rulings of the proposal come first: nobody gets a face that is refused to them.
     """
     result = Resolution()
     own = {
@@ -89,13 +92,42 @@ def resolve(
         for identity in identities
         if identity.bucket == proposal.bucket and not identity.is_era
     }
-    matched = _matches(proposal, own, members, elsewhere)
-    _keep_own(proposal, own, members, elsewhere, matched, result)
+    theirs: dict[int, int] = {}
+    before = proposal.verdicts
+    if not proposal.bindings.is_empty():
+        proposal = replace(proposal, bindings=completed(proposal.bindings, _faces_of(proposal, members)))
+        proposal, theirs = restated(proposal, {one.name: number for number, one in own.items() if one.live})
+        elsewhere = _with_pinned(elsewhere, members, proposal.bindings)
+        result.overrides.update((face, one) for face, one in proposal.verdicts.items() if one != before[face])
+    refusals = Refusals(proposal.bindings)
+    proposal, matched = _matches(proposal, own, members, elsewhere, theirs, refusals)
+    _keep_own(proposal, own, members, elsewhere, matched, refusals, result)
     live = _live(proposal, identities, members, build, result)
+    for group in result.groups:
+        refusals.give(group.name or "", group.members)
     family_of = {identity.name: identity.family for identity in identities}
     for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
-        _found_or_cover(proposal, proposal.clusters[label], live, family_of, build, result)
+        _found_or_cover(proposal, proposal.clusters[label], live, family_of, build, refusals, result)
     return result
+
+
+def _faces_of(proposal: Proposal, members: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
+    """Identity -> its members that are known here, and the faces that join it."""
+    found = {name: set(faces) for name, faces in members.items()}
+    for face, verdict in proposal.verdicts.items():
+        if verdict.state in ("member", "joining") and verdict.identity is not None:
+            found.setdefault(verdict.identity, set()).add(face)
+    return found
+
+
+def _with_pinned(
+    elsewhere: Mapping[str, AbstractSet[str]], members: Mapping[str, Mapping[str, str]], bindings: Bindings
+) -> dict[str, AbstractSet[str]]:
+    """Members that rulings give to somebody stay where they are, whatever the parameters."""
+    return {
+        name: elsewhere.get(name, frozenset()) | (members.get(name, {}).keys() & bindings.belongs.keys())
+        for name in elsewhere.keys() | members.keys()
+    }
 
 
 def _live(
@@ -139,22 +171,33 @@ def _matches(
     own: Mapping[int, Identity],
     members: Mapping[str, Mapping[str, str]],
     elsewhere: Mapping[str, AbstractSet[str]],
-) -> dict[int, Identity]:
-    """Cluster label -> own identity found again. A retired one comes back only with `min_faces` photos."""
+    theirs: Mapping[int, int],
+    refusals: Refusals,
+) -> tuple[Proposal, dict[int, Identity]]:
+    """Cluster label -> own identity found again, and the proposal without the faces that it may not have.
+
+    A retired one comes back only with `min_faces` photos. `theirs`: clusters that are somebody's by a ruling.
+    """
+    number_of = {identity.name: number for number, identity in own.items()}
+    clusters, matched = dict(proposal.clusters), dict(theirs)
+    for label, number in theirs.items():
+        refusals.give(own[number].name, clusters[label])
     previous = {
         number: set(members.get(identity.name, {})) - elsewhere.get(identity.name, set())
         for number, identity in own.items()
     }
-    live = {number: faces for number, faces in previous.items() if own[number].live}
-    matched = match_by_overlap(proposal.clusters, live)
-    free = {
-        label: faces
-        for label, faces in proposal.clusters.items()
-        if label not in matched and proposal.photos(faces) >= proposal.min_faces
-    }
-    retired = {number: faces for number, faces in previous.items() if not own[number].live}
-    matched.update(match_by_overlap(free, retired))
-    return {label: own[number] for label, number in matched.items()}
+    for is_live in (True, False):
+        known = {number: faces for number, faces in previous.items() if own[number].live is is_live}
+        free = {
+            label: faces
+            for label, faces in clusters.items()
+            if label not in matched and (is_live or proposal.photos(faces) >= proposal.min_faces)
+        }
+        refused = refusals.without(free, number_of)
+        found = match_by_overlap(free, known, refused)
+        clusters = evicted(clusters, found, refused)
+        matched.update(found)
+    return replace(proposal, clusters=clusters), {label: own[number] for label, number in matched.items()}
 
 
 def _keep_own(
@@ -163,23 +206,31 @@ def _keep_own(
     members: Mapping[str, Mapping[str, str]],
     elsewhere: Mapping[str, AbstractSet[str]],
     matched: Mapping[int, Identity],
+    refusals: Refusals,
     result: Resolution,
 ) -> None:
-    label_of = {identity.name: label for label, identity in matched.items()}
+    labels_of: dict[str, list[int]] = {}
+    for label, identity in matched.items():
+        labels_of.setdefault(identity.name, []).append(label)
     joining: dict[str, list[str]] = {}
     for face_id, verdict in proposal.verdicts.items():
         if verdict.state == "joining" and verdict.identity is not None:
             joining.setdefault(verdict.identity, []).append(face_id)
     for _, identity in sorted(own.items()):
-        label = label_of.get(identity.name)
-        if label is None and not identity.live:
+        labels = labels_of.get(identity.name, [])
+        if not labels and not identity.live:
             continue
         before, others = members.get(identity.name, {}), elsewhere.get(identity.name, set())
-        if label is None and proposal.mode == "rebuild" and not others:
+        if not identity.live:
+            kept = refusals.coming_back(
+                identity.name, before, (f for label in labels for f in proposal.clusters[label])
+            )
+            before = {face: how for face, how in before.items() if face in kept}
+        if not labels and proposal.mode == "rebuild" and not others and identity.name not in joining:
             result.vanished.append(identity)
             continue
         grown = {face: how for face, how in before.items() if proposal.mode == "grow" or face in others}
-        newcomers = [*joining.get(identity.name, []), *(proposal.clusters[label] if label is not None else ())]
+        newcomers = [*joining.get(identity.name, []), *(face for label in labels for face in proposal.clusters[label])]
         for face_id in newcomers:
             grown.setdefault(face_id, before.get(face_id, "grown"))
         result.groups.append(Group(dict(sorted(grown.items())), identity))
@@ -191,6 +242,7 @@ def _found_or_cover(
     live: dict[str, NDArray[np.float32]],
     family_of: Mapping[str, str],
     build: Build,
+    refusals: Refusals,
     result: Resolution,
 ) -> None:
     photos = proposal.photos(faces)
@@ -200,13 +252,15 @@ def _found_or_cover(
         return
     ordered = sorted(faces)
     middle = centroid(np.array([proposal.unit[face] for face in ordered]))
-    names = sorted(live)
+    refused = {family_of.get(name, name) for name in refusals.of(faces)}
+    names = sorted(name for name in live if family_of.get(name, name) not in refused)
     index, distance = nearest(middle[None], np.array([live[name] for name in names]).reshape(len(names), len(middle)))
     if index[0] >= 0 and distance[0] <= proposal.rematch_distance:
         covered = Verdict(
             "covered", float(distance[0]), proposal.rematch_distance, family_of.get(names[index[0]], names[index[0]])
         )
         result.overrides.update(dict.fromkeys(faces, covered))
+        refusals.give(names[index[0]], faces)
         return
     group = Group(dict.fromkeys(ordered, "founded"), None)
     curated = build(group.members, None)
@@ -215,6 +269,7 @@ def _found_or_cover(
         return
     result.groups.append(group)
     live[new_name(len(result.new_groups()))] = curated
+    refusals.give(new_name(len(result.new_groups())), faces)
 
 
 def _by_size(proposal: Proposal, labels: Iterable[int]) -> list[int]:

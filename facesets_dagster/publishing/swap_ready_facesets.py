@@ -9,12 +9,13 @@ from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.cluster_table import ClusterTable
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.bucket_plan import BucketPlanner
 from facesets_dagster.publishing.extended_facesets import note_as_judged, waiting_faces
-from facesets_dagster.publishing.funnel import inputs_digest
+from facesets_dagster.publishing.funnel import inputs_digest, inputs_head
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.proposal import proposal_of, units_of
@@ -134,6 +135,8 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
     own = [identity.name for identity in run.library.snapshot().own(inputs.bucket, retired=True)]
     terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
+    bindings = bindings_of(run.library, inputs.bucket, run.pack.model_id)
+    head = inputs_head(run.code_version, run.pack.model_id, parameters, run.export, bindings)
     return BucketPlanner(
         run=run,
         proposal=proposal_of(
@@ -143,11 +146,14 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
             rematch_distance=inputs.clusters.parameters.rematch_distance,
             photo_of=dict(rows.select("face_id", "sha256").iter_rows()),
             unit=units_of(rows),
+            bindings=bindings,
         ),
         coverage=inputs.coverage,
         cover_distance=inputs.clusters.cover_distance,
         flags=rows.select("face_id", "source_missing", "truncated"),
-        inputs_digest=inputs_digest(rows, [run.code_version, run.pack.model_id, parameters, run.export.recorded()]),
+        inputs_digest=inputs_digest(
+            rows, inputs_head(run.code_version, run.pack.model_id, parameters, run.export, bindings)
+        ),
         identity_parameters=parameters,
         gallery=Gallery(run, faces, terms, own),
     )

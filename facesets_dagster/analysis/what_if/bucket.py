@@ -21,13 +21,14 @@ from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.sweep import ClusterSweep
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, judged_faces, rows_of_members
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.publishing.funnel import inputs_digest, verdicts_in_place
+from facesets_dagster.publishing.funnel import inputs_digest, inputs_head, verdicts_in_place
 from facesets_dagster.publishing.member_rows import MemberRows
 from facesets_dagster.publishing.proposal import proposal_of, units_of
 from facesets_dagster.registry.registry import BucketRun
@@ -72,7 +73,8 @@ class KnownBucket:
         ids = self.rows["face_id"].to_list()
         copies = registry.copies(inputs.bucket, ids)
         unit = normalised(self.rows["embedding"].to_numpy()) if ids else np.zeros((0, inputs.pack.dim), np.float32)
-        self._coverage = cover(unit, ids, inputs.bucket, identities, members, copies)
+        self._bindings = bindings_of(library, inputs.bucket, inputs.pack.model_id)
+        self._coverage = cover(unit, ids, inputs.bucket, identities, members, copies, self._bindings)
         self._photo_of = dict(self.rows.select("face_id", "sha256").iter_rows())
         self._unit = units_of(self.rows)
         self._rehearsal = Rehearsal(
@@ -90,6 +92,7 @@ class KnownBucket:
             model_id=self._inputs.pack.model_id,
             largest_cluster_distance=largest_cluster_distance,
             pictures=self._inputs.pictures.of(self.rows),
+            bindings=self._bindings,
         )
 
     def mode(self, numbers: Numbers) -> str:
@@ -113,6 +116,7 @@ class KnownBucket:
             rematch_distance=numbers.discovery.rematch_distance,
             photo_of=self._photo_of,
             unit=self._unit,
+            bindings=self._bindings,
         )
         coverage = self._sweep.coverage_at(numbers.cover_distance)
         return self._rehearsal.publish(proposal, coverage, self.rows, numbers.cover_distance, numbers.export)
@@ -145,8 +149,9 @@ class KnownBucket:
         return list(dict.fromkeys(export for _, export in sorted(found, key=lambda pair: pair[0])))
 
     def _digest(self, numbers: Numbers) -> str:
-        head = [self._inputs.code_version, self._inputs.pack.model_id, numbers.identity_parameters()]
-        return inputs_digest(self.rows, [*head, numbers.export.recorded()])
+        code_version, model_id = self._inputs.code_version, self._inputs.pack.model_id
+        parameters = numbers.identity_parameters()
+        return inputs_digest(self.rows, inputs_head(code_version, model_id, parameters, numbers.export, self._bindings))
 
     def _all_in_place(self) -> bool:
         folder = self._library.folder
