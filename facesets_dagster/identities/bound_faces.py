@@ -126,7 +126,7 @@ class BoundFaces:
 
 def ignored_people(rulings: Iterable[Ruling], model_id: str, dim: int) -> IgnoredPeople:
     """All who are ignored, as faces of this model stand for them."""
-    known: list[tuple[str, float, list[RulingFace]]] = []
+    known: list[tuple[Ruling, float, list[RulingFace]]] = []
     for ruling in rulings:
         faces = [
             face
@@ -135,16 +135,17 @@ def ignored_people(rulings: Iterable[Ruling], model_id: str, dim: int) -> Ignore
         ]
         reach = ruling.number("reach")
         if ruling.kind in ("ignore", "not_a_face") and faces and reach is not None:
-            known.append((ruling.ruling_id, reach, faces))
+            known.append((ruling, reach, faces))
     if not known:
         return IgnoredPeople.nobody()
     units = [unit for *_, faces in known for face in faces if (unit := face.unit()) is not None]
     whose = [place for place, (*_, faces) in enumerate(known) for _ in faces]
     return IgnoredPeople(
-        tuple(ruling_id for ruling_id, *_ in known),
+        tuple(ruling.ruling_id for ruling, *_ in known),
         np.array(units, np.float32),
         np.array(whose, np.int64),
         np.array([reach for _, reach, _ in known]),
+        tuple(ruling.identity for ruling, *_ in known),
     )
 
 

@@ -12,6 +12,7 @@ from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.embedding_files import EmbeddingFiles
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.identities.bindings import Bindings
 from facesets_dagster.identities.coverage import Coverage, cover
 from facesets_dagster.identities.coverage_table import as_of_now, coverage_table
 from facesets_dagster.identities.geometry import UnitRows
@@ -24,9 +25,19 @@ from facesets_dagster.photos.bucket_key import bucket_title
 
 
 def cover_bucket(
-    library: Library, store: FaceStore, bucket: str, identities: Sequence[Identity], *, model_id: str, dim: int
+    library: Library,
+    store: FaceStore,
+    bucket: str,
+    identities: Sequence[Identity],
+    *,
+    model_id: str,
+    dim: int,
+    bindings: Bindings | None = None,
 ) -> tuple[list[str], Coverage]:
-    """The faces of a bucket that a run decides on, by face_id, and their coverage."""
+    """The faces of a bucket that a run decides on, by face_id, and their coverage.
+
+    `bindings`: what rulings say of them; None: as the registry has it now.
+    """
     known = library.snapshot()
     members = known.members_of(bucket)
     with store.open_faces("source_missing", "model_id") as (table, files):
@@ -41,8 +52,8 @@ def cover_bucket(
         ids = table["face_id"].to_list()
         copies = known.copies(bucket, ids)
         unit = UnitRows(EmbeddingFiles(table, files, embeddings))
-        bindings = bindings_of(library, bucket, model_id)
-        return ids, cover(unit, ids, bucket, identities, members, copies, bindings)
+        said = bindings_of(library, bucket, model_id, dim) if bindings is None else bindings
+        return ids, cover(unit, ids, bucket, identities, members, copies, said)
 
 
 def coverage_now(
@@ -57,12 +68,14 @@ def coverage_now(
     known, coverage = library.snapshot(), as_of_now(coverage)
     if coverage.is_empty():
         return coverage
-    said = bindings_of(library, bucket, pack.model_id).digest()
-    if coverage["generation"][0] == known.generation and coverage["bindings"][0] == said:
+    bindings = bindings_of(library, bucket, pack.model_id, pack.dim)
+    if coverage["generation"][0] == known.generation and coverage["bindings"][0] == bindings.digest():
         return coverage
     identities = [identity for identity in known.live() if identity.kind != "thin_era"]
     require_model(identities, pack)
-    ids, found = cover_bucket(library, store, bucket, identities, model_id=pack.model_id, dim=pack.dim)
+    ids, found = cover_bucket(
+        library, store, bucket, identities, model_id=pack.model_id, dim=pack.dim, bindings=bindings
+    )
     distance = float(coverage["cover_distance"][0])
     table = coverage_table(ids, found, cover_distance=distance, generation=known.generation, model_id=pack.model_id)
     same = table.filter(pl.col("face_id").is_in(coverage["face_id"].implode()))

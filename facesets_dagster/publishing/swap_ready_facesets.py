@@ -135,7 +135,7 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
     own = [identity.name for identity in run.library.snapshot().own(inputs.bucket, retired=True)]
     terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
-    bindings = bindings_of(run.library, inputs.bucket, run.pack.model_id)
+    bindings = bindings_of(run.library, inputs.bucket, run.pack.model_id, run.pack.dim)
     head = inputs_head(run.code_version, run.pack.model_id, parameters, run.export, bindings)
     return BucketPlanner(
         run=run,
@@ -151,9 +151,7 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
         coverage=inputs.coverage,
         cover_distance=inputs.clusters.cover_distance,
         flags=rows.select("face_id", "source_missing", "truncated"),
-        inputs_digest=inputs_digest(
-            rows, inputs_head(run.code_version, run.pack.model_id, parameters, run.export, bindings)
-        ),
+        inputs_digest=inputs_digest(rows, head),
         identity_parameters=parameters,
         gallery=Gallery(run, faces, terms, own),
     )

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from facesets_dagster.identities.identity import ERA_KINDS, Identity, by_trust
 from facesets_dagster.identities.merging import MARK
+from facesets_dagster.identities.projection import RULED, is_ruled
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.schema import State
 
@@ -110,17 +111,17 @@ class Snapshot:
         return dict(self._of_people(self.rows_of_bucket(bucket)).select("face_id", "name").iter_rows())
 
     def elsewhere(self, bucket: str) -> dict[str, set[str]]:
-        """Identity that the bucket founded -> members that its parameters do not move: of other buckets, of a merge."""
+        """Identity that the bucket founded -> members that its parameters do not move: of other buckets, by rulings."""
         rows = self._rows_of(identity.name for identity in self.own(bucket, retired=True))
         return {
-            name: {face for place, face, how in members if place != bucket or how.startswith(MARK)}
+            name: {face for place, face, how in members if place != bucket or is_ruled(how)}
             for name, members in rows.items()
         }
 
-    def merged_members(self, bucket: str) -> set[str]:
-        """Faces of the bucket that came to a live identity with a merge: they stay, whatever the parameters."""
+    def ruled_members(self, bucket: str) -> set[str]:
+        """Faces of the bucket that a ruling put into a live identity: they stay, whatever the parameters."""
         rows = self.rows_of_bucket(bucket)
-        rows = rows.filter(pl.col("joined_by").str.starts_with(MARK))
+        rows = rows.filter(pl.col("joined_by").str.starts_with(MARK) | pl.col("joined_by").str.starts_with(RULED))
         live = [name for name, identity in self.named(rows["name"].unique()).items() if identity.live]
         return set(rows.filter(pl.col("name").is_in(live))["face_id"])
 

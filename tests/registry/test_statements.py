@@ -4,7 +4,7 @@ from testing.fake_home import FakeHome
 from testing.fakes import write_person
 from testing.statements import reads_whole_table, statements_to
 
-MOST_UNCHANGED, MOST_CHANGED = 50, 100
+MOST_UNCHANGED, MOST_CHANGED = 60, 110
 """Of a run of the main job, the step that takes in known people's new photos included."""
 
 

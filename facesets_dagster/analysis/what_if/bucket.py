@@ -73,7 +73,7 @@ class KnownBucket:
         ids = self.rows["face_id"].to_list()
         copies = registry.copies(inputs.bucket, ids)
         unit = normalised(self.rows["embedding"].to_numpy()) if ids else np.zeros((0, inputs.pack.dim), np.float32)
-        self._bindings = bindings_of(library, inputs.bucket, inputs.pack.model_id)
+        self._bindings = bindings_of(library, inputs.bucket, inputs.pack.model_id, inputs.pack.dim)
         self._coverage = cover(unit, ids, inputs.bucket, identities, members, copies, self._bindings)
         self._photo_of = dict(self.rows.select("face_id", "sha256").iter_rows())
         self._unit = units_of(self.rows)
@@ -87,7 +87,7 @@ class KnownBucket:
             self.rows,
             self._coverage,
             own={identity.name for identity in self.standing.own()},
-            pinned=self.standing.registry.merged_members(self._inputs.bucket),
+            pinned=self.standing.registry.ruled_members(self._inputs.bucket),
             generation=self.generation,
             model_id=self._inputs.pack.model_id,
             largest_cluster_distance=largest_cluster_distance,
