@@ -89,8 +89,7 @@ def _with_numbers(embedder: EmbedderResource) -> Sequence[Any]:
     What is missing then is said by the first step that needs it, and by `facesets doctor`.
     """
     try:
-        measured = embedder.calibration_file()
-        if measured is not None and measured.exists():
+        if any(file is not None and file.exists() for file in (embedder.calibration_file(), embedder.ruled_file())):
             return with_pack_numbers(ASSETS, embedder.thresholds())
         numbers = thresholds_by_files(path.name for path in embedder.folder().glob("*.onnx"))
     except (ModelError, SettingsError):

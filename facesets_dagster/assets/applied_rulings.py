@@ -12,6 +12,8 @@ from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.rulings import NONE, rulings, versions_of_rulings
+from facesets_dagster.embedding.home_numbers import write_ruled_numbers
+from facesets_dagster.identities.rulings import ruled_numbers
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.applied_rulings import ApplyResult, apply_rulings
 from facesets_dagster.publishing.rulings.merging import MergeRequest
@@ -85,6 +87,7 @@ def applied_rulings(
         page.write("Rulings applied", applied_sections(result, sheet), "the report of this run", changes=changes)
         page.observe(library)
     _observe(context, library, result)
+    _set_numbers(embedder, library)
     page.say(f"{len(result.obeyed)} new rulings, {len(result.taken_back)} taken back")
     return _described(page, library, result, config.model_dump())
 
@@ -95,6 +98,13 @@ def _observe(context: AssetExecutionContext, library: Library, result: ApplyResu
     for bucket in sorted(result.buckets()):
         tags: Mapping[str, str] = {"dagster/data_version": versions.get(bucket, NONE)}
         context.log_event(dg.AssetObservation("rulings", partition=bucket, tags=tags))
+
+
+def _set_numbers(embedder: EmbedderResource, library: Library) -> None:
+    """Makes the numbers that people set the home's defaults."""
+    model_id, file = embedder.pack().model_id, embedder.ruled_file()
+    if file is not None:
+        write_ruled_numbers(file, model_id, ruled_numbers(rulings_in_force(library.registry), model_id))
 
 
 def _described(page: Page, library: Library, result: ApplyResult, parameters: dict[str, object]) -> Result:

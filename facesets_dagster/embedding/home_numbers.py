@@ -66,6 +66,37 @@ def read_home_numbers(path: Path) -> HomeNumbers | None:
     return read
 
 
+def write_ruled_numbers(path: Path, model_id: str, numbers: Mapping[str, float]) -> None:
+    """Makes these the numbers that people set for a pack; without any there is no file."""
+    if numbers:
+        write_json(path, {"schema_version": SCHEMA_VERSION, "model_id": model_id, "numbers": dict(numbers)})
+    else:
+        path.unlink(missing_ok=True)
+
+
+def with_ruled_numbers(numbers: PackThresholds, path: Path | None, model_id: str) -> PackThresholds:
+    """The numbers with those in their place that people set for these models (`facesets rule threshold`)."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except FileNotFoundError:
+        return numbers
+    except (OSError, ValueError) as error:
+        raise _unruled(path, str(error)) from error
+    if not found or found.get("model_id") != model_id:
+        return numbers
+    try:
+        _require_numbers(found["numbers"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unruled(path, str(error)) from error
+    return replace(numbers, **found["numbers"])
+
+
+def _unruled(path: Path | None, why: str) -> SettingsError:
+    return SettingsError(
+        f"{path} cannot be used: {why}. It is made of the rulings in force: delete it and run the job apply_rulings."
+    )
+
+
 def _require_numbers(numbers: Mapping[str, object]) -> None:
     for name, value in numbers.items():
         if name not in MEASURED or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:

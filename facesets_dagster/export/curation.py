@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.export.marks import NO_MARKS, Marks
 from facesets_dagster.export.ranking import rank_scores
 from facesets_dagster.identities.gates import Verdict, numbers_in_use
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
@@ -58,17 +59,21 @@ class Curated:
         return len(self.candidates) - len(self.missed)
 
 
-def curate(members: pl.DataFrame, parameters: ExportParameters) -> Curated:
-    """Curates the members (rows of the face table) of one identity."""
+def curate(members: pl.DataFrame, parameters: ExportParameters, marks: Marks = NO_MARKS) -> Curated:
+    """Curates the members (rows of the face table) of one identity.
+
+    A face that leads by `marks` comes first among those that pass the gates; faces of one photo that may be one person
+    are no rivals.
+    """
     excluded: dict[str, Verdict] = {}
     rows = members.sort("face_id")
-    rows = _keep(rows, _same_photo(rows), excluded)
+    rows = _keep(rows, _same_photo(rows, marks), excluded)
     large = _keep(rows, _too_small(rows, parameters.min_face_short_px), excluded)
     strict = _keep(large, _too_far(large, parameters.outlier_distance), excluded)
     strict = strict.with_columns(rank_score=pl.Series(rank_scores(strict), dtype=pl.Float64))
     reserve = _reserve(rows, strict, parameters)
     missed = {face_id: excluded.pop(face_id) for face_id in reserve["face_id"]}
-    return Curated(pl.concat([_ranked(strict), _ranked(reserve)]), excluded, missed)
+    return Curated(pl.concat([_led(_ranked(strict), marks), _ranked(reserve)]), excluded, missed)
 
 
 def _reserve(rows: pl.DataFrame, strict: pl.DataFrame, parameters: ExportParameters) -> pl.DataFrame:
@@ -89,6 +94,11 @@ def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort(["rank_score", "face_id"], descending=[True, False])
 
 
+def _led(ranked: pl.DataFrame, marks: Marks) -> pl.DataFrame:
+    leading = [face_id for face_id, leads in marks.features.items() if leads]
+    return ranked.sort(~pl.col("face_id").is_in(leading), maintain_order=True) if leading else ranked
+
+
 def _too_small(rows: pl.DataFrame, limit: float) -> dict[int, Verdict]:
     short = rows["face_short"].to_numpy()
     return {
@@ -107,9 +117,9 @@ def _keep(rows: pl.DataFrame, dropped: dict[int, Verdict], excluded: dict[str, V
     return rows.filter(~pl.Series(np.isin(np.arange(len(rows)), list(dropped)), dtype=pl.Boolean))
 
 
-def _same_photo(rows: pl.DataFrame) -> dict[int, Verdict]:
+def _same_photo(rows: pl.DataFrame, marks: Marks) -> dict[int, Verdict]:
     """Of two faces of one content the farther from the centroid: value = its distance, threshold = the other's."""
-    distance = _distances(rows)
+    distance, ids = _distances(rows), rows["face_id"].to_list()
     best: dict[str, int] = {}
     for index, photo in enumerate(rows["sha256"]):
         if photo not in best or distance[index] < distance[best[photo]]:
@@ -117,7 +127,7 @@ def _same_photo(rows: pl.DataFrame) -> dict[int, Verdict]:
     return {
         index: Verdict("same_photo", float(distance[index]), float(distance[best[photo]]))
         for index, photo in enumerate(rows["sha256"])
-        if best[photo] != index
+        if best[photo] != index and not marks.may_be_one(ids[index], ids[best[photo]])
     }
 
 

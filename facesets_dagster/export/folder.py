@@ -46,6 +46,8 @@ class FacesetContent:
     """Numbers of the run per asset, as in run config."""
     export: ExportParameters
     model: Mapping[str, object]
+    feature: str | None = None
+    """face_id of the exported face that stands for the person, if somebody chose one."""
 
     def vectors(self) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         """Raw embeddings (n, dim) of the exported faces in rank order."""
@@ -71,6 +73,7 @@ class FacesetContent:
             hasher.update(repr(face.missed).encode() if face.missed else b"")
         hasher.update(repr(sorted(self.excluded.items())).encode())
         hasher.update(repr(self.members.drop("embedding").rows()).encode())
+        hasher.update(self.feature.encode() if self.feature else b"")
         return hasher.hexdigest()
 
 
@@ -93,6 +96,7 @@ def write_faceset(
         "created_at": created_at,
         "model": dict(content.model),
         "parameters": dict(content.parameters),
+        **_feature(content),
         "faces": _face_entries(content),
         "excluded": [_excluded_entry(face_id, verdict) for face_id, verdict in sorted(content.excluded.items())],
         "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()},
@@ -138,6 +142,12 @@ def _vectors_file(content: FacesetContent) -> bytes:
         face_ids=np.array([face.row["face_id"] for face in content.faces]),
     )
     return stream.getvalue()
+
+
+def _feature(content: FacesetContent) -> dict[str, str]:
+    """The picture that stands for the person; no key where nobody chose one."""
+    ids = [face.row["face_id"] for face in content.faces]
+    return {"feature": f"faces/{ids.index(content.feature) + 1:04d}.png"} if content.feature in ids else {}
 
 
 def _face_entries(content: FacesetContent) -> list[dict[str, object]]:

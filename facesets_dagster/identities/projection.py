@@ -257,6 +257,12 @@ def _different(work: _Work, ruling: Ruling) -> None:
     work.told_apart.append(ruling)
 
 
+def _marked(work: _Work, ruling: Ruling) -> None:
+    """Members stay; the folders of their people say something else."""
+    for face in ruling.of_role("face"):
+        work.touched.update(work.owners(face.face_id))
+
+
 def _not_person(work: _Work, ruling: Ruling) -> None:
     person = work.whose(ruling, STANDS_FOR)
     for face in ruling.of_role("face"):
@@ -325,5 +331,7 @@ _RULES = {
     "split": _split,
     "ignore": _ignore,
     "not_a_face": _ignore,
+    "feature": _marked,
+    "allow_together": _marked,
 }
 """Kinds that change who is whose member, or a name; the others speak of exports and runs."""

@@ -132,3 +132,13 @@ class Ruling:
 def in_order(rulings: Sequence[Ruling]) -> list[Ruling]:
     """Oldest first; those that are not written yet come last."""
     return sorted(rulings, key=lambda ruling: (ruling.sequence == 0, ruling.sequence, ruling.ruling_id))
+
+
+def ruled_numbers(rulings: Sequence[Ruling], model_id: str) -> dict[str, float]:
+    """Number of a pack -> what the newest ruling sets it to."""
+    found: dict[str, float] = {}
+    for ruling in in_order(rulings):
+        number, value = ruling.text("number"), ruling.number("new")
+        if ruling.kind == "threshold" and ruling.text("model_id") == model_id and number and value is not None:
+            found[number] = value
+    return found

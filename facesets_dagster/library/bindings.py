@@ -22,7 +22,7 @@ _KNOWN: WeakKeyDictionary[Registry, tuple[int, tuple[Ruling, ...]]] = WeakKeyDic
 
 def bindings_of(library: Library, bucket: str, model_id: str, dim: int) -> Bindings:
     """What rulings say of the faces of a bucket; `NO_BINDINGS` where there is no ruling."""
-    rulings = _in_force(library.registry)
+    rulings = known_rulings(library.registry)
     if not rulings:
         return NO_BINDINGS
     known = library.snapshot()
@@ -38,7 +38,8 @@ def bindings_of(library: Library, bucket: str, model_id: str, dim: int) -> Bindi
     return found.of_bucket(here, rulings, ignored_people(rulings, model_id, dim))
 
 
-def _in_force(registry: Registry) -> tuple[Ruling, ...]:
+def known_rulings(registry: Registry) -> tuple[Ruling, ...]:
+    """The rulings in force, oldest first; read again only after some were written."""
     written = rulings_written(registry)
     if not written:
         return ()

@@ -99,6 +99,12 @@ class FacesetManifest:
     excluded: tuple[ExcludedFace, ...]
     files: Mapping[str, str]
     """Name -> sha256 of archives, vectors, members and marker."""
+    feature: str | None = None
+    """PNG of the face that stands for the person, if somebody chose one."""
+
+    def shown_first(self) -> tuple[ExportedFace, ...]:
+        """The faces by rank, the one that stands for the person before the others."""
+        return tuple(sorted(self.faces, key=lambda face: face.file != self.feature))
 
     def smallest_strict(self) -> float | None:
         """Export gate of the face's shorter side, px, that filled faces miss; None where no number is recorded."""

@@ -19,6 +19,7 @@ from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.library.marks import marks_of
 from facesets_dagster.library.membership import rows_of_members
 from facesets_dagster.publishing.member_rows import FindRows, MemberRows, Places, boxes_by_photo, neighbours
 from facesets_dagster.publishing.run import Run
@@ -58,7 +59,7 @@ class Gallery:
         self._run = run
         self._rows = MemberRows(faces, find_rows or (lambda wanted: rows_of_members(run.library, run.store_of, wanted)))
         self._places = places or (lambda name: run.library.snapshot().places(name))
-        self.terms, self._model = terms, run.pack.recorded()
+        self.terms, self._model, self._marks = terms, run.pack.recorded(), marks_of(run.library)
         published = {**(pictures or {}), **run.library.published_faces(list(names))}
         self._published = {face_id: _Published(path) for face_id, path in published.items()}
         # Pictures lie on the library's own disk until they are written.
@@ -86,6 +87,7 @@ class Gallery:
             terms.parameters,
             terms.export,
             self._model,
+            made.feature,
         )
 
     def curated_centroid(self, members: Mapping[str, str], name: str | None) -> NDArray[np.float32] | None:
@@ -102,7 +104,7 @@ class Gallery:
         rows = self._rows.of(members, places)
         if len(self._rows.faces) != self._seen:
             self._look_at(self._rows.faces)
-        curated = curate(rows, export)
+        curated = curate(rows, export, self._marks)
         rendered = render(
             curated,
             export,
@@ -114,7 +116,9 @@ class Gallery:
         )
         excluded = {**curated.excluded, **rendered.excluded}
         self._run.say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")
-        return _Curated(rendered.faces, excluded, _members_table(rows, members, excluded))
+        chosen = [face for face in self._marks.features if any(one.row["face_id"] == face for one in rendered.faces)]
+        table = _members_table(rows, members, excluded)
+        return _Curated(rendered.faces, excluded, table, chosen[-1] if chosen else None)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class _Curated:
     faces: tuple[RenderedFace, ...]
     excluded: dict[str, Verdict]
     members: pl.DataFrame
+    feature: str | None
 
 
 class _Published:

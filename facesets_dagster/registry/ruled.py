@@ -63,6 +63,39 @@ class Made:
     name: str
 
 
+@dataclass(frozen=True)
+class RunOf:
+    """Which run made a face a member, for rows that are written again."""
+
+    run_id: str
+    """The run that writes now."""
+    known: Mapping[tuple[str, str, str, str], str]
+    """Name, bucket, face_id, how it joined -> run of a membership that stood before."""
+
+    def rows(self, name: str, rows: Rows) -> list[tuple[str, str, str, str, str]]:
+        """The rows of an identity, in the order of `_ROW`."""
+        found = []
+        for face_id, (bucket, how) in rows.items():
+            run = self.known.get((name, bucket, face_id, how), self.run_id)
+            found.append((name, bucket, face_id, how, run))
+        return found
+
+
+_ROW = ("name", "bucket", "face_id", "joined_by", "run_id")
+
+
+def runs_of_members(registry: Registry, names: Collection[str], run_id: str) -> RunOf:
+    """The runs of all memberships of these identities, with rulings and without."""
+    known: dict[tuple[str, str, str, str], str] = {}
+    with registry.engine.connect() as connection:
+        for table in (t.members, t.unruled_members):
+            columns = [table.c[name] for name in _ROW]
+            for some in in_batches(sorted(names)):
+                for *row, run in connection.execute(sa.select(*columns).where(table.c.name.in_(some))):
+                    known.setdefault((row[0], row[1], row[2], row[3]), run)
+    return RunOf(run_id, known)
+
+
 def members_digest(rows: Rows) -> str:
     """Equal digests mean the same members."""
     found = sorted((face, *row) for face, row in rows.items())
@@ -142,17 +175,15 @@ def write_touched(connection: sa.Connection, touched: Collection[str], made: Ite
         connection.execute(sa.insert(table).values(name=name, touched=name in touched, **row))
 
 
-def write_unruled(connection: sa.Connection, base: Mapping[str, Rows], run_id: str) -> None:
-    """Makes these the members without rulings, of all touched identities; rows that stand stay as they are."""
+def write_unruled(connection: sa.Connection, base: Mapping[str, Rows], runs: RunOf) -> None:
+    """Makes these the members without rulings, of all touched identities."""
     table = t.unruled_members
-    columns = (table.c.name, table.c.bucket, table.c.face_id, table.c.joined_by)
-    found = {tuple(row) for row in connection.execute(sa.select(*columns))}
-    wanted = {(name, bucket, face, how) for name, rows in base.items() for face, (bucket, how) in rows.items()}
-    _delete(connection, [(name, bucket, face) for name, bucket, face, _ in sorted(found - wanted)])
-    keys = ("name", "bucket", "face_id", "joined_by")
-    rows = [{**dict(zip(keys, row, strict=True)), "run_id": run_id} for row in sorted(wanted - found)]
-    if rows:
-        connection.execute(sa.insert(table), rows)
+    found = {tuple(row) for row in connection.execute(sa.select(*(table.c[name] for name in _ROW)))}
+    wanted = {row for name, rows in base.items() for row in runs.rows(name, rows)}
+    _delete(connection, [(name, bucket, face) for name, bucket, face, *_ in sorted(found - wanted)])
+    new = [dict(zip(_ROW, row, strict=True)) for row in sorted(wanted - found)]
+    if new:
+        connection.execute(sa.insert(table), new)
 
 
 def note_growth(
@@ -180,19 +211,16 @@ def touched_among(connection: sa.Connection, names: Collection[str]) -> set[str]
     return found
 
 
-def write_members(connection: sa.Connection, name: str, rows: Rows, run_id: str) -> None:
+def write_members(connection: sa.Connection, name: str, rows: Rows, runs: RunOf) -> None:
     """Makes these the members of an identity; rows that stand stay as they are."""
     table = t.members
-    columns = (table.c.bucket, table.c.face_id, table.c.joined_by)
-    found = {tuple(row) for row in connection.execute(sa.select(*columns).where(table.c.name == name))}
-    wanted = {(bucket, face_id, how) for face_id, (bucket, how) in rows.items()}
-    for bucket, face_id, _ in sorted(found - wanted):
+    query = sa.select(*(table.c[column] for column in _ROW)).where(table.c.name == name)
+    found = {tuple(row) for row in connection.execute(query)}
+    wanted = set(runs.rows(name, rows))
+    for _, bucket, face_id, *_ in sorted(found - wanted):
         this = (table.c.name == name, table.c.bucket == bucket, table.c.face_id == face_id)
         connection.execute(sa.delete(table).where(*this))
-    new = [
-        {"name": name, "bucket": bucket, "face_id": face_id, "joined_by": how, "run_id": run_id}
-        for bucket, face_id, how in sorted(wanted - found)
-    ]
+    new = [dict(zip(_ROW, row, strict=True)) for row in sorted(wanted - found)]
     if new:
         connection.execute(sa.insert(table), new)
 

@@ -95,7 +95,7 @@ def not_published_sections(left_out: Mapping[str, Path]) -> list[Section]:
 def row_of_faceset(folder: Path, title: str, most: int = PER_ROW) -> SheetRow:
     """The best faces of a faceset in place, at most so many, with rank and score."""
     manifest = read_faceset(folder)
-    faces = manifest.faces if manifest else ()
+    faces = manifest.shown_first() if manifest else ()
     return SheetRow(title, best_tiles(folder, faces[:most]), len(faces))
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
-from facesets_dagster.embedding.home_numbers import numbers_at_home
+from facesets_dagster.embedding.home_numbers import numbers_at_home, with_ruled_numbers
 from facesets_dagster.embedding.landmarks import Enricher, ExtraModel, find_extra_models
 from facesets_dagster.embedding.load import DET_SIZE, describe_pack, load_embedder, open_enricher
 from facesets_dagster.embedding.packs import pack_folder
@@ -75,13 +75,19 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def thresholds(self) -> PackThresholds:
-        """The pack's numbers: those that the home measured, else the shipped ones."""
+        """The pack's numbers: those that people set, then those that the home measured, else the shipped ones."""
         pack = self.pack()
-        return numbers_at_home(thresholds_for(pack), self.calibration_file(), pack.model_id)
+        measured = numbers_at_home(thresholds_for(pack), self.calibration_file(), pack.model_id)
+        return with_ruled_numbers(measured, self.ruled_file(), pack.model_id)
 
     def calibration_file(self) -> Path | None:
         """Where the home's own numbers are, or would be."""
         return Path(self.calibration) if self.calibration else None
+
+    def ruled_file(self) -> Path | None:
+        """Where the numbers are that people set, or would be."""
+        file = self.calibration_file()
+        return file.with_name("ruled_numbers.json") if file else None
 
     def embedder(self) -> Embedder:
         """The loaded models: the same object at every call and from every thread, and for every equal resource.

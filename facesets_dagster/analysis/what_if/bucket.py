@@ -24,6 +24,7 @@ from facesets_dagster.identities.sweep import ClusterSweep
 from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.marks import marks_of
 from facesets_dagster.library.membership import StoreOf, judged_faces, rows_of_members
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.next_number import next_number
@@ -189,6 +190,7 @@ def _standing(bucket: str, library: Library, registry: Snapshot, decisions: pl.D
         next_number=next_number(library),
         refused={face_id: verdict for frame in [*funnels, decisions] for face_id, verdict in _refused(frame)},
         in_place=ended,
+        marks=marks_of(library),
     )
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.export.curation import ExportParameters, curate
+from facesets_dagster.export.marks import NO_MARKS, Marks
 from facesets_dagster.export.rendering import as_filled, choose
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid
@@ -43,6 +44,8 @@ class Standing:
     """face_id -> verdict `crop_failed:<why>` or `cut_off` that a run has recorded."""
     in_place: Callable[[Identity], Mapping[str, Verdict]]
     """face_id -> terminal verdict of an identity's members, by its published faceset."""
+    marks: Marks = NO_MARKS
+    """What rulings say of single faces."""
 
     def own(self) -> list[Identity]:
         """Live identities that the bucket founded, eras aside."""
@@ -184,7 +187,7 @@ class Rehearsal:
         return self._sketches[key]
 
     def _made(self, rows: pl.DataFrame, export: ExportParameters) -> _Sketch:
-        curated = curate(rows, export)
+        curated = curate(rows, export, self._standing.marks)
         ids = curated.candidates["face_id"].to_list()
         accepted, excluded = choose(curated, export, lambda place: self._standing.refused.get(ids[place]))
         filled = {ids[place]: as_filled(curated.missed[ids[place]]) for place in accepted if place >= curated.strict}

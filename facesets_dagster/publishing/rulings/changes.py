@@ -12,6 +12,9 @@ from facesets_dagster.library.numbering import number_of
 from facesets_dagster.publishing.rulings.standing import Standing
 from facesets_dagster.registry.ruled import Made, Place, StoodBefore, members_digest
 
+_MARKS = ("feature", "allow_together")
+"""Kinds that change what a folder holds, and no member."""
+
 End = Literal["published", "unpublished", "new"]
 """`unpublished`: a legacy identity or era that is again as it was adopted; `new`: a split makes it."""
 
@@ -82,6 +85,17 @@ class Changes:
         )
 
     @cached_property
+    def marked(self) -> list[str]:
+        """Live identities that stay in use, of whose single faces something else is said."""
+        faces = {face.face_id for one in self.now.pending if one.kind in _MARKS for face in one.of_role("face")}
+        known = self.now.identities
+        return sorted(
+            name
+            for name, rows in self.after.members.items()
+            if name in known and known[name].live and not faces.isdisjoint(rows)
+        )
+
+    @cached_property
     def founded(self) -> list[str]:
         """New identities."""
         return sorted(name for name in self.after.members if name not in self.now.identities)
@@ -117,7 +131,7 @@ class Changes:
     def fates(self) -> list[Fate]:
         """Everybody who is made again, restored or new, people before their eras."""
         found: list[Fate] = []
-        for name in sorted({*self.back, *self.moved, *self.founded}):
+        for name in sorted({*self.back, *self.moved, *self.marked, *self.founded}):
             identity, rows = self.now.identities.get(name), self.after.members[name]
             record = self.now.records.get(name)
             if identity is None:
@@ -133,7 +147,7 @@ class Changes:
     def to_keep(self) -> list[Identity]:
         """Live identities that rulings touch whose folders change or go, now or, for all that is known, later."""
         new = self.after.touched - self.now.touched
-        names = {*self.moved, *self.closed, *new} & self.after.touched & self.now.identities.keys()
+        names = {*self.moved, *self.marked, *self.closed, *new} & self.after.touched & self.now.identities.keys()
         return [self.now.identities[name] for name in sorted(names) if self.now.identities[name].live]
 
     def made(self) -> list[Made]:

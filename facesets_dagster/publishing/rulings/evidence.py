@@ -11,6 +11,7 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.marks import marks_of
 from facesets_dagster.library.membership import StoreOf, rows_of_members
 from facesets_dagster.library.numbering import faceset_folder
 
@@ -48,8 +49,10 @@ def shown_faces(library: Library, store_of: StoreOf, people: Sequence[Identity])
 def faces_by_photo(library: Library, people: Sequence[Identity]) -> dict[str, Mapping[str, frozenset[str]]]:
     """Name -> photo (16 digits of its content's sha256) -> the person's faces in it.
 
-    A second face of a photo that curation set aside (`same_photo`) is not the person's.
+    A second face of a photo that curation set aside (`same_photo`) is not the person's. Photos of which a ruling says
+    that they show one person several times are left out.
     """
+    allowed = {face[:_CONTENT_DIGITS] for group in marks_of(library).together for face in group}
     members = library.snapshot().members(person.name for person in people)
     found: dict[str, Mapping[str, frozenset[str]]] = {}
     for person in people:
@@ -61,5 +64,7 @@ def faces_by_photo(library: Library, people: Sequence[Identity]) -> dict[str, Ma
             for entry in manifest.excluded if manifest else ():
                 if entry.state == "same_photo":
                     photos.get(entry.face_id[:_CONTENT_DIGITS], set()).discard(entry.face_id)
-        found[person.name] = {photo: frozenset(faces) for photo, faces in sorted(photos.items())}
+        found[person.name] = {
+            photo: frozenset(faces) for photo, faces in sorted(photos.items()) if photo not in allowed
+        }
     return found

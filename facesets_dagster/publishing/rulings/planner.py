@@ -28,7 +28,6 @@ from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.staging import terms_in_place, terms_of_folder
 from facesets_dagster.publishing.transaction import Wanted
 from facesets_dagster.registry.ruled import kept_folders
-from facesets_dagster.registry.rulings import unpublished_rulings
 
 
 class RulingsPlanner:
@@ -46,9 +45,8 @@ class RulingsPlanner:
         gallery = self._gallery(rows, sorted({*rows, *changes.closed, *archive.names()}))
         wanted, hollow = self._wanted(changes, fates, gallery)
         stay = [fate for fate in fates if fate.identity not in hollow]
-        pending = unpublished_rulings(self._library.registry)
-        ruled = Ruled(changes, stay, pending, [identity for identity in hollow if identity.live])
-        if changes.are_none() and not pending:
+        ruled = Ruled(changes, stay, [identity for identity in hollow if identity.live])
+        if changes.are_none() and not ruled.pending:
             return Plan((), gallery, ruled)
         also = statements(ruled, archive, self._run)
         return Plan(wanted, gallery, ruled, ruled.retired(), archive=archive, also=also)

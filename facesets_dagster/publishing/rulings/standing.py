@@ -14,7 +14,7 @@ from facesets_dagster.library.numbering import faceset_name
 from facesets_dagster.registry import ruled
 from facesets_dagster.registry.merges import merges_in_force
 from facesets_dagster.registry.registry import Tombstone
-from facesets_dagster.registry.rulings import rulings_in_force, rulings_written
+from facesets_dagster.registry.rulings import rulings_in_force, unpublished_rulings
 
 OF_RULINGS = frozenset({"merged", "ignored", "emptied", "undone"})
 """Reasons of tombstones of identities that rulings put out of use."""
@@ -39,8 +39,8 @@ class Standing:
     made: Sequence[ruled.Made]
     rulings: tuple[Ruling, ...]
     """In force, oldest first."""
-    written: int
-    """`rulings_written` as of `rulings`."""
+    pending: tuple[Ruling, ...]
+    """Rulings that the library does not obey yet, or obeys though they are taken back."""
 
     @cached_property
     def base(self) -> Base:
@@ -85,7 +85,6 @@ def with_names(base: Base, rulings: Sequence[Ruling], number: int) -> Base:
 def standing(library: Library) -> Standing:
     """Read from the registry."""
     registry = library.registry
-    written = rulings_written(registry)
     members: dict[str, Rows] = {}
     for name, bucket, face_id, how in registry.memberships().iter_rows():
         members.setdefault(name, {})[face_id] = (bucket, how)
@@ -100,7 +99,7 @@ def standing(library: Library) -> Standing:
         ruled.stood_before(registry),
         ruled.made_by_splits(registry),
         rulings_in_force(registry),
-        written,
+        unpublished_rulings(registry),
     )
 
 

@@ -33,10 +33,13 @@ class Ruled:
 
     changes: Changes
     fates: Sequence[Fate]
-    pending: Sequence[Ruling] = ()
-    """Rulings that the library did not obey before, or obeyed though they were taken back."""
     hollow: Sequence[Identity] = ()
     """Live identities of which nothing can be exported after it: they go out of use."""
+
+    @property
+    def pending(self) -> Sequence[Ruling]:
+        """Rulings that the library did not obey before, or obeyed though they were taken back."""
+        return self.changes.now.pending
 
     def published(self) -> list[Fate]:
         """Identities whose faceset is made, made again or restored."""
@@ -62,7 +65,8 @@ def statements(ruled: Ruled, archive: Archive, run: Run) -> Callable[[sa.Connect
     library, run_id, changes = run.library, run.run_id, ruled.changes
     records, obeyed = _records(library, changes), [ruling.ruling_id for ruling in changes.now.rulings]
     buckets = {run.bucket for run in library.registry.bucket_runs()}
-    stale = ruled.stale_buckets(library)
+    stale, names = ruled.stale_buckets(library), {*changes.after.touched, *changes.moved, *changes.back}
+    runs = r.runs_of_members(library.registry, names, run_id)
 
     def also(connection: sa.Connection) -> None:
         write_merges(connection, changes.now.merges, changes.after.merges, run_id)
@@ -70,9 +74,11 @@ def statements(ruled: Ruled, archive: Archive, run: Run) -> Callable[[sa.Connect
         for record in records:
             r.write_record(connection, _with_entry(record, entries.get(record.name)))
         for name in changes.moved + changes.back + changes.founded:
-            r.write_members(connection, name, changes.after.members[name], run_id)
+            r.write_members(connection, name, changes.after.members[name], runs)
         for name, out in {**changes.closed, **changes.led_elsewhere}.items():
             r.write_tombstone(connection, name, out.reason, out.into)
+            if out.reason == "undone":
+                r.write_members(connection, name, {}, runs)
         for identity in ruled.hollow:
             r.write_tombstone(connection, identity.name, "emptied", None)
         for name, label in changes.labels.items():
@@ -82,7 +88,7 @@ def statements(ruled: Ruled, archive: Archive, run: Run) -> Callable[[sa.Connect
             r.restore_row(connection, name, **row_of_folder(folder, name))
         for fate in ruled.unpublished():
             _restore_unpublished(connection, fate, buckets, run.pack.model_id)
-        _write_basis(connection, changes, run_id)
+        _write_basis(connection, changes, runs)
         r.write_ruled_faces(connection, {place: changes.after.faces[place] for place in changes.places})
         r.write_stale(connection, stale & buckets)
         note_published(connection, obeyed)
@@ -91,10 +97,10 @@ def statements(ruled: Ruled, archive: Archive, run: Run) -> Callable[[sa.Connect
     return also
 
 
-def _write_basis(connection: sa.Connection, changes: Changes, run_id: str) -> None:
+def _write_basis(connection: sa.Connection, changes: Changes, runs: r.RunOf) -> None:
     """What runs alone would have made of the identities that rulings touch, and who these are."""
     r.write_touched(connection, changes.after.touched, changes.made())
-    r.write_unruled(connection, changes.unruled(), run_id)
+    r.write_unruled(connection, changes.unruled(), runs)
     r.drop_records(connection, changes.now.records.keys() - changes.now.touched - changes.after.touched)
 
 
