@@ -7,7 +7,7 @@ same base without it, so rulings can be undone in any order.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from facesets_dagster.identities.identity import Identity, by_trust
 from facesets_dagster.identities.merging import MARK, Merge, Pair, Rows, is_marked
@@ -19,6 +19,9 @@ RULED = "ruled:"
 Reason = Literal["merged", "ignored", "emptied", "undone"]
 """Why rulings put an identity out of use: of its tombstone. `emptied`: they left it no face; `undone`: the split that
 made it was taken back."""
+
+OF_RULINGS: frozenset[str] = frozenset(get_args(Reason))
+"""Reasons of tombstones of identities that rulings put out of use; runs bring none of them back."""
 
 PART = "part_"
 """Before the part of a split, in the role of the members that go with its examples."""

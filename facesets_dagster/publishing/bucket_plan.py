@@ -75,7 +75,7 @@ class BucketPlanner:
         bucket = self.proposal.bucket
         return resolve(
             self.proposal,
-            [identity for identity in known.identities() if identity.name not in known.redirects],
+            [identity for identity in known.identities() if identity.name not in known.closed_by_rulings],
             known.members(identity.name for identity in known.own(bucket, retired=True)),
             known.elsewhere(bucket),
             self.gallery.curated_centroid,

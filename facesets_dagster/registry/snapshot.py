@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from facesets_dagster.identities.identity import ERA_KINDS, Identity, by_trust
 from facesets_dagster.identities.merging import MARK
-from facesets_dagster.identities.projection import RULED, is_ruled
+from facesets_dagster.identities.projection import OF_RULINGS, RULED, is_ruled
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.schema import State
 
@@ -171,6 +171,12 @@ class Snapshot:
                 end = keeper_of[end]
             found[name] = end
         return found
+
+    @cached_property
+    def closed_by_rulings(self) -> frozenset[str]:
+        """Names that rulings put out of use; no run brings them back."""
+        query = sa.select(t.tombstones.c.name).where(t.tombstones.c.reason.in_(sorted(OF_RULINGS)))
+        return frozenset(str(row[0]) for row in self._rows(query))
 
     def changed_since(self, state: State) -> list[Identity] | None:
         """Identities that differ from those of an older state, and eras whose parent does, by age.

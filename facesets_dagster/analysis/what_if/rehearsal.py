@@ -117,7 +117,7 @@ class Rehearsal:
             return self._sketch(members, name, export).centroid
 
         identities = known.registry.identities()
-        asked = [identity for identity in identities if identity.name not in known.registry.redirects]
+        asked = [identity for identity in identities if identity.name not in known.registry.closed_by_rulings]
         resolution = resolve(proposal, asked, known.members, known.registry.elsewhere(known.bucket), build)
         names = resolution.names(known.next_number)
         verdicts = self._verdicts(proposal, resolution, names, export)

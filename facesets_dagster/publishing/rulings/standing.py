@@ -6,7 +6,7 @@ from functools import cached_property
 
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Pair, Rows
-from facesets_dagster.identities.projection import Base, Projection, project
+from facesets_dagster.identities.projection import OF_RULINGS, Base, Projection, project
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.next_number import next_number
@@ -15,9 +15,6 @@ from facesets_dagster.registry import ruled
 from facesets_dagster.registry.merges import merges_in_force
 from facesets_dagster.registry.registry import Tombstone
 from facesets_dagster.registry.rulings import rulings_in_force, unpublished_rulings
-
-OF_RULINGS = frozenset({"merged", "ignored", "emptied", "undone"})
-"""Reasons of tombstones of identities that rulings put out of use."""
 
 
 @dataclass(frozen=True)
