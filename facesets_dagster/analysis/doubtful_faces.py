@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from facesets_dagster.analysis.inventory import Inventory
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.identities.bindings import united
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.doubts import (
     Doubt,
     Margins,
     People,
+    is_answered,
     of_join,
     of_left_over,
     of_members,
@@ -29,6 +31,7 @@ from facesets_dagster.identities.doubts import (
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.handles import described
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.rulings.standing import two_people
 from facesets_dagster.registry.joins import joins_of
@@ -78,13 +81,16 @@ def find_doubts(inventory: Inventory, library: Library, pack: ModelPack, margins
     require_one_model(inventory.faces, pack.model_id, "the face cache")
     known = _known(inventory, pack)
     shown = _shown(known)
+    buckets = sorted(known.faces["bucket"].unique().to_list())
+    said = united(bindings_of(library, bucket, pack.model_id, pack.dim) for bucket in buckets)
     everything = [
         *_of_members(known, margins),
         *_of_photos(known, margins),
         *_of_buckets(known, library, margins),
         *of_people(known.people, shown, frozenset(two_people(library)), margins),
     ]
-    return _table(ranked(everything), inventory, known, shown, pack.model_id)
+    open_ones = [doubt for doubt in everything if not is_answered(doubt, said)]
+    return _table(ranked(open_ones), inventory, known, shown, pack.model_id)
 
 
 def _known(inventory: Inventory, pack: ModelPack) -> _Known:

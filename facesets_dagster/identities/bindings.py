@@ -6,7 +6,7 @@ is as if there were no rulings.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -95,3 +95,25 @@ class Bindings:
 
 
 NO_BINDINGS = Bindings()
+
+
+def united(several: Iterable[Bindings]) -> Bindings:
+    """What is said of the faces of several buckets; a face that is in two of them is one face."""
+    said = [one for one in several if not one.is_empty()]
+    if len(said) < 2:
+        return said[0] if said else NO_BINDINGS
+    groups: list[set[str]] = []
+    for group in (group for one in said for group in one.together):
+        meeting = [other for other in groups if other & group]
+        groups = [other for other in groups if not other & group] + [set(group).union(*meeting)]
+    refused: dict[str, Faces] = {}
+    for face, names in (entry for one in said for entry in one.refused.items()):
+        refused[face] = refused.get(face, frozenset()) | names
+    return Bindings(
+        tuple(frozenset(group) for group in sorted(groups, key=sorted)),
+        frozenset().union(*(one.apart for one in said)),
+        refused,
+        {face: name for one in said for face, name in one.belongs.items()},
+        {face: ruling for one in said for face, ruling in one.ignored.items()},
+        said[0].people,
+    )

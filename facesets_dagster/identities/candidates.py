@@ -3,7 +3,7 @@
 The faces of all buckets are grouped at once by average linkage: three photos in one bucket and three in another are
 nobody in either, and one person together. A group is judged as a whole, by the distance of its centroid, which says
 more than that of any face. A faceset that has members in more than half of a group's photos is never offered that
-group: nobody is on a photo twice.
+group: nobody is on a photo twice. Nor is somebody whom a ruling refuses to a face of it; who is ignored is not offered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.clustering import average_linkage, require_at_most
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.ignoring import Reached, within_reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,8 @@ class Offers:
 
     offers: tuple[Offer, ...]
     left_out: dict[str, Verdict]
-    """face_id -> `below_gate:<gate>`, `same_photo`, `nobody_near` (value: photos of its group), `over_limit`."""
+    """face_id -> `below_gate:<gate>`, `ignored`, `same_photo`, `nobody_near` (value: photos of its group),
+    `over_limit`."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,17 @@ def offer_candidates(
     identities: Sequence[Identity],
     photos_of: Mapping[str, AbstractSet[str]],
     parameters: CandidateParameters,
+    bindings: Bindings = NO_BINDINGS,
 ) -> Offers:
     """Sorts faces (rows of the face table, one per face_id) into folders.
 
     `identities`: live ones; an era stands for its parent. `photos_of`: family -> photos of its
-    members, each by the first 16 hex digits of its digest.
+    members, each by the first 16 hex digits of its digest. `bindings`: what rulings say of the faces.
     """
     left_out: dict[str, Verdict] = {}
     rows = _gated(faces.sort("face_id"), parameters, left_out)
+    if not bindings.is_empty():
+        rows = _without_ignored(rows, identities, bindings, left_out)
     if rows.is_empty():
         return Offers((), left_out)
     known = _Faces(
@@ -102,7 +108,7 @@ def offer_candidates(
     )
     near: dict[str, list[_Group]] = {}
     far: list[tuple[int, str, _Group]] = []
-    for group in _groups(known, identities, photos_of, parameters):
+    for group in _groups(known, identities, photos_of, parameters, bindings):
         photos = len({known.photos[row] for row in group.rows})
         if group.nearest is not None and group.distance is not None and group.distance <= parameters.near_distance:
             near.setdefault(group.nearest.family, []).append(group)
@@ -131,11 +137,33 @@ def _gated(faces: pl.DataFrame, parameters: CandidateParameters, left_out: dict[
     return faces.filter(~pl.col("face_id").is_in(list(left_out)))
 
 
+def _without_ignored(
+    rows: pl.DataFrame, identities: Sequence[Identity], bindings: Bindings, left_out: dict[str, Verdict]
+) -> pl.DataFrame:
+    """Without the faces that a ruling ignores, or that lie nearer to somebody who is ignored than to a faceset."""
+    if rows.is_empty():
+        return rows
+    unit, called = normalised(rows["embedding"].to_numpy()), bindings.people.called
+    centroids = [one.centroid for one in identities if stands_for_somebody(one) and one.centroid is not None]
+    kept = cosine_distance(unit, np.array(centroids).reshape(len(centroids), unit.shape[1])).min(axis=1, initial=np.inf)
+    reached = within_reach(unit, bindings.people) if bindings.people.rulings else Reached.nobody(len(unit))
+    for row, face_id in enumerate(rows["face_id"].to_list()):
+        named, person = bindings.ignored.get(face_id), int(reached.whose[row])
+        if named is not None:
+            left_out[face_id] = Verdict("ignored", None, None, called(named), named)
+        elif person >= 0 and reached.distance[row] < kept[row]:
+            ruling = bindings.people.rulings[person]
+            numbers = float(reached.distance[row]), float(reached.reach[row])
+            left_out[face_id] = Verdict("ignored", *numbers, called(ruling), ruling)
+    return rows.filter(~pl.col("face_id").is_in(list(left_out)))
+
+
 def _groups(
     known: _Faces,
     identities: Sequence[Identity],
     photos_of: Mapping[str, AbstractSet[str]],
     parameters: CandidateParameters,
+    bindings: Bindings,
 ) -> list[_Group]:
     """The partition of all faces, each group with the nearest identity that it may be."""
     living = {identity.name for identity in identities if identity.live}
@@ -143,17 +171,21 @@ def _groups(
         (identity for identity in identities if stands_for_somebody(identity) and identity.family in living),
         key=lambda identity: identity.name,
     )
+    links = bindings.links(known.ids)
     centroids = np.array([identity.centroid for identity in people], np.float32).reshape(
         len(people), known.unit.shape[1]
     )
     require_at_most(parameters.max_faces, len(known.unit), "The left-over faces")
-    labels = average_linkage(known.unit, parameters.cluster_distance)
+    labels = average_linkage(known.unit, parameters.cluster_distance, together=links.together, cannot_link=links.apart)
     order = np.argsort(labels, kind="stable")
     found = []
     for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
         distances = cosine_distance(centroid(known.unit[rows])[None], centroids)[0]
         photos = {known.photos[row] for row in rows}
+        refused = {name for row in rows for name in bindings.refused.get(known.ids[row], ())}
         for index in np.argsort(distances, kind="stable"):
+            if people[index].family in refused:
+                continue
             if 2 * len(photos & photos_of.get(people[index].family, set())) <= len(photos):
                 found.append(_Group(rows, people[index], float(distances[index])))
                 break

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import Bindings
 from facesets_dagster.identities.geometry import cosine_distance
 
 _ROWS = 4096
@@ -51,6 +52,15 @@ class Doubt:
     def change(self) -> float:
         """Faces that an answer is expected to move."""
         return self.chance * self.moved
+
+
+def is_answered(doubt: Doubt, said: Bindings) -> bool:
+    """Whether rulings give the faces to somebody, or refuse one of them to a person of the question."""
+    if doubt.kind == "near_people" or not doubt.faces:
+        return False
+    people = {doubt.identity, doubt.other}
+    refused = any(people & said.refused.get(face, frozenset()) for face in doubt.faces)
+    return refused or all(face in said.belongs for face in doubt.faces)
 
 
 @dataclass(frozen=True)

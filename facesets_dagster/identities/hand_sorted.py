@@ -8,12 +8,13 @@ photos, or two are in equally many, is reported, not guessed.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import Bindings
 from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
@@ -80,6 +81,34 @@ def assert_people(
         else:
             result.members[result.nearest[face_id][0]].append(face_id)
     return result
+
+
+def obeying(people: HandSorted, bindings: Bindings, person_of: Mapping[str, str]) -> HandSorted:
+    """Folders without the faces that rulings give to others, refuse to their person, or ignore: rulings come first.
+
+    `person_of`: folder -> identity that it asserts; a folder of a new person has none.
+    """
+    if bindings.is_empty():
+        return people
+    members: dict[str, list[str]] = {}
+    verdicts = dict(people.verdicts)
+    for folder, faces in people.members.items():
+        ruled = {face: _by_ruling(face, bindings, person_of.get(folder)) for face in faces}
+        verdicts.update({face: one for face, one in ruled.items() if one is not None})
+        members[folder] = [face for face, one in ruled.items() if one is None]
+    return replace(people, members=members, verdicts=verdicts)
+
+
+def _by_ruling(face: str, bindings: Bindings, person: str | None) -> Verdict | None:
+    """Why a face is not its folder's person; None if no ruling says so."""
+    if face in bindings.ignored:
+        ruling = bindings.ignored[face]
+        return Verdict("ignored", None, None, bindings.people.called(ruling), ruling)
+    if face in bindings.belongs and bindings.belongs[face] != person:
+        return Verdict("covered", None, None, bindings.belongs[face])
+    if person is not None and person in bindings.refused.get(face, ()):
+        return Verdict("ruled_out", None, None, person)
+    return None
 
 
 def _person(folder: str, unit: NDArray[np.float32], photos: list[str], first_distance: float) -> FolderPerson:

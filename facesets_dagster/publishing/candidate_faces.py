@@ -24,7 +24,9 @@ from facesets_dagster.export.rendering import RenderedFace, render
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.faces.schema import face_schema, require_one_model
 from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_folder
+from facesets_dagster.identities.bindings import united
 from facesets_dagster.identities.candidates import CandidateParameters, Offer, Offers, offer_candidates
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.in_place import folders_in_place
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
@@ -115,7 +117,10 @@ def _fill(
     identities = [identity for identity in library.registry.identities() if identity.live]
     require_model(identities, run.pack)
     candidates = faces.filter("is_candidate").drop("is_candidate")
-    offers = offer_candidates(candidates, identities, _photos_of(library), parameters)
+    bindings = united(
+        bindings_of(library, bucket, run.pack.model_id, run.pack.dim) for bucket in sorted(set(candidates["bucket"]))
+    )
+    offers = offer_candidates(candidates, identities, _photos_of(library), parameters, bindings)
     load_photo = photo_loader(run.folders, faces, run.max_pixels)
     in_place = pictures_in_place(library.folder / CANDIDATES)
     boxes = boxes_by_photo(faces)

@@ -9,9 +9,11 @@ import polars as pl
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.store import CacheTables
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.hand_sorted import HandSorted, assert_people
+from facesets_dagster.identities.hand_sorted import HandSorted, assert_people, obeying
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import whose
+from facesets_dagster.identities.projection import RULED
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import HAND_SORTED
@@ -96,12 +98,15 @@ def _plan(
     """Notes: folder -> position in `wanted` of its person."""
     library = run.library
     order = _order(people, faces)
-    asserted = {face_id for folder in order for face_id in people.members[folder]}
     owner = owners_of_folders(order, people, known, inputs.second_distance)
+    person_of = {folder: known.person_of(owner.get(folder)) for folder in order}
+    bindings = bindings_of(library, HAND_SORTED, run.pack.model_id, run.pack.dim)
+    people = obeying(people, bindings, {folder: one.name for folder, one in person_of.items() if one is not None})
+    order = [folder for folder in order if people.members[folder]]
+    asserted = {face_id for folder in order for face_id in people.members[folder]}
     terms = Terms("hand_sorted", HAND_SORTED, inputs.parameters(run.export), run.export)
     wanted: list[Wanted] = []
     placed: dict[str, int] = {}
-    person_of = {folder: known.person_of(owner.get(folder)) for folder in order}
     for folder in order:
         if folder in placed:
             continue
@@ -120,7 +125,7 @@ def _plan(
         kept = _kept(library, people, known, identity, set(asserter.values()), asserted)
         placed.update(dict.fromkeys(folders, len(wanted)))
         wanted.append(Wanted(dict(sorted({**kept, **now}.items())), own_terms, identity, label=folder))
-    taken = {identity.name for identity in person_of.values() if identity is not None}
+    taken = {identity.name for folder in order if (identity := person_of[folder]) is not None}
     stay, retire = _without_folder(run, known, taken, asserted)
     wanted += stay
     gallery = Gallery(run, faces, terms, list(known.live))
@@ -150,15 +155,17 @@ def _kept(
     """Members of a person that no folder asserts now: face_id -> how it joined.
 
     A face of another folder moves there. One that joined through a folder of this person (of `judges`) is judged
-    again. One that joined through a bucket, or has lost its photo or folder, stays.
+    again. One that joined through a bucket or by a ruling, or has lost its photo or folder, stays.
     """
     if identity is None:
         return {}
     places = library.snapshot().places(identity.name)
+    members = known.members.get(identity.name, {})
     judged = {face for face in people.verdicts if places.get(face) == HAND_SORTED}
+    judged -= {face for face, how in members.items() if how.startswith(RULED)}
     return {
         face: how
-        for face, how in known.members.get(identity.name, {}).items()
+        for face, how in members.items()
         if face not in asserted and not (face in judged and whose(how, identity.name) in judges)
     }
 

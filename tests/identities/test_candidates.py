@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facesets_dagster.faces.schema import face_schema
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings, IgnoredPeople
 from facesets_dagster.identities.candidates import CandidateParameters, Offers, offer_candidates
 from facesets_dagster.identities.identity import Identity
 
@@ -40,11 +41,12 @@ def offer(
     faces: list[dict[str, object]],
     identities: list[Identity],
     photos_of: dict[str, set[str]] | None = None,
+    bindings: Bindings = NO_BINDINGS,
     **changed: float,
 ) -> Offers:
     schema = {name: face_schema(DIM)[name] for name in face("0", 0, 0)}
     parameters = CandidateParameters(**{**vars(PARAMETERS), **changed})
-    return offer_candidates(pl.DataFrame(faces, schema=schema), identities, photos_of or {}, parameters)
+    return offer_candidates(pl.DataFrame(faces, schema=schema), identities, photos_of or {}, parameters, bindings)
 
 
 def folders(found: Offers) -> dict[str, list[str]]:
@@ -132,3 +134,44 @@ def test_new_groups_are_numbered_by_photos_and_the_order_of_rows_does_not_matter
     assert [{name[0] for name in names} for names in folders(found).values()] == [{"b"}, {"a"}, {"c"}]
     assert list(folders(found)) == ["new_001", "new_002", "new_003"]
     assert offer(faces[::-1], []) == found
+
+
+def ids(faces: list[dict[str, object]]) -> list[str]:
+    return [str(face["face_id"]) for face in faces]
+
+
+def test_a_group_is_not_offered_to_whom_one_of_its_faces_is_refused() -> None:
+    strangers = [face("a", 0, 40), face("b", 0, 42), face("c", 0, 44)]
+    people = [
+        identity("faceset_007", 0),
+        identity("faceset_008", 0, -20),
+        identity("faceset_007_era", 0, 10, "era", "faceset_007"),
+    ]
+    assert list(folders(offer(strangers, people))) == ["to_faceset_007"]
+    refused = Bindings(refused={ids(strangers)[0]: frozenset({"faceset_007"})})
+    assert list(folders(offer(strangers, people, bindings=refused, near_distance=1.0))) == ["to_faceset_008"]
+
+
+def test_people_who_are_ignored_are_not_offered() -> None:
+    strangers = [face("a", 1, 0), face("b", 1, 5), face("c", 1, 12), face("d", 3, 0)]
+    people = IgnoredPeople(("r1",), np.array([look(1, 2)]), np.zeros(1, np.int64), np.array([0.2]), ("faceset_040",))
+    found = offer(strangers, [], bindings=Bindings(people=people, ignored={ids(strangers)[3]: "r2"}))
+    assert states(found) == dict.fromkeys("abcd", "ignored")
+    verdicts = {face_id[15]: verdict for face_id, verdict in found.left_out.items()}
+    assert (verdicts["a"].identity, verdicts["a"].ruling, verdicts["a"].threshold) == (
+        "faceset_040",
+        "r1",
+        pytest.approx(0.2),
+    )
+    assert (verdicts["d"].value, verdicts["d"].ruling) == (None, "r2")
+    kept = offer(strangers[:3], [identity("faceset_007", 1, 2)], bindings=Bindings(people=people))
+    assert list(folders(kept)) == ["to_faceset_007"]
+
+
+def test_candidates_that_are_two_people_are_two_groups() -> None:
+    strangers = [
+        face(photo, 1, degrees) for photo, degrees in (("a", 0), ("b", 2), ("c", 4), ("d", 6), ("e", 8), ("f", 9))
+    ]
+    first, *_, last = sorted(ids(strangers))
+    found = offer(strangers, [], bindings=Bindings(apart=frozenset({(first, last)})), min_promise=1)
+    assert len(found.offers) == 2

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.doubts import (
     Doubt,
     Margins,
     People,
+    is_answered,
     of_join,
     of_left_over,
     of_members,
@@ -86,3 +88,18 @@ def test_two_people_at_the_threshold_are_asked_about_once_with_the_smaller_one_m
 def test_left_over_faces_near_a_person_move_together() -> None:
     found = of_left_over(["a", "b"], "faceset_001", 0.46, MARGINS)
     assert found.change == pytest.approx(2 * 0.4)
+
+
+def doubt(kind: str, *faces: str, other: str | None = None) -> Doubt:
+    return Doubt(kind=kind, faces=faces, identity="faceset_001", other=other, value=0, threshold=0, chance=0.5, moved=1)
+
+
+def test_what_a_ruling_has_said_is_in_doubt_no_longer() -> None:
+    said = Bindings(belongs={"a": "faceset_001"}, refused={"b": frozenset({"faceset_002"})})
+    assert is_answered(doubt("near_join", "a"), said)
+    assert not is_answered(doubt("near_join", "a", "c"), said)
+    assert is_answered(doubt("between_two", "b", other="faceset_002"), said)
+    assert not is_answered(doubt("near_outlier", "b"), said)
+    assert not is_answered(doubt("near_people", "b", other="faceset_002"), said)
+    assert not is_answered(doubt("near_people", other="faceset_002"), said)
+    assert not is_answered(doubt("near_join", "a"), NO_BINDINGS)
