@@ -16,10 +16,11 @@ from facesets_dagster.library.moves import Move
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.run import RunStamp
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.dialect import insert_into
 from facesets_dagster.registry.joins import replace_joins
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.ruled import Place, note_growth, touched_among
-from facesets_dagster.registry.schema import insert_into, next_generation
+from facesets_dagster.registry.schema import next_generation
 from facesets_dagster.registry.snapshot import in_batches
 
 

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.registry import tables as t
-from facesets_dagster.registry.schema import State, create_tables, insert_into, make_engine, read_state
+from facesets_dagster.registry.dialect import insert_into, make_engine
+from facesets_dagster.registry.schema import State, create_tables, read_state
 from facesets_dagster.registry.snapshot import MEMBERSHIP_SCHEMA, Snapshot
 
 DECISION_SCHEMA = pl.Schema(

@@ -2,21 +2,16 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from facesets_dagster.identities.rulings import Ruling, RulingFace
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.dialect import wait_for_turn
 from facesets_dagster.registry.registry import Registry
-from facesets_dagster.registry.schema import insert_into, wait_for_turn
+from facesets_dagster.registry.ruling_rows import count_writing, face_rows, insert_rulings, now, times_written
 from facesets_dagster.registry.snapshot import in_batches
-
-_WRITTEN = "rulings"
-"""Key of `meta`: how often rulings were written."""
 
 Consistent = Callable[[Sequence[Ruling]], None]
 """Raises if these rulings in force, oldest first, contradict each other."""
@@ -59,7 +54,7 @@ def rulings_of(registry: Registry, ids: Collection[str]) -> dict[str, Ruling]:
 def rulings_written(registry: Registry) -> int:
     """How often rulings were written, taken back or changed state: 0 in a registry without any."""
     with registry.engine.connect() as connection:
-        return _written(connection)
+        return times_written(connection)
 
 
 def unpublished_rulings(registry: Registry) -> tuple[Ruling, ...]:
@@ -104,7 +99,7 @@ def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consi
         connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(back)).values(**freed))
         if gone:
             consistent(_read(connection, t.rulings.c.state == "in_force"))
-            _counted(connection)
+            count_writing(connection)
         return (*gone, *back)
 
 
@@ -117,14 +112,14 @@ def set_dormant(registry: Registry, asleep: Collection[str], awake: Collection[s
         for ids, state, before in ((asleep, "dormant", "in_force"), (awake, "in_force", "dormant")):
             this = t.rulings.c.ruling_id.in_(sorted(ids)) & (t.rulings.c.state == before)
             connection.execute(sa.update(t.rulings).where(this).values(state=state))
-        _counted(connection)
+        count_writing(connection)
 
 
 def add_faces(connection: sa.Connection, ruling_id: str, faces: Iterable[RulingFace]) -> None:
     """Adds faces to a ruling: the same faces as another model sees them."""
     last = sa.select(sa.func.max(t.ruling_faces.c.place)).where(t.ruling_faces.c.ruling_id == ruling_id)
     start = connection.scalar(last)
-    rows = _face_rows(ruling_id, faces, first=0 if start is None else int(start) + 1)
+    rows = face_rows(ruling_id, faces, first=0 if start is None else int(start) + 1)
     if rows:
         connection.execute(sa.insert(t.ruling_faces), rows)
 
@@ -144,28 +139,6 @@ def buckets_decided_by(registry: Registry, ids: Collection[str]) -> set[str]:
             query = sa.select(t.decisions.c.bucket).where(t.decisions.c.ruling.in_(some)).distinct()
             found.update(connection.scalars(query))
     return found
-
-
-def insert_rulings(connection: sa.Connection, rulings: Sequence[Ruling]) -> list[Ruling]:
-    """Enters rulings as they are, each with the next number of the order; gives them with it."""
-    last = int(connection.scalar(sa.select(sa.func.max(t.rulings.c.sequence))) or 0)
-    written = [replace(ruling, sequence=place) for place, ruling in enumerate(rulings, start=last + 1)]
-    for ruling in written:
-        connection.execute(sa.insert(t.rulings).values(**_row(ruling)))
-        names = [{"ruling_id": ruling.ruling_id, "role": role, "name": name} for role, name in ruling.names.items()]
-        if names:
-            connection.execute(sa.insert(t.ruling_names), names)
-        faces = _face_rows(ruling.ruling_id, ruling.faces)
-        if faces:
-            connection.execute(sa.insert(t.ruling_faces), faces)
-    if written:
-        _counted(connection)
-    return written
-
-
-def now() -> str:
-    """The time as rulings record it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _enter(
@@ -208,11 +181,6 @@ def _ruling(row: sa.RowMapping, faces: Sequence[RulingFace], names: dict[str, st
     return Ruling(**values, faces=tuple(faces), names=ordered, payload=json.loads(row["payload"]))
 
 
-def _row(ruling: Ruling) -> dict[str, object]:
-    values = {key: value for key, value in vars(ruling).items() if key not in ("faces", "names", "payload")}
-    return {**values, "payload": json.dumps(dict(ruling.payload), sort_keys=True)}
-
-
 def _face(row: sa.RowMapping) -> RulingFace:
     return RulingFace(
         role=row["role"],
@@ -225,23 +193,3 @@ def _face(row: sa.RowMapping) -> RulingFace:
         model_id=row["model_id"],
         embedding=None if row["embedding"] is None else np.frombuffer(row["embedding"], np.float16),
     )
-
-
-def _face_rows(ruling_id: str, faces: Iterable[RulingFace], first: int = 0) -> list[dict[str, Any]]:
-    rows = []
-    for place, face in enumerate(faces, start=first):
-        values = {key: value for key, value in vars(face).items() if key not in ("bbox", "embedding")}
-        corners = dict(zip(("x1", "y1", "x2", "y2"), map(float, face.bbox), strict=True))
-        vector = None if face.embedding is None else face.embedding.astype(np.float16).tobytes()
-        rows.append({"ruling_id": ruling_id, "place": place, **values, **corners, "embedding": vector})
-    return rows
-
-
-def _written(connection: sa.Connection) -> int:
-    return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == _WRITTEN)) or 0)
-
-
-def _counted(connection: sa.Connection) -> None:
-    insert = insert_into(connection, t.meta)
-    newer = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
-    connection.execute(newer, [{"key": _WRITTEN, "value": str(_written(connection) + 1)}])

@@ -2,18 +2,16 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
-from filelock import FileLock
-from sqlalchemy.dialects import postgresql, sqlite
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.dialect import insert_into, wait_for_turn
+from facesets_dagster.registry.upgrade import keep_copy, to_schema_2
 
-_MAKING_TABLES = 0x66616365
-"""Key of the advisory lock in PostgreSQL; any constant of our own."""
-
+_BEFORE = "1"
+"""The schema that is upgraded when a registry is opened."""
 
 _LATER_COLUMNS = (
     ("identities", "changed", "INTEGER"),
@@ -32,31 +30,13 @@ class State:
     """None if another release made this generation."""
 
 
-def make_engine(database_url: str) -> sa.Engine:
-    """The engine for a URL. SQLite's file is open only while it is read or written.
-
-    So a home that is at rest has no journal beside it and can be copied, restored or removed while the daemon runs.
-    """
-    if sa.make_url(database_url).get_backend_name() != "sqlite":
-        return sa.create_engine(database_url, pool_pre_ping=True)
-    engine = sa.create_engine(database_url, poolclass=sa.NullPool)
-
-    @sa.event.listens_for(engine, "connect")
-    def _durable(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA busy_timeout=60000")
-        connection.execute("PRAGMA synchronous=FULL")
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            # Two who switch at once are refused in spite of the timeout; the mode stays in the file.
-            with FileLock(f"{engine.url.database}.lock"):
-                connection.execute("PRAGMA journal_mode=WAL")
-
-    return engine
-
-
 def create_tables(engine: sa.Engine) -> None:
-    """Makes what is absent; one query where nothing is. Raises `LibraryCorrupt` for another schema version."""
+    """Makes what is absent, and schema 2 of schema 1; one query where nothing is to be done.
+
+    Raises `LibraryCorrupt` for another schema version.
+    """
     found = _versions(engine)
-    if found.get("layout") != t.LAYOUT:
+    if found.get("layout") != t.LAYOUT or found.get("schema_version") == _BEFORE:
         with engine.begin() as connection:
             wait_for_turn(connection)
             _make(connection)
@@ -82,8 +62,10 @@ def _make(connection: sa.Connection) -> None:
     version = None
     if sa.inspect(connection).has_table("meta"):
         version = connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "schema_version"))
-    if version not in (None, t.SCHEMA_VERSION):
+    if version not in (None, _BEFORE, t.SCHEMA_VERSION):
         return
+    if version == _BEFORE:
+        keep_copy(connection)
     t.metadata.create_all(connection)
     for name, column, kind in _LATER_COLUMNS:
         if column not in {known["name"] for known in sa.inspect(connection).get_columns(name)}:
@@ -91,6 +73,8 @@ def _make(connection: sa.Connection) -> None:
     for table in t.metadata.sorted_tables:
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+    if version == _BEFORE:
+        to_schema_2(connection)
     insert = insert_into(connection, t.meta)
     connection.execute(insert.on_conflict_do_nothing(), [{"key": "schema_version", "value": t.SCHEMA_VERSION}])
     connection.execute(insert.on_conflict_do_nothing(), [{"key": "generation", "value": "0"}])
@@ -117,16 +101,3 @@ def next_generation(connection: sa.Connection) -> int:
     generation = int(connection.scalar(sa.select(t.meta.c.value).where(this)) or 0)
     connection.execute(sa.insert(t.generations).values(generation=generation, mark=uuid.uuid4().hex))
     return generation
-
-
-def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
-    """An insert that can say what happens to a row that is there, in the dialect of the database."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-
-
-def wait_for_turn(connection: sa.Connection) -> None:
-    """Until the end of the transaction nobody else gets here: looking and writing is not one step in SQL."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))

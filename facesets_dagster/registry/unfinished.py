@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.dialect import insert_into
 from facesets_dagster.registry.registry import Registry
-from facesets_dagster.registry.schema import insert_into
 
 UNDER_WAY = "published, not reported yet"
 """The reason until the run says how it ended; one that is killed says nothing."""

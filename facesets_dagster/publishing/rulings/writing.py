@@ -1,8 +1,6 @@
 """Rulings entered and taken back: never one that contradicts those in force, and never half of a request."""
 
 import getpass
-import secrets
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -11,9 +9,8 @@ from facesets_dagster.identities.ruling_closure import Contradiction, Link, cont
 from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry.ruled import made_by_splits
-from facesets_dagster.registry.rulings import now, undo_rulings, write_rulings
-
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+from facesets_dagster.registry.ruling_rows import new_id, now
+from facesets_dagster.registry.rulings import undo_rulings, write_rulings
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,6 @@ class Author:
         assert kind in KINDS
         made = {"made_at": now(), "made_by": self.name, "via": self.via, "reason": self.reason}
         return Ruling(new_id(), kind, **made, **values)  # type: ignore[arg-type]
-
-
-def new_id() -> str:
-    """A ULID: 26 characters that sort by time. Source: github.com/ulid/spec."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
 
 
 def enter(library: Library, rulings: Sequence[Ruling]) -> tuple[Ruling, ...]:

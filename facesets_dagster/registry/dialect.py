@@ -1,0 +1,47 @@
+"""What differs between SQLite and PostgreSQL: how an engine is made, upserts, and waiting for one's turn."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock
+from sqlalchemy.dialects import postgresql, sqlite
+
+_TURN = 0x66616365
+"""Key of the advisory lock in PostgreSQL; any constant of our own."""
+
+
+def make_engine(database_url: str) -> sa.Engine:
+    """The engine for a URL. SQLite's file is open only while it is read or written.
+
+    So a home that is at rest has no journal beside it and can be copied, restored or removed while the daemon runs.
+    """
+    url = sa.make_url(database_url)
+    if url.get_backend_name() != "sqlite":
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    @sa.event.listens_for(engine, "connect")
+    def _durable(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA busy_timeout=60000")
+        connection.execute("PRAGMA synchronous=FULL")
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            # Two who switch at once are refused in spite of the timeout; the mode stays in the file.
+            with FileLock(f"{engine.url.database}.lock"):
+                connection.execute("PRAGMA journal_mode=WAL")
+
+    return engine
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    """An insert that can say what happens to a row that is there, in the dialect of the database."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def wait_for_turn(connection: sa.Connection) -> None:
+    """Until the end of the transaction nobody else gets here: looking and writing is not one step in SQL."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
