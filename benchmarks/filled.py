@@ -231,15 +231,15 @@ def top_rows(people: People, numbers: ExportParameters, burst: Burst | None) -> 
 
 
 def _set_of(rows: pl.DataFrame, numbers: ExportParameters) -> NDArray[np.float32]:
-    """Raw embeddings (n, dim) of the set that these photos make, every crop being good."""
+    """Raw embeddings (n, dim) of the set that these photos make, every crop being good and none a copy."""
     curated = curate(rows, numbers)
-    order, _ = choose(curated, numbers, lambda _: None)
+    order, _ = choose(curated, numbers, np.arange(len(curated.candidates)), lambda _: None)
     return curated.candidates["embedding"].to_numpy()[order]
 
 
 def _top_of(rows: pl.DataFrame, numbers: ExportParameters) -> pl.DataFrame:
     curated = curate(rows, numbers)
-    order, _ = choose(curated, numbers, lambda _: None)
+    order, _ = choose(curated, numbers, np.arange(len(curated.candidates)), lambda _: None)
     return curated.candidates[order[: numbers.top_n]]
 
 

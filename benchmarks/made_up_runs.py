@@ -43,6 +43,7 @@ def publish_made_up(home: RealHome, bucket: str, numbers: Numbers) -> pl.DataFra
         pack=pack,
         folders={bucket: home.folder / "buckets" / bucket},
         max_pixels=1,
+        pictures=resource.pictures(pack, 1),
         export=replace(numbers.export, crop_px=8),
         run_id="made up",
         code_version=f"{__version__}/{CODE_VERSION}",

@@ -150,25 +150,27 @@ def _false_finds(embedder: Embedder) -> Row:
 
 
 def _extra_time(people: Sequence[Portrait], embedder: Embedder) -> Row:
-    """CPU time of reading upright portraits, all looks by one: the median of three turns of each."""
+    """CPU time of reading upright portraits, all looks by one: the two take turns at each photo, three times.
+
+    Whole rounds of one and then of the other differ by 4 % on a machine that does other work, whichever is read twice.
+    """
     photos = [portrait.path.read_bytes() for portrait in people]
-    ratios = []
-    for _ in range(3):
-        spent = [_seconds(photos, look, embedder) for look in (look_at, _once)]
-        ratios.append(spent[0] / spent[1] - 1)
-    extra = float(np.median(ratios))
-    met = extra <= MAX_EXTRA
-    note = f"{len(photos)} portraits, decode, look, measure, recognise"
-    return Row(
-        "extra CPU time, upright portraits", round(extra, 4), "share", target=f"<= {MAX_EXTRA}", met=met, note=note
-    )
+    spent = np.zeros((3, len(photos), 2))
+    for again in range(3):
+        for number, data in enumerate(photos):
+            for way in (0, 1) if (number + again) % 2 else (1, 0):
+                spent[again, number, way] = _seconds(data, (look_at, _once)[way], embedder)
+    looks, once = np.median(spent, axis=0).sum(axis=0)
+    extra = float(looks / once - 1)
+    note = f"{len(photos)} portraits, decode, look, measure, recognise; medians of 3 readings of each"
+    target, met = f"<= {MAX_EXTRA}", extra <= MAX_EXTRA
+    return Row("extra CPU time, upright portraits", round(extra, 4), "share", target=target, met=met, note=note)
 
 
-def _seconds(photos: Sequence[bytes], look: LookAt, embedder: Embedder) -> float:
+def _seconds(data: bytes, look: LookAt, embedder: Embedder) -> float:
     started = time.process_time()
-    for data in photos:
-        seen = look(decode_photo(data, max_pixels=10**8).image, embedder)
-        blur(seen.image, seen.found.bbox)
-        sharpness(seen.image, seen.found.bbox)
-        embedder.embed(seen.image, seen.found.kps)
+    seen = look(decode_photo(data, max_pixels=10**8).image, embedder)
+    blur(seen.image, seen.found.bbox)
+    sharpness(seen.image, seen.found.bbox)
+    embedder.embed(seen.image, seen.found.kps)
     return time.process_time() - started

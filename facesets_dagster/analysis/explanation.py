@@ -182,7 +182,7 @@ def reason(decision: Mapping[str, object]) -> str:
         "outlier": f"Lies {value} from its cluster's centroid, more than {threshold}.",
         "small_cluster": f"Its person has {value} distinct photo(s) here; it takes {threshold} to found an identity.",
         "same_photo": f"Another face of this photo is nearer to {identity} ({threshold}); this one lies at {value}.",
-        "near_duplicate": f"A better face of {identity} is almost the same: similarity {value} (limit {threshold}).",
+        "near_duplicate": _near_duplicate(which, identity, value, threshold),
         "export_outlier": f"A member of {identity}, but {value} from its centroid, more than {threshold}.",
         "cut_off": f"A member of {identity}, but {_percent(decision['value'])} of its crop could not be decoded.",
         "crop_failed": f"A member of {identity}, but {_crop(which, value, threshold)}.",
@@ -198,6 +198,12 @@ def _ignored(decision: Mapping[str, object]) -> str:
         return f"{whom} is ignored: ruling {ruling} names this face."
     value, threshold = (_number(decision[key]) for key in ("value", "threshold"))
     return f"{whom} is ignored: ruling {ruling}. Its nearest face there lies at cos-dist {value}, at most {threshold}."
+
+
+def _near_duplicate(which: str, identity: object, value: str, threshold: str) -> str:
+    if which == "copy":
+        return f"A copy of a photo of which {identity} has a better one: similarity {value}, and the pixels agree."
+    return f"A better face of {identity} is almost the same: similarity {value} (limit {threshold})."
 
 
 def _filled(decision: Mapping[str, object]) -> str:

@@ -99,4 +99,5 @@ def cluster_bucket(
         progress=progress,
         scratch=scratch,
     )
+    pictures.kept.write()
     return Clusters(ClusterTable(table, parameters, cover_distance), mode, frozenset(own))

@@ -158,6 +158,14 @@ class ExportConfig(PhotoConfig, PresetConfig):
         ),
     )
 
+    look_similarity: Share | None = Field(
+        default=None,
+        description=(
+            "Of copies of one photo (other sizes, edits) one is exported. Faces with at least this cosine similarity "
+            "may be copies; landmarks and pixels decide. 0 = only copies of bytes. null = the pack's number (0.8)."
+        ),
+    )
+
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:
         """Field -> the pack's number."""
@@ -168,6 +176,7 @@ class ExportConfig(PhotoConfig, PresetConfig):
             "fill_floor_px": pack.fill_floor_px,
             "variety": pack.variety,
             "session_similarity": pack.session_similarity,
+            "look_similarity": pack.look_similarity,
         }
 
     def resolved(self, pack: PackThresholds) -> ExportParameters:

@@ -29,14 +29,15 @@ def run_of(
     `export`: how faces are exported, the pack's numbers without it; `library`: another one than the home's; `folders`:
     further buckets.
     """
-    pack = embedder.pack()
+    pack, every = embedder.pack(), {**home.folders(), **(folders or {})}
     return Run(
         library=library or home.library(),
         store_of=home.store_of(pack),
         embedder=embedder.embedder,
         pack=pack,
-        folders={**home.folders(), **(folders or {})},
+        folders=every,
         max_pixels=config.max_pixels,
+        pictures=home.pictures(pack, config.max_pixels, every),
         export=(export or ExportConfig()).resolved(embedder.thresholds()),
         run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",

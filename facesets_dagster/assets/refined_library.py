@@ -108,8 +108,7 @@ def refined_library(
         return page.nothing(NOT_BESIDE_OTHERS, CHECKS)
     export = ExportConfig(min_face_short_px=config.export_min_face_short_px)
     run = run_of(context, home, embedder, config, export=export, library=library)
-    pictures = home.pictures(embedder.pack(), config.max_pixels)
-    inputs = RefineInputs(config.resolved(embedder.thresholds()), sorted(home.buckets()), config.max_faces, pictures)
+    inputs = RefineInputs(config.resolved(embedder.thresholds()), sorted(home.buckets()), config.max_faces)
     result = refine_library(run, inputs)
     names = refined_identities(library)
     sizes = {name: len(members) for name, members in library.registry.members(names).items()}

@@ -40,13 +40,18 @@ class CropsAhead:
         unit: NDArray[np.float32],
         photos: Sequence[str],
         near_duplicate: float,
+        looks: NDArray[np.int64],
         reserve: Reserve,
     ) -> None:
-        """`unit`: embeddings (n, dim) of the candidates, unit length; `photos`: the content of each."""
+        """`unit`: embeddings (n, dim) of the candidates, unit length; `photos`: the content of each.
+
+        `looks` (n,): the number of the photo of which each one's is a copy.
+        """
         self._crop = crop
         self._unit = unit
         self._photos = photos
         self._near_duplicate = near_duplicate
+        self._looks = looks
         self._reserve = reserve
         self._accepted: list[int] = []
         self._made: dict[int, bytes | Verdict] = {}
@@ -65,8 +70,9 @@ class CropsAhead:
     def _sure(self, first: int) -> list[int]:
         """Positions from `first` on that will be needed and are not made yet."""
         window = np.arange(first, min(first + WINDOW, self._end(first)))
-        own = self._unit[window]
-        alike = own @ np.concatenate([self._unit[self._accepted], own]).T >= self._near_duplicate
+        others = np.concatenate([np.array(self._accepted, np.int64), window])
+        alike = self._unit[window] @ self._unit[others].T >= self._near_duplicate
+        alike |= self._looks[window][:, None] == self._looks[others]
         before = len(self._accepted)
         return [
             int(place)

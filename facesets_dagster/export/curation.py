@@ -37,6 +37,8 @@ class ExportParameters:
     """Weight of likeness to the person against the rank score in the choice of the top, 0..1; 0: by rank alone."""
     session_similarity: float = 0
     """Faces with at least this cosine similarity are of one session and count as one in that choice."""
+    look_similarity: float = 0
+    """Least cosine similarity of copies of one photo, of which one is exported; 0: only copies of bytes are."""
 
     def recorded(self) -> dict[str, object]:
         """Name -> number of those that decide anything, as manifests and digests keep them."""

@@ -19,6 +19,7 @@ from facesets_dagster.export.pictures import Picture
 from facesets_dagster.export.selection import order_of_export
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, normalised
+from facesets_dagster.identities.looks import Pictures, looks_of
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ def render(
     neighbours: Mapping[str, NDArray[np.float32]],
     published: Mapping[str, Callable[[dict[str, object]], bytes | None]],
     keep: Callable[[bytes], Picture],
+    pictures: Pictures,
 ) -> Rendered:
     """Renders candidates.
 
     `neighbours`: face_id -> boxes (m, 4) of the photo's other faces. `published`: face_id -> a function that gives
     the PNG published earlier if it has the same lineage, so that nothing is rendered twice and a face
-    whose photo is gone keeps its picture. `keep`: where PNGs go that are exported.
+    whose photo is gone keeps its picture. `keep`: where PNGs go that are exported. `pictures`: of faces that may be
+    copies of one photo.
     """
     candidates = curated.candidates
     accepted: dict[int, RenderedFace] = {}
@@ -69,7 +72,8 @@ def render(
     unit, photos = normalised(candidates["embedding"].to_numpy()), candidates["sha256"].to_list()
     person = centroid(unit)
     reserve = Reserve(curated.strict, parameters.fill_to)
-    crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity, reserve)
+    looks = looks_of(candidates, unit, parameters.look_similarity, pictures)
+    crops = CropsAhead(crop, unit, photos, parameters.near_duplicate_similarity, looks, reserve)
 
     def refused(place: int) -> Verdict | None:
         outcome = crops(place)
@@ -80,20 +84,23 @@ def render(
         accepted[place] = RenderedFace(row, keep(outcome), curated.missed.get(row["face_id"]))
         return None
 
-    order, excluded = choose(curated, parameters, refused)
+    order, excluded = choose(curated, parameters, looks, refused)
     return Rendered(tuple(accepted[place] for place in order), excluded)
 
 
 def choose(
-    curated: Curated, parameters: ExportParameters, refused: Callable[[int], Verdict | None]
+    curated: Curated,
+    parameters: ExportParameters,
+    looks: NDArray[np.int64],
+    refused: Callable[[int], Verdict | None],
 ) -> tuple[list[int], dict[str, Verdict]]:
     """Positions of the candidates that are exported, in the order of the export, and the verdicts on the others.
 
-    `refused`: asked for each one that is no near-duplicate of an accepted one, in rank order, and of the reserve only
-    until the set is full; gives the verdict on a face without a good crop, None for one that is accepted.
+    `looks` (n,): equal for copies of one photo. `refused`: asked for each one that is no near-duplicate of an accepted
+    one and of another photo, in rank order, and of the reserve only until the set is full; gives the verdict on a face
+    without a good crop, None for one that is accepted.
     """
-    candidates, limit = curated.candidates, parameters.near_duplicate_similarity
-    ids, unit = candidates["face_id"].to_list(), normalised(candidates["embedding"].to_numpy())
+    ids, unit = curated.candidates["face_id"].to_list(), normalised(curated.candidates["embedding"].to_numpy())
     accepted: list[int] = []
     vectors = np.empty_like(unit)
     excluded: dict[str, Verdict] = {}
@@ -101,14 +108,24 @@ def choose(
         if face_id in curated.missed and len(accepted) >= parameters.fill_to:
             excluded[face_id] = curated.missed[face_id]
             continue
-        twin = float((vectors[: len(accepted)] @ unit[place]).max()) if accepted else -1.0
-        verdict = Verdict("near_duplicate", twin, limit) if twin >= limit else refused(place)
+        alike = vectors[: len(accepted)] @ unit[place]
+        verdict = _like_one_of(alike, looks[accepted] == looks[place], parameters) or refused(place)
         if verdict is not None:
             excluded[face_id] = verdict
             continue
         vectors[len(accepted)] = unit[place]
         accepted.append(place)
     return order_of_export(curated, accepted, parameters), excluded
+
+
+def _like_one_of(alike: NDArray[np.float32], copies: NDArray[np.bool_], parameters: ExportParameters) -> Verdict | None:
+    """`alike` (k,): cosine similarity to each of the accepted faces; `copies` (k,): those that show the same photo."""
+    limit = parameters.near_duplicate_similarity
+    if alike.max(initial=-1) >= limit:
+        return Verdict("near_duplicate", float(alike.max()), limit)
+    if copies.any():
+        return Verdict("near_duplicate:copy", float(alike[copies].max()), parameters.look_similarity)
+    return None
 
 
 def as_filled(missed: Verdict) -> Verdict:

@@ -4,8 +4,9 @@ They tell copies of a photo from other photos of the same moment (`identities.lo
 doubt only. The cache may be deleted; a run that needs the pictures makes them again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import LoadPhoto, photo_loader
 from facesets_dagster.files.kept_tables import read_kept
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
+from facesets_dagster.threads import in_threads
 
 SIDE = 26
 """Side of a picture, px."""
@@ -24,55 +26,84 @@ _VERSION = "1"
 """Raised when the same pixels would give another picture."""
 PICTURE_SCHEMA = pl.Schema({"face_id": pl.String(), "picture": pl.Array(pl.UInt8, SIDE * SIDE)})
 
+Picture = NDArray[np.uint8]
+"""(SIDE, SIDE), grey."""
+
+
+class KeptPictures:
+    """The pictures of one model's faces: read once, written once by a run that made some."""
+
+    def __init__(self, cache_dir: Path, model_id: str) -> None:
+        self._path = cache_dir / "face_pictures" / f"{model_id}.parquet"
+        self._made: dict[str, Picture] = {}
+
+    @cached_property
+    def _known(self) -> dict[str, Picture]:
+        kept = read_kept(self._path, PICTURE_SCHEMA, version=_VERSION)
+        return dict(zip(kept["face_id"].to_list(), kept["picture"].to_numpy().reshape(-1, SIDE, SIDE), strict=True))
+
+    def find(self, face_ids: Iterable[str]) -> dict[str, Picture]:
+        """face_id -> (SIDE, SIDE) of those that are kept."""
+        return {face_id: self._known[face_id] for face_id in face_ids if face_id in self._known}
+
+    def add(self, made: Mapping[str, Picture]) -> None:
+        """Takes new ones in; they are on disk after `write`."""
+        self._known.update(made)
+        self._made.update(made)
+
+    def write(self) -> None:
+        """Keeps what was added, beside what other runs have kept meanwhile."""
+        if not self._made:
+            return
+        remove_leftovers(self._path.parent)
+        kept = read_kept(self._path, PICTURE_SCHEMA, version=_VERSION)
+        rows = [(face_id, picture.ravel().tolist()) for face_id, picture in self._made.items()]
+        made = pl.DataFrame(rows, schema=PICTURE_SCHEMA, orient="row")
+        every = pl.concat([kept, made]).unique("face_id", keep="last").sort("face_id")
+        write_parquet(self._path, every, {"version": _VERSION})
+        self._made.clear()
+
 
 @dataclass(frozen=True)
 class PictureSource:
-    """Where pictures are made of and kept."""
+    """Where the pictures of one run are made of and kept."""
 
     folders: Mapping[str, Path]
     """Bucket -> where its photos lie."""
     max_pixels: int
-    cache_dir: Path
-    model_id: str
+    kept: KeptPictures
 
     def of(self, faces: pl.DataFrame) -> "FacePictures":
         """Of the faces of a face table."""
-        return FacePictures(faces, photo_loader(self.folders, faces, self.max_pixels), self.cache_dir, self.model_id)
+        return FacePictures(faces, photo_loader(self.folders, faces, self.max_pixels), self.kept)
 
 
 class FacePictures:
     """Pictures of the faces of a face table, by face_id."""
 
-    def __init__(self, faces: pl.DataFrame, load_photo: LoadPhoto, cache_dir: Path, model_id: str) -> None:
-        """`faces`: rows of the face table; `load_photo` is called for what is not kept."""
-        self._faces, self._load_photo = faces, load_photo
-        self._path = cache_dir / "face_pictures" / f"{model_id}.parquet"
-        self._known: pl.DataFrame | None = None
+    def __init__(self, faces: pl.DataFrame, load_photo: LoadPhoto, kept: KeptPictures) -> None:
+        """`faces`: rows of the face table; `load_photo` is called for what is not kept, from several threads."""
+        self._faces, self._load_photo, self._kept = faces, load_photo, kept
 
-    def __call__(self, face_ids: Sequence[str], /) -> dict[str, NDArray[np.uint8]]:
+    def __call__(self, face_ids: Sequence[str], /) -> dict[str, Picture]:
         """face_id -> (SIDE, SIDE); a face whose photo cannot be read now is left out."""
-        known = read_kept(self._path, PICTURE_SCHEMA, version=_VERSION) if self._known is None else self._known
-        wanted = self._faces.filter(pl.col("face_id").is_in(list(face_ids)))
-        missing = wanted.filter(~pl.col("face_id").is_in(known["face_id"].implode())).sort("sha256", "face_id")
-        made: list[tuple[str, list[int]]] = []
-        for face_id, sha256, kps in missing.select("face_id", "sha256", "kps").iter_rows():
-            try:
-                photo = self._load_photo(sha256)
-            except PhotoError:
-                continue
-            made.append((face_id, face_picture(photo, np.asarray(kps, np.float64)).ravel().tolist()))
-        if made:
-            known = self._kept(known, pl.DataFrame(made, schema=PICTURE_SCHEMA, orient="row"))
-        self._known = known
-        found = known.filter(pl.col("face_id").is_in(list(face_ids)))
-        pictures = found["picture"].to_numpy().reshape(-1, SIDE, SIDE)
-        return dict(zip(found["face_id"].to_list(), pictures, strict=True))
+        found = self._kept.find(face_ids)
+        missing = [face_id for face_id in face_ids if face_id not in found]
+        if missing:
+            wanted = self._faces.filter(pl.col("face_id").is_in(missing)).sort("sha256", "face_id")
+            of_photos = wanted.select("sha256", "face_id", "kps").partition_by("sha256", maintain_order=True)
+            made = {face_id: picture for photo in in_threads(self._made, of_photos) for face_id, picture in photo}
+            self._kept.add(made)
+            found.update(made)
+        return found
 
-    def _kept(self, known: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
-        remove_leftovers(self._path.parent)
-        known = pl.concat([known, made]).sort("face_id")
-        write_parquet(self._path, known, {"version": _VERSION})
-        return known
+    def _made(self, of_photo: pl.DataFrame) -> list[tuple[str, Picture]]:
+        try:
+            photo = self._load_photo(of_photo["sha256"][0])
+        except PhotoError:
+            return []
+        faces = of_photo.select("face_id", "kps").iter_rows()
+        return [(face_id, face_picture(photo, np.asarray(kps, np.float64))) for face_id, kps in faces]
 
 
 def face_picture(photo: NDArray[np.uint8], kps: NDArray[np.floating]) -> NDArray[np.uint8]:

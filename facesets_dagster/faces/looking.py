@@ -81,7 +81,7 @@ def _found_in(image: NDArray[np.uint8], embedder: Embedder) -> Detections:
     found = embedder.detect(image)
     side, longer = embedder.pack.det_size, max(image.shape[:2])
     to_input = min(side / longer, 1.0)
-    if _is_far(found, to_input):
+    if _is_far(found, to_input, embedder.sure_score):
         found = one_each([found, *_in_tiles(image, embedder)])
         found = _looked_at_closely(image, found, _LARGE_PX / to_input, embedder)
     if not len(found) or (len(found) == 1 and _is_tight(found, image, embedder.sure_score)):
@@ -89,11 +89,12 @@ def _found_in(image: NDArray[np.uint8], embedder: Embedder) -> Detections:
     return found
 
 
-def _is_far(found: Detections, to_input: float) -> bool:
-    """Whether usable faces of the photo may be too small for the first look, and it saw none that is large."""
+def _is_far(found: Detections, to_input: float, sure_score: float) -> bool:
+    """Whether usable faces of the photo may be too small for the first look, and it saw none that is large and sure."""
     if not len(found):
         return _FAINT_PX * to_input < _SEEN_PX
-    return _USABLE_PX * to_input < _SEEN_PX and float(_short(found).max()) * to_input < _LARGE_PX
+    sure = _short(found)[found.det_score >= sure_score]
+    return _USABLE_PX * to_input < _SEEN_PX and float(sure.max(initial=0)) * to_input < _LARGE_PX
 
 
 def _short(found: Detections) -> NDArray[np.float32]:

@@ -44,8 +44,8 @@ DrawSheet = Callable[[Offer, Path | None, tuple[RenderedFace, ...]], bytes]
 
 def numbers_of_run(run: Run, parameters: CandidateParameters) -> dict[str, dict[str, object]]:
     """As in run config; of the export's numbers those that a crop depends on."""
-    crops = ("near_duplicate_similarity", "crop_px", "crop_padding")
-    export = {name: value for name, value in asdict(run.export).items() if name in crops}
+    crops = ("near_duplicate_similarity", "look_similarity", "crop_px", "crop_padding")
+    export = {name: value for name, value in run.export.recorded().items() if name in crops}
     return {"candidate_faces": asdict(parameters), "swap_ready_facesets": export}
 
 
@@ -136,7 +136,9 @@ def _fill(
         order = pl.DataFrame({"face_id": [face.face_id for face in offer.faces]})
         rows = order.join(candidates, on="face_id", how="left", maintain_order="left")
         beside = neighbours(rows, boxes)
-        rendered = render(Curated(rows), export, run.embedder, load_photo, beside, in_place, in_memory)
+        rendered = render(
+            Curated(rows), export, run.embedder, load_photo, beside, in_place, in_memory, run.pictures.of(rows)
+        )
         if not rendered.faces:
             offers.left_out.update(rendered.excluded)
             continue
@@ -144,6 +146,7 @@ def _fill(
         sheet = draw(offer, place, rendered.faces)
         folder = library.folder / _WORK / offer.folder
         written.append(write_candidates(folder, offer, rendered, provenance, sheet))
+    run.pictures.kept.write()
     return offers, written
 
 

@@ -113,6 +113,7 @@ class Gallery:
             neighbours(curated.candidates, self._boxes),
             self._published,
             self._pictures.keep,
+            self._run.pictures.of(rows),
         )
         excluded = {**curated.excluded, **rendered.excluded}
         self._run.say(f"crops for {len(members)} members: {len(rendered.faces)} exported, {len(excluded)} excluded")

@@ -95,6 +95,7 @@ def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
     generation, plan = library.registry.generation(), make_plan()
     for wanted in plan.wanted:  # renders outside of the lock
         plan.content(wanted)
+    run.pictures.kept.write()
     with library.held(run.holder, run.say):
         if plan.stands is not None or library.registry.generation() != generation:
             plan = make_plan()

@@ -12,7 +12,6 @@ import polars as pl
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
-from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import nearest, normalised
@@ -37,8 +36,6 @@ class RefineInputs:
     buckets: Sequence[str]
     max_faces: int
     """More are refused: the linkage holds a matrix of all pairs."""
-    pictures: PictureSource
-    """Of faces that may be copies of one photo."""
 
     def by_asset(self, export: ExportParameters) -> dict[str, dict[str, object]]:
         """As in run config."""
@@ -102,7 +99,7 @@ def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
             "their near pairs (1,000,000 faces: about 8 GB): raise max_faces where there is that much, or run "
             "discover_identities bucket by bucket."
         )
-    refined = refine(distinct, inputs.parameters, inputs.pictures.of(distinct))
+    refined = refine(distinct, inputs.parameters, run.pictures.of(distinct))
     run.say(f"{len(distinct)} faces: {refined.raw_clusters} raw clusters, {len(refined.people)} people")
 
     def make_plan() -> Plan[None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
 from facesets_dagster.export.curation import ExportParameters
+from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
 
@@ -33,6 +34,8 @@ class Run:
     """Bucket -> where its photos lie."""
     max_pixels: int
     """Photos with more are not opened."""
+    pictures: PictureSource
+    """Of faces that may be copies of one photo."""
     export: ExportParameters
     """How faces are exported; an identity whose manifest records other numbers keeps those where it is not the run's
     to set them."""

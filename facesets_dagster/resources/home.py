@@ -1,13 +1,13 @@
 """The home as a resource: where buckets, caches, the library and reports are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.embedding.embedder import ModelPack
-from facesets_dagster.faces.face_pictures import PictureSource
+from facesets_dagster.faces.face_pictures import KeptPictures, PictureSource
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.home import Home
@@ -96,9 +96,10 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """As `Home.folders`."""
         return self.plain().folders()
 
-    def pictures(self, pack: ModelPack, max_pixels: int) -> PictureSource:
-        """Where small pictures of faces are made of and kept."""
-        return PictureSource(self.folders(), max_pixels, Path(self.cache_dir), pack.model_id)
+    def pictures(self, pack: ModelPack, max_pixels: int, folders: Mapping[str, Path] | None = None) -> PictureSource:
+        """Where small pictures of faces are made of and kept; `folders`: bucket -> its photos, the home's without."""
+        kept = KeptPictures(Path(self.cache_dir), pack.model_id)
+        return PictureSource(self.folders() if folders is None else folders, max_pixels, kept)
 
     def listing(self, bucket: str) -> BucketListing:
         """As `Home.listing`."""

@@ -26,10 +26,12 @@ def candidates(angles: list[float], photos: list[int]) -> pl.DataFrame:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.floats(0, 6), st.integers(0, 8), st.booleans()), min_size=1, max_size=90), st.integers(0, 90)
+    st.lists(st.tuples(st.floats(0, 6), st.integers(0, 8), st.booleans()), min_size=1, max_size=90),
+    st.integers(0, 90),
+    st.booleans(),
 )
 def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(
-    faces: list[tuple[float, int, bool]], strict: int
+    faces: list[tuple[float, int, bool]], strict: int, looked: bool
 ) -> None:
     """The candidates from `strict` on are in reserve."""
     rows = candidates([angle for angle, _, _ in faces], [photo for _, photo, _ in faces])
@@ -45,7 +47,8 @@ def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(
         made = outcome(place)
         return made if isinstance(made, Verdict) else None
 
-    expected = choose(curated, PARAMETERS, one_by_one)
+    looks = np.array([photo % 5 for _, photo, _ in faces]) if looked else np.arange(len(faces))
+    expected = choose(curated, PARAMETERS, looks, one_by_one)
     made: list[int] = []
     lock = threading.Lock()
 
@@ -54,14 +57,14 @@ def test_what_is_made_ahead_is_what_would_be_asked_for_one_by_one(
             made.append(place)
         return outcome(place)
 
-    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT,
+    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT, looks,
                         Reserve(curated.strict, PARAMETERS.fill_to))  # fmt: skip
 
     def refused(place: int) -> Verdict | None:
         found = crops(place)
         return found if isinstance(found, Verdict) else None
 
-    assert choose(curated, PARAMETERS, refused) == expected
+    assert choose(curated, PARAMETERS, looks, refused) == expected
     assert sorted(made) == asked
 
 
@@ -77,7 +80,8 @@ def test_faces_of_one_photo_are_cropped_by_one_thread_one_after_the_other(monkey
         order.append((threading.get_ident(), place % 4))
         return b"png"
 
-    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT, Reserve(16, 0))
+    crops = CropsAhead(crop, rows["embedding"].to_numpy(), rows["sha256"].to_list(), LIMIT, np.arange(16),
+                        Reserve(16, 0))  # fmt: skip
     assert all(crops(place) == b"png" for place in range(16))
     threads_of = Counter(photo for _, photo in set(order))
     assert threads_of == {0: 1, 1: 1, 2: 1, 3: 1}

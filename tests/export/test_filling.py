@@ -45,7 +45,9 @@ def exported(
     curated = curate(rows, parameters)
     ids = curated.candidates["face_id"].to_list()
     bad = Verdict("crop_failed:no_face_found")
-    order, excluded = choose(curated, parameters, lambda place: bad if ids[place] in refused else None)
+    order, excluded = choose(
+        curated, parameters, np.arange(len(ids)), lambda place: bad if ids[place] in refused else None
+    )
     return [ids[place] for place in order], {**curated.excluded, **excluded}
 
 

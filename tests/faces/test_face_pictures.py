@@ -5,10 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import polars as pl
+import pytest
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.faces.face_pictures import SIDE, FacePictures, face_picture
+from facesets_dagster.faces import face_pictures
+from facesets_dagster.faces.face_pictures import SIDE, FacePictures, KeptPictures, face_picture
 
 KPS = np.array([[130, 140], [190, 141], [161, 175], [136, 205], [186, 204]], np.float64)
 
@@ -66,10 +68,31 @@ def test_pictures_are_kept_and_a_photo_that_is_gone_is_left_out(tmp_path: Path) 
             raise PhotoError("source_missing", "gone")
         return photo()
 
-    found = FacePictures(faces(3), load, tmp_path, "model")(["face0", "face1", "face2"])
+    kept = KeptPictures(tmp_path, "model")
+    found = FacePictures(faces(3), load, kept)(["face0", "face1", "face2"])
     assert sorted(found) == ["face0", "face1"]
-    again = FacePictures(faces(3), load, tmp_path, "model")(["face0", "face1"])
-    assert loaded == ["photo0", "photo1", "photo2"]
+    kept.write()
+    again = FacePictures(faces(3), load, KeptPictures(tmp_path, "model"))(["face0", "face1"])
+    assert sorted(loaded) == ["photo0", "photo1", "photo2"]
     assert np.array_equal(again["face1"], found["face1"])
     (tmp_path / "face_pictures" / "model.parquet").write_bytes(b"damaged")
-    assert sorted(FacePictures(faces(3), load, tmp_path, "model")(["face0"])) == ["face0"]
+    assert sorted(FacePictures(faces(3), load, KeptPictures(tmp_path, "model"))(["face0"])) == ["face0"]
+
+
+def test_a_run_writes_its_pictures_once_beside_those_of_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    write = face_pictures.write_parquet
+    monkeypatch.setattr(face_pictures, "write_parquet", lambda path, *rest: (written.append(path), write(path, *rest)))
+    one, other = KeptPictures(tmp_path, "model"), KeptPictures(tmp_path, "model")
+    for number in range(3):
+        FacePictures(faces(3), lambda _: photo(), one)([f"face{number}"])
+    FacePictures(faces(4), lambda _: photo(), other)(["face3"])
+    assert written == []
+    for kept in (one, other, one):
+        kept.write()
+    assert len(written) == 2
+    assert sorted(KeptPictures(tmp_path, "model").find(f"face{number}" for number in range(5))) == [
+        "face0", "face1", "face2", "face3",
+    ]  # fmt: skip

@@ -30,6 +30,7 @@ def publish(home: FakeHome) -> Candidates:
         pack=PACK,
         folders=resource.folders(),
         max_pixels=10**8,
+        pictures=resource.pictures(PACK, 10**8),
         export=SwapReadyFacesetsConfig().resolved(ARCFACE),
         run_id="run",
         code_version="1",

@@ -79,7 +79,9 @@ class KnownBucket:
         self._photo_of = dict(self.rows.select("face_id", "sha256").iter_rows())
         self._unit = units_of(self.rows)
         self._rehearsal = Rehearsal(
-            self.standing, MemberRows(faces, lambda wanted: rows_of_members(library, store_of, wanted))
+            self.standing,
+            MemberRows(faces, lambda wanted: rows_of_members(library, store_of, wanted)),
+            inputs.pictures,
         )
 
     def prepare(self, largest_cluster_distance: float) -> None:

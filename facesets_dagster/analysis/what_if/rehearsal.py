@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from facesets_dagster.export.curation import ExportParameters, curate
 from facesets_dagster.export.marks import NO_MARKS, Marks
 from facesets_dagster.export.rendering import as_filled, choose
+from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.identities.gates import Verdict
-from facesets_dagster.identities.geometry import centroid
+from facesets_dagster.identities.geometry import centroid, normalised
 from facesets_dagster.identities.identity import Identity
+from facesets_dagster.identities.looks import looks_of
 from facesets_dagster.publishing.funnel import (
     Ending,
     build_funnel,
@@ -97,9 +99,9 @@ class _Sketch:
 class Rehearsal:
     """Rehearses publications of one bucket; each set of members is curated once for all points."""
 
-    def __init__(self, standing: Standing, rows: MemberRows) -> None:
+    def __init__(self, standing: Standing, rows: MemberRows, pictures: PictureSource) -> None:
         """`rows`: the bucket's face rows at hand, and a way to those of other buckets."""
-        self._standing, self._rows = standing, rows
+        self._standing, self._rows, self._pictures = standing, rows, pictures
         self._sketches: dict[tuple[frozenset[str], str | None, ExportParameters], _Sketch] = {}
 
     def publish(
@@ -189,7 +191,13 @@ class Rehearsal:
     def _made(self, rows: pl.DataFrame, export: ExportParameters) -> _Sketch:
         curated = curate(rows, export, self._standing.marks)
         ids = curated.candidates["face_id"].to_list()
-        accepted, excluded = choose(curated, export, lambda place: self._standing.refused.get(ids[place]))
+        looks = looks_of(
+            curated.candidates,
+            normalised(curated.candidates["embedding"].to_numpy()),
+            export.look_similarity,
+            self._pictures.of(curated.candidates),
+        )
+        accepted, excluded = choose(curated, export, looks, lambda place: self._standing.refused.get(ids[place]))
         filled = {ids[place]: as_filled(curated.missed[ids[place]]) for place in accepted if place >= curated.strict}
         vectors = curated.candidates["embedding"].to_numpy()[accepted]
         return _Sketch(

@@ -75,6 +75,7 @@ def ask(
         say("the library changed meanwhile: computed once more")
         library.finish_moves(holder, say)
         found = _answer_all(inputs, library, store_of, say)
+    inputs.pictures.kept.write()
     return found
 
 
