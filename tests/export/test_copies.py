@@ -59,7 +59,7 @@ def copies(photo: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     yield np.ascontiguousarray(photo[:, ::-1])
     yield np.clip(photo.astype(np.int16) + 40, 0, 255).astype(np.uint8)
     height, width = photo.shape[:2]
-    yield np.ascontiguousarray(photo[height // 25 : -height // 20, width // 20 : -width // 30])
+    yield np.ascontiguousarray(photo[: -height // 12, : -width // 10])
 
 
 @pytest.fixture(scope="module")
