@@ -21,7 +21,7 @@ from typer.main import get_command
 import facesets_dagster.assets
 from facesets_dagster.assets._launchpad import config_with_pack_numbers
 from facesets_dagster.assets.face_cache import FaceCacheConfig
-from facesets_dagster.assets.library import PUBLISHERS
+from facesets_dagster.assets._order import FIRST_TO_LAST, PUBLISHERS, RUNS_AFTER
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
@@ -120,6 +120,13 @@ def test_the_main_chain_is_one_line_and_the_library_the_hub() -> None:
         assert parents(reader) == {"top_manifest"}
     for name in ("first_look", "refined_library", "what_if"):
         assert parents(name) == {"face_cache"}
+
+
+def test_what_runs_first_begins_first() -> None:
+    named = [(name, before) for name, after in RUNS_AFTER.items() for before in after if before in RUNS_AFTER]
+    assert len(named) >= 6
+    assert [pair for pair in named if FIRST_TO_LAST.index(pair[0]) < FIRST_TO_LAST.index(pair[1])] == []
+    assert {*RUNS_AFTER} <= {asset.key.to_user_string() for asset in MATERIALIZABLE}
 
 
 def test_nothing_optional_is_upstream_of_what_works_without_it() -> None:

@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.assets._early_end import noting_an_early_end
+from facesets_dagster.assets._order import FIRST_TO_LAST, RUNS_AFTER
 from facesets_dagster.errors import FacesetsError, LibraryLocked
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
@@ -42,22 +43,6 @@ RETRY_SECONDS = 5
 
 _MAY_PASS = (LibraryLocked, OSError, OperationalError)
 """A library that another run holds, a disk that was busy, a database that was locked."""
-
-FIRST_TO_LAST = (
-    "legacy_library",
-    "hand_sorted_facesets",
-    "existing_centroids",
-    "osrc_uncovered",
-    "extended_facesets",
-    "osrc_clusters",
-    "swap_ready_facesets",
-    "era_facesets",
-    "top_manifest",
-)
-"""The order of steps that could begin at the same moment, where the order matters to what a run makes.
-
-The job `full_pipeline` holds all of them.
-"""
 
 _CONFIGS: dict[dg.AssetKey, type[dg.Config]] = {}
 _IN_JOBS: dict[dg.AssetKey, tuple[dg.AssetsDefinition, Sequence[str]]] = {}
@@ -109,7 +94,6 @@ def library_asset(
     *,
     kinds: set[str],
     deps: Sequence[dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec | str] = (),
-    after: Sequence[str] = (),
     checks: Sequence[Check] = (),
     partitioned: bool = False,
     table: str | None = None,
@@ -118,14 +102,14 @@ def library_asset(
 ) -> Callable[[Callable[P, Result]], dg.AssetsDefinition]:
     """The decorator of an asset, named and described by its function.
 
-    `after`: assets that a job which holds them runs first, although this one works without them; they are no edges of
-    the graph. `table`: name of the type of what the asset hands on, a data frame or a `record` around one. `pool`: of
-    steps at once.
+    What `RUNS_AFTER` says of it becomes edges in jobs only (`in_job_order`). `table`: name of the type of what the
+    asset hands on, a data frame or a `record` around one. `pool`: of steps at once.
     """
 
     def decorate(function: Callable[P, Result]) -> dg.AssetsDefinition:
         # Given here, because an annotation with a value type does not go with check_specs (Dagster 1.13).
         kind = dg.PythonObjectDagsterType(record, name=table) if table else None
+        after = RUNS_AFTER.get(function.__name__, ())
         asset = dg.asset(
             deps=[*deps, *after],
             partitions_def=SOURCE_BUCKET if partitioned else None,
@@ -156,7 +140,7 @@ def _priority(name: str) -> int:
 
 
 def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:
-    """The same assets with the order of `after` as edges, for a job that holds the assets of these names.
+    """The same assets with the order of `RUNS_AFTER` as edges, for a job that holds the assets of these names.
 
     An edge from an asset that the job does not hold would only make what it materializes look out of date.
     """

@@ -63,7 +63,7 @@ class EraFacesetsConfig(PhotoConfig):
         return self.resolve(EraNumbers, pack)
 
 
-@library_asset(kinds={"png", "sqlite"}, after=["swap_ready_facesets"], pool="library", checks=CHECKS)
+@library_asset(kinds={"png", "sqlite"}, pool="library", checks=CHECKS)
 def era_facesets(
     context: AssetExecutionContext, config: EraFacesetsConfig, home: HomeResource, embedder: EmbedderResource
 ) -> Result:

@@ -20,7 +20,6 @@ IDENTITIES_APART = Check(
 
 @library_asset(
     kinds={"parquet", "sqlite"},
-    after=["legacy_library", "hand_sorted_facesets"],
     table="CentroidTable",
     checks=[NO_NUMBER_TWICE, IDENTITIES_APART],
 )

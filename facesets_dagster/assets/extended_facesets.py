@@ -51,7 +51,6 @@ class ExtendedFacesetsConfig(PhotoConfig):
 @library_asset(
     kinds={"png", "sqlite"},
     partitioned=True,
-    after=["legacy_library", "hand_sorted_facesets"],
     table="ExtensionTable",
     pool="library",
     checks=[UNTOUCHED, NOBODY_MOVED],

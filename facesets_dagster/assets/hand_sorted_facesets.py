@@ -61,7 +61,7 @@ class HandSortedFacesetsConfig(PhotoConfig):
         return self.resolve(PeopleInputs, pack)
 
 
-@library_asset(kinds={"png", "sqlite"}, after=["legacy_library"], pool="library", checks=CHECKS)
+@library_asset(kinds={"png", "sqlite"}, pool="library", checks=CHECKS)
 def hand_sorted_facesets(
     context: AssetExecutionContext,
     config: HandSortedFacesetsConfig,

@@ -3,17 +3,7 @@
 import dagster as dg
 
 from facesets_dagster.assets._asset import GROUP, OWNERS
-
-OPTIONAL_PUBLISHERS = (
-    "extended_facesets",
-    "hand_sorted_facesets",
-    "legacy_library",
-    "refined_library",
-    "era_facesets",
-    "applied_rulings",
-)
-PUBLISHERS = ("swap_ready_facesets", *OPTIONAL_PUBLISHERS)
-"""Assets that change facesets, by name: their modules need not be loaded to say so."""
+from facesets_dagster.assets._order import PUBLISHERS
 
 library = dg.AssetSpec(
     "library",

@@ -76,9 +76,7 @@ class OsrcClustersConfig(DiscoveryConfig, PresetConfig, PhotoConfig):
         return self.resolve(DiscoveryParameters, pack, rematch_distance=cover_distance)
 
 
-@library_asset(
-    kinds={"parquet", "numpy"}, after=["extended_facesets"], partitioned=True, table="ClusterTable", record=ClusterTable
-)
+@library_asset(kinds={"parquet", "numpy"}, partitioned=True, table="ClusterTable", record=ClusterTable)
 def osrc_clusters(
     context: AssetExecutionContext,
     config: OsrcClustersConfig,

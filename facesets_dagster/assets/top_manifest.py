@@ -8,7 +8,7 @@ from dagster import AssetExecutionContext
 from facesets_dagster.assets._asset import Result, library_asset
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
-from facesets_dagster.assets.library import OPTIONAL_PUBLISHERS, library
+from facesets_dagster.assets.library import library
 from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.reports.index import write_index
@@ -17,11 +17,8 @@ from facesets_dagster.reports.people import people_in, people_sheet, title_of
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
-BEFORE = [name for name in OPTIONAL_PUBLISHERS if name != "extended_facesets"]
-"""Known people are extended before discovery, which comes first anyway."""
 
-
-@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], after=BEFORE, pool="library")
+@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], pool="library")
 def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
     """The library's table of contents, `facesets_swap_ready/manifest.json`, over all buckets: merged, never rewritten.
 

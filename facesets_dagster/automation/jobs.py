@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from facesets_dagster.assets._asset import FIRST_TO_LAST
+from facesets_dagster.assets._order import FIRST_TO_LAST
 from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.verification import verify_library

@@ -123,16 +123,15 @@ def _root(root: Ints, cluster: int) -> int:
 
 
 @compiled
+def _arrays(lists: Lists, clusters: Clusters, means: Means) -> tuple[Ints, Floats, Ints, Longs, Floats, Ints]:
+    """What a list is written with: its entries and similarities, roots, stamps, means and where they are."""
+    return lists.neighbour, lists.similarity, clusters.root, clusters.stamp, means.mean, means.home
+
+
+@compiled
 def _refresh(cluster: int, keep: np.float32, tick: int, lists: Lists, clusters: Clusters, means: Means) -> None:
     """Brings a living cluster's list up to date: entries that were merged become what they are now."""
-    index, value, root, stamp, mean, home = (
-        lists.neighbour,
-        lists.similarity,
-        clusters.root,
-        clusters.stamp,
-        means.mean,
-        means.home,
-    )
+    index, value, root, stamp, mean, home = _arrays(lists, clusters, means)
     begin, end = lists.start[cluster], lists.start[cluster] + lists.length[cluster]
     for at in range(begin, end):
         if value[at] == FORBIDDEN:
@@ -170,14 +169,7 @@ def _joined_list(
     means: Means,
 ) -> int:
     """Writes the list of a cluster made of two behind all others; returns its length."""
-    index, value, root, stamp, mean, home = (
-        lists.neighbour,
-        lists.similarity,
-        clusters.root,
-        clusters.stamp,
-        means.mean,
-        means.home,
-    )
+    index, value, root, stamp, mean, home = _arrays(lists, clusters, means)
     tick, out, own = state.tick, state.tail, mean[home[joined]]
     for cluster in (first, second):
         for at in range(lists.start[cluster], lists.start[cluster] + lists.length[cluster]):

@@ -89,13 +89,13 @@ def settle_bucket(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) ->
     It stays stale if its people were founded meanwhile by a bucket that ran at the same time: its next run lets them
     join. `joined_from`: the coverage from which known people's faces joined in this run.
     """
-    registry, folder_digest = run.library.registry, run.store_of(inputs.bucket).folder_digest()
+    folder_digest = run.store_of(inputs.bucket).folder_digest()
     if folder_digest is None:
         return
-    settle(registry, inputs.bucket, folder_digest)
-    if _founded_meanwhile(run, inputs, joined_from):
+    late = _founded_meanwhile(run, inputs, joined_from)
+    settle(run.library.registry, inputs.bucket, folder_digest, run_again=late)
+    if late:
         run.say(f"{bucket_title(inputs.bucket)}: people of it were founded meanwhile; its next run lets its faces join")
-        registry.mark_stale([inputs.bucket])
 
 
 def _founded_meanwhile(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) -> bool:

@@ -28,6 +28,8 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
     Only what changed in the registry since the last time is looked at, if the file is as it was left then.
     """
     path = library.folder / "manifest.json"
+    if _is_up_to_date(library, path):
+        return False
     with library.held(holder, say):
         known, listed = library.snapshot(), library.registry.listed()
         names = None
@@ -38,6 +40,12 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
         if file is not None and listed != Listed(known.state, file):
             library.registry.note_listed(Listed(known.state, file))
         return changed
+
+
+def _is_up_to_date(library: Library, path: Path) -> bool:
+    """Whether the file is as it was left, and the registry has not moved on since: after a publisher of the same run."""
+    file = state_of(path)
+    return file is not None and library.registry.listed() == Listed(library.snapshot().state, file)
 
 
 def _merge(library: Library, known: Snapshot, names: Collection[str] | None) -> bool:

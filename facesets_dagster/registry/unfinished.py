@@ -76,11 +76,16 @@ def note_unfinished(registry: Registry, buckets: Iterable[str], run_id: str, rea
             _note_folder(connection, bucket, "")
 
 
-def settle(registry: Registry, bucket: str, folder_digest: str) -> None:
-    """Records that the library is up to this state of the bucket's folder, and that everything is reported."""
+def settle(registry: Registry, bucket: str, folder_digest: str, *, run_again: bool = False) -> None:
+    """Records that everything is reported, and that the library is up to this state of the bucket's folder.
+
+    `run_again`: up to none, so that the next run takes the bucket up, with the faces that could join known people.
+    """
     with registry.engine.begin() as connection:
         connection.execute(sa.delete(t.unfinished_runs).where(t.unfinished_runs.c.bucket == bucket))
-        _note_folder(connection, bucket, folder_digest)
+        if run_again:
+            connection.execute(sa.delete(t.bucket_extensions).where(t.bucket_extensions.c.bucket == bucket))
+        _note_folder(connection, bucket, "" if run_again else folder_digest)
 
 
 def _unfinished(row: sa.RowMapping) -> UnfinishedRun:

@@ -1,0 +1,36 @@
+"""Which assets publish, and the order of steps that no edge of the graph gives; stated here alone.
+
+An asset that works without another one has no edge from it, and a job that holds both runs them in this order
+(`docs/decisions/graph.md`). Assets are named: their modules need not be loaded to say so.
+"""
+
+from collections.abc import Mapping, Sequence
+
+OPTIONAL_PUBLISHERS = (
+    "extended_facesets",
+    "hand_sorted_facesets",
+    "legacy_library",
+    "refined_library",
+    "era_facesets",
+    "applied_rulings",
+)
+PUBLISHERS = ("swap_ready_facesets", *OPTIONAL_PUBLISHERS)
+"""Assets that change facesets."""
+
+RUNS_AFTER: Mapping[str, Sequence[str]] = {
+    "legacy_library": (),
+    "hand_sorted_facesets": ("legacy_library",),
+    "existing_centroids": ("legacy_library", "hand_sorted_facesets"),
+    "osrc_uncovered": (),
+    "extended_facesets": ("legacy_library", "hand_sorted_facesets"),
+    "osrc_clusters": ("extended_facesets",),
+    "swap_ready_facesets": (),
+    "era_facesets": ("swap_ready_facesets",),
+    # Known people are extended before discovery, which comes first anyway.
+    "top_manifest": [name for name in OPTIONAL_PUBLISHERS if name != "extended_facesets"],
+}
+"""Asset -> assets that a job which holds them runs before it. Of steps that could begin at once, the earlier here begins.
+
+The job `full_pipeline` holds all of them.
+"""
+FIRST_TO_LAST = tuple(RUNS_AFTER)
