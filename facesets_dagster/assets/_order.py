@@ -29,8 +29,8 @@ RUNS_AFTER: Mapping[str, Sequence[str]] = {
     # Known people are extended before discovery, which comes first anyway.
     "top_manifest": [name for name in OPTIONAL_PUBLISHERS if name != "extended_facesets"],
 }
-"""Asset -> assets that a job which holds them runs before it. Of steps that could begin at once, the earlier here begins.
+"""Asset -> assets that a job which holds them runs before it; `full_pipeline` holds all that are keys here.
 
-The job `full_pipeline` holds all of them.
+Of steps that could begin at the same moment, the one that comes first here begins.
 """
 FIRST_TO_LAST = tuple(RUNS_AFTER)

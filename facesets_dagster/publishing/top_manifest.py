@@ -43,7 +43,7 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
 
 
 def _is_up_to_date(library: Library, path: Path) -> bool:
-    """Whether the file is as it was left, and the registry has not moved on since: after a publisher of the same run."""
+    """Whether file and registry are as they were left, as after a publisher of the same run."""
     file = state_of(path)
     return file is not None and library.registry.listed() == Listed(library.snapshot().state, file)
 
