@@ -20,8 +20,8 @@ from typer.main import get_command
 
 import facesets_dagster.assets
 from facesets_dagster.assets._launchpad import config_with_pack_numbers
-from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets._order import FIRST_TO_LAST, PUBLISHERS, RUNS_AFTER
+from facesets_dagster.assets.face_cache import FaceCacheConfig
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
 from facesets_dagster.assets.swap_ready_facesets import SwapReadyFacesetsConfig
 from facesets_dagster.automation.jobs import BUCKET_JOBS, FULL_PIPELINE, MAIN_CHAIN
