@@ -38,6 +38,22 @@ class Counting:
         return self._model.detect(image)
 
 
+class SeesMore(Counting):
+    """A model that sees a large face of this score at the upper left of every photo of many pixels."""
+
+    def __init__(self, model: Embedder, score: float) -> None:
+        super().__init__(model)
+        self._more = Detections(
+            np.array([[200, 200, 900, 1000]], np.float32),
+            np.array([[[400, 500], [700, 500], [550, 650], [430, 800], [670, 800]]], np.float32),
+            np.array([score], np.float32),
+        )
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        found = super().detect(image)
+        return one_each([found, self._more]) if image.shape == (4000, 6000, 3) else found
+
+
 def opened(pack: str, models_root: Path) -> Embedder:
     return load_embedder(
         pack, models_root=models_root, providers=("CPUExecutionProvider",), det_size=640, threads=1, recogniser_batch=1
@@ -100,6 +116,17 @@ def test_a_small_face_of_a_photo_of_many_pixels_is_found_once(model: Embedder) -
     alike = model.embed(photo, found.kps), model.embed(astronaut(), model.detect(astronaut()).kps[:1])
     first, second = (vectors[0] / np.linalg.norm(vectors[0]) for vectors in alike)
     assert first @ second > 0.85
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_only_a_large_face_that_is_sure_keeps_small_ones_from_being_looked_for(model: Embedder, sure: bool) -> None:
+    photo = np.full((4000, 6000, 3), (90, 130, 110), np.uint8)
+    photo[1500:2012, 3000:3512] = astronaut()
+    seeing = SeesMore(model, model.sure_score + (0.01 if sure else -0.1))
+    found = look_at(photo, seeing).found  # type: ignore[arg-type]
+    middles = (found.bbox[:, :2] + found.bbox[:, 2:]) / 2 - (3000, 1500)
+    inside = ((middles > FACE[:2]) & (middles < FACE[2:])).all(axis=1)
+    assert inside.any() != sure
 
 
 def test_a_picture_without_a_face_has_none_after_all_looks(model: Embedder) -> None:
