@@ -23,6 +23,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import load_settings
 from testing.fake_home import FakeHome
 from testing.fakes import PACK, FakeEmbedder, FakeEmbedderResource, FakeFace, write_looks, write_person, write_photo
+from testing.rulings import decide, faces_of, obey
 
 POINTS: list[dict[str, float]] = [
     {"min_faces": 4},
@@ -118,6 +119,20 @@ def merged_bucket(home: FakeHome) -> None:
     for pair in (own[:2], [other, own[2]]):
         home.materialize("applied_rulings", applied_rulings={"merges": [pair], "despite_veto": True})
     assert len(own_members(home)) == len(own) - 2
+
+
+def ruled_bucket(home: FakeHome) -> None:
+    """A published bucket of which rulings took a face, gave one, ignore one, and keep two apart."""
+    published_bucket(home)
+    first, second = list(own_members(home))[:2]
+    mine, others = faces_of(home, first), faces_of(home, second)
+    decide(home, lambda ask: ask.not_person({mine[0]: None}, first))
+    decide(home, lambda ask: ask.assign({mine[1]: None}, second))
+    decide(home, lambda ask: ask.ignore_faces({others[0]: None}, are_faces=True))
+    obey(home)
+    small = home.library.registry.decisions("a").filter(pl.col("state") == "small_cluster")["face_id"].sort()
+    if len(small) > 1:
+        decide(home, lambda ask: ask.different({small[0]: None}, {small[1]: None}))
 
 
 def split_bucket(home: FakeHome) -> None:

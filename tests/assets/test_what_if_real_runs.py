@@ -23,6 +23,7 @@ from testing.what_if_homes import (
     own_members,
     published_bucket,
     questions,
+    ruled_bucket,
     run_config,
     split_bucket,
 )
@@ -38,7 +39,7 @@ def assert_equal_to_a_real_run(
     states = count_states(decisions)
     assert row["faces"] == len(decisions)
     assert row["exported"] == states["exported"]
-    for column in ("covered", "outlier", "small_cluster", "same_photo", "near_duplicate", "export_outlier"):
+    for column in ("ignored", "covered", "outlier", "small_cluster", "same_photo", "near_duplicate", "export_outlier"):
         assert row[column] == states.get(column, 0), column
     for gate in ("face_short", "blur", "det_score"):
         assert row[f"below_{gate}"] == states.get(f"below_gate:{gate}", 0)
@@ -66,6 +67,7 @@ def assert_equal_to_a_real_run(
         published_bucket,
         pytest.param(bucket_with_news, marks=pytest.mark.slow),
         pytest.param(merged_bucket, marks=pytest.mark.slow),
+        pytest.param(ruled_bucket, marks=pytest.mark.slow),
     ],
 )
 def test_its_numbers_are_those_of_real_runs(fake_home: FakeHome, tmp_path: Path, prepare: Any) -> None:

@@ -64,6 +64,7 @@ class KnownBucket:
         registry = library.snapshot()
         self.generation = registry.generation
         members = registry.members_of(inputs.bucket)
+        self._bindings = bindings_of(library, inputs.bucket, inputs.pack.model_id, inputs.pack.dim)
         self.rows = judged_faces(faces, members)
         self.decisions = library.registry.decisions(inputs.bucket)
         self.standing = _standing(inputs.bucket, library, registry, self.decisions)
