@@ -5,7 +5,7 @@ import json
 import pytest
 
 from facesets_dagster.analysis.explanation import explain_contents
-from facesets_dagster.cli import label as label_module
+from facesets_dagster.cli import ruling_job
 from facesets_dagster.cli.label import print_label
 from facesets_dagster.cli.show import show
 from facesets_dagster.cli.status import print_status
@@ -63,7 +63,7 @@ def test_explain_names_who_has_the_face_now(fake_home: FakeHome) -> None:
 def test_a_label_for_a_merged_name_goes_to_the_one_that_has_its_people(
     chain: FakeHome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(label_module, "instance_of", chain.instance_of)
+    monkeypatch.setattr(ruling_job, "instance_of", chain.instance_of)
     print_label(chain.settings, "faceset_003", "Anna", same_name=False, as_json=False)
     assert capsys.readouterr().out.splitlines() == ["faceset_003 was merged into faceset_001.", "faceset_001: Anna"]
     assert [entry["label"] for entry in manifest(chain)["facesets"]] == ["Anna"]

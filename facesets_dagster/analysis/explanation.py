@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class FaceExplanation:
     join: dict[str, float] | None = None
     """Of a face that came to its person by the second stage of clustering: `distance`, `threshold`, `faces` in the
     smaller of the two pieces and `others` in the larger."""
+    rulings: list[str] = field(default_factory=list)
+    """Ids of the rulings in force that name this face or made it a member."""
 
 
 @dataclass(frozen=True)

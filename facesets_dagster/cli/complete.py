@@ -33,6 +33,45 @@ def pack_names(incomplete: str) -> list[str]:
     return _beginning(incomplete, ["embedded", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2"])
 
 
+def number_names(incomplete: str) -> list[str]:
+    """Numbers that a home can set for its pack."""
+    from facesets_dagster.embedding.home_numbers import MEASURED
+
+    return _beginning(incomplete, list(MEASURED))
+
+
+def kind_names(incomplete: str) -> list[str]:
+    """Kinds of rulings."""
+    from facesets_dagster.identities.rulings import KINDS
+
+    return _beginning(incomplete, list(KINDS))
+
+
+def state_names(incomplete: str) -> list[str]:
+    """States of rulings."""
+    from facesets_dagster.identities.rulings import STATES
+
+    return _beginning(incomplete, list(STATES))
+
+
+def ruling_ids(incomplete: str) -> list[str]:
+    """Rulings that are not taken back."""
+    from facesets_dagster.home import has_home
+    from facesets_dagster.settings import load_settings
+
+    try:
+        settings = load_settings()
+        if not has_home(settings):
+            return []
+        from facesets_dagster.library.home import Home
+        from facesets_dagster.registry.rulings import all_rulings
+
+        found = all_rulings(Home.of(settings).library().registry)
+    except FacesetsError:
+        return []
+    return _beginning(incomplete, [one.ruling_id for one in found if one.state != "undone"])
+
+
 def _beginning(incomplete: str, words: list[str]) -> list[str]:
     return sorted({word for word in words if word.startswith(incomplete)})
 

@@ -4,24 +4,17 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from facesets_dagster.analysis.asked_photos import asked_photos
-from facesets_dagster.analysis.explanation import (
-    FaceExplanation,
-    PhotoExplanation,
-    explain_contents,
-    explain_unread,
-)
+from facesets_dagster.analysis.explained_photos import explained_photos
+from facesets_dagster.analysis.explanation import FaceExplanation
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.library.home import Home
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.registry.joins import joins_of
-from facesets_dagster.registry.merges import redirects
 from facesets_dagster.settings import Settings
 
 
 def explain(settings: Settings, target: str, *, as_json: bool) -> None:
     """Every face of the photo that `target` names: a file, `BUCKET/PATH`, or a face_id (its photo)."""
-    photos = _explanations(settings, target)
+    photos = explained_photos(Home.of(settings), target)
     if as_json:
         print_json({"photos": [{**asdict(photo), "bucket_name": bucket_title(photo.bucket)} for photo in photos]})
         return
@@ -45,18 +38,3 @@ def _lines(face: FaceExplanation) -> list[str]:
         other = "nearest other" if face.identity and face.state != "covered" else "nearest"
         lines.append(f"{other}: {face.nearest}, cos-dist {face.nearest_distance:.3f}")
     return [*lines, *face.flags]
-
-
-def _explanations(settings: Settings, target: str) -> list[PhotoExplanation]:
-    home = Home.of(settings)
-    library, found = home.library(), list[PhotoExplanation]()
-    merged = redirects(library.registry)
-    identities = [one for one in library.snapshot().live() if one.kind != "thin_era"]
-    for asked in asked_photos(home, target):
-        if len(asked.contents):
-            decisions = library.registry.decisions(asked.bucket)
-            joins = joins_of(library.registry, asked.bucket)
-            found += explain_contents(asked.bucket, asked.tables, decisions, asked.contents, merged, identities, joins)
-        elif asked.path is not None:
-            found += explain_unread(asked.bucket, asked.tables, asked.path)
-    return found

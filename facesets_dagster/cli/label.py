@@ -1,34 +1,20 @@
-"""`facesets label`: a ruling that names a person, applied through Dagster.
-
-Only what the job needs is imported: the whole code location would take as long again.
-"""
+"""`facesets label`: a ruling that names a person, applied through Dagster."""
 
 import unicodedata
-from typing import Any
 
-import dagster as dg
 import typer
 
-from facesets_dagster.assets.applied_rulings import applied_rulings
-from facesets_dagster.assets.library import library as library_spec
-from facesets_dagster.assets.rulings import rulings
-from facesets_dagster.assets.top_manifest import top_manifest
-from facesets_dagster.automation.in_process import run_job
-from facesets_dagster.automation.noted_end import note_end
 from facesets_dagster.cli.asking import at_a_terminal, person_called
-from facesets_dagster.cli.dagster_instance import instance_of
+from facesets_dagster.cli.ruling_job import apply_now
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import LibraryError
 from facesets_dagster.identities.handles import spelled
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
-from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing.rulings.requests import Requests
 from facesets_dagster.publishing.rulings.subjects import Subjects
 from facesets_dagster.publishing.rulings.writing import Author, enter
-from facesets_dagster.resources.embedder import EmbedderResource
-from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
 JOB = "label_faceset"
@@ -39,7 +25,7 @@ def print_label(settings: Settings, faceset: str, name: str, *, same_name: bool,
     library = Home.of(settings).library()
     person, label = person_called(library, faceset), one_line(name)
     if label and not same_name:
-        _ask_about_namesakes(library, person, label)
+        ask_about_namesakes(library, person, label)
     run_id = label_faceset(settings, person.name, label)
     if as_json:
         print_json({"faceset": person.name, "label": label, "run_id": run_id})
@@ -57,15 +43,8 @@ def one_line(name: str) -> str | None:
 def label_faceset(settings: Settings, faceset: str, label: str | None) -> str:
     """Names a live faceset and materializes `applied_rulings` and `top_manifest`; gives the id of the run."""
     enter_name(Home.of(settings), faceset, label)
-    with instance_of(settings) as instance:
-        named = {"facesets/faceset": faceset, "facesets/person": label or "no name"}
-        done = run_job(_job(settings), instance, tags=named)
-    note_end(done, JOB, settings.reports_dir)
-    if not done.success:
-        raise LibraryError(
-            f"The name is kept, but the run {done.run_id} failed. Its log says why; `facesets rule` applies it later."
-        )
-    return done.run_id
+    named = {"facesets/faceset": faceset, "facesets/person": label or "no name"}
+    return apply_now(settings, JOB, named)
 
 
 def enter_name(home: Home, faceset: str, label: str | None) -> None:
@@ -75,19 +54,7 @@ def enter_name(home: Home, faceset: str, label: str | None) -> None:
     enter(library, [requests.name(faceset, label)])
 
 
-def _job(settings: Settings) -> dg.JobDefinition:
-    """The job of that name without the rest of the code location."""
-    upstream: list[Any] = [library_spec, rulings, dg.AssetSpec("swap_ready_facesets", partitions_def=SOURCE_BUCKET)]
-    own = dg.Definitions(
-        assets=[*upstream, applied_rulings, top_manifest],
-        jobs=[dg.define_asset_job(JOB, selection=["applied_rulings", "top_manifest"])],
-        resources={"home": HomeResource.of(settings), "embedder": EmbedderResource.of(settings)},
-        executor=dg.in_process_executor,
-    )
-    return own.resolve_job_def(JOB)
-
-
-def _ask_about_namesakes(library: Library, person: Identity, label: str) -> None:
+def ask_about_namesakes(library: Library, person: Identity, label: str) -> None:
     """Raises `LibraryError` if another person has the name, and nobody can be asked whether both shall."""
     others = [
         one.name

@@ -12,7 +12,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
-from facesets_dagster.publishing.rulings.merging import MergeRequest, asked_for
+from facesets_dagster.publishing.rulings.merging import Asked, MergeRequest, asked_for
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
@@ -33,24 +33,24 @@ def print_merge(settings: Settings, names: Sequence[str], despite: Despite, *, d
     home = Home.of(settings)
     library = home.library()
     people = {one.name: one for one in (person_called(library, name) for name in names)}
-    ahead = _ahead(library, list(people), despite) if len(people) > 1 else []
-    run_id = _merge(settings, list(people), despite) if ahead and not dry_run else None
+    merges = ahead(library, list(people), despite).merges if len(people) > 1 else []
+    run_id = _merge(settings, list(people), despite) if merges and not dry_run else None
     if as_json:
-        print_json({"merges": [asdict(one) for one in ahead], "dry_run": dry_run, "run_id": run_id})
+        print_json({"merges": [asdict(one) for one in merges], "dry_run": dry_run, "run_id": run_id})
         return 0
-    for merge in ahead:
+    for merge in merges:
         console().print(_sentence(library, people, merge, dry_run=dry_run), markup=False, soft_wrap=True)
-    if not ahead:
+    if not merges:
         (one,) = people.values()
         console().print(f"Nothing to do: all of these are {described(one)} already.", markup=False, soft_wrap=True)
     return 0
 
 
-def _ahead(library: Library, names: list[str], despite: Despite) -> list[Merge]:
-    """The merges that the request means; an error speaks of options as the command line has them."""
+def ahead(library: Library, names: Sequence[str], despite: Despite) -> Asked:
+    """What a request to merge these comes to; an error speaks of options as the command line has them."""
     request = MergeRequest([names], despite_veto=despite.veto, despite_labels=despite.labels)
     try:
-        return asked_for(library, request, None).merges
+        return asked_for(library, request, None)
     except FacesetsError as error:
         text = str(error)
         for in_config, on_command_line in _OPTIONS.items():

@@ -70,7 +70,7 @@ def new_group(text: str, **more: Any) -> typer.Typer:
     return typer.Typer(
         cls=Program,
         help=text,
-        no_args_is_help=True,
+        no_args_is_help=not more.get("invoke_without_command"),
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         **more,

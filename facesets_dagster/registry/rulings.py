@@ -13,6 +13,9 @@ from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.ruling_rows import count_writing, face_rows, insert_rulings, now, times_written
 from facesets_dagster.registry.snapshot import in_batches
 
+DecidedFace = tuple[str, str, str, float | None]
+"""Bucket, face_id, state, value: what a funnel says of a face."""
+
 Consistent = Callable[[Sequence[Ruling]], None]
 """Raises if these rulings in force, oldest first, contradict each other."""
 
@@ -139,6 +142,23 @@ def buckets_decided_by(registry: Registry, ids: Collection[str]) -> set[str]:
             query = sa.select(t.decisions.c.bucket).where(t.decisions.c.ruling.in_(some)).distinct()
             found.update(connection.scalars(query))
     return found
+
+
+def faces_decided_by(registry: Registry, ruling_id: str) -> list[DecidedFace]:
+    """Faces of the funnels that ended by this ruling, by bucket and face."""
+    columns = [t.decisions.c[name] for name in ("bucket", "face_id", "state", "value")]
+    query = sa.select(*columns).where(t.decisions.c.ruling == ruling_id).order_by(*columns[:2])
+    with registry.engine.connect() as connection:
+        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
+def swallowed(registry: Registry) -> dict[str, int]:
+    """Ruling -> faces that it does not name and that ended as `ignored` by it."""
+    table = t.decisions
+    by_reach = (table.c.state == "ignored") & table.c.value.is_not(None) & table.c.ruling.is_not(None)
+    query = sa.select(table.c.ruling, sa.func.count()).where(by_reach).group_by(table.c.ruling)
+    with registry.engine.connect() as connection:
+        return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
 def _enter(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from facesets_dagster.identities.ruling_words import about
 from facesets_dagster.identities.rulings import KINDS, Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.applied_rulings import ApplyResult
@@ -57,15 +58,6 @@ def applied_tables(result: ApplyResult) -> dict[str, object]:
         "merged_before": [f"{name} into {keeper}" for name, keeper in result.asked.already[:500]],
         "stood_alone_already": result.alone_already,
     }
-
-
-def about(ruling: Ruling) -> str:
-    """What a ruling speaks of, in a few words."""
-    names = " and ".join(dict.fromkeys(ruling.names.values()))
-    text = ruling.text("text")
-    faces = len(ruling.of_role("face"))
-    of_faces = f"{faces} face{'s' if faces != 1 else ''}" if faces else ""
-    return ", ".join(part for part in (names, of_faces, f'"{text}"' if text else "") if part)
 
 
 def _table(rulings: Sequence[Ruling]) -> Markdown | None:

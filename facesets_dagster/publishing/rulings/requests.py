@@ -42,28 +42,38 @@ class Requests:
         now, person = self._person(name)
         return self._about(now, person, "name", payload={"text": text or ""})
 
-    def same(self, first: Places, second: Places) -> Ruling:
-        """Faces of one person, on both sides; the jobs and `rule same` merge people by name (`rulings.merging`)."""
-        faces = [*self.subjects.faces(first, "a"), *self.subjects.faces(second, "b")]
-        return self.author.ruling("same", faces=tuple(faces), seen_generation=self._generation())
+    def same(self, first: str | Places, second: str | Places, *, keeper: str = "b") -> Ruling:
+        """Two people, or faces, that are one person. What speaks against a merge is for `rulings.merging` to say.
+
+        `keeper`: the side (`a`, `b`) whose number stays, where both are people.
+        """
+        names, faces = self._sides(first, second)
+        return self.author.ruling(
+            "same", names=names, faces=faces, payload={"keeper": keeper}, seen_generation=self._generation()
+        )
 
     def different(self, first: str | Places, second: str | Places) -> Ruling:
         """Two people, or faces, that are never one person."""
+        names, faces = self._sides(first, second)
+        if len(set(names.values())) == 1 and len(names) == 2:
+            raise SettingsError(
+                f"Both sides are {names['a']}. Expected two people; if it holds two, `facesets rule split "
+                f"{names['a']} --a FACE --b FACE` takes it apart. Nothing was changed."
+            )
+        return self.author.ruling("different", names=names, faces=faces, seen_generation=self._generation())
+
+    def _sides(self, *sides: str | Places) -> tuple[dict[str, str], tuple[RulingFace, ...]]:
+        """Names and faces of the sides of a pair."""
         names: dict[str, str] = {}
         faces: list[RulingFace] = []
-        for role, side in (("a", first), ("b", second)):
+        for role, side in zip("ab", sides, strict=True):
             if isinstance(side, str):
                 _, person = self._person(side)
                 names[role] = person.name
                 faces += self.subjects.of_identity(person.name, role)
             else:
                 faces += self.subjects.faces(side, role)
-        if len(set(names.values())) == 1 and len(names) == 2:
-            raise SettingsError(
-                f"Both sides are {names['a']}. Expected two people; if it holds two, `facesets rule split "
-                f"{names['a']} --a FACE --b FACE` takes it apart. Nothing was changed."
-            )
-        return self.author.ruling("different", names=names, faces=tuple(faces), seen_generation=self._generation())
+        return names, tuple(faces)
 
     def not_person(self, faces: Places, name: str) -> Ruling:
         """These faces are not this person's."""

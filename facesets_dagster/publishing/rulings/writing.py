@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.ruling_closure import Contradiction, Link, contradiction
+from facesets_dagster.identities.ruling_words import in_short
 from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry.ruled import made_by_splits
 from facesets_dagster.registry.ruling_rows import new_id, now
-from facesets_dagster.registry.rulings import undo_rulings, write_rulings
+from facesets_dagster.registry.rulings import all_rulings, undo_rulings, write_rulings
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,24 @@ def require_consistent(library: Library, rulings: Sequence[Ruling]) -> None:
     _checked(library)(rulings)
 
 
+def would_be_in_force(library: Library, new: Sequence[Ruling] = (), undo: Collection[str] = ()) -> tuple[Ruling, ...]:
+    """The rulings in force, oldest first, if these were written and those taken back; nothing is written.
+
+    Raises `RulingRefused` as `enter` and `take_back` do.
+    """
+    known = all_rulings(library.registry)
+    gone = {
+        one.ruling_id for one in known if one.ruling_id in undo and one.state in ("in_force", "dormant", "superseded")
+    }
+    back = {one.ruling_id for one in known if one.state == "superseded" and one.superseded_by in gone}
+    found = [one for one in known if (one.state == "in_force" or one.ruling_id in back) and one.ruling_id not in gone]
+    for ruling in new:
+        without = superseded_by(ruling, found)
+        found = [one for one in found if one.ruling_id not in without] + [ruling]
+    require_consistent(library, found)
+    return tuple(found)
+
+
 def superseded_by(ruling: Ruling, in_force: Sequence[Ruling]) -> set[str]:
     """Ids of earlier rulings that say the same kind of thing of the same subject."""
     return {one.ruling_id for one in in_force if one.kind == ruling.kind and _same_subject(one, ruling)}
@@ -85,8 +104,8 @@ def _checked(library: Library) -> Callable[[Sequence[Ruling]], None]:
             if target in ignored:
                 other = ignored[target]
                 raise RulingRefused(
-                    f"{target} is ignored ({told(other)}), so nothing can be said of it. Undo that first: `facesets "
-                    f"rulings undo {other.ruling_id}`. Nothing was changed.",
+                    f"{target} is ignored ({in_short(other)}), so nothing can be said of it. Undo that first: "
+                    f"`facesets rulings undo {other.ruling_id}`. Nothing was changed.",
                     (other.ruling_id,),
                 )
 
@@ -95,18 +114,13 @@ def _checked(library: Library) -> Callable[[Sequence[Ruling]], None]:
 
 def refusal(found: Contradiction) -> str:
     """The sentence on a contradiction: the chain, and the ways out."""
-    chain = ", ".join(f"{_pair(link)} are one person ({told(link.ruling)})" for link in found.chain)
+    chain = ", ".join(f"{_pair(link)} are one person ({in_short(link.ruling)})" for link in found.chain)
     ways = " or ".join(f"`facesets rulings undo {ruling.ruling_id}`" for ruling in found.rulings() if ruling.sequence)
     start = "These rulings contradict each other"
     return (
-        f"{start}: {chain}; but {_pair(found.apart)} are two people ({told(found.apart.ruling)}). Keep what is in "
+        f"{start}: {chain}; but {_pair(found.apart)} are two people ({in_short(found.apart.ruling)}). Keep what is in "
         f"force, or take one of them back first: {ways}. Nothing was changed."
     )
-
-
-def told(ruling: Ruling) -> str:
-    """A ruling in brackets: kind, who and when."""
-    return f"{ruling.kind} by {ruling.made_by}, {ruling.made_at[:10]}"
 
 
 def _pair(link: Link) -> str:
