@@ -64,6 +64,7 @@ def test_a_label_for_a_merged_name_goes_to_the_one_that_has_its_people(
     chain: FakeHome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(ruling_job, "instance_of", chain.instance_of)
+    monkeypatch.setattr(ruling_job, "embedder_of", lambda _: chain.embedder)
     print_label(chain.settings, "faceset_003", "Anna", same_name=False, as_json=False)
     assert capsys.readouterr().out.splitlines() == ["faceset_003 was merged into faceset_001.", "faceset_001: Anna"]
     assert [entry["label"] for entry in manifest(chain)["facesets"]] == ["Anna"]

@@ -13,10 +13,10 @@ from facesets_dagster.publishing.rulings.planner import changes_from
 from facesets_dagster.publishing.rulings.standing import standing
 from facesets_dagster.publishing.rulings.statements import Ruled
 from facesets_dagster.publishing.rulings.writing import would_be_in_force
-from facesets_dagster.registry.rulings import rulings_of, unpublished_rulings
+from facesets_dagster.registry.rulings import rulings_of
 
 What = Literal["new", "back", "stays", "merged", "ignored", "emptied", "undone"]
-"""`stays`: in use before and after, with other members or another name; the last four: out of use, and why."""
+"""`stays`: in use before and after, with other members, pictures or name; the last four: out of use, and why."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,25 @@ class Preview:
 def preview(library: Library, new: Sequence[Ruling] = (), undo: Collection[str] = ()) -> Preview:
     """The library with these rulings and without those. Raises `RulingRefused` if that would be a contradiction."""
     in_force = would_be_in_force(library, new, undo)
-    now = replace(standing(library), rulings=in_force)
+    now = standing(library)
+    taken_back = [one for one in rulings_of(library.registry, undo).values() if one.published]
+    waiting = [one for one in now.pending if one.ruling_id not in undo]
+    pending = {one.ruling_id: one for one in (*waiting, *taken_back, *new)}
+    now = replace(now, rulings=in_force, pending=(*pending.values(),))
     changes = changes_from(now, next_number(library))
-    waiting = {one.ruling_id: one for one in unpublished_rulings(library.registry)}
-    taken_back = {key: one for key, one in rulings_of(library.registry, undo).items() if one.published}
-    unwritten = {key: one for key, one in waiting.items() if key not in undo}
-    pending = (*{**unwritten, **taken_back}.values(), *new)
     run_once = {run.bucket for run in library.registry.bucket_runs()}
-    to_run = Ruled(changes, changes.fates(), pending).stale_buckets(library) & run_once
+    to_run = Ruled(changes, changes.fates()).stale_buckets(library) & run_once
     return Preview(
-        previewed(changes), {face: state for (_, face), state in changes.places.items()}, (*sorted(to_run),), pending
+        previewed(changes),
+        {face: state for (_, face), state in changes.places.items()},
+        (*sorted(to_run),),
+        now.pending,
     )
 
 
 def previewed(changes: Changes) -> tuple[PersonChange, ...]:
     """The difference for each face set, by name. Pure."""
-    names = {*changes.closed, *changes.back, *changes.moved, *changes.founded, *changes.labels}
+    names = {*changes.closed, *changes.back, *changes.moved, *changes.marked, *changes.founded, *changes.labels}
     return tuple(_person(changes, name) for name in sorted(names))
 
 

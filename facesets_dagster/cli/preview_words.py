@@ -65,4 +65,4 @@ def _change(person: PersonChange) -> str:
     ]
     if person.label != person.label_before:
         moved.append(f"called {person.label}" if person.label else f"not called {person.label_before} any more")
-    return f"{', '.join(moved)}; {faces}"
+    return f"{', '.join(moved) or 'its pictures are chosen again'}; {faces}"

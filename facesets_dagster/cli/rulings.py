@@ -59,12 +59,8 @@ def print_ruling(settings: Settings, text: str, *, as_json: bool) -> None:
     without = preview(library, undo=[ruling.ruling_id]) if ruling.state == "in_force" else None
     lines = preview_lines(without) if without else []
     if as_json:
-        more: dict[str, object] = {
-            "payload": dict(ruling.payload),
-            "undone_at": ruling.undone_at,
-            "undone_by": ruling.undone_by,
-        }
-        more |= {"superseded_by": ruling.superseded_by, "seen_generation": ruling.seen_generation}
+        more: dict[str, object] = {"payload": dict(ruling.payload), "seen_generation": ruling.seen_generation}
+        more |= {"undone_at": ruling.undone_at, "undone_by": ruling.undone_by, "superseded_by": ruling.superseded_by}
         value = {**summary(ruling), **more, "faces": face_values(ruling, paths)}
         print_json({**value, "decided": swallowed_values(decided, paths), "without_it": lines})
         return

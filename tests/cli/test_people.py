@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from facesets_dagster import definitions
-from facesets_dagster.cli import dagster_instance, export, label, merge
+from facesets_dagster.cli import dagster_instance, export, label, merge, ruling_job
 from facesets_dagster.cli.open import open_place
 from facesets_dagster.errors import FacesetsError, LibraryError, PublishRefused, SettingsError
 from testing.fake_home import FakeHome
@@ -28,8 +28,9 @@ def filled(home: FakeHome) -> None:
 
 @pytest.fixture
 def home(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> FakeHome:
-    for module in (label, export, dagster_instance):
+    for module in (ruling_job, export, dagster_instance):
         monkeypatch.setattr(module, "instance_of", fake_home.instance_of)
+    monkeypatch.setattr(ruling_job, "embedder_of", lambda _: fake_home.embedder)
     for module in (export, definitions):
         monkeypatch.setattr(module, "build_defs", fake_home.definitions_of)
     fake_home.begin(filled)
