@@ -188,8 +188,7 @@ class _Work:
         for name in sorted({*self.base.made.values()} - self.rows.keys() - self.out.keys()):
             self.out[name] = Out("undone")
         members = {**self.rows, **self._eras()}
-        owned = {(bucket, face) for rows in self.rows.values() for face, (bucket, _) in rows.items()}
-        faces = {place: one for place, one in sorted(self.taken.items()) if place not in owned}
+        faces = {place: one for place, one in sorted(self.taken.items()) if not self._owners.get(place[1])}
         made = {name: source for name, source in self.made.items() if name in members}
         return Projection(
             members, self.out, tuple(self.merges), made, self.labels, faces, self.apart(), frozenset(self.touched)
