@@ -90,7 +90,8 @@ def commit(
         touched = touched_among(connection, [identity.name for identity in published])
         for identity in published:
             gone, joined = _write_identity(connection, identity, stamp, generation)
-            left += [] if identity.content.kind in ERA_KINDS else gone
+            shown = identity.wanted.identity is not None and identity.wanted.identity.live
+            left += gone if shown and identity.content.kind not in ERA_KINDS else []
             if identity.name in touched:
                 note_growth(connection, identity.name, joined, gone, stamp.run_id)
         for vanished in retire:
