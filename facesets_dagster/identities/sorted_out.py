@@ -161,8 +161,10 @@ def _go_together(
     own: AbstractSet[str],
 ) -> None:
     """Faces of one person go to the identity that the nearest of them goes to."""
+    grouped = asked.filter(pl.col("face_id").is_in([face for group in bindings.together for face in group]))
+    row_of = {row["face_id"]: row for row in grouped.iter_rows(named=True)}
     for group in bindings.together:
-        rows = list(asked.filter(pl.col("face_id").is_in(list(group))).sort("face_id").iter_rows(named=True))
+        rows = [row_of[face] for face in sorted(group & row_of.keys())]
         now = {row["face_id"]: verdicts.get(row["face_id"], _NOBODY) for row in rows}
         free = [row for row in rows if now[row["face_id"]].state not in ("member", "ignored")]
         led = [

@@ -69,7 +69,6 @@ class KnownBucket:
         self.decisions = library.registry.decisions(inputs.bucket)
         self.standing = _standing(inputs.bucket, library, registry, self.decisions)
         self._run = library.registry.bucket_run(inputs.bucket)
-        self._bindings = bindings_of(library, inputs.bucket, inputs.pack.model_id, inputs.pack.dim)
         self.last = self._last_numbers()
         identities = identities_of(centroid_table(library, inputs.pack))
         require_model(identities, inputs.pack)
