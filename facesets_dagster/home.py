@@ -20,6 +20,8 @@ from facesets_dagster.files.writing import remove_leftovers, write_json, write_t
 from facesets_dagster.settings import Settings, library_names
 
 SCHEMA_VERSION = 1
+_SWITCHING = "switching_to"
+"""Key of `home.json`: the pack that the home is on its way to."""
 _DAGSTER_YAML = """\
 # Made by `facesets init`; your changes are kept.
 telemetry:
@@ -76,14 +78,38 @@ def require_library(settings: Settings) -> None:
 
 def recorded_pack(settings: Settings) -> str:
     """The pack of the home. Raises `SettingsError` if the settings name another one than the home was made with."""
-    recorded, wanted = _record(settings).get("model_pack"), settings.model_pack
+    record = _record(settings)
+    recorded, wanted = record.get("model_pack"), settings.model_pack
+    if _SWITCHING in record:
+        raise SettingsError(
+            f"The home {settings.home} is on its way to the model pack {record[_SWITCHING]!r}, and nothing else can be "
+            f"done until it is there. `facesets reembed {record[_SWITCHING]}` goes on where it was cut off."
+        )
     if recorded is not None and wanted is not None and recorded != wanted:
         raise SettingsError(
             f"The home {settings.home} was made with the model pack {recorded!r}, FACESETS_MODEL_PACK is {wanted!r}. "
-            "Distances between two models mean nothing, so nothing was done. Unset FACESETS_MODEL_PACK, or set "
-            "FACESETS_HOME to a new home for the other pack."
+            "Distances between two models mean nothing, so nothing was done. Unset FACESETS_MODEL_PACK; "
+            f"`facesets reembed {wanted}` gives the home the other pack."
         )
     return str(recorded or wanted or default_pack(settings.models_root))
+
+
+def pack_on_record(settings: Settings) -> tuple[str | None, str | None]:
+    """The pack of the home, and the one that it is on its way to; None where there is none."""
+    record = _record(settings)
+    pack, coming = record.get("model_pack"), record.get(_SWITCHING)
+    return (str(pack) if pack else None), (str(coming) if coming else None)
+
+
+def begin_switch(settings: Settings, pack: str) -> None:
+    """Notes that the home gets another pack: from now on nothing but that works, until `finish_switch`."""
+    write_json(settings.home / "home.json", {**_record(settings), _SWITCHING: pack})
+
+
+def finish_switch(settings: Settings, pack: str) -> None:
+    """The home has this pack."""
+    record = {key: value for key, value in _record(settings).items() if key != _SWITCHING}
+    write_json(settings.home / "home.json", {**record, "model_pack": pack})
 
 
 def has_home(settings: Settings) -> bool:

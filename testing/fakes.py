@@ -107,7 +107,7 @@ class FakeEmbedder(Embedder):
         return [image[y1 : y2 + 1, x1 : x2 + 1].copy() for (x1, y1), (x2, y2) in corners]
 
     def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return np.array([self._vector(face) for face in faces], np.float32).reshape(-1, PACK.dim)
+        return np.array([self._vector(face) for face in faces], np.float32).reshape(-1, self.pack.dim)
 
     def _vector(self, face: NDArray[np.uint8]) -> NDArray[np.float64]:
         hsv = cv2.cvtColor(face, cv2.COLOR_BGR2HSV).reshape(-1, 3)
@@ -123,12 +123,42 @@ def copy_at(embedder: Any, det_size: int) -> Any:
     return other
 
 
-def person_vector(person: int, variant: float) -> NDArray[np.float64]:
-    """Unit vector (64,) of a look: looks of one person lie on an arc of +-45 degrees, people are far apart."""
+def person_vector(person: int, variant: float, dim: int = PACK.dim) -> NDArray[np.float64]:
+    """Unit vector (dim,) of a look: looks of one person lie on an arc of +-45 degrees, people are far apart."""
     rng = np.random.default_rng(person)
-    basis, _ = np.linalg.qr(rng.normal(size=(PACK.dim, 2)))
+    basis, _ = np.linalg.qr(rng.normal(size=(dim, 2)))
     angle = variant * np.pi / 4
     return basis[:, 0] * np.cos(angle) + basis[:, 1] * np.sin(angle)
+
+
+OTHER_PACK = ModelPack("other", "07e407e407e407e4", 640, 48, "none", "none")
+
+
+class OtherFakeEmbedder(FakeEmbedder):
+    """Another pack: its boxes are tighter and its vectors shorter, and it finds no face of person `blind_to`."""
+
+    pack = OTHER_PACK
+
+    def __init__(self, blind_to: int | None = None) -> None:
+        super().__init__()
+        self.blind_to = blind_to
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        found = super().detect(image)
+        sides = found.bbox[:, 2:] - found.bbox[:, :2]
+        inset = np.concatenate([sides * 0.04, -sides * 0.1], axis=1)
+        keep = [row for row in range(len(found)) if self._person(image, found.bbox[row]) != self.blind_to]
+        return Detections((found.bbox + inset)[keep], found.kps[keep], found.det_score[keep])
+
+    def _person(self, image: NDArray[np.uint8], bbox: NDArray[np.float32]) -> int:
+        x1, y1, x2, y2 = bbox.astype(int)
+        return int(np.median(cv2.cvtColor(image[y1:y2, x1:x2], cv2.COLOR_BGR2HSV)[..., 0])) // 10
+
+    def _vector(self, face: NDArray[np.uint8]) -> NDArray[np.float64]:
+        hsv = cv2.cvtColor(face, cv2.COLOR_BGR2HSV).reshape(-1, 3)
+        person = int(np.median(hsv[:, 0])) // 10
+        variant = (float(np.median(hsv[:, 1])) - 190) / 50
+        return 15 * person_vector(person + 100, variant, OTHER_PACK.dim)
 
 
 class FakeEmbedderResource(EmbedderResource):

@@ -28,6 +28,12 @@ def buckets_under_way(instance: dg.DagsterInstance, jobs: Collection[str]) -> se
     return tagged | {run.tags[_PARTITION] for run in runs if run.job_name in jobs and _PARTITION in run.tags}
 
 
+def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
+    """Ids of all runs that are queued or at work."""
+    unfinished = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    return sorted(run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)))
+
+
 def attempts_for(
     instance: dg.DagsterInstance, states: Mapping[str, str]
 ) -> tuple[dict[str, Attempts], dict[str, dg.RunRecord]]:

@@ -111,6 +111,16 @@ def existing_home() -> "Settings":
     return settings
 
 
+def home_of_any_pack() -> "Settings":
+    """The settings of a home that exists, whatever pack they name: for the command that changes it."""
+    from facesets_dagster.home import recorded_precision, require_home
+
+    settings = _settings()
+    require_home(settings)
+    recorded_precision(settings)
+    return settings
+
+
 def made_home(automation: bool | None = None) -> "Settings":
     """The settings, after making the home if it is missing."""
     from facesets_dagster.home import init_home

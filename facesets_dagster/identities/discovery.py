@@ -26,8 +26,11 @@ from facesets_dagster.identities.sorted_out import SortedOut, sort_out
 
 
 def mode_of(last: Mapping[str, object] | None, now: Mapping[str, object]) -> str:
-    """`grow` for a first run or one with the parameters of the last (`last`), else `rebuild`."""
-    return "grow" if last is None or last == now else "rebuild"
+    """`grow` for a first run, the first with another model, or one with the parameters of the last, else `rebuild`.
+
+    `last`: of the last run; none are known after the home was embedded anew.
+    """
+    return "grow" if not last or last == now else "rebuild"
 
 
 def discover(

@@ -1,4 +1,4 @@
-"""Vectors on the unit sphere: normalisation, centroids, cosine distances."""
+"""Vectors on the unit sphere: normalisation, centroids, cosine distances; and how far boxes overlap."""
 
 from typing import Protocol
 
@@ -100,3 +100,13 @@ def nearest(
         distances[block] = found[np.arange(len(found)), best]
         indices[block] = np.where(np.isfinite(distances[block]), best, -1)
     return indices, distances
+
+
+def iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Intersection over union (n, m) of boxes (n, 4) and (m, 4)."""
+    a, b = first[:, None, :].astype(np.float64), second[None, :, :].astype(np.float64)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common = np.clip(sides, 0, None).prod(axis=-1)
+    areas = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1)
+    union = areas - common
+    return np.asarray(np.where(union > 0, common / np.where(union > 0, union, 1), 0.0))

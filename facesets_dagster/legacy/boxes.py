@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.geometry import iou
+
 _SAME_BOX = 0.9
 """Intersection over union from which two claims mean one legacy detection."""
 
@@ -31,16 +33,6 @@ def box_problem(box: NDArray[np.float32]) -> str | None:
     """`bad_box` for a box (4,) with a number that is none, or without area."""
     good = np.isfinite(box).all() and box[2] > box[0] and box[3] > box[1]
     return None if good else "bad_box"
-
-
-def iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Intersection over union (n, m) of boxes (n, 4) and (m, 4)."""
-    a, b = first[:, None, :].astype(np.float64), second[None, :, :].astype(np.float64)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    common = np.clip(sides, 0, None).prod(axis=-1)
-    areas = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1)
-    union = areas - common
-    return np.asarray(np.where(union > 0, common / np.where(union > 0, union, 1), 0.0))
 
 
 def match_boxes(claimed: NDArray[np.float32], found: NDArray[np.float32], min_iou: float) -> list[BoxMatch]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facesets_dagster.faces import quality
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, face_schema
 from facesets_dagster.faces.store import CacheTables
-from facesets_dagster.legacy.boxes import iou
+from facesets_dagster.identities.geometry import iou
 from facesets_dagster.legacy.cache_file import LegacyCache
 from facesets_dagster.legacy.photos import WITHOUT_PHOTO
 from facesets_dagster.legacy.same_model import ModelVerdict

@@ -13,6 +13,7 @@ from facesets_dagster.publishing.rulings.merging import Asked, MergeRequest, ask
 from facesets_dagster.publishing.rulings.planner import RulingsPlanner
 from facesets_dagster.publishing.rulings.statements import Ruled
 from facesets_dagster.publishing.rulings.subjects import Subjects
+from facesets_dagster.publishing.rulings.waking import wake
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
@@ -102,6 +103,7 @@ def apply_rulings(
     """
     library = run.library
     merge_top_manifest(library, run.holder, run.say)  # what stands there is kept word for word
+    wake(library, run.store_of, run.pack.model_id)
     asked, alone = Asked(), list[str]()
     if request is not None:
         asked = asked_for(library, request, run.pack)

@@ -17,6 +17,8 @@ from facesets_dagster.registry.dialect import insert_into
 
 _WRITTEN = "rulings"
 """Key of `meta`: how often rulings were written."""
+_MODEL = "rulings_model"
+"""Key of `meta`: the model whose faces rulings are read by; absent in a home that was never embedded anew."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -67,9 +69,23 @@ def times_written(connection: sa.Connection) -> int:
 
 def count_writing(connection: sa.Connection) -> None:
     """Notes that rulings were written."""
+    _put(connection, _WRITTEN, str(times_written(connection) + 1))
+
+
+def model_of_rulings(connection: sa.Connection) -> str | None:
+    """The model whose faces rulings are read by; None in a home that was never embedded anew."""
+    return connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == _MODEL))
+
+
+def note_model_of_rulings(connection: sa.Connection, model_id: str) -> None:
+    """From now on rulings are read by the faces of this model."""
+    _put(connection, _MODEL, model_id)
+
+
+def _put(connection: sa.Connection, key: str, value: str) -> None:
     insert = insert_into(connection, t.meta)
     newer = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
-    connection.execute(newer, [{"key": _WRITTEN, "value": str(times_written(connection) + 1)}])
+    connection.execute(newer, [{"key": key, "value": value}])
 
 
 def _row(ruling: Ruling) -> dict[str, object]:

@@ -6,11 +6,19 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import numpy as np
 import sqlalchemy as sa
 
+from facesets_dagster.identities.reanchoring import of_model
 from facesets_dagster.identities.rulings import Ruling, RulingFace
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import wait_for_turn
 from facesets_dagster.registry.registry import Registry
-from facesets_dagster.registry.ruling_rows import count_writing, face_rows, insert_rulings, now, times_written
+from facesets_dagster.registry.ruling_rows import (
+    count_writing,
+    face_rows,
+    insert_rulings,
+    model_of_rulings,
+    now,
+    times_written,
+)
 from facesets_dagster.registry.snapshot import in_batches
 
 DecidedFace = tuple[str, str, str, float | None]
@@ -26,10 +34,10 @@ def rulings_in_force(registry: Registry) -> tuple[Ruling, ...]:
         return _read(connection, t.rulings.c.state == "in_force")
 
 
-def all_rulings(registry: Registry) -> tuple[Ruling, ...]:
-    """Every one that was ever written, oldest first."""
+def all_rulings(registry: Registry, *, of_all_models: bool = False) -> tuple[Ruling, ...]:
+    """Every one that was ever written, oldest first; `of_all_models`: with its faces as each model saw them."""
     with registry.engine.connect() as connection:
-        return _read(connection)
+        return _read(connection, of_all_models=of_all_models)
 
 
 def rulings_by_bucket(registry: Registry) -> dict[str, list[str]]:
@@ -179,7 +187,7 @@ def _enter(
     consistent(in_force)
 
 
-def _read(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Ruling, ...]:
+def _read(connection: sa.Connection, *where: sa.ColumnElement[bool], of_all_models: bool = False) -> tuple[Ruling, ...]:
     rows = connection.execute(sa.select(t.rulings).where(*where).order_by(t.rulings.c.sequence)).mappings().all()
     ids = sa.select(t.rulings.c.ruling_id).where(*where)
     faces: dict[str, list[RulingFace]] = {}
@@ -188,6 +196,9 @@ def _read(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Ru
         query = sa.select(table).where(table.c.ruling_id.in_(ids)).order_by(table.c.ruling_id, table.c.place)
         for face in connection.execute(query).mappings():
             faces.setdefault(face["ruling_id"], []).append(_face(face))
+        model = None if of_all_models else model_of_rulings(connection)
+        if model is not None:
+            faces = {ruling_id: list(of_model(some, model)) for ruling_id, some in faces.items()}
     names: dict[str, dict[str, str]] = {}
     if rows:
         for name in connection.execute(sa.select(t.ruling_names).where(t.ruling_names.c.ruling_id.in_(ids))):

@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from facesets_dagster.cli.complete import pack_names
-from facesets_dagster.cli.program import Json, command, console, existing_home, made_home, new_group, say
+from facesets_dagster.cli.program import (
+    Json,
+    command,
+    console,
+    existing_home,
+    home_of_any_pack,
+    made_home,
+    new_group,
+    say,
+)
 
 _PANEL = "Check"
 
@@ -47,6 +56,27 @@ def add_to(app: typer.Typer) -> None:
         from facesets_dagster.cli.calibrate import print_calibration
 
         print_calibration(settings, folder, console(as_json=as_json), remove=remove, as_json=as_json)
+
+    @command(app, _PANEL, "facesets reembed buffalo_l --dry-run", "facesets reembed buffalo_l")
+    def reembed(
+        pack: Annotated[
+            str, typer.Argument(metavar="PACK", help="The pack that the home gets.", autocompletion=pack_names)
+        ],
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")] = False,
+        despite_absent: Annotated[
+            bool, typer.Option("--despite-absent", help="Although folders of buckets are not there now.")
+        ] = False,
+        remove_old: Annotated[
+            bool, typer.Option("--remove-old", help="Remove what other packs have read, once the home has this one.")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Give the home another model pack; names, numbers, members and rulings go over."""
+        settings = home_of_any_pack()
+        from facesets_dagster.cli.reembed import Wishes, print_reembed
+
+        wishes = Wishes(dry_run=dry_run, despite_absent=despite_absent, remove_old=remove_old)
+        print_reembed(settings, pack, wishes, as_json=as_json)
 
     models = new_group("Model packs: list, download, check.")
     app.add_typer(models, name="models", rich_help_panel=_PANEL)
