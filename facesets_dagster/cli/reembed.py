@@ -35,6 +35,7 @@ from facesets_dagster.publishing.reembedding import (
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.registry.ruling_rows import new_id
 from facesets_dagster.resources.embedder import EmbedderResource
+from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
 from facesets_dagster.settings import Settings, library_names
 from facesets_dagster.wording import counted
@@ -108,6 +109,7 @@ def _packs(settings: Settings, pack: str) -> tuple[str | None, str | None]:
 
 def _job(settings: Settings, embedder: EmbedderResource) -> Reembedding:
     home, pack, thresholds = Home.of(settings), embedder.pack(), embedder.thresholds()
+    max_pixels = PhotoConfig().max_pixels
     libraries = tuple(home.library(name) for name in (None, *library_names(settings.home)))
     run = Run(
         library=libraries[0],
@@ -115,7 +117,8 @@ def _job(settings: Settings, embedder: EmbedderResource) -> Reembedding:
         embedder=embedder.embedder,
         pack=pack,
         folders=home.folders(),
-        max_pixels=PhotoConfig().max_pixels,
+        max_pixels=max_pixels,
+        pictures=HomeResource.of(settings).pictures(pack, max_pixels),
         export=ExportConfig().resolved(thresholds),
         run_id=f"reembed-{new_id()}",
         code_version=f"{__version__}/{CODE_VERSION}",

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from facesets_dagster.identities.merging import Merge, Pair
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.publishing.publisher import Update, publish
+from facesets_dagster.publishing.reembed.waking import wake
 from facesets_dagster.publishing.rulings.merging import Asked, MergeRequest, asked_for, merges_to_undo, rulings_for
 from facesets_dagster.publishing.rulings.planner import RulingsPlanner
 from facesets_dagster.publishing.rulings.statements import Ruled
 from facesets_dagster.publishing.rulings.subjects import Subjects
-from facesets_dagster.publishing.rulings.waking import wake
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
