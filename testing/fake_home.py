@@ -105,6 +105,9 @@ class FakeHome:
         come with the copy, partitions do.
         """
         assert not any(self.buckets.iterdir()), "only an empty home is begun"
+        if not self.settings.database_url.startswith("sqlite"):
+            fill(self, *arguments)  # a database on a server is not copied
+            return
         key = (fill.__module__, fill.__qualname__, repr(arguments), type(self.embedder).__qualname__)
         if key not in _BEGUN:
             fill(self, *arguments)
@@ -142,14 +145,15 @@ def _begun_folder() -> Path:
 
 
 @contextmanager
-def fake_home_in(tmp_path: Path) -> Iterator[FakeHome]:
-    """A home below `tmp_path`, with a root for hand-sorted folders."""
+def fake_home_in(tmp_path: Path, database_url: str | None = None) -> Iterator[FakeHome]:
+    """A home below `tmp_path`, with a root for hand-sorted folders; its registry in SQLite unless it is elsewhere."""
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
         settings = load_settings(
             {
                 "FACESETS_HOME": str(tmp_path / "home"),
                 "FACESETS_MODELS": str(tmp_path),
                 "FACESETS_HAND_SORTED": str(tmp_path / "people"),
+                **({"FACESETS_DATABASE_URL": database_url} if database_url else {}),
             },
             tmp_path,
         )

@@ -9,6 +9,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from facesets_dagster.definitions import build_defs
+from facesets_dagster.registry.dialect import make_engine
 from facesets_dagster.registry.tables import metadata
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
@@ -97,7 +98,7 @@ def graves(home: FakeHome) -> dict[str, str | None]:
 def rows(home: FakeHome) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of the registry but the history of rulings and what counts runs."""
     found = {}
-    with sa.create_engine(home.settings.database_url).connect() as connection:
+    with make_engine(home.settings.database_url).connect() as connection:
         for name, table in metadata.tables.items():
             if name in _HISTORY or name in ("meta", "generations", "pending_moves"):
                 continue

@@ -11,6 +11,7 @@ import pytest
 from testing.browser import browser_path
 from testing.fake_home import FakeHome, fake_home_in
 from testing.paths import MODELS, SHARED
+from testing.postgres import PostgresServer, postgres_server, why_no_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,9 +42,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that are marked `both_databases` are run on SQLite and on PostgreSQL; there slow unless said otherwise."""
+    marker = metafunc.definition.get_closest_marker("both_databases")
+    if marker is not None and "database_url" in metafunc.fixturenames:
+        server = pytest.param("postgresql", marks=() if marker.kwargs.get("fast") else pytest.mark.slow)
+        metafunc.parametrize("database_url", ["sqlite", server], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server that runs until the session ends."""
+    reason = why_no_server()
+    if reason is not None:
+        pytest.skip(reason)
+    with postgres_server() as server:
+        yield server
+
+
 @pytest.fixture
-def fake_home(tmp_path: Path) -> Iterator[FakeHome]:
-    with fake_home_in(tmp_path) as home:
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Of an empty registry on a server; None for the home's own file."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.fresh()
+
+
+@pytest.fixture
+def fake_home(tmp_path: Path, database_url: str | None) -> Iterator[FakeHome]:
+    with fake_home_in(tmp_path, database_url) as home:
         yield home
 
 

@@ -1,12 +1,16 @@
 """Merging: one person gets one name, and later runs keep to it."""
 
 import polars as pl
+import pytest
 
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
 from testing.merges import LEFT, RIGHT, STRICT, apply, graves, live, manifest, meet, undo
 
+pytestmark = pytest.mark.both_databases
 
+
+@pytest.mark.both_databases(fast=True)
 def test_merging_two_gives_the_keeper_everybody_and_leaves_a_redirect(fake_home: FakeHome) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
     assert apply(fake_home, [two, one]).success

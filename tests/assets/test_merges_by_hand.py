@@ -33,6 +33,8 @@ from testing.merges import (
     visible,
 )
 
+pytestmark = pytest.mark.both_databases
+
 
 def label_of(home: FakeHome, name: str) -> str | None:
     return next(identity.label for identity in home.library.registry.identities() if identity.name == name)
@@ -93,6 +95,7 @@ def test_the_larger_folder_does_not_take_the_keeper_away_from_the_smaller_one(fa
     assert before.keys() <= fake_home.files().keys()
 
 
+@pytest.mark.both_databases(fast=True)
 def test_the_hand_sorted_name_stays_and_a_discovered_one_leads_to_it(fake_home: FakeHome) -> None:
     (found,) = meet(fake_home, RIGHT)
     sort_by_hand(fake_home, ("Anna", LEFT))

@@ -12,6 +12,8 @@ from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
 from testing.merges import LEFT, MIDDLE, RIGHT, STRICT, apply, live, meet, propose, sort_by_hand, undo
 
+pytestmark = pytest.mark.both_databases
+
 
 def refused(home: FakeHome, words: str, *groups: list[str], **config: object) -> None:
     before = home.files()

@@ -5,9 +5,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 from testing.labels import give_label
+
+pytestmark = pytest.mark.both_databases
 
 _CREATE = """
 import sys
@@ -36,6 +40,7 @@ def test_four_processes_that_meet_a_fresh_registry_at_one_moment_make_one(tmp_pa
         assert child.returncode == 0, said
 
 
+@pytest.mark.both_databases(fast=True)
 def test_labels_that_are_given_at_one_moment_raise_the_generation_one_by_one(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 6)
     fake_home.run("a")

@@ -13,6 +13,8 @@ from facesets_dagster.registry.schema import next_generation
 from testing.labels import give_label
 from testing.statements import statements_to
 
+pytestmark = pytest.mark.both_databases
+
 
 def publish(registry: Registry, *names: str, bucket: str = "a", **values: object) -> None:
     """A generation in which these are founded, or changed where they exist."""

@@ -1,8 +1,12 @@
 """What a run asks the registry: few statements, none of them a whole table, however large the library is."""
 
+import pytest
+
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 from testing.statements import reads_whole_table, statements_to
+
+pytestmark = pytest.mark.both_databases
 
 MOST_UNCHANGED, MOST_CHANGED = 60, 110
 """Of a run of the main job, the step that takes in known people's new photos included."""

@@ -21,6 +21,7 @@ from facesets_dagster.publishing.rulings.standing import standing
 from facesets_dagster.publishing.rulings.writing import require_consistent
 from facesets_dagster.registry import schema
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.dialect import make_engine
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.ruled import kept_folders, stood_before, touched_identities
 from facesets_dagster.registry.rulings import all_rulings, unpublished_rulings
@@ -30,6 +31,7 @@ _HERE = Path(__file__).parent / "schema_1"
 _DIES = """
 import os, signal, sys
 from facesets_dagster.registry import upgrade
+from facesets_dagster.registry.dialect import make_engine
 from facesets_dagster.registry.registry import Registry
 setattr(upgrade, sys.argv[2], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 Registry(sys.argv[1]).create()
@@ -48,9 +50,32 @@ def dump(file: Path) -> list[str]:
         return list(connection.iterdump())
 
 
+def copy_schema_1(file: Path, url: str) -> None:
+    """The registry of that file, in a database on a server."""
+    known = sa.MetaData()
+    with sa.create_engine(f"sqlite:///{file}").connect() as source, make_engine(url).begin() as target:
+        known.reflect(source)
+        for column in (column for table in known.sorted_tables for column in table.columns):
+            if isinstance(column.type, sa.BLOB):
+                column.type = sa.LargeBinary()
+        known.create_all(target)
+        for table in known.sorted_tables:
+            rows = [dict(row) for row in source.execute(sa.select(table)).mappings()]
+            if rows:
+                target.execute(sa.insert(table), rows)
+        for name, key in (("identities", "identity_id"), ("merges", "merge_id")):
+            sequence = f"pg_get_serial_sequence('{name}', '{key}')"
+            target.exec_driver_sql(f"SELECT setval({sequence}, (SELECT max({key}) FROM {name}))")
+
+
 @pytest.fixture
-def old_home(fake_home: FakeHome) -> FakeHome:
-    write_schema_1(Path(str(sa.make_url(fake_home.settings.database_url).database)))
+def old_home(fake_home: FakeHome, tmp_path: Path) -> FakeHome:
+    url = fake_home.settings.database_url
+    if url.startswith("sqlite"):
+        write_schema_1(Path(str(sa.make_url(url).database)))
+    else:
+        write_schema_1(tmp_path / "old.db")
+        copy_schema_1(tmp_path / "old.db", url)
     return fake_home
 
 
@@ -58,6 +83,7 @@ def said(ruling: Ruling) -> tuple[str, tuple[str, ...], str]:
     return ruling.kind, tuple(ruling.names.values()), ruling.state
 
 
+@pytest.mark.both_databases(fast=True)
 def test_merges_rejected_proposals_and_names_by_hand_are_rulings(old_home: FakeHome) -> None:
     registry = old_home.library.registry
     found = all_rulings(registry)
@@ -84,12 +110,14 @@ def test_merges_rejected_proposals_and_names_by_hand_are_rulings(old_home: FakeH
     require_consistent(old_home.library, [ruling for ruling in found if ruling.state == "in_force"])
 
 
+@pytest.mark.both_databases(fast=True)
 def test_nothing_is_to_be_changed_in_the_library_afterwards(old_home: FakeHome) -> None:
     changes = changes_now(old_home.library)
     assert changes.are_none()
     assert changes.after.touched == touched_identities(old_home.library.registry)
 
 
+@pytest.mark.both_databases
 def test_every_choice_of_undone_merges_gives_what_the_older_release_made_of_it(old_home: FakeHome) -> None:
     now = standing(old_home.library)
     behind = {ruling.names["a"]: ruling for ruling in now.rulings if ruling.kind == "same"}
@@ -104,6 +132,7 @@ def test_every_choice_of_undone_merges_gives_what_the_older_release_made_of_it(o
         assert {name: after.labels[name] for name in people} == people
 
 
+@pytest.mark.both_databases
 def test_names_can_be_taken_back_though_the_older_release_kept_no_other(old_home: FakeHome) -> None:
     now = standing(old_home.library)
     after = now.projected([ruling for ruling in now.rulings if ruling.kind != "name"], 10)
