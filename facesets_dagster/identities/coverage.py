@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings, IgnoredPeople
 from facesets_dagster.identities.consequences import completed, members_by_name
 from facesets_dagster.identities.geometry import RowBlocks
 from facesets_dagster.identities.identity import Identity, stacked
@@ -69,52 +69,42 @@ def cover(
     So is a face that belongs to somebody by a ruling.
     """
     said = bindings.digest()
-    bindings = completed(bindings, members_by_name({**copies, **members}))
     by_name = {identity.name: identity for identity in identities if identity.live}
+    if said is not None:
+        bindings = completed(bindings, members_by_name({**copies, **members}))
+        copies = copies_by_ruling(copies, bindings, bucket, by_name)
     known = [identity for identity in by_name.values() if stands_for_somebody(identity) and identity.family in by_name]
     member_of = tuple(members.get(face_id) for face_id in face_ids)
     newest = np.iinfo(np.int64).max
     member_since = np.array([by_name[name].founded if name in by_name else newest for name in member_of], np.int64)
-    copies = copies if bindings.is_empty() else copies_by_ruling(copies, bindings, bucket, by_name)
     copy_of = tuple(copies.get(face_id) if face_id not in members else None for face_id in face_ids)
     row_of = {identity.name: index for index, identity in enumerate(known)}
     copied = np.array([row_of.get(name or "", -1) for name in copy_of], np.int64)
     people = _People.of(known, bucket, unit.shape[1])
-    of_family = {identity.family: int(number) for identity, number in zip(known, people.family, strict=True)}
-    number_of = {name: of_family[one.family] for name, one in by_name.items() if one.family in of_family}
-    hidden = Hidden.of(bindings, face_ids, member_of, number_of, people.family)
-    found, reached = _Nearest.nobody(len(unit)), Reached.nobody(len(unit))
-
-    def look(block: slice, rows: NDArray[np.float32]) -> None:
-        found.put(block, people.nearest(rows, member_since[block], copied[block], hidden.cells(block)))
-
-    step = _step(len(known), len(bindings.people.exemplars))
-    for top in range(0, len(unit) if known or bindings.people.rulings else 0, step):
-        block = slice(top, top + step)
-        rows = unit[block]
-        if known:
-            look(block, rows)
-        if bindings.people.rulings:
-            reached.put(block, within_reach(rows, bindings.people))
-    while again := hidden.part(found.own, found.own_distance) | hidden.part(found.foreign, found.foreign_distance):
-        for row in sorted(again):
-            look(slice(row, row + 1), unit[row : row + 1])
-    ignored = None
-    if bindings.ignored or bindings.people.rulings:
-        kept, theirs = np.fmin(found.own_distance, found.foreign_distance), {*members, *copies, *bindings.belongs}
-        ignored = ignored_faces(
-            bindings, face_ids, reached, kept, np.array([face in theirs for face in face_ids], bool)
-        )
-    given = None
-    if bindings.belongs:
-        given = np.array([face in bindings.belongs and face not in members for face in face_ids], bool)
+    hidden = Hidden.of(bindings, face_ids, member_of, _family_numbers(by_name, known, people), people.family)
+    found, reached = _Faces(people, member_since, copied, hidden, bindings.people).look_at(unit)
     covered = _as_coverage(found, known, member_of, copy_of)
-    return replace(covered, ignored=ignored, given=given, bindings=said)
+    if said is None:
+        return covered
+    taken = {*members, *copies, *bindings.belongs}
+    return replace(
+        covered,
+        ignored=ignored_faces(
+            bindings,
+            face_ids,
+            reached,
+            np.fmin(found.own_distance, found.foreign_distance),
+            np.array([face in taken for face in face_ids], bool),
+        ),
+        given=np.array([face in bindings.belongs and face not in members for face in face_ids], bool),
+        bindings=said,
+    )
 
 
-def _step(people: int, exemplars: int) -> int:
-    """Faces that are looked at at once."""
-    return min(max(1, _BLOCK_DISTANCES // max(people, exemplars, 1)), _BLOCK_FACES)
+def _family_numbers(by_name: Mapping[str, Identity], known: Sequence[Identity], people: "_People") -> dict[str, int]:
+    """Name -> number of the family, of all families of which somebody may cover."""
+    of_family = {identity.family: int(number) for identity, number in zip(known, people.family, strict=True)}
+    return {name: of_family[one.family] for name, one in by_name.items() if one.family in of_family}
 
 
 def _as_coverage(
@@ -228,6 +218,42 @@ class _People:
         hidden = distance[rows, columns]
         distance[rows, columns] = np.inf
         return rows, columns, hidden
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """The faces of a bucket, row by row, and who may have them."""
+
+    people: _People
+    member_since: NDArray[np.int64]
+    """(n,): generation of the identity that has the face; the largest number for none."""
+    copied: NDArray[np.int64]
+    """(n,): row of `people` that has the same bytes, -1 for none."""
+    hidden: Hidden
+    ignored: IgnoredPeople
+
+    def look_at(self, unit: RowBlocks) -> tuple[_Nearest, Reached]:
+        """The answers for unit rows (n, dim), a block at a time."""
+        found, reached = _Nearest.nobody(len(unit)), Reached.nobody(len(unit))
+        anybody, ignoring = bool(len(self.people.family)), bool(self.ignored.rulings)
+        step = _BLOCK_DISTANCES // max(len(self.people.family), len(self.ignored.exemplars), 1)
+        step = min(max(1, step), _BLOCK_FACES)
+        for top in range(0, len(unit) if anybody or ignoring else 0, step):
+            block = slice(top, top + step)
+            rows = unit[block]
+            if anybody:
+                found.put(block, self._nearest(block, rows))
+            if ignoring:
+                reached.put(block, within_reach(rows, self.ignored))
+        part = self.hidden.part
+        while again := part(found.own, found.own_distance) | part(found.foreign, found.foreign_distance):
+            for row in sorted(again):
+                block = slice(row, row + 1)
+                found.put(block, self._nearest(block, unit[block]))
+        return found, reached
+
+    def _nearest(self, block: slice, rows: NDArray[np.float32]) -> _Nearest:
+        return self.people.nearest(rows, self.member_since[block], self.copied[block], self.hidden.cells(block))
 
 
 def _least(distance: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
