@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.bindings import Bindings
-from facesets_dagster.identities.consequences import completed
 from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, nearest
@@ -21,7 +19,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.matching import match_by_overlap
 from facesets_dagster.library.numbering import faceset_name
 from facesets_dagster.publishing.proposal import Proposal
-from facesets_dagster.publishing.ruled_resolution import Refusals, evicted, restated
+from facesets_dagster.publishing.ruled_resolution import Refusals, evicted, obeying
 
 
 @dataclass(frozen=True)
@@ -92,12 +90,10 @@ def resolve(
         for identity in identities
         if identity.bucket == proposal.bucket and not identity.is_era
     }
-    theirs: dict[int, int] = {}
     before = proposal.verdicts
-    if not proposal.bindings.is_empty():
-        proposal = replace(proposal, bindings=completed(proposal.bindings, _faces_of(proposal, members)))
-        proposal, theirs = restated(proposal, {one.name: number for number, one in own.items() if one.live})
-        elsewhere = _with_pinned(elsewhere, members, proposal.bindings)
+    live_own = {identity.name: number for number, identity in own.items() if identity.live}
+    proposal, elsewhere, theirs = obeying(proposal, live_own, members, elsewhere)
+    if proposal.verdicts is not before:
         result.overrides.update((face, one) for face, one in proposal.verdicts.items() if one != before[face])
     refusals = Refusals(proposal.bindings)
     proposal, matched = _matches(proposal, own, members, elsewhere, theirs, refusals)
@@ -109,25 +105,6 @@ def resolve(
     for label in _by_size(proposal, set(proposal.clusters) - set(matched)):
         _found_or_cover(proposal, proposal.clusters[label], live, family_of, build, refusals, result)
     return result
-
-
-def _faces_of(proposal: Proposal, members: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
-    """Identity -> its members that are known here, and the faces that join it."""
-    found = {name: set(faces) for name, faces in members.items()}
-    for face, verdict in proposal.verdicts.items():
-        if verdict.state in ("member", "joining") and verdict.identity is not None:
-            found.setdefault(verdict.identity, set()).add(face)
-    return found
-
-
-def _with_pinned(
-    elsewhere: Mapping[str, AbstractSet[str]], members: Mapping[str, Mapping[str, str]], bindings: Bindings
-) -> dict[str, AbstractSet[str]]:
-    """Members that rulings give to somebody stay where they are, whatever the parameters."""
-    return {
-        name: elsewhere.get(name, frozenset()) | (members.get(name, {}).keys() & bindings.belongs.keys())
-        for name in elsewhere.keys() | members.keys()
-    }
 
 
 def _live(

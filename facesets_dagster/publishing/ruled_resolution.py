@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from facesets_dagster.identities.bindings import Bindings
+from facesets_dagster.identities.consequences import completed
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.publishing.proposal import Proposal
 
@@ -82,11 +83,40 @@ def evicted(
     return found
 
 
-def restated(proposal: Proposal, own: Mapping[str, int]) -> tuple[Proposal, dict[int, int]]:
-    """The proposal with what its rulings say of faces, and clusters that are somebody's: label -> number.
+def obeying(
+    proposal: Proposal,
+    own: Mapping[str, int],
+    members: Mapping[str, Mapping[str, str]],
+    elsewhere: Mapping[str, AbstractSet[str]],
+) -> tuple[Proposal, Mapping[str, AbstractSet[str]], dict[int, int]]:
+    """The proposal with what its rulings say and what follows from it, the members that parameters do not move, and
+    clusters that are somebody's: label -> number.
 
-    `own`: live identity that the bucket founded -> number. A cluster that holds faces that belong to one of these is
-    that one's. Faces that belong to others go to them alone.
+    `own`: live identity that the bucket founded -> number; the others as of `resolve`.
+    """
+    if proposal.bindings.is_empty():
+        return proposal, elsewhere, {}
+    proposal = replace(proposal, bindings=completed(proposal.bindings, _faces_of(proposal, members)))
+    pinned = {
+        name: elsewhere.get(name, frozenset()) | (members.get(name, {}).keys() & proposal.bindings.belongs.keys())
+        for name in elsewhere.keys() | members.keys()
+    }
+    proposal, theirs = _restated(proposal, own)
+    return proposal, pinned, theirs
+
+
+def _faces_of(proposal: Proposal, members: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
+    """Identity -> its members that are known here, and the faces that join it."""
+    found = {name: set(faces) for name, faces in members.items()}
+    for face, verdict in proposal.verdicts.items():
+        if verdict.state in ("member", "joining") and verdict.identity is not None:
+            found.setdefault(verdict.identity, set()).add(face)
+    return found
+
+
+def _restated(proposal: Proposal, own: Mapping[str, int]) -> tuple[Proposal, dict[int, int]]:
+    """Verdicts and clusters by the rulings. A cluster that holds faces that belong to one of `own` is that one's; faces
+    that belong to others go to them alone.
     """
     said = proposal.bindings
     named = {*said.ignored, *said.belongs, *said.refused} & proposal.verdicts.keys()
