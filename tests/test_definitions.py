@@ -53,6 +53,7 @@ SYSTEMS = {
     "library_duplicates",
     "doubtful_faces",
     "merge_proposals",
+    "rulings",
     "applied_rulings",
     "what_if",
     "pack_calibration",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,6 +16,9 @@ from facesets_dagster.definitions import defs
 from facesets_dagster.faces.schema import READ
 from facesets_dagster.identities.doubts import KINDS as DOUBTS
 from facesets_dagster.identities.identity import ERA_KINDS, TRUST
+from facesets_dagster.identities.projection import Reason
+from facesets_dagster.identities.rulings import KINDS as RULINGS
+from facesets_dagster.identities.rulings import STATES as RULING_STATES
 from facesets_dagster.publishing.funnel import STATES
 from testing.glossary import codes_of, rows_of
 from testing.paths import REPOSITORY
@@ -67,6 +71,12 @@ def test_every_kind_and_every_state_of_a_proposal_is_there_and_no_other() -> Non
     assert codes_of("Kinds of identities") == {*TRUST, *ERA_KINDS}
     assert codes_of("States of a merge proposal") == {*PROPOSAL_STATES}
     assert codes_of("Kinds of doubts") == {*DOUBTS}
+
+
+def test_every_kind_and_every_state_of_a_ruling_is_there_with_its_meaning() -> None:
+    assert rows_of("Kinds of rulings") == {f"`{kind}`": meaning for kind, meaning in RULINGS.items()}
+    assert rows_of("States of rulings") == {f"`{state}`": meaning for state, meaning in RULING_STATES.items()}
+    assert codes_of("Reasons of tombstones") >= {*get_args(Reason)}
 
 
 def test_every_check_is_explained_and_no_other() -> None:

@@ -4,7 +4,7 @@ From the registry and the caches; opens no photo.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -45,17 +45,21 @@ class FoundFace:
     """As in the funnel, or `member`."""
     source_missing: bool
     """The photo is not in its bucket any more."""
+    joined_by: str | None = None
+    """How it became a member: `founded`, `merged:<name>`, `ruled:<id>` ...; None for a face that is covered only."""
 
 
 def photos_of(library: Library, store_of: StoreOf, people: Sequence[Identity]) -> list[FoundFace]:
     """The faces of these people by person, bucket and path. A person's eras and merged facesets count as theirs."""
     found = []
     for person in people:
-        states = _states(library, _names(library, person))
+        states, ways = _states(library, _names(library, person)), library.snapshot().members([person.name])
+        how = ways.get(person.name, {})
         for bucket in sorted({bucket for bucket, _ in states}):
             wanted = {face_id: state for (where, face_id), state in states.items() if where == bucket}
             rows = _rows(library, store_of(bucket), bucket, wanted)
-            found += [_face(person, bucket, row, wanted[str(row["face_id"])]) for row in rows.iter_rows(named=True)]
+            faces = [_face(person, bucket, row, wanted[str(row["face_id"])]) for row in rows.iter_rows(named=True)]
+            found += [replace(face, joined_by=how.get(face.face_id)) for face in faces]
     return found
 
 

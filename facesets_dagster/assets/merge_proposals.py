@@ -9,6 +9,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.analysis.merge_proposals import PROPOSAL_COLUMNS, Proposals, propose_merges
+from facesets_dagster.analysis.rulings_on import rejections
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import Distance, PhotoConfig, Share
 from facesets_dagster.assets._page import Page
@@ -89,7 +90,7 @@ def merge_proposals(
         return photo_loader(folders, rows, config.max_pixels)
 
     sheet = proposals_sheet(found, library, store_of, photos_of, Path(home.cache_dir))
-    sections = proposal_sections(found, sheet, asdict(numbers))
+    sections = proposal_sections(found, sheet, asdict(numbers), rejections(library))
     page.write("Facesets that may be one person", sections, "the proposals, side by side", sheet=sheet)
     return _described(page, found, asdict(numbers))
 

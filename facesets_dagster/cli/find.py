@@ -82,8 +82,14 @@ def _row(face: FoundFace) -> dict[str, object]:
     return {
         "state": face.state,
         "box": f"{x2 - x1} x {y2 - y1} at {x1}, {y1}",
-        "photo": f"{face.bucket_name}/{face.path}{more}{gone}",
+        "photo": f"{face.bucket_name}/{face.path}{more}{gone}{_by_hand(face.joined_by)}",
     }
+
+
+def _by_hand(how: str | None) -> str:
+    """The ruling that made a face a member, or the face set that it came with."""
+    way, _, rest = (how or "").partition(":")
+    return {"ruled": f" (put there by ruling {rest})", "merged": f" (came with {rest})"}.get(way, "")
 
 
 def _fill(folder: Path, found: Sequence[FoundFace], home: Home, *, link: bool) -> str:

@@ -41,7 +41,7 @@ def division_lines(library: Library, ruling: Ruling, found: Preview) -> list[str
 
 
 def _called(person: PersonChange) -> str:
-    label = person.label_before if person.what not in ("back", "stays") else person.label
+    label = person.label if person.what == "back" else person.label_before
     return f"{label} ({person.name})" if label else person.name
 
 
@@ -58,11 +58,11 @@ def _change(person: PersonChange) -> str:
     }
     if person.what in out:
         return out[person.what]
-    moved = [
-        f"{counted(len(faces), 'face')} {verb}{'s' if len(faces) == 1 else ''}"
-        for faces, verb in ((person.faces_in, "come"), (person.faces_out, "go"))
-        if faces
-    ]
+    come, go = (
+        counted(len(person.faces_in), "face comes", "faces come"),
+        counted(len(person.faces_out), "face goes", "faces go"),
+    )
+    moved = [words for words, moving in ((come, person.faces_in), (go, person.faces_out)) if moving]
     if person.label != person.label_before:
         moved.append(f"called {person.label}" if person.label else f"not called {person.label_before} any more")
     return f"{', '.join(moved) or 'its pictures are chosen again'}; {faces}"

@@ -123,7 +123,8 @@ def _outcome(before: Preview, how: How, undone_by: str | None) -> list[str]:
     lines = [f"  {line}" for line in lines] or ["  no face set changes; runs obey it from now on"]
     if before.to_run:
         buckets = " ".join(shlex.quote(bucket) for bucket in before.titles())
-        lines.append(f"`facesets run {buckets}` judges their other faces anew.")
+        faces = "its faces" if len(before.to_run) == 1 else "their faces"
+        lines.append(f"`facesets run {buckets}` judges {faces} anew.")
     if how.dry_run:
         return [*lines, "Nothing was written."]
     if how.later:

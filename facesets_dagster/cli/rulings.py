@@ -156,6 +156,6 @@ def _about(library: Library, rulings: Sequence[Ruling], text: str | None) -> lis
     return [one for one in rulings if names & {*one.names.values()}]
 
 
-def waiting_words(count: int) -> str:
+def unapplied_words(count: int) -> str:
     """The line about rulings that are not applied yet."""
     return f"{counted(count, 'ruling waits', 'rulings wait')} to be applied; `facesets rulings apply` does it"

@@ -1,9 +1,11 @@
 """`facesets show`: the contents of a faceset."""
 
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 
+from facesets_dagster.analysis.rulings_on import rulings_on
 from facesets_dagster.cli.asking import person_called
 from facesets_dagster.cli.program import console
 from facesets_dagster.cli.tables import print_json, print_lines
@@ -42,6 +44,8 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
     out.print(f"{found.name}: {found.label or 'no name'}", style="bold", markup=False)
     if value["merged_into_it"]:
         out.print(f"merged into it: {', '.join(value['merged_into_it'])}", markup=False, soft_wrap=True)
+    for ruling in value["rulings"]:
+        out.print(f"ruling {ruling['ruling_id']}: {ruling['says']} ({ruling['by']})", markup=False, soft_wrap=True)
     manifest = value["manifest"]
     if not manifest and value["legacy_root"]:
         where = f"adopted from {value['legacy_root']}; its files stay there until extended_facesets adds a face to it"
@@ -65,7 +69,7 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
     if excluded:
         print_lines(out, "Members that are not exported", excluded)
     joined = pl.DataFrame(value["members"]).group_by("joined_by").len().sort("joined_by").rows()
-    out.print("\nmembers: " + ", ".join(f"{count} {how}" for how, count in joined), markup=False)
+    out.print("\nmembers: " + ", ".join(f"{count} {how}" for how, count in joined), markup=False, soft_wrap=True)
     out.print(f"\n`facesets find {found.name}` lists every photo.", markup=False)
 
 
@@ -88,6 +92,7 @@ def _described(library: Library, found: Identity) -> dict[str, Any]:
         "label": found.label,
         "folder": str(folder),
         "merged_into_it": sorted(name for name, end in redirects(library.registry).items() if end == found.name),
+        "rulings": [asdict(one) for one in rulings_on(library, found)],
         "manifest": read_manifest(folder),
         "legacy_root": str(adopted.root) if adopted else None,
         "members": [] if members is None else members.select(columns).to_dicts(),

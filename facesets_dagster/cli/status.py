@@ -14,8 +14,10 @@ from rich.table import Table
 from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.analysis.known_people import known_people_of
 from facesets_dagster.analysis.no_faceset import why_no_faceset
+from facesets_dagster.cli.rulings import unapplied_words
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.identities.ruling_words import said
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
@@ -26,6 +28,7 @@ from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.publishing.extended_facesets import joined_words, waiting_words
 from facesets_dagster.registry.merges import redirects
+from facesets_dagster.registry.rulings import all_rulings, swallowed
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
@@ -44,10 +47,11 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     facesets = _facesets(library)
     ends = redirects(library.registry)
     tombstones = [{**asdict(stone), "leads_to": ends.get(stone.name)} for stone in library.registry.tombstones()]
+    rulings = _rulings(library)
     if as_json:
         identities = sum(identity.live for identity in library.registry.identities())
         value = {"buckets": buckets, "identities": identities, "facesets": facesets, "tombstones": tombstones}
-        print_json(value)
+        print_json({**value, "rulings": rulings})
         return
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
@@ -68,6 +72,8 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     console.print(library_table(library))
     if tombstones:
         console.print(text_table("Out of use", [_shown(row) for row in tombstones]))
+    for line in _lines_on_rulings(rulings):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def print_verification(settings: Settings, *, as_json: bool) -> int:
@@ -81,6 +87,35 @@ def print_verification(settings: Settings, *, as_json: bool) -> int:
     else:
         typer.echo(f"The library is sound: {counted(len(_facesets(library)), 'faceset')}, every file as published.")
     return 1 if flaws else 0
+
+
+def _rulings(library: Library) -> dict[str, Any]:
+    """Rulings by state, those that wait to be applied, and what each ignore has taken besides the faces it names."""
+    every, taken = all_rulings(library.registry), swallowed(library.registry)
+    ignored = [one for one in every if one.kind in ("ignore", "not_a_face") and one.state == "in_force"]
+    return {
+        "in_force": sum(one.state == "in_force" for one in every),
+        "dormant": sum(one.state == "dormant" for one in every),
+        "waiting": sum((one.state == "in_force") != one.published for one in every),
+        "ignored": [
+            {"ruling_id": one.ruling_id, "says": said(one), "swallowed": taken.get(one.ruling_id, 0)} for one in ignored
+        ],
+    }
+
+
+def _lines_on_rulings(rulings: Mapping[str, Any]) -> list[str]:
+    """What is in force, what waits, and which ignored people took faces."""
+    if not rulings["in_force"] and not rulings["waiting"] and not rulings["dormant"]:
+        return []
+    dormant = f", {rulings['dormant']} dormant" if rulings["dormant"] else ""
+    lines = [f"\n{counted(rulings['in_force'], 'ruling')} in force{dormant}; `facesets rulings` lists them"]
+    if rulings["waiting"]:
+        lines.append(unapplied_words(rulings["waiting"]))
+    took = [one for one in rulings["ignored"] if one["swallowed"]]
+    return lines + [
+        f"{one['says']}: {counted(one['swallowed'], 'later face')} too; `facesets rulings show {one['ruling_id']}`"
+        for one in took
+    ]
 
 
 def library_table(library: Library) -> Table:

@@ -229,8 +229,10 @@ class _Work:
 
 
 def _name(work: _Work, ruling: Ruling) -> None:
-    person = work.whose(ruling, STANDS_FOR)
-    if person is not None:
+    """The name of a part of a split goes with the split: it is not that of the whole."""
+    person, named = work.whose(ruling, STANDS_FOR), leading_to(ruling.identity or "", work.merges)
+    is_unmade = named in work.base.made.values() and named not in work.rows
+    if person is not None and not is_unmade:
         work.labels[person] = ruling.text("text") or None
         work.touched.add(person)
 

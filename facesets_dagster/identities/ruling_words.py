@@ -12,14 +12,14 @@ def said(ruling: Ruling) -> str:
         "name": f"{person} is called {ruling.text('text')}" if ruling.text("text") else f"{person} has no name",
         "same": f"{_sides(ruling)} are one person",
         "different": f"{_sides(ruling)} are two people",
-        "not_person": f"{faces} {'is' if one else 'are'} not of {person}",
-        "assign": f"{faces} {'is' if one else 'are'} of {person}",
+        "not_person": f"{faces} {'does' if one else 'do'} not belong to {person}",
+        "assign": f"{faces} {'belongs' if one else 'belong'} to {person}",
         "split": f"{ruling.names.get('a', person)} holds {counted(len(ruling.parts()), 'person', 'people')}",
         "ignore": f"{person or faces} {'is' if person or one else 'are'} ignored",
         "not_a_face": f"{faces} {'is' if one else 'are'} no face{'' if one else 's'}",
         "approve": f"{person} is right as it stands",
         "feature": f"1 face stands for {person}{', and leads its export' if ruling.payload.get('lead') else ''}",
-        "allow_together": f"{faces} of one photo may be of one person",
+        "allow_together": f"{faces} of one photo may be one person's",
         "threshold": f"{ruling.text('number')} is {_number(ruling, 'new')}, not {_number(ruling, 'old')}",
     }
     return sentences[ruling.kind]

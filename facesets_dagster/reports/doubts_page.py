@@ -66,7 +66,8 @@ def doubt_sections(
         "What is in doubt",
         f"{counted(len(table), 'question')}, most change first. A number within {numbers['margin']} of its threshold "
         "is in doubt: at the threshold another answer is as likely as not. Change is that chance times the faces that "
-        "would move. Nothing is changed here.",
+        "would move. Nothing is changed here; an answer is a ruling: `facesets rule same`, `different`, `not-person`, "
+        "`assign` or `allow-together`.",
         ("kind", "questions", "faces", "change"),
         [(_TITLES[kind], count, faces, round(change, 1)) for kind, count, faces, change in counts(table)],
     )

@@ -4,13 +4,14 @@ Made when it is asked for, of the faceset's own files and the registry; only ser
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
 
 from facesets_dagster.analysis.explanation import reason
+from facesets_dagster.analysis.rulings_on import RulingOn, rulings_on
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import ExcludedFace, ExportedFace, FacesetManifest, read_faceset
 from facesets_dagster.library.library import Library
@@ -51,6 +52,8 @@ class ShownFace:
     small: Link
     photo: Link | None
     bucket: str
+    ruled: str = ""
+    """The ruling that put it here; empty if none did."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class FacesetView:
     manifest: FacesetManifest
     faces: Sequence[ShownFace]
     missing: Sequence[MissingFace]
+    rulings: Sequence[RulingOn]
+    """Those in force that speak of the person."""
     photos: Sequence[tuple[str, str, Link | None, str]]
     """Bucket, path, link, and what was taken of it; every photo of a member once."""
     files: Sequence[Download]
@@ -125,7 +130,11 @@ def _view(
     identities = {identity.name: identity for identity in library.registry.identities()}
     found, members = identities.get(name), _members(folder)
     bucket = (found.bucket if found else None) or _bucket_of(manifest)
-    faces = [_shown(face, library.folder.name, here, photos) for face in manifest.faces]
+    ruled = _ruled(folder)
+    faces = [
+        replace(_shown(face, library.folder.name, here, photos), ruled=ruled.get(face.face_id, ""))
+        for face in manifest.faces
+    ]
     missing = [_missing(entry, members, name, photos) for entry in manifest.excluded]
     return FacesetView(
         name=name,
@@ -139,6 +148,7 @@ def _view(
         manifest=manifest,
         faces=faces,
         missing=missing,
+        rulings=rulings_on(library, found) if found else (),
         photos=_photos(manifest, members, photos),
         files=_downloads(folder),
     )
@@ -146,11 +156,22 @@ def _view(
 
 def _members(folder: Path) -> dict[str, tuple[str, str]]:
     """face_id -> bucket and path of its photo."""
+    rows = _table(folder, "face_id", "bucket", "path")
+    return {face_id: (bucket, path) for face_id, bucket, path in rows}
+
+
+def _ruled(folder: Path) -> dict[str, str]:
+    """face_id -> by what decision it is a member, for those that a person put there."""
+    rows = _table(folder, "face_id", "joined_by")
+    words = {"merged": "came with", "ruled": "put here by ruling"}
+    found = {face_id: str(how).partition(":") for face_id, how in rows}
+    return {face_id: f"{words[way]} {rest}" for face_id, (way, colon, rest) in found.items() if colon and way in words}
+
+
+def _table(folder: Path, *columns: str) -> list[tuple[str, ...]]:
+    """Rows of the table of members; none where there is no table."""
     table = folder / "members.parquet"
-    if not table.is_file():
-        return {}
-    rows = pl.read_parquet(table, columns=["face_id", "bucket", "path"])
-    return {face_id: (bucket, path) for face_id, bucket, path in rows.iter_rows()}
+    return pl.read_parquet(table, columns=list(columns)).select(columns).rows() if table.is_file() else []
 
 
 def _bucket_of(manifest: FacesetManifest) -> str:

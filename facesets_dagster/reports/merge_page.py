@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from facesets_dagster.analysis.merge_proposals import STATES, Proposals
+from facesets_dagster.analysis.rulings_on import RulingOn
 from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, rows_of_members
@@ -62,8 +64,15 @@ def side_by_side(table: pl.DataFrame, row_of: Callable[[str, str], SheetRow]) ->
     return in_threads(lambda row: row_of(*row), rows)
 
 
-def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapping[str, float]) -> list[Section]:
-    """`sheet`: of the first `SHOWN` proposals, in which every face is drawn; `numbers`: the resolved run config."""
+def proposal_sections(
+    found: Proposals,
+    sheet: Sequence[SheetRow],
+    numbers: Mapping[str, float],
+    rejected_by: Mapping[frozenset[str], RulingOn],
+) -> list[Section]:
+    """`sheet`: of the first `SHOWN` proposals, in which every face is drawn; `numbers`: the resolved run config;
+    `rejected_by`: two names -> the ruling that says that they are two people.
+    """
     proposed = found.table.filter(pl.col("state") == PROPOSED)
     others = found.table.filter(pl.col("state") != PROPOSED)
     return [
@@ -84,7 +93,8 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
         ),
         Section(
             "Ready to paste",
-            "Run config of the job apply_merges, for its launchpad; take out what is wrong."
+            "Run config of the job apply_merges, for its launchpad; take out what is wrong. On the command line: "
+            "`facesets rule same A B`, and `facesets rule different A B` for two who are two."
             if len(proposed)
             else "Nothing is proposed.",
             code=ready_to_paste(proposed),
@@ -92,9 +102,9 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
         Section(
             "Near, and not proposed",
             "; ".join(f"{state}: {meaning}" for state, meaning in STATES.items() if state != PROPOSED) + ".",
-            ("why", *_COLUMNS[1:], "photos with both"),
+            ("why", *_COLUMNS[1:], "photos with both", "ruling"),
             [
-                (row["state"], *cells[1:], len(row["veto_photos"]))
+                (row["state"], *cells[1:], len(row["veto_photos"]), _ruling(row, rejected_by))
                 for row, cells in zip(others.iter_rows(named=True), _rows(others), strict=True)
             ],
         ),
@@ -105,6 +115,12 @@ def proposal_sections(found: Proposals, sheet: Sequence[SheetRow], numbers: Mapp
             [(n,) for n in found.without_faces],
         ),
     ]
+
+
+def _ruling(row: Mapping[str, Any], rejected_by: Mapping[frozenset[str], RulingOn]) -> str:
+    """Of a rejected pair: who said so, when, and the ruling to undo."""
+    one = rejected_by.get(frozenset(row["names"])) if row["state"] == "rejected" else None
+    return f"{one.by}; {one.ruling_id}" if one else ""
 
 
 def proposals_table(proposals: pl.DataFrame) -> Markdown:

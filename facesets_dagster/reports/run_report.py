@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.analysis.explained_photos import with_rulings
 from facesets_dagster.analysis.explanation import PhotoExplanation, explain_contents
 from facesets_dagster.analysis.no_faceset import why_no_faceset
 from facesets_dagster.faces.photo_loader import photo_loader
@@ -154,7 +155,9 @@ def gather(run: Run, inputs: PublishInputs, result: PublishResult, cache_dir: Pa
             (state, meaning_of(state), count, _tiles(shown.filter(pl.col("state") == state), pictures, photos))
             for state, count in missing.group_by("state").len().sort("len", descending=True).iter_rows()
         ],
-        photos=explain_contents(bucket, tables, decisions, explained["sha256"].unique(), joins=joins),
+        photos=with_rulings(
+            explain_contents(bucket, tables, decisions, explained["sha256"].unique(), joins=joins), run.library
+        ),
         ambiguous=ambiguous.select("face_id", "nearest", "ambiguous_with").rows(),
         unexplained=max(len(missing) - MAX_EXPLAINED, 0),
         pictures=pictures,

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from facesets_dagster.analysis.rulings_on import rejections
 from facesets_dagster.cli import ruled, ruling_job
 from facesets_dagster.cli.commands import look
 from facesets_dagster.cli.commands import rule as rule_commands
 from facesets_dagster.cli.commands import rulings as rulings_commands
 from facesets_dagster.cli.main import app
+from facesets_dagster.reports.faceset_page import faceset_page
+from facesets_dagster.reports.links import PhotoLinks
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_photo
 
@@ -235,7 +238,7 @@ def test_a_face_is_named_by_photo_where_one_is_meant(home: FakeHome) -> None:
     absolute = str(home.buckets / "b" / "p05_+0.000.png")
     for text in (face, absolute, "b/p05_+0.000.png", "b/p05_+0.000.png#1"):
         (ruling,) = as_json("rule", "not-person", text, "faceset_002", "--dry-run")["rulings"]
-        assert ruling["says"] == "1 face is not of faceset_002"
+        assert ruling["says"] == "1 face does not belong to faceset_002"
     assert "is no member of faceset_001" in facesets("rule", "not-person", face, "faceset_001", code=1)
     assert "There is no person and no faceset called 'Zoe'" in facesets("rule", "ignore", "Zoe", code=1)
 
@@ -288,7 +291,7 @@ def test_a_list_can_be_filtered_and_one_be_shown(home: FakeHome) -> None:
 
 def test_the_bucket_of_a_face_that_was_taken_is_judged_anew(home: FakeHome) -> None:
     said = facesets("rule", "not-person", "a/p01_+0.000.png", "faceset_001")
-    assert "`facesets run a` judges their other faces anew." in said
+    assert "`facesets run a` judges its faces anew." in said
     home.run("a")
     assert face_of(home, "p01_+0.000.png", "a") not in members(home, "faceset_001")
 
@@ -330,3 +333,62 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(home: FakeHome, words: li
     assert told in found
     assert found.endswith("Nothing was changed.")
     assert as_json("rulings")["rulings"] == []
+
+
+def test_show_find_explain_and_status_tell_which_ruling_decided(home: FakeHome) -> None:
+    given = as_json("rule", "assign", "c/stranger.png", "faceset_001")["rulings"][0]["ruling_id"]
+    facesets("rule", "same", "faceset_001", "faceset_002")
+    facesets("rule", "approve", "faceset_001")
+    ignored = as_json("rule", "ignore", "faceset_003")["rulings"][0]["ruling_id"]
+    facesets("rule", "feature", "a/p01_+0.000.png", "faceset_001", "--later")
+    said = facesets("show", "faceset_001")
+    assert f"ruling {given}: 1 face belongs to faceset_001 (assign by " in said
+    assert "faceset_001 is right as it stands (approve by " in said
+    assert f"1 ruled:{given}" in said
+    assert [one["kind"] for one in as_json("show", "faceset_001")["rulings"]] == [
+        "assign", "same", "approve", "feature",
+    ]  # fmt: skip
+    said = facesets("find", "faceset_001")
+    assert f"c/stranger.png (put there by ruling {given})" in said
+    assert "b/p05_+0.000.png (came with faceset_002)" in said
+    said = facesets("explain", "c/stranger.png")
+    assert f"ruling {given}: 1 face belongs to faceset_001 (assign by " in said
+    (photo,) = as_json("explain", "c/p09_+0.000.png")["photos"]
+    assert photo["faces"][0]["state"] == "ignored"
+    assert ignored in photo["faces"][0]["why"]
+    status = as_json("status")["rulings"]
+    assert (status["in_force"], status["waiting"], status["dormant"]) == (5, 1, 0)
+    assert status["ignored"] == [{"ruling_id": ignored, "says": "faceset_003 is ignored", "swallowed": 0}]
+    assert "1 ruling waits to be applied; `facesets rulings apply` does it" in facesets("status")
+
+
+def test_what_an_ignore_has_swallowed_is_counted_and_listed(home: FakeHome) -> None:
+    ignored = as_json("rule", "ignore", "faceset_003")["rulings"][0]["ruling_id"]
+    write_looks(home.buckets / "d", 9, [-0.5, 0.2])
+    home.run("d")
+    (row,) = as_json("status")["rulings"]["ignored"]
+    assert row["swallowed"] == 2
+    assert "faceset_003 is ignored: 2 later faces too; `facesets rulings show" in facesets("status")
+    decided = as_json("rulings", "show", ignored)["decided"]
+    late = [one for one in decided if one["distance"] is not None]
+    assert {one["photo"] for one in late} == {"d/p09_-0.500.png", "d/p09_+0.200.png"}
+    assert len(decided) == 9
+
+
+def test_an_approval_counts_what_joins_later(home: FakeHome) -> None:
+    facesets("rule", "approve", "faceset_001")
+    write_looks(home.buckets / "d", 1, [-0.3, 0.2])
+    home.run("d")
+    assert "faceset_001 is right as it stands, 2 new since (approve by " in facesets("show", "faceset_001")
+
+
+def test_the_pages_tell_which_ruling_decided(home: FakeHome) -> None:
+    given = as_json("rule", "assign", "c/stranger.png", "faceset_001")["rulings"][0]["ruling_id"]
+    apart = as_json("rule", "different", "faceset_001", "faceset_002")["rulings"][0]["ruling_id"]
+    folder = home.library.folder / "faceset_001"
+    page = faceset_page(folder, home.library, home.settings.reports_dir, PhotoLinks({}, None))
+    assert page is not None
+    assert f"ruling {given}" in page
+    assert "1 face belongs to faceset_001" in page
+    assert f"put here by ruling {given}" in page
+    assert rejections(home.library)[frozenset({"faceset_001", "faceset_002"})].ruling_id == apart

@@ -1,11 +1,11 @@
 """Rulings entered and taken back: never one that contradicts those in force, and never half of a request."""
 
 import getpass
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from facesets_dagster.errors import RulingRefused
-from facesets_dagster.identities.ruling_closure import Contradiction, Link, contradiction
+from facesets_dagster.identities.ruling_closure import Contradiction, Link, Made, contradiction
 from facesets_dagster.identities.ruling_words import in_short
 from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, Ruling
 from facesets_dagster.library.library import Library
@@ -42,7 +42,8 @@ def enter(library: Library, rulings: Sequence[Ruling]) -> tuple[Ruling, ...]:
 
     Raises `RulingRefused` with the chain of rulings that a new one contradicts.
     """
-    return write_rulings(library.registry, rulings, _checked(library), superseded_by)
+    new = {ruling.ruling_id for ruling in rulings}
+    return write_rulings(library.registry, rulings, _checked(library, new), superseded_by)
 
 
 def take_back(library: Library, ids: Collection[str], author: Author) -> tuple[str, ...]:
@@ -91,13 +92,13 @@ def _same_subject(earlier: Ruling, later: Ruling) -> bool:
     return False
 
 
-def _checked(library: Library) -> Callable[[Sequence[Ruling]], None]:
+def _checked(library: Library, new: Collection[str] = ()) -> Callable[[Sequence[Ruling]], None]:
     made = {(one.ruling_id, one.part): one.name for one in made_by_splits(library.registry)}
 
     def check(rulings: Sequence[Ruling]) -> None:
         found = contradiction(rulings, made)
         if found is not None:
-            raise RulingRefused(refusal(found), tuple(ruling.ruling_id for ruling in found.rulings()))
+            raise RulingRefused(refusal(found, made, new), tuple(ruling.ruling_id for ruling in found.rulings()))
         ignored = {ruling.names[STANDS_FOR]: ruling for ruling in rulings if ruling.kind == "ignore" and ruling.names}
         for ruling in rulings:
             target = ruling.names.get(STANDS_FOR) if ruling.kind in ("assign", "approve", "feature") else None
@@ -112,20 +113,25 @@ def _checked(library: Library) -> Callable[[Sequence[Ruling]], None]:
     return check
 
 
-def refusal(found: Contradiction) -> str:
-    """The sentence on a contradiction: the chain, and the ways out."""
-    chain = ", ".join(f"{_pair(link)} are one person ({in_short(link.ruling)})" for link in found.chain)
-    ways = " or ".join(f"`facesets rulings undo {ruling.ruling_id}`" for ruling in found.rulings() if ruling.sequence)
-    start = "These rulings contradict each other"
+def refusal(found: Contradiction, made: Made, new: Collection[str] = ()) -> str:
+    """The sentence on a contradiction: the chain, and the ways out. `new`: ids of rulings that are not written yet."""
+    names = {f"{ruling_id}:{part}": name for (ruling_id, part), name in made.items()}
+    links = [(" and ".join(pair), link) for link in found.chain if len(pair := _pair(link, names)) == 2]
+    chain = ", ".join(f"{pair} are one person ({in_short(link.ruling)})" for pair, link in links)
+    known = [one for one in found.rulings() if one.sequence and one.ruling_id not in new]
+    ways = " or ".join(f"`facesets rulings undo {ruling.ruling_id}`" for ruling in known)
+    start, apart = "These rulings contradict each other", " and ".join(_pair(found.apart, names))
     return (
-        f"{start}: {chain}; but {_pair(found.apart)} are two people ({in_short(found.apart.ruling)}). Keep what is in "
-        f"force, or take one of them back first: {ways}. Nothing was changed."
+        f"{start}: {chain}; but {apart} are two people ({in_short(found.apart.ruling)}). Keep what is in force, or "
+        f"take one of them back first: {ways}. Nothing was changed."
     )
 
 
-def _pair(link: Link) -> str:
-    return " and ".join(_node(*node) for node in (link.first, link.second))
+def _pair(link: Link, made: Mapping[str, str]) -> tuple[str, ...]:
+    """The two nodes in words; one where a part of a split is the face set that it made."""
+    return tuple(dict.fromkeys(_node(*node, made) for node in (link.first, link.second)))
 
 
-def _node(kind: str, name: str) -> str:
-    return name if kind == "person" else f"face {name}" if kind == "face" else f"part {name[-1]} of a split"
+def _node(kind: str, name: str, made: Mapping[str, str]) -> str:
+    part = made.get(name, f"part {name[-1]} of a split")
+    return name if kind == "person" else f"face {name}" if kind == "face" else part
