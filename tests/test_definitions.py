@@ -310,7 +310,7 @@ def test_each_asset_has_a_page_with_all_its_fields_and_no_others(asset: dg.Asset
 
 def test_the_page_of_the_assets_lists_every_asset_job_sensor_and_schedule() -> None:
     page, repository = REPOSITORY / "docs" / "assets.md", defs.get_repository_def()
-    assert sorted(first_column(page, "asset")) == sorted({*NAMES, "bucket_folder", "library"})
+    assert sorted(first_column(page, "asset")) == sorted({*NAMES, "bucket_folder", "rulings", "library"})
     automatic = {definition.name for definition in (*repository.sensor_defs, *repository.schedule_defs)}
     assert {*first_column(page, "name")} == automatic
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}

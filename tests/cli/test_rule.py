@@ -1,6 +1,7 @@
 """`facesets rule` and `facesets rulings`, through the program, over a home with the fake model."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from facesets_dagster.cli.commands import look
 from facesets_dagster.cli.commands import rule as rule_commands
 from facesets_dagster.cli.commands import rulings as rulings_commands
 from facesets_dagster.cli.main import app
+from facesets_dagster.library.ruling_log import as_line
+from facesets_dagster.registry.rulings import all_rulings
 from facesets_dagster.reports.faceset_page import faceset_page
 from facesets_dagster.reports.links import PhotoLinks
-from testing.fake_home import FakeHome
+from testing.fake_home import FakeHome, fake_home_in
 from testing.fakes import FakeFace, write_looks, write_photo
 
 LOOKS = [-0.9, -0.45, 0.0, 0.45, 0.9, 1.0]
@@ -34,12 +37,17 @@ def filled(home: FakeHome) -> None:
 @pytest.fixture
 def home(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> FakeHome:
     fake_home.begin(filled)
-    monkeypatch.setattr(ruling_job, "instance_of", fake_home.instance_of)
-    monkeypatch.setattr(ruling_job, "embedder_of", lambda _: fake_home.embedder)
-    for module in (rule_commands, rulings_commands, look):
-        monkeypatch.setattr(module, "existing_home", lambda: fake_home.settings)
-    monkeypatch.setenv("COLUMNS", "100")
+    use(fake_home, monkeypatch)
     return fake_home
+
+
+def use(home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program works on this home."""
+    monkeypatch.setattr(ruling_job, "instance_of", home.instance_of)
+    monkeypatch.setattr(ruling_job, "embedder_of", lambda _: home.embedder)
+    for module in (rule_commands, rulings_commands, look):
+        monkeypatch.setattr(module, "existing_home", lambda: home.settings)
+    monkeypatch.setenv("COLUMNS", "100")
 
 
 def facesets(*words: str, code: int = 0) -> str:
@@ -392,3 +400,67 @@ def test_the_pages_tell_which_ruling_decided(home: FakeHome) -> None:
     assert "1 face belongs to faceset_001" in page
     assert f"put here by ruling {given}" in page
     assert rejections(home.library)[frozenset({"faceset_001", "faceset_002"})].ruling_id == apart
+
+
+def test_rulings_move_to_another_home_as_a_file(
+    home: FakeHome, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = as_json("rule", "ignore", "faceset_003", "--reason", "unknown")["rulings"][0]["ruling_id"]
+    facesets("rule", "same", "faceset_001", "faceset_002")
+    facesets("rule", "name", "faceset_001", "Änne")
+    facesets("rulings", "undo", gone)
+    after, file = state_of(home), tmp_path / "rulings.jsonl"
+    assert facesets("rulings", "export", str(file)) == f"3 rulings written to {file}\n"
+    assert "exists. Name a new file" in facesets("rulings", "export", str(file), code=1)
+    known = as_json("rulings", "import", str(file), "--dry-run")
+    assert (next(one["ruling_id"] for one in known["known"]), known["new"], known["refused"]) == (gone, [], [])
+    before = all_rulings(home.library.registry)
+    with fake_home_in(tmp_path_factory.mktemp("other")) as other:
+        other.begin(filled)
+        use(other, monkeypatch)
+        assert "Add --yes where nobody can be asked." in facesets("rulings", "import", str(file), code=1)
+        told = CliRunner().invoke(app, ["rulings", "import", str(file), "--yes"])
+        assert told.exit_code == 0, told.output
+        assert "3 new, 0 known, 0 refused" in told.stderr
+        assert "  faceset_002: merged into faceset_001; the name leads there" in told.stdout
+        assert state_of(other) == after
+        again = all_rulings(other.library.registry)
+        for one, copy in zip(before, again, strict=True):
+            assert as_line(one) == as_line(copy)
+        assert other.flaws() == []
+
+
+def test_an_import_takes_over_what_does_not_contradict_and_says_what_does(home: FakeHome, tmp_path: Path) -> None:
+    file = tmp_path / "rulings.jsonl"
+    first = as_json("rule", "same", "faceset_001", "faceset_002")["rulings"][0]["ruling_id"]
+    facesets("rule", "name", "faceset_003", "Cy")
+    facesets("rulings", "export", str(file))
+    facesets("rulings", "undo", first)
+    facesets("rule", "different", "faceset_001", "faceset_002")
+    lines = [line.replace(first, "0" + first[1:-1] + "0") for line in file.read_text().splitlines()]
+    file.write_text("\n".join(lines))
+    told = CliRunner().invoke(app, ["rulings", "import", str(file), "--yes", "--json"])
+    found = json.loads(told.stdout)
+    assert told.exit_code == 1
+    assert ([len(found[key]) for key in ("new", "known", "refused")], found["run_id"]) == ([0, 1, 1], None)
+    assert "These rulings contradict each other" in found["refused"][0]["why"]
+    assert len(as_json("rulings")["rulings"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("nothing", "line 2: no ruling (Expecting value"),
+        ('{"schema_version": 9}', "line 2: no ruling (its schema_version is not 1)"),
+        ('{"schema_version": 1, "faces": []}', "line 2: no ruling ("),
+    ],
+)
+def test_a_file_that_is_none_is_refused_with_the_line(home: FakeHome, tmp_path: Path, line: str, why: str) -> None:
+    file = tmp_path / "rulings.jsonl"
+    facesets("rule", "approve", "faceset_001", "--later")
+    facesets("rulings", "export", str(file))
+    file.write_text(f"{file.read_text()}{line}\n")
+    found = facesets("rulings", "import", str(file), code=1)
+    assert why in found
+    assert found.endswith("Nothing was changed.")
+    assert "cannot be read" in facesets("rulings", "import", str(tmp_path / "absent"), code=1)

@@ -1,10 +1,11 @@
 """`facesets rulings`: what was decided by hand: listed, shown, taken back, moved as a file."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facesets_dagster.cli.commands.rule import DryRun, Later
+from facesets_dagster.cli.commands.rule import DryRun, Later, Yes
 from facesets_dagster.cli.complete import kind_names, person_names, ruling_ids, state_names
 from facesets_dagster.cli.program import Json, command, existing_home, new_group
 
@@ -29,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
     _look(group)
     _change(group)
+    _move(group)
 
 
 def _look(group: typer.Typer) -> None:
@@ -85,3 +87,31 @@ def _change(group: typer.Typer) -> None:
         from facesets_dagster.cli.ruled import How, apply_waiting
 
         apply_waiting(settings, How(dry_run, as_json=as_json))
+
+
+def _move(group: typer.Typer) -> None:
+    @command(group, _PANEL, "facesets rulings export rulings.jsonl")
+    def export(
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, one ruling a line.")],
+        as_json: Json = False,
+    ) -> None:
+        """Write all rulings into a file, whatever their state."""
+        settings = existing_home()
+        from facesets_dagster.cli.rulings_file import export_rulings
+
+        export_rulings(settings, file, as_json=as_json)
+
+    @command(group, _PANEL, "facesets rulings import rulings.jsonl", name="import")
+    def import_(
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="What `facesets rulings export` wrote.")],
+        yes: Yes = False,
+        dry_run: DryRun = False,
+        later: Later = False,
+        as_json: Json = False,
+    ) -> None:
+        """Take over the rulings of a file; says first which are new, known, or contradict."""
+        settings = existing_home()
+        from facesets_dagster.cli.ruled import How
+        from facesets_dagster.cli.rulings_file import import_rulings
+
+        import_rulings(settings, file, How(dry_run, later, as_json, yes))

@@ -11,7 +11,7 @@ from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry.ruled import made_by_splits
 from facesets_dagster.registry.ruling_rows import new_id, now
-from facesets_dagster.registry.rulings import all_rulings, undo_rulings, write_rulings
+from facesets_dagster.registry.rulings import all_rulings, rulings_in_force, undo_rulings, write_rulings
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,24 @@ def would_be_in_force(library: Library, new: Sequence[Ruling] = (), undo: Collec
         found = [one for one in found if one.ruling_id not in without] + [ruling]
     require_consistent(library, found)
     return tuple(found)
+
+
+def refused_among(library: Library, new: Sequence[Ruling]) -> list[tuple[Ruling, str]]:
+    """Those of these rulings, entered one after the other, that contradict what is in force by then, and how."""
+    check, refused = _checked(library, {one.ruling_id for one in new}), list[tuple[Ruling, str]]()
+    found = list(rulings_in_force(library.registry))
+    for ruling in new:
+        if ruling.state != "in_force":
+            continue
+        without = superseded_by(ruling, found)
+        after = [one for one in found if one.ruling_id not in without] + [ruling]
+        try:
+            check(after)
+        except RulingRefused as error:
+            refused.append((ruling, str(error)))
+        else:
+            found = after
+    return refused
 
 
 def superseded_by(ruling: Ruling, in_force: Sequence[Ruling]) -> set[str]:
