@@ -16,6 +16,7 @@ from facesets_dagster.settings import Settings, load_settings
 from testing.fake_home import FakeHome
 from testing.forked import Forked
 from testing.homes import clean_environment
+from tests.crash.five_rulings import decide, take_all_back
 
 KILLED = 137
 """The exit code, as a shell gives it after `kill -9`."""
@@ -24,7 +25,8 @@ KILLED = 137
 def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
     """`job` in a process of its own, dead at its `fatal`-th durable step; 0: it lives on, and says how many it made.
 
-    `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them.
+    `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them; `decide`
+    and `take_back` (`five_rulings`) take none.
     """
     arguments = (str(home), job, bucket, fatal)
     return Forked(f"{__name__}:main", *arguments, environment=clean_environment(), new_session=False)
@@ -76,9 +78,9 @@ class _Steps:
         writing.exchange_folders = moves.exchange_folders = self.before(writing.exchange_folders)
         engine_of = sa.create_engine
 
-        def watched(url: str, *args: Any, **kwargs: Any) -> sa.Engine:
+        def watched(url: str | sa.URL, *args: Any, **kwargs: Any) -> sa.Engine:
             engine = engine_of(url, *args, **kwargs)
-            if url == settings.database_url:
+            if sa.make_url(url) == sa.make_url(settings.database_url):
                 sa.event.listen(engine, "commit", self.one)
             return engine
 
@@ -94,5 +96,8 @@ def _run(home: FakeHome, job: str, bucket: str) -> None:
         home.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
     elif job == "undo_merges":
         home.materialize("applied_rulings", applied_rulings={"undo": bucket.split("+")})
+    elif job in ("decide", "take_back"):
+        (decide if job == "decide" else take_all_back)(home)
+        home.materialize("applied_rulings")
     else:
         home.run(bucket, job=job)

@@ -67,6 +67,21 @@ def unmerging(folder: Path) -> Scenario:
     return Scenario(folder, "undo_merges", "faceset_002")
 
 
+def deciding(folder: Path) -> Scenario:
+    """Five people of whom five rulings speak, one of each kind that moves faces."""
+    for person, bucket in enumerate("abcde", start=1):
+        write_person(folder / "buckets" / bucket, person, 6)
+        assert Scenario(folder, "discover_identities", bucket).run(folder, 0).returncode == 0
+    return Scenario(folder, "decide", "-")
+
+
+def taking_back(folder: Path) -> Scenario:
+    """All of them are obeyed, and taken back at once."""
+    start = deciding(folder)
+    assert start.run(folder, 0).returncode == 0
+    return Scenario(folder, "take_back", "-")
+
+
 def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: int) -> None:
     shutil.copytree(scenario.home, home, copy_function=shutil.copy2)
     before = snapshot(home / "facesets_swap_ready")
@@ -84,7 +99,9 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
 
 
 @pytest.fixture(
-    scope="module", params=[discovery, write_up, merging, unmerging], ids=lambda scenario: scenario.__name__
+    scope="module",
+    params=[discovery, write_up, merging, unmerging, deciding, taking_back],
+    ids=lambda one: one.__name__,
 )
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     return request.param(tmp_path_factory.mktemp("start") / "home")
