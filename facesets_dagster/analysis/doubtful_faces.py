@@ -82,7 +82,8 @@ def find_doubts(inventory: Inventory, library: Library, pack: ModelPack, margins
     known = _known(inventory, pack)
     shown = _shown(known)
     buckets = sorted(known.faces["bucket"].unique().to_list())
-    said = united(bindings_of(library, bucket, pack.model_id, pack.dim) for bucket in buckets)
+    ids = known.faces["face_id"].to_list()
+    said = united(bindings_of(library, bucket, pack.model_id, pack.dim, ids) for bucket in buckets)
     everything = [
         *_of_members(known, margins),
         *_of_photos(known, margins),

@@ -94,7 +94,7 @@ def cluster_bucket(
         mode,
         own,
         known.ruled_members(bucket),
-        bindings_of(library, bucket, pack.model_id, pack.dim),
+        bindings_of(library, bucket, pack.model_id, pack.dim, coverage["face_id"].to_list()),
         pictures=pictures.of(faces),
         progress=progress,
         scratch=scratch,

@@ -143,7 +143,8 @@ def _by_ruling(row: dict[str, object], bindings: Bindings, own: AbstractSet[str]
     if name is not None and row["member_of"] is not None:
         return Verdict("member", None, None, str(row["member_of"]))
     if name is not None:
-        return Verdict("joining" if name in own else "covered", None, None, name)
+        joins = name in own and not row["covered"]  # or it has the same bytes through another bucket already
+        return Verdict("joining" if joins else "covered", None, None, name)
     if ruling is not None:
         distance, reach = (None if row[key] is None else float(str(row[key])) for key in _IGNORED)
         return Verdict("ignored", distance, reach, bindings.people.called(str(ruling)), str(ruling))

@@ -1,6 +1,6 @@
 """What the rulings in force say of the faces of a bucket, read from the registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import polars as pl
@@ -20,8 +20,11 @@ _KNOWN: WeakKeyDictionary[Registry, tuple[int, tuple[Ruling, ...]]] = WeakKeyDic
 """The rulings in force as they were written last: read once by a process that runs many buckets."""
 
 
-def bindings_of(library: Library, bucket: str, model_id: str, dim: int) -> Bindings:
-    """What rulings say of the faces of a bucket; `NO_BINDINGS` where there is no ruling."""
+def bindings_of(library: Library, bucket: str, model_id: str, dim: int, face_ids: Collection[str] = ()) -> Bindings:
+    """What rulings say of the faces of a bucket; `NO_BINDINGS` where there is no ruling.
+
+    `face_ids`: of the bucket; a ruling speaks of every copy of its photos, in whichever bucket.
+    """
     rulings = known_rulings(library.registry)
     if not rulings:
         return NO_BINDINGS
@@ -34,6 +37,7 @@ def bindings_of(library: Library, bucket: str, model_id: str, dim: int) -> Bindi
     for ruling in rulings:
         found.add(ruling)
     here = {face.face_id for ruling in rulings for face in ruling.faces if face.bucket == bucket}
+    here |= {face.face_id for ruling in rulings for face in ruling.faces}.intersection(face_ids)
     here |= found.ignored.keys() & set(known.rows_of_bucket(bucket)["face_id"])
     return found.of_bucket(here, rulings, ignored_people(rulings, model_id, dim))
 

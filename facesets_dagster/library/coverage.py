@@ -52,7 +52,7 @@ def cover_bucket(
         ids = table["face_id"].to_list()
         copies = known.copies(bucket, ids)
         unit = UnitRows(EmbeddingFiles(table, files, embeddings))
-        said = bindings_of(library, bucket, model_id, dim) if bindings is None else bindings
+        said = bindings_of(library, bucket, model_id, dim, ids) if bindings is None else bindings
         return ids, cover(unit, ids, bucket, identities, members, copies, said)
 
 
@@ -68,7 +68,7 @@ def coverage_now(
     known, coverage = library.snapshot(), as_of_now(coverage)
     if coverage.is_empty():
         return coverage
-    bindings = bindings_of(library, bucket, pack.model_id, pack.dim)
+    bindings = bindings_of(library, bucket, pack.model_id, pack.dim, coverage["face_id"].to_list())
     if coverage["generation"][0] == known.generation and coverage["bindings"][0] == bindings.digest():
         return coverage
     identities = [identity for identity in known.live() if identity.kind != "thin_era"]

@@ -117,9 +117,9 @@ def _fill(
     identities = [identity for identity in library.registry.identities() if identity.live]
     require_model(identities, run.pack)
     candidates = faces.filter("is_candidate").drop("is_candidate")
-    bindings = united(
-        bindings_of(library, bucket, run.pack.model_id, run.pack.dim) for bucket in sorted(set(candidates["bucket"]))
-    )
+    ids, pack = candidates["face_id"].to_list(), run.pack
+    buckets = sorted(set(candidates["bucket"]))
+    bindings = united(bindings_of(library, bucket, pack.model_id, pack.dim, ids) for bucket in buckets)
     offers = offer_candidates(candidates, identities, _photos_of(library), parameters, bindings)
     load_photo = photo_loader(run.folders, faces, run.max_pixels)
     in_place = pictures_in_place(library.folder / CANDIDATES)

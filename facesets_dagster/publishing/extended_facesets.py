@@ -178,8 +178,9 @@ def note_as_judged(run: Run, bucket: str, faces: pl.DataFrame, cover_distance: f
 def _digest(run: Run, bucket: str, faces: pl.DataFrame, cover_distance: float | None) -> str:
     """Photos, numbers, model and rulings, and whom people asserted: a new hand-sorted person may be in any bucket."""
     asserted = sorted(one.name for one in run.library.snapshot().people() if one.kind in ("auto", "hand_sorted"))
-    said = bindings_of(run.library, bucket, run.pack.model_id, run.pack.dim).of_named_faces().digest()
-    head = [run.code_version, run.pack.model_id, cover_distance, asserted]
+    pack, ids = run.pack, faces["face_id"].to_list()
+    said = bindings_of(run.library, bucket, pack.model_id, pack.dim, ids).of_named_faces().digest()
+    head = [run.code_version, pack.model_id, cover_distance, asserted]
     return inputs_digest(faces, head if said is None else [*head, said])
 
 

@@ -100,7 +100,8 @@ def _plan(
     order = _order(people, faces)
     owner = owners_of_folders(order, people, known, inputs.second_distance)
     person_of = {folder: known.person_of(owner.get(folder)) for folder in order}
-    bindings = bindings_of(library, HAND_SORTED, run.pack.model_id, run.pack.dim)
+    ids = faces["face_id"].to_list()
+    bindings = bindings_of(library, HAND_SORTED, run.pack.model_id, run.pack.dim, ids)
     people = obeying(people, bindings, {folder: one.name for folder, one in person_of.items() if one is not None})
     order = [folder for folder in order if people.members[folder]]
     asserted = {face_id for folder in order for face_id in people.members[folder]}

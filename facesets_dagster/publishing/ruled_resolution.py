@@ -151,9 +151,10 @@ def _parted(verdicts: Mapping[str, Verdict], said: Bindings) -> dict[str, Verdic
     """Of two faces that are two people and go to one identity, the farther one."""
     found: dict[str, Verdict] = {}
     for pair in sorted(said.apart):
-        going = [(verdicts[face].value or 0.0, face) for face in pair if face in verdicts and face not in found]
-        names = {verdicts[face].identity for _, face in going if verdicts[face].state in ("joining", "covered")}
-        if len(going) == 2 and len(names) == 1 and names != {None}:
+        both = [face for face in pair if face in verdicts and face not in found]
+        going = [(verdicts[face].value or 0.0, face) for face in both if verdicts[face].state in ("joining", "covered")]
+        names = {verdicts[face].identity for _, face in going}
+        if len(going) == 2 and len(names) == 1:
             face = max(going)[1]
             if face not in said.belongs:
                 found[face] = Verdict("ruled_out", None, None, verdicts[face].identity)

@@ -135,7 +135,8 @@ def _planner(run: Run, inputs: PublishInputs, faces: pl.DataFrame) -> BucketPlan
     rows = faces.filter(pl.col("face_id").is_in(inputs.coverage["face_id"].to_list()))
     own = [identity.name for identity in run.library.snapshot().own(inputs.bucket, retired=True)]
     terms = Terms("discovered", inputs.bucket, inputs.parameters_by_asset(run.export), run.export)
-    bindings = bindings_of(run.library, inputs.bucket, run.pack.model_id, run.pack.dim)
+    ids = inputs.coverage["face_id"].to_list()
+    bindings = bindings_of(run.library, inputs.bucket, run.pack.model_id, run.pack.dim, ids)
     head = inputs_head(run.code_version, run.pack.model_id, parameters, run.export, bindings)
     return BucketPlanner(
         run=run,

@@ -1,5 +1,7 @@
 """Runs of buckets after rulings: only what was named moves, and only the buckets concerned are news."""
 
+import shutil
+
 import polars as pl
 import pytest
 
@@ -99,3 +101,25 @@ def test_an_ignored_face_bridges_nothing_and_a_kept_person_beside_it_stays_their
     assert dict(states.iter_rows())["ignored"] == 3
     assert len(set(faces_of(home, ONE)) & set(clusters(home, "b"))) == 1
     assert live(home) == [ONE, THREE]
+
+
+def test_a_copy_in_another_bucket_is_the_same_face(home: FakeHome) -> None:
+    taken, ignored = faces_of(home, ONE)[0], faces_of(home, THREE)[0]
+    given = faces_of(home, ONE)[1]
+    decide(home, lambda ask: ask.not_person({taken: None}, ONE))
+    decide(home, lambda ask: ask.ignore_faces({ignored: None}, are_faces=True))
+    decide(home, lambda ask: ask.assign({given: None}, TWO))
+    obey(home)
+    shutil.copytree(home.buckets / "a", home.buckets / "b")
+    home.run("b", **NUMBERS)
+    decided = home.library.registry.decisions("b")
+    states = {face: (state, whose) for face, state, whose in decided.select("face_id", "state", "identity").iter_rows()}
+    assert states[taken] == ("small_cluster", None)
+    assert states[ignored][0] == "ignored"
+    assert states[given] == ("covered", TWO)
+    assert taken not in faces_of(home, ONE)
+    home.run("a", **NUMBERS)
+    home.run("a", osrc_clusters={"min_faces": 3, "outlier_min_size": 5})
+    assert given in faces_of(home, TWO)
+    assert taken not in faces_of(home, ONE)
+    assert home.flaws() == []

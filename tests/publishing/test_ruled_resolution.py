@@ -158,7 +158,7 @@ def test_rulings_that_came_after_the_tables_are_obeyed() -> None:
     said = Bindings(
         refused={"j": frozenset({"faceset_020"}), "c": frozenset({"faceset_030"})},
         ignored={"a0": "r1"},
-        apart=frozenset({("p", "q")}),
+        apart=frozenset({("p", "q"), ("a1", "q")}),
         people=people,
     )
     verdicts = {

@@ -64,15 +64,15 @@ class KnownBucket:
         registry = library.snapshot()
         self.generation = registry.generation
         members = registry.members_of(inputs.bucket)
-        self._bindings = bindings_of(library, inputs.bucket, inputs.pack.model_id, inputs.pack.dim)
         self.rows = judged_faces(faces, members)
+        ids, pack = self.rows["face_id"].to_list(), inputs.pack
+        self._bindings = bindings_of(library, inputs.bucket, pack.model_id, pack.dim, ids)
         self.decisions = library.registry.decisions(inputs.bucket)
         self.standing = _standing(inputs.bucket, library, registry, self.decisions)
         self._run = library.registry.bucket_run(inputs.bucket)
         self.last = self._last_numbers()
         identities = identities_of(centroid_table(library, inputs.pack))
         require_model(identities, inputs.pack)
-        ids = self.rows["face_id"].to_list()
         copies = registry.copies(inputs.bucket, ids)
         unit = normalised(self.rows["embedding"].to_numpy()) if ids else np.zeros((0, inputs.pack.dim), np.float32)
         self._coverage = cover(unit, ids, inputs.bucket, identities, members, copies, self._bindings)
