@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from facesets_dagster.errors import BucketError
@@ -39,9 +41,20 @@ class Person:
     parent: str | None
     exported: int
     members: int
-    page: Link
-    picture: Link | None
-    """Of its best face; None where its files lie elsewhere (adopted from a legacy library)."""
+    library_dir: Path
+    page_folder: Path | None
+    """Where the page lies that links lead from; None for one that is only served."""
+
+    @cached_property
+    def page(self) -> Link:
+        """Its folder. Links are made for those that are shown: a library has tens of thousands of people."""
+        return self._link(self._place, folder=True)
+
+    @cached_property
+    def picture(self) -> Link | None:
+        """Its best face; None where its files lie elsewhere (adopted from a legacy library)."""
+        path = f"{self._place}/{BEST_FACE}"
+        return self._link(path) if (self.library_dir / path).is_file() else None
 
     @property
     def title(self) -> str:
@@ -57,6 +70,15 @@ class Person:
     def kind_in_words(self) -> str:
         """Where it comes from."""
         return KINDS.get(self.kind, self.kind)
+
+    @property
+    def _place(self) -> str:
+        return faceset_folder(self.name, self.kind)
+
+    def _link(self, path: str, *, folder: bool = False) -> Link:
+        library, page_folder = self.library_dir, self.page_folder
+        here = "" if page_folder is None else on_disk(library / path, page_folder) + ("/" if folder else "")
+        return Link(here, served(library.name, *path.split("/"), folder=folder) + ("" if folder else "?small"))
 
 
 def title_of(bucket: str) -> str:
@@ -81,7 +103,7 @@ def people_sheet(people: Sequence[Person], library_dir: Path, cache: Path) -> li
     """One face of each, eight in a row, with the name below; at most `MAX_IN_SHEET`."""
     tiles = [
         Tile(jpeg, person.title)
-        for person in [one for one in people if one.picture is not None][:MAX_IN_SHEET]
+        for person in islice((one for one in people if one.picture is not None), MAX_IN_SHEET)
         if (jpeg := _best_face(library_dir / faceset_folder(person.name, person.kind) / BEST_FACE, cache)) is not None
     ]
     rows = rows_of(tiles)
@@ -105,25 +127,17 @@ def _best_face(picture: Path, cache: Path) -> bytes | None:
 
 
 def _person(entry: Mapping[str, object], library_dir: Path, page_folder: Path | None, *, thin: bool) -> Person:
-    name, kind = str(entry.get("name", "")), "thin_era" if thin else str(entry.get("kind", ""))
-    place = faceset_folder(name, kind)
-    picture = library_dir / place / BEST_FACE
     label, parent = entry.get("label"), entry.get("parent")
-
-    def link(path: str, *, folder: bool = False) -> Link:
-        here = "" if page_folder is None else on_disk(library_dir / path, page_folder) + ("/" if folder else "")
-        return Link(here, served(library_dir.name, *path.split("/"), folder=folder) + ("" if folder else "?small"))
-
     return Person(
-        name=name,
+        name=str(entry.get("name", "")),
         label=str(label) if label else None,
-        kind=kind,
+        kind="thin_era" if thin else str(entry.get("kind", "")),
         bucket=str(entry.get("bucket") or ""),
         parent=str(parent) if parent else None,
         exported=_number(entry.get("exported")),
         members=_number(entry.get("input")),
-        page=link(place, folder=True),
-        picture=link(f"{place}/{BEST_FACE}") if picture.is_file() else None,
+        library_dir=library_dir,
+        page_folder=page_folder,
     )
 
 
