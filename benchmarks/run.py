@@ -26,6 +26,7 @@ from benchmarks.misses import measure_misses
 from benchmarks.registry_scale import measure_registry_growth, measure_registry_scale
 from benchmarks.rescan import measure_rescan
 from benchmarks.results_file import write_results
+from benchmarks.rulings import measure_rulings
 from benchmarks.sample_run import measure_sample
 from benchmarks.simulation import measure_simulation
 from benchmarks.stages import measure_stages
@@ -77,6 +78,7 @@ BENCHMARKS = {
     "embedding": Benchmark(lambda: measure_embedding(REFERENCE, MODELS)),
     "embedding_gpu": Benchmark(lambda: measure_embedding_gpu(REFERENCE, MODELS)),
     "misses": Benchmark(lambda: measure_misses(REFERENCE, MODELS), embedded=True, long=True),
+    "rulings": Benchmark(lambda: measure_rulings(REFERENCE, MODELS), embedded=True, long=True),
     "duplicates": Benchmark(lambda: measure_duplicates(REFERENCE)),
     "systems_buffalo_sc": Benchmark(lambda: measure_systems(REFERENCE, MODELS)),
     "consolidation": Benchmark(lambda: measure_consolidation(REFERENCE, MODELS)),
