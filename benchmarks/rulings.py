@@ -3,7 +3,7 @@
 A home is filled through the command line (`labelled` as one bucket, default numbers). Rulings of all kinds are drawn on
 whoever is there, applied in blocks, and looked for again by their faces: after a scan, after a run, with other
 thresholds, after the tables were made anew, with another model pack. Then, in a second home, people with many photos
-are ignored after a third of their photos; the others come in 20 instalments, among photos of people who are kept.
+are ignored after half of their photos; the others come in 20 instalments, among photos of people who are kept.
 """
 
 import os
@@ -33,7 +33,7 @@ from testing.paths import SHARED
 
 BUCKET = "people"
 RULINGS, BLOCK = 500, 25
-IGNORED, INSTALMENTS, LEAST_PHOTOS = 50, 20, 6
+IGNORED, INSTALMENTS, LEAST_PHOTOS, FIRST_PHOTOS = 50, 20, 9, 7
 MAX_SWALLOWED = 0.001
 _OF_PEOPLE = ("name", "name", "different", "same", "split", "ignore", "approve")
 _OF_FACES = ("not_person", "not_person", "assign", "assign", "feature", "not_a_face")
@@ -180,26 +180,26 @@ def _holds(ruling: Ruling, owner: Mapping[str, str], last: Mapping[str, str], mo
 
 
 def ignored_rows(folder: Path, pack: str, models: Path) -> list[Row]:
-    """People who are ignored after a third of their photos, over instalments of the rest."""
+    """People who are ignored after half of their photos, over instalments of the rest, among strangers and kept people."""
     home, data = RealHome(folder, pack, models), SHARED / "data"
     labels = read_labels(data)
     photos: dict[str, list[Path]] = {}
     for path, person in sorted(labels.items()):
-        if path.startswith("labelled/") and (data / path).is_file():
+        if path.split("/")[0] in ("labelled", "eras", "crowd") and (data / path).is_file():
             photos.setdefault(person, []).append(data / path)
     many = sorted(person for person, files in photos.items() if len(files) >= LEAST_PHOTOS)
     ignored = set(random.Random(50).sample(many, IGNORED))
     first, later = list[Path](), list[Path]()
     for files in photos.values():
-        third = max(3, len(files) // 3)
-        first += files[:third]
-        later += files[third:]
+        half = max(FIRST_PHOTOS, len(files) // 2)
+        first += files[:half] if len(files) >= LEAST_PHOTOS else []
+        later += files[half:] if len(files) >= LEAST_PHOTOS else files
     random.Random(20).shuffle(later)
     _fill(folder, "first", first, data)
     home.facesets("init")
     home.facesets("run", "first")
     people = {name: person for name, person in _people(home, labels).items() if person in ignored}
-    home.facesets("rule", "ignore", *sorted(people), "--yes")
+    home.facesets("rule", "ignore", *sorted(people))
     for number in range(INSTALMENTS):
         _fill(folder, f"later {number:02d}", later[number::INSTALMENTS], data)
     home.facesets("run")
