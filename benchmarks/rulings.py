@@ -180,7 +180,7 @@ def _holds(ruling: Ruling, owner: Mapping[str, str], last: Mapping[str, str], mo
 
 
 def ignored_rows(folder: Path, pack: str, models: Path) -> list[Row]:
-    """People who are ignored after half of their photos, over instalments of the rest, among strangers and kept people."""
+    """People who are ignored after half of their photos, over instalments of the rest, among other people."""
     home, data = RealHome(folder, pack, models), SHARED / "data"
     labels = read_labels(data)
     photos: dict[str, list[Path]] = {}
