@@ -29,6 +29,7 @@ from facesets_dagster.assets.osrc_clusters import osrc_clusters
 from facesets_dagster.assets.osrc_uncovered import osrc_uncovered
 from facesets_dagster.assets.pack_calibration import pack_calibration
 from facesets_dagster.assets.refined_library import refined_library
+from facesets_dagster.assets.review_queue import review_queue
 from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
@@ -75,6 +76,7 @@ ASSETS = (
     merge_proposals,
     library_duplicates,
     doubtful_faces,
+    review_queue,
     faceset_completeness,
     face_landmarks,
     consumer_exports,

@@ -14,6 +14,7 @@ from facesets_dagster.analysis.merge_proposals import STATES as PROPOSAL_STATES
 from facesets_dagster.analysis.simulation_verdicts import Limits
 from facesets_dagster.definitions import defs
 from facesets_dagster.faces.schema import READ
+from facesets_dagster.identities.cards import KINDS as CARDS
 from facesets_dagster.identities.doubts import KINDS as DOUBTS
 from facesets_dagster.identities.identity import ERA_KINDS, TRUST
 from facesets_dagster.identities.projection import Reason
@@ -71,6 +72,7 @@ def test_every_kind_and_every_state_of_a_proposal_is_there_and_no_other() -> Non
     assert codes_of("Kinds of identities") == {*TRUST, *ERA_KINDS}
     assert codes_of("States of a merge proposal") == {*PROPOSAL_STATES}
     assert codes_of("Kinds of doubts") == {*DOUBTS}
+    assert codes_of("Kinds of cards") == {*CARDS}
 
 
 def test_every_kind_and_every_state_of_a_ruling_is_there_with_its_meaning() -> None:

@@ -17,6 +17,7 @@ _ONE_OF_MANY = re.compile(
 _BESIDE_THE_PIPELINE = (
     "merge_proposals",
     "doubtful_faces",
+    "review_queue",
     "library_duplicates",
     "consumer_exports",
     "face_landmarks",
