@@ -69,6 +69,8 @@ class MissingFace:
     path: str
     photo: Link | None
     picture: Link
+    ruled: str = ""
+    """As of `ShownFace`."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,10 @@ def _view(
         replace(_shown(face, library.folder.name, here, photos), ruled=ruled.get(face.face_id, ""))
         for face in manifest.faces
     ]
-    missing = [_missing(entry, members, name, photos) for entry in manifest.excluded]
+    missing = [
+        replace(_missing(entry, members, name, photos), ruled=ruled.get(entry.face_id, ""))
+        for entry in manifest.excluded
+    ]
     return FacesetView(
         name=name,
         label=found.label if found else None,
