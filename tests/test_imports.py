@@ -41,6 +41,7 @@ def test_the_program_itself_imports_only_what_help_needs() -> None:
 READING = (
     ["--help"], ["--version"], ["status"], ["status", "--json"], ["verify"], ["show", "faceset_001"], ["find", "Anna"],
     ["explain", "trip/a.jpg"], ["models", "list"], ["open"], ["merge", "faceset_001", "faceset_002", "--dry-run"],
+    ["rulings"], ["rulings", "list", "--json"], ["rulings", "show", "01"],
 )  # fmt: skip
 
 

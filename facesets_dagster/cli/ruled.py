@@ -11,6 +11,7 @@ from facesets_dagster.cli.asking import at_a_terminal
 from facesets_dagster.cli.preview_words import division_lines, preview_lines
 from facesets_dagster.cli.program import console, say
 from facesets_dagster.cli.ruling_job import apply_now
+from facesets_dagster.cli.ruling_rows import summary
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.identities.ruling_words import said
@@ -79,23 +80,6 @@ def apply_waiting(settings: Settings, how: How) -> None:
     lines = [f"{'Taken back: ' if one.published else ''}{_capital(said(one))}." for one in before.pending]
     lines = [*lines, *_outcome(before, how, None)] if lines else ["Nothing to do: every ruling is applied."]
     _tell({"rulings": [summary(one) for one in before.pending], **_as_json(before, how, run_id)}, lines, how)
-
-
-def summary(ruling: Ruling) -> dict[str, object]:
-    """A ruling in a list, for programs."""
-    return {
-        "ruling_id": ruling.ruling_id,
-        "kind": ruling.kind,
-        "says": said(ruling),
-        "names": dict(ruling.names),
-        "faces": len({face.face_id for face in ruling.faces}),
-        "state": ruling.state,
-        "published": ruling.published,
-        "made_at": ruling.made_at,
-        "made_by": ruling.made_by,
-        "via": ruling.via,
-        "reason": ruling.reason,
-    }
 
 
 def ask(question: str, how: How) -> None:

@@ -1,9 +1,10 @@
-"""The faces that a ruling names, and those that it decided, as rows of a table."""
+"""Rulings for programs, and their faces, named and decided, as rows of a table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
+from facesets_dagster.identities.ruling_words import said
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.library.home import Home
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -11,6 +12,23 @@ from facesets_dagster.registry.rulings import DecidedFace
 
 Paths = Mapping[tuple[str, str], str]
 """(bucket, face_id) -> bucket and path of the photo, as people see them."""
+
+
+def summary(ruling: Ruling) -> dict[str, object]:
+    """A ruling in a list, for programs."""
+    return {
+        "ruling_id": ruling.ruling_id,
+        "kind": ruling.kind,
+        "says": said(ruling),
+        "names": dict(ruling.names),
+        "faces": len({face.face_id for face in ruling.faces}),
+        "state": ruling.state,
+        "published": ruling.published,
+        "made_at": ruling.made_at,
+        "made_by": ruling.made_by,
+        "via": ruling.via,
+        "reason": ruling.reason,
+    }
 
 
 def photo_paths(home: Home, ruling: Ruling, decided: Iterable[DecidedFace]) -> Paths:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from facesets_dagster.analysis.explanation import is_face_id
 from facesets_dagster.cli.asking import person_called
 from facesets_dagster.cli.program import console
-from facesets_dagster.cli.ruling_rows import face_rows, face_values, photo_paths, swallowed_values
+from facesets_dagster.cli.ruling_rows import face_rows, face_values, photo_paths, summary, swallowed_values
 from facesets_dagster.cli.tables import print_json, print_lines
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.identities.ruling_words import said
@@ -30,8 +30,6 @@ class Wanted:
 
 def print_rulings(settings: Settings, wanted: Wanted, *, as_json: bool) -> None:
     """A line for each ruling, the newest last."""
-    from facesets_dagster.cli.ruled import summary
-
     library = Home.of(settings).library()
     kinds = _known("kind", wanted.kinds, KINDS)
     states = _known("state", wanted.states, STATES)
@@ -50,7 +48,6 @@ def print_ruling(settings: Settings, text: str, *, as_json: bool) -> None:
     """Everything of one ruling."""
     from facesets_dagster.analysis.ruling_preview import preview
     from facesets_dagster.cli.preview_words import preview_lines
-    from facesets_dagster.cli.ruled import summary
 
     home = Home.of(settings)
     (ruling,) = rulings_called(settings, [text])

@@ -9,8 +9,9 @@ import typer
 from facesets_dagster.analysis.ruling_preview import preview
 from facesets_dagster.cli.preview_words import preview_lines
 from facesets_dagster.cli.program import console, say
-from facesets_dagster.cli.ruled import How, ask, summary
+from facesets_dagster.cli.ruled import How, ask
 from facesets_dagster.cli.ruling_job import apply_now
+from facesets_dagster.cli.ruling_rows import summary
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.identities.ruling_words import said

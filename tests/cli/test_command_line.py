@@ -14,7 +14,8 @@ FACESETS = Path(sys.executable).with_name("facesets")
 READING = (
     ["status"], ["show", "faceset_001"], ["verify"], ["explain", "a/b.jpg"], ["find", "Anna"], ["open"],
     ["what-if", "trip"], ["label", "faceset_001", "Anna"], ["merge", "faceset_001", "faceset_002"],
-    ["export", "Anna", "--to", "facefusion"],
+    ["export", "Anna", "--to", "facefusion"], ["rulings"], ["rulings", "undo", "01"],
+    ["rule", "same", "faceset_001", "faceset_002"],
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def empty_home(tmp_path: Path, embedded_models_root: Path) -> RealHome:
     return RealHome(tmp_path / "home", "embedded", embedded_models_root).made()
 
 
-@pytest.mark.parametrize("arguments", READING, ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
 def test_what_needs_a_home_makes_none_and_says_what_to_do(arguments: list[str], tmp_path: Path) -> None:
     done = facesets(*arguments, cwd=tmp_path)
     assert done.returncode == 1
@@ -66,7 +67,11 @@ def test_the_version_is_the_packages(tmp_path: Path) -> None:
     assert facesets("--version", cwd=tmp_path).stdout.startswith(f"facesets {__version__} (Python ")
 
 
-@pytest.mark.parametrize("path", [[], ["show"], ["run"], ["models"], ["models", "pull"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "path",
+    [[], ["show"], ["run"], ["models"], ["models", "pull"], ["rule", "split"], ["rulings", "list"]],
+    ids=" ".join,
+)
 def test_h_is_help_with_examples_within_80_columns(path: list[str], tmp_path: Path) -> None:
     short, long = facesets(*path, "-h", cwd=tmp_path), facesets(*path, "--help", cwd=tmp_path)
     assert (short.returncode, short.stdout) == (0, long.stdout)
@@ -116,6 +121,11 @@ def test_the_shell_completes_commands_buckets_and_people(empty_home: RealHome, t
     assert "family album" in completed("facesets", "run", "fam")
     assert "Anna" in completed("facesets", "show", "An")
     assert "faceset_002" in completed("facesets", "show", "faceset")
+    assert "not-person" in completed("facesets", "rule", "not")
+    assert "Anna" in completed("facesets", "rule", "approve", "An")
+    assert "cover_distance" in completed("facesets", "rule", "threshold", "cover")
+    assert "not_person" in completed("facesets", "rulings", "list", "--kind", "not")
+    assert completed("facesets", "rulings", "undo", "") == [""], "there is none"
 
 
 def test_doctor_says_that_there_is_no_home_yet(tmp_path: Path) -> None:
