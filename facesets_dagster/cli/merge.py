@@ -16,7 +16,13 @@ from facesets_dagster.publishing.rulings.merging import Asked, MergeRequest, ask
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
 
-_OPTIONS = {"`despite_labels: true`": "`--despite-labels`", "`despite_veto: true`": "`--despite-veto`"}
+_OPTIONS = {
+    "`despite_labels: true`": "`--despite-labels`",
+    "`despite_veto: true`": "`--despite-veto`",
+    "`accept_again` takes that back": (
+        "`facesets rulings undo ID` takes that back; `facesets rulings list --kind different` lists the ids"
+    ),
+}
 """As the run config names it -> as the command line does."""
 
 

@@ -51,7 +51,7 @@ def _change(person: PersonChange) -> str:
         return f"merged into {person.leads_to}; the name leads there"
     out = {
         "ignored": f"out of use, its {counted(len(person.faces_out), 'face')} ignored",
-        "emptied": "out of use, no face is left to it",
+        "emptied": f"out of use, {'no face of it can be exported' if person.faces else 'no face is left to it'}",
         "undone": "out of use, the split that made it is taken back",
         "new": f"new, out of {person.part_of}; {faces}",
         "back": f"in use again; {faces}",

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import typer
 
@@ -50,6 +50,7 @@ def carry_out(settings: Settings, rulings: Sequence[Ruling], how: How) -> None:
     if not how.dry_run:
         enter(library, rulings)
     run_id = None if how.dry_run or how.later else apply_now(settings)
+    before = before if run_id is None else _as_it_became(library, before)
     lines = [f"{_capital(said(ruling))}." for ruling in rulings]
     lines += _outcome(before, how, "`facesets rulings undo " + " ".join(one.ruling_id for one in rulings) + "`")
     _tell({"rulings": [summary(one) for one in rulings], **_as_json(before, how, run_id)}, lines, how)
@@ -65,6 +66,7 @@ def undo(settings: Settings, rulings: Sequence[Ruling], how: How) -> None:
     if live and not how.dry_run:
         take_back(library, ids, Author.here("cli", how.reason))
     run_id = None if how.dry_run or how.later or not live else apply_now(settings)
+    before = before if run_id is None else _as_it_became(library, before)
     verb = "Would be taken back" if how.dry_run else "Taken back"
     lines = [f"{one.ruling_id} was taken back before." for one in already]
     lines += [f"{verb}: {said(one)}." for one in live]
@@ -77,6 +79,7 @@ def apply_waiting(settings: Settings, how: How) -> None:
     library = Home.of(settings).library()
     before = preview(library)
     run_id = apply_now(settings) if before.pending and not how.dry_run else None
+    before = before if run_id is None else _as_it_became(library, before)
     lines = [f"{'Taken back: ' if one.published else ''}{_capital(said(one))}." for one in before.pending]
     lines = [*lines, *_outcome(before, how, None)] if lines else ["Nothing to do: every ruling is applied."]
     _tell({"rulings": [summary(one) for one in before.pending], **_as_json(before, how, run_id)}, lines, how)
@@ -89,6 +92,15 @@ def ask(question: str, how: How) -> None:
     if not at_a_terminal():
         raise SettingsError(f"{question} Add --yes where nobody can be asked. Nothing was changed.")
     typer.confirm(question, abort=True, err=True)
+
+
+def _as_it_became(library: Library, before: Preview) -> Preview:
+    """With the people of whom nothing was left to export: only a run, which looks at the pictures, can tell."""
+    live = {one.name for one in library.registry.identities() if one.live}
+    people = [
+        replace(one, what="emptied") if one.what == "stays" and one.name not in live else one for one in before.people
+    ]
+    return replace(before, people=(*people,))
 
 
 def _show_division(library: Library, ruling: Ruling, before: Preview, how: How) -> None:

@@ -125,7 +125,7 @@ def test_the_shell_completes_commands_buckets_and_people(empty_home: RealHome, t
     assert "Anna" in completed("facesets", "rule", "approve", "An")
     assert "cover_distance" in completed("facesets", "rule", "threshold", "cover")
     assert "not_person" in completed("facesets", "rulings", "list", "--kind", "not")
-    assert completed("facesets", "rulings", "undo", "") == [""], "there is none"
+    assert not any(completed("facesets", "rulings", "undo", ""))
 
 
 def test_doctor_says_that_there_is_no_home_yet(tmp_path: Path) -> None:

@@ -194,6 +194,17 @@ def test_what_speaks_against_a_merge_is_said_with_the_option_that_overrules_it(h
     assert "Nothing to do" in facesets("rule", "same", "faceset_001", "Anna")
 
 
+def test_who_has_no_face_left_to_export_goes_out_of_use_and_that_is_said(home: FakeHome) -> None:
+    write_photo(home.buckets / "c" / "tiny.png", [FakeFace(14, 0.0, size=40)], seed=5)
+    home.run("c")
+    others = [*members(home, "faceset_002")]
+    facesets("rule", "assign", "c/tiny.png", "faceset_002")
+    said = facesets("rule", "assign", *others, "faceset_001")
+    assert "  faceset_002: out of use, no face of it can be exported\n" in said
+    assert live(home) == ["faceset_001", "faceset_003"]
+    assert home.flaws() == []
+
+
 def test_rulings_are_undone_in_any_order(home: FakeHome) -> None:
     before = state_of(home)
     ids = [
