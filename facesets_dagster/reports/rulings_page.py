@@ -27,7 +27,7 @@ def applied_sections(result: ApplyResult, sheet: Sequence[SheetRow]) -> list[Sec
         Section("Taken back", "The library does not obey them any more.", _RULING, _rows(result.taken_back)),
         Section(
             "Merged",
-            "The second name leads to the first from now on; undo_merges reverses it.",
+            "The second name leads to the first from now on; `facesets rulings undo` takes it back.",
             ("stays", "merged into it"),
             [(merge.keeper, merge.merged) for merge in result.merged],
         ),

@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
         ] = False,
         as_json: Json = False,
     ) -> None:
-        """Make facesets of one person one; the most trusted keeps its name. The job undo_merges reverses it."""
+        """Make facesets of one person one; the most trusted keeps its name. `rulings undo` takes it back."""
         settings = existing_home()
         from facesets_dagster.cli.merge import Despite, print_merge
 
