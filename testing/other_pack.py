@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,10 +37,10 @@ class BlindResource(OtherResource):
         return _BLIND
 
 
-def put_on_record(home: FakeHome) -> None:
-    """What `facesets init` writes."""
+def put_on_record(home: Path) -> None:
+    """What `facesets init` writes into the folder of a home."""
     record = {"schema_version": 1, "created_at": "", "model_pack": "fake", "automation": False, "dagster_ready": True}
-    (home.settings.home / "home.json").write_text(json.dumps(record))
+    (home / "home.json").write_text(json.dumps(record))
 
 
 def with_pack(home: FakeHome, monkeypatch: pytest.MonkeyPatch, other: EmbedderResource) -> None:
@@ -47,6 +48,14 @@ def with_pack(home: FakeHome, monkeypatch: pytest.MonkeyPatch, other: EmbedderRe
     packs: Mapping[str, EmbedderResource] = {"fake": home.embedder}
     monkeypatch.setattr(reembed, "embedder_of", lambda _, pack: packs.get(pack, other))
     monkeypatch.setattr(reembed, "instance_of", home.instance_of)
+
+
+def reembed_to_other(home: FakeHome) -> None:
+    """The whole command, in a process that runs nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        with_pack(home, patch, OtherResource())
+        wishes = reembed.Wishes(dry_run=False, despite_absent=False, remove_old=False)
+        reembed.print_reembed(home.settings, "other", wishes, as_json=True)
 
 
 def answer(home: FakeHome, capsys: pytest.CaptureFixture[str], pack: str = "other", **wishes: bool) -> dict[str, Any]:

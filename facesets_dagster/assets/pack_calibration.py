@@ -23,7 +23,9 @@ from facesets_dagster.assets._versions import text_version
 from facesets_dagster.embedding.home_numbers import HomeNumbers
 from facesets_dagster.embedding.thresholds import MEASURED_GATES, PackThresholds, thresholds_for
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.identities.ruled_pairs import judged
 from facesets_dagster.photos.bucket_key import CALIBRATION
+from facesets_dagster.registry.rulings import rulings_in_force
 from facesets_dagster.reports.calibration_page import curve_of, folder_sections, home_sections, numbers_table
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -131,10 +133,14 @@ def _from_photos(page: Page, path: Path, home: HomeResource, embedder: EmbedderR
         words = "Distances are too loose for these photos; tighter ones were written."
         shipped = _shipped_distances(embedder, before)
         _home_numbers(embedder, data, {**shipped, **loose.safe}, {"mixed": loose.mixed}).write(path)
+    pairs = judged(rulings_in_force(home.library().registry), before.cover_distance)
+    ruled = f"Nearest faces {pairs.in_words()}." if pairs.together or pairs.apart else None
+    words = f"{words} {ruled}" if ruled else words
     page.say(words)
     page.write("Calibration", home_sections(loose, asdict(before)), "photos with several faces", changes=words)
     return page.result(
         {"answer": words, "numbers": numbers_table(asdict(before), loose.safe), "mixed": loose.mixed, **data},
+        {"ruled_pairs": ruled},
         rows=len(loose.safe),
         version=text_version(repr(sorted(loose.safe.items()))),
     )

@@ -1,6 +1,7 @@
 """`facesets reembed`: another model pack for the home. A plan first, then the second cache, then the change itself."""
 
 import os
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from facesets_dagster.cli.program import console, say
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.home import begin_switch, finish_switch, pack_on_record, recorded_precision
+from facesets_dagster.identities.ruled_pairs import judged
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
@@ -33,7 +35,7 @@ from facesets_dagster.publishing.reembedding import (
     remove_other_caches,
 )
 from facesets_dagster.publishing.run import Run
-from facesets_dagster.registry.ruling_rows import new_id
+from facesets_dagster.registry.rulings import rulings_in_force
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -77,7 +79,7 @@ def print_reembed(settings: Settings, pack: str, wishes: Wishes, *, as_json: boo
         _show(pack, before, plans, pace)
     if not wishes.dry_run:
         _require_there(plans, wishes)
-        answer["libraries"] = [_result_as_data(one) for one in _carry_out(settings, pack, job)]
+        answer["libraries"] = [_result_as_data(one, job.cover_distance) for one in _carry_out(settings, pack, job)]
         answer["removed"] = remove_other_caches(job) if wishes.remove_old else []
     if as_json:
         print_json(answer)
@@ -120,7 +122,7 @@ def _job(settings: Settings, embedder: EmbedderResource) -> Reembedding:
         max_pixels=max_pixels,
         pictures=HomeResource.of(settings).pictures(pack, max_pixels),
         export=ExportConfig().resolved(thresholds),
-        run_id=f"reembed-{new_id()}",
+        run_id=str(uuid.uuid4()),
         code_version=f"{__version__}/{CODE_VERSION}",
         say=say,
     )
@@ -172,8 +174,8 @@ def _plan_as_data(library: Library, plan: Foreseen, pace: float | None) -> dict[
     }
 
 
-def _result_as_data(brought: Brought) -> dict[str, object]:
-    switched = brought.switched
+def _result_as_data(brought: Brought, distance: float) -> dict[str, object]:
+    switched, pairs = brought.switched, judged(rulings_in_force(brought.library.registry), distance)
     return {
         "library": brought.library.folder.name,
         "facesets": sorted(brought.outcome.changed),
@@ -185,6 +187,7 @@ def _result_as_data(brought: Brought) -> dict[str, object]:
         ],
         "rulings": sum(one.state == "in_force" for one, _ in switched.rulings),
         "dormant": [_ruling(one) for one in switched.dormant()],
+        "ruled_pairs": pairs.in_words() if pairs.together or pairs.apart else None,
     }
 
 
@@ -220,6 +223,8 @@ def _show_result(settings: Settings, pack: str, before: str | None, answer: dict
         )
         for name in one["out_of_use"]:
             _line(f"{name}: out of use, nothing of it can be exported with {pack}. Its number stays taken.")
+        if one["ruled_pairs"]:
+            _line(f"Nearest faces {one['ruled_pairs']}. `facesets calibrate FOLDER` measures the pack.")
         for ruling in one["dormant"]:
             _line(f"dormant: {ruling['kind']} {ruling['ruling_id']}")
     _line(f"The home has {pack}. Start `make dev` again; every bucket is due for a run.")

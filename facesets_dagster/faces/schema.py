@@ -145,5 +145,5 @@ def require_one_model(frame: pl.DataFrame, model_id: str, what: str) -> None:
     if others:
         raise ModelMismatch(
             f"{what} was made with the model {', '.join(others)}, this run uses {model_id}. Distances between two "
-            "models mean nothing. Use the pack that the home was made with, or a new FACESETS_HOME."
+            "models mean nothing. Use the home's own pack; `facesets reembed PACK` gives it another one."
         )

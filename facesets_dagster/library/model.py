@@ -14,5 +14,5 @@ def require_model(identities: Iterable[Identity], pack: ModelPack) -> None:
             raise ModelMismatch(
                 f"{identity.name} was made with the model {identity.model_id}, this run uses {pack.model_id} "
                 f"({pack.name}). Distances between two models mean nothing. Use the pack that the home was made with "
-                "(FACESETS_MODEL_PACK), or a new FACESETS_HOME."
+                "(FACESETS_MODEL_PACK); `facesets reembed PACK` gives the home another one."
             )

@@ -31,6 +31,7 @@ from facesets_dagster.publishing.reembed.planner import PackNumbers, ReembedPlan
 from facesets_dagster.publishing.reembed.seen_anew import NewCaches
 from facesets_dagster.publishing.rulings.planner import RulingsPlanner
 from facesets_dagster.publishing.run import Run
+from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.registry.rulings import unpublished_rulings
 
 
@@ -108,6 +109,7 @@ def reembed(job: Reembedding, begin: Callable[[], None], finish: Callable[[], No
             library.finish_moves(job.run.holder, job.run.say)
             old = model_of(library)
             if old is None or old == new:
+                merge_top_manifest(library, job.run.holder, job.run.say)  # owed by a call that was cut off
                 continue
             run = replace(job.run, library=library)
             pictures = FromPictures(run.embedder(), Path(scratch, library.folder.name))

@@ -16,6 +16,7 @@ from facesets_dagster.settings import Settings, load_settings
 from testing.fake_home import FakeHome
 from testing.forked import Forked
 from testing.homes import clean_environment
+from testing.other_pack import reembed_to_other
 from tests.crash.five_rulings import decide, take_all_back
 
 KILLED = 137
@@ -94,6 +95,8 @@ def _run(home: FakeHome, job: str, bucket: str) -> None:
         strict = {"osrc_uncovered": {"cover_distance": 0.0}}
         home.run(bucket, osrc_clusters={"rematch_distance": 0.0, "min_faces": 3}, **strict)
         home.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
+    elif job == "reembed":
+        reembed_to_other(home)
     elif job == "undo_merges":
         home.materialize("applied_rulings", applied_rulings={"undo": bucket.split("+")})
     elif job in ("decide", "take_back"):

@@ -12,6 +12,7 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.registry.registry import Registry
 from testing.fakes import write_looks, write_person
+from testing.other_pack import put_on_record
 from tests.crash.die_at import KILLED, run_dying
 from tests.crash.snapshots import snapshot
 
@@ -82,6 +83,15 @@ def taking_back(folder: Path) -> Scenario:
     return Scenario(folder, "take_back", "-")
 
 
+def another_pack(folder: Path) -> Scenario:
+    """Two people, of whom one has two names that were made one, get another model pack; a photo is gone."""
+    start = merging(folder)
+    assert Scenario(folder, start.job, "faceset_001+faceset_002").run(folder, 0).returncode == 0
+    put_on_record(folder)
+    next((folder / "buckets" / "c" / "2010").iterdir()).unlink()
+    return Scenario(folder, "reembed", "other")
+
+
 def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: int) -> None:
     shutil.copytree(scenario.home, home, copy_function=shutil.copy2)
     before = snapshot(home / "facesets_swap_ready")
@@ -100,7 +110,7 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
 
 @pytest.fixture(
     scope="module",
-    params=[discovery, write_up, merging, unmerging, deciding, taking_back],
+    params=[discovery, write_up, merging, unmerging, deciding, taking_back, another_pack],
     ids=lambda one: one.__name__,
 )
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:

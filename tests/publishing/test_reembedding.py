@@ -32,7 +32,7 @@ def _people(home: FakeHome) -> None:
         home.run(bucket, **STRICT)
     write_looks(home.buckets / "b", 1, [0.6, 0.8, 1.0])
     home.run("b", **STRICT)
-    put_on_record(home)
+    put_on_record(home.settings.home)
 
 
 ONE, TWO, THREE, FOUR, FIVE = (f"faceset_{number:03d}" for number in range(1, 6))
@@ -225,7 +225,7 @@ def test_the_old_cache_stays_until_it_is_removed(home: FakeHome, capsys: Capture
 def test_eras_go_over(fake_home: FakeHome, monkeypatch: Patch, capsys: Capture) -> None:
     meet_eras(fake_home)
     split(fake_home, "faceset_001", min_era_faces=2)
-    put_on_record(fake_home)
+    put_on_record(fake_home.settings.home)
     with_pack(fake_home, monkeypatch, OtherResource())
     before = photos_of_people(fake_home)
     eras = {one.name for one in fake_home.library.registry.identities() if one.is_era and one.live}
