@@ -32,7 +32,8 @@ def test_rulings_on_real_photos_hold_from_buffalo_sc_to_embedded(
     drawn = _draw(home)
     home.facesets("rulings", "apply")
     before = _members(home)
-    done = json.loads(home.facesets("reembed", "embedded", "--json"))["libraries"][0]
+    said = home.facesets("reembed", "embedded", "--json")
+    done = json.loads(said[said.index("{") :])["libraries"][0]  # progress comes first, on standard error
     new = RealHome(home.folder, "embedded", embedded_models_root)
     asleep = {one["ruling_id"] for one in done["dormant"]}
     states = {one.ruling_id: one.state for one in all_rulings(new.library.registry)}

@@ -25,7 +25,7 @@ from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.publisher import publish
 from facesets_dagster.publishing.reembed.foreseen import Foreseen, foresee, photos_of
-from facesets_dagster.publishing.reembed.old_faces import cached_buckets, model_of, photos_to_read
+from facesets_dagster.publishing.reembed.old_faces import cached_buckets, model_of
 from facesets_dagster.publishing.reembed.pictures import FromPictures
 from facesets_dagster.publishing.reembed.planner import PackNumbers, ReembedPlanner, Switched
 from facesets_dagster.publishing.reembed.seen_anew import NewCaches
@@ -86,7 +86,8 @@ def foreseen(job: Reembedding) -> list[tuple[Library, Foreseen]]:
 def read_again(job: Reembedding, progress: Callable[[str], AbstractContextManager[ReportProgress]]) -> None:
     """Every bucket into the second cache. What was read before a run was cut off is not read again."""
     old = job.old_model
-    buckets = photos_to_read(cached_buckets(job.home.cache_dir, old), job.home.folders()) if old else []
+    folders = job.home.folders()
+    buckets = [one for one in cached_buckets(job.home.cache_dir, old) if one in folders] if old else []
     check_disk_space(job.home.cache_dir, photos_of(job.home, old, job.run.store_of).bytes_needed if old else 0)
     for bucket in buckets:
         store = job.run.store_of(bucket)

@@ -35,8 +35,11 @@ def write_reanchored(connection: sa.Connection, changes: Iterable[Reanchored], m
             this = [t.ruling_faces.c[name] == row[name] for name in ("ruling_id", "role", "face_id")]
             values = {name: value for name, value in row.items() if name not in ("ruling_id", "role", "place")}
             connection.execute(sa.update(t.ruling_faces).where(*this).values(**values))
-        payload = json.dumps(dict(change.payload), sort_keys=True)
         this_ruling = t.rulings.c.ruling_id == change.ruling_id
-        connection.execute(sa.update(t.rulings).where(this_ruling).values(payload=payload, state=change.state))
+        payload = json.dumps(dict(change.payload), sort_keys=True)
+        connection.execute(sa.update(t.rulings).where(this_ruling).values(payload=payload))
+        obeyed = t.rulings.c.state.in_(["in_force", "dormant"])  # taken back meanwhile, it stays so
+        if change.state in ("in_force", "dormant"):
+            connection.execute(sa.update(t.rulings).where(this_ruling, obeyed).values(state=change.state))
     note_model_of_rulings(connection, model_id)
     count_writing(connection)

@@ -5,16 +5,20 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 
+from facesets_dagster.cli import reembed
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.home import pack_on_record, recorded_pack
 from facesets_dagster.identities.rulings import Ruling
+from facesets_dagster.library.verification import verify_library
 from facesets_dagster.publishing.rulings.planner import changes_now
 from facesets_dagster.publishing.rulings.writing import enter
 from facesets_dagster.registry.rulings import all_rulings, rulings_in_force
+from facesets_dagster.resources.home import HomeResource
 from testing.eras import meet as meet_eras
 from testing.eras import split
 from testing.fake_home import FakeHome
@@ -267,3 +271,64 @@ def _everything(home: FakeHome) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.name.endswith((".lock", "-wal", "-shm"))
     }
+
+
+def test_every_library_of_the_home_gets_the_pack(home: FakeHome, capsys: Capture) -> None:
+    config = {"new_library": "fresh", "min_faces": 3}
+    assert home.materialize("refined_library", refined_library=config).success
+    beside = HomeResource.of(home.settings).library("fresh")
+    before = beside.registry.memberships().height
+    assert before
+    done = answer(home, capsys)["libraries"]
+    assert [one["library"] for one in done] == ["facesets_swap_ready", "facesets_swap_ready_fresh"]
+    assert {one.model_id for one in beside.registry.identities() if one.live} == {OTHER_PACK.model_id}
+    assert beside.registry.memberships().height == before
+    assert verify_library(beside) == []
+    assert home.flaws() == []
+
+
+def test_hand_sorted_people_go_over(home: FakeHome, capsys: Capture) -> None:
+    write_looks(home.people / "Dora", 6, [-0.9, 0.0, 0.9])
+    home.materialize("hand_sorted_facesets")
+    before = photos_of_people(home)
+    assert len(before) == 6
+    answer(home, capsys)
+    assert photos_of_people(home) == before
+    home.embedder = OtherResource()
+    home.materialize("hand_sorted_facesets")
+    assert photos_of_people(home) == before
+    assert home.flaws() == []
+
+
+def test_it_waits_for_no_run_and_says_which_one_is_under_way(home: FakeHome, capsys: Capture) -> None:
+    home.instance.add_run(dg.DagsterRun(job_name="discover_identities", status=dg.DagsterRunStatus.STARTED))
+    before = _everything(home)
+    answer(home, capsys, dry_run=True)
+    with pytest.raises(LibraryError, match="1 run of this home is under way"):
+        answer(home, capsys)
+    assert _everything(home) == before
+
+
+def test_the_time_is_told_by_the_last_scan(home: FakeHome) -> None:
+    assert reembed.pace_on_record(home.instance) is None
+    write_looks(home.buckets / "f", 7, [0.0])
+    home.run("f")
+    first = reembed.pace_on_record(home.instance)
+    assert first is not None
+    assert first > 0
+    home.run("f", job="full_pipeline")  # reads nothing
+    assert reembed.pace_on_record(home.instance) == first
+
+
+def test_a_ruling_written_with_the_new_pack_goes_over_to_the_next(home: FakeHome, capsys: Capture) -> None:
+    answer(home, capsys)
+    home.embedder = OtherResource()
+    stranger = face_of(home, TWO)
+    rule(home, lambda of: of.not_person({stranger: None}, TWO))
+    rule(home, lambda of: of.assign({face_of(home, FIVE): None}, ONE))
+    before = photos_of_people(home)
+    answer(home, capsys, pack="fake")
+    assert photos_of_people(home) == before
+    assert changes_now(home.library).are_none()
+    assert {one.state for one in all_rulings(home.library.registry)} == {"in_force"}
+    assert home.flaws() == []

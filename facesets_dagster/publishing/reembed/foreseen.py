@@ -14,7 +14,7 @@ from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.photos.bucket_key import LEGACY
-from facesets_dagster.publishing.reembed.old_faces import cached_buckets, old_faces, photos_to_read
+from facesets_dagster.publishing.reembed.old_faces import cached_buckets, old_faces
 from facesets_dagster.registry.rulings import rulings_in_force
 
 
@@ -48,13 +48,13 @@ class Foreseen:
 def photos_of(home: Home, old_model: str, store_of: StoreOf) -> Photos:
     """`store_of`: the second cache, which may be begun."""
     buckets = cached_buckets(home.cache_dir, old_model)
-    reachable, there, unread, known, size = photos_to_read(buckets, home.folders()), set[str](), 0, set[str](), 0
+    folders, there, known, unread, size = home.folders(), set[str](), set[str](), 0, 0
     absent: dict[str, int] = {}
     for bucket in buckets:
         store = FaceStore.cached(home.cache_dir, bucket, old_model)
         size += sum(path.stat().st_size for path in store.folder.rglob("*.parquet"))
         files = store.columns("files", "sha256")
-        if bucket not in reachable:
+        if bucket not in folders:
             absent[bucket] = files["sha256"].n_unique()
             continue
         now = set(_paths(home, bucket, files["path"].to_list()))

@@ -11,7 +11,7 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.reanchoring import Boxes, as_stored
 from facesets_dagster.identities.rulings import RulingFace
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, is_pseudo
 
 COLUMNS = tuple(name for name in face_schema(1) if name != "embedding")
 """Of the face table, all that does not depend on the length of an embedding."""
@@ -32,8 +32,9 @@ def model_of(library: Library) -> str | None:
 
 
 def cached_buckets(cache_dir: Path, model_id: str) -> list[str]:
-    """Buckets, and pseudo buckets, whose photos were read with a model."""
-    return sorted(path.parent.name for path in (cache_dir / "faces").glob(f"*/{model_id}"))
+    """Buckets, hand-sorted folders and legacy photos that were read with a model; not what was read to calibrate."""
+    found = sorted(path.parent.name for path in (cache_dir / "faces").glob(f"*/{model_id}"))
+    return [bucket for bucket in found if not is_pseudo(bucket) or bucket in (HAND_SORTED, LEGACY)]
 
 
 def old_faces(library: Library, cache_dir: Path, model_id: str) -> pl.DataFrame:
@@ -64,9 +65,3 @@ def boxes_of_rulings(faces: Iterable[RulingFace]) -> dict[str, Boxes]:
     for face in faces:
         found.setdefault(face.photo_sha256, {})[face.face_id] = face.bbox
     return {sha256: Boxes.of(some) for sha256, some in found.items()}
-
-
-def photos_to_read(buckets: Sequence[str], there: Iterable[str]) -> list[str]:
-    """Those of the buckets that can be read: folders that are there, and the files of legacy libraries."""
-    known = {*there, HAND_SORTED, LEGACY}
-    return [bucket for bucket in buckets if bucket in known]
