@@ -15,12 +15,11 @@ from facesets_dagster.assets._config import ExportConfig, PhotoConfig
 from facesets_dagster.assets.era_facesets import EraFacesetsConfig
 from facesets_dagster.automation.attempts import runs_under_way
 from facesets_dagster.cli.dagster_instance import instance_of
-from facesets_dagster.cli.program import console, say
+from facesets_dagster.cli.program import say
+from facesets_dagster.cli.reembed_lines import plan_as_data, result_as_data, show_plan, show_result
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.home import begin_switch, finish_switch, pack_on_record, recorded_precision
-from facesets_dagster.identities.ruled_pairs import judged
-from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -35,7 +34,6 @@ from facesets_dagster.publishing.reembedding import (
     remove_other_caches,
 )
 from facesets_dagster.publishing.run import Run
-from facesets_dagster.registry.rulings import rulings_in_force
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.progress import ProgressResource
@@ -74,17 +72,17 @@ def print_reembed(settings: Settings, pack: str, wishes: Wishes, *, as_json: boo
         pace = pace_on_record(instance)
     plans = [] if before == pack and coming is None else foreseen(job)
     answer: dict[str, object] = {"pack": pack, "before": before, "dry_run": wishes.dry_run}
-    answer["plan"] = [_plan_as_data(library, plan, pace) for library, plan in plans]
+    answer["plan"] = [plan_as_data(library, plan, pace) for library, plan in plans]
     if not as_json:
-        _show(pack, before, plans, pace)
+        show_plan(pack, before, plans, pace)
     if not wishes.dry_run:
         _require_there(plans, wishes)
-        answer["libraries"] = [_result_as_data(one, job.cover_distance) for one in _carry_out(settings, pack, job)]
+        answer["libraries"] = [result_as_data(one, job.cover_distance) for one in _carry_out(settings, pack, job)]
         answer["removed"] = remove_other_caches(job) if wishes.remove_old else []
     if as_json:
         print_json(answer)
     elif not wishes.dry_run:
-        _show_result(settings, pack, before, answer)
+        show_result(settings, pack, before, answer)
 
 
 def pace_on_record(instance: dg.DagsterInstance) -> float | None:
@@ -159,101 +157,3 @@ def _carry_out(settings: Settings, pack: str, job: Reembedding) -> list[Brought]
     progress = ProgressResource()
     read_again(job, partial(progress.photos, say))
     return reembed(job, partial(begin_switch, settings, pack), partial(finish_switch, settings, pack))
-
-
-def _plan_as_data(library: Library, plan: Foreseen, pace: float | None) -> dict[str, object]:
-    return {
-        "library": library.folder.name,
-        "photos_to_read": plan.photos.to_read,
-        "seconds": round(plan.photos.to_read / pace) if pace else None,
-        "bytes_needed": plan.photos.bytes_needed,
-        "absent": dict(plan.photos.absent),
-        "members_by_picture": plan.by_picture,
-        "members_left_behind": dict(plan.left),
-        "dormant": [_ruling(one) for one in plan.dormant],
-    }
-
-
-def _result_as_data(brought: Brought, distance: float) -> dict[str, object]:
-    switched, pairs = brought.switched, judged(rulings_in_force(brought.library.registry), distance)
-    return {
-        "library": brought.library.folder.name,
-        "facesets": sorted(brought.outcome.changed),
-        "out_of_use": [one.name for one in switched.hollow],
-        "members_by_picture": len(switched.seen.pictures),
-        "members_left_behind": [
-            {"bucket": bucket, "face_id": face_id, "why": why}
-            for (bucket, face_id), why in sorted(switched.seen.left.items())
-        ],
-        "rulings": sum(one.state == "in_force" for one, _ in switched.rulings),
-        "dormant": [_ruling(one) for one in switched.dormant()],
-        "ruled_pairs": pairs.in_words() if pairs.together or pairs.apart else None,
-    }
-
-
-def _ruling(ruling: Ruling) -> dict[str, object]:
-    return {"ruling_id": ruling.ruling_id, "kind": ruling.kind, "names": dict(ruling.names)}
-
-
-def _show(pack: str, before: str | None, plans: Sequence[tuple[Library, Foreseen]], pace: float | None) -> None:
-    if not plans:
-        _line(f"Nothing to carry over to {pack}.")
-        return
-    photos = plans[0][1].photos
-    _line(f"From {before} to {pack}: {counted(photos.to_read, 'photo')} to read, about {_time(photos.to_read, pace)}.")
-    _line(f"Disk: about {photos.bytes_needed / 1e6:.1f} MB for the second cache; the old one stays.")
-    for library, plan in plans:
-        _line(
-            f"{library.folder.name}: {counted(plan.by_picture, 'member')} whose photo is gone, by the pictures of "
-            f"their face sets; {counted(sum(plan.left.values()), 'member')} left behind, without photo and picture"
-            f"{_of(plan.left)}; {counted(len(plan.dormant), 'ruling')} dormant{_listed(plan.dormant)}."
-        )
-    for bucket, count in photos.absent.items():
-        _line(f"Not there now: {bucket_title(bucket)}, {counted(count, 'photo')}.")
-
-
-def _show_result(settings: Settings, pack: str, before: str | None, answer: dict[str, object]) -> None:
-    libraries = answer["libraries"]
-    assert isinstance(libraries, list)
-    for one in libraries:
-        _line(
-            f"{one['library']}: {counted(len(one['facesets']), 'face set')} made anew; "
-            f"{counted(len(one['members_left_behind']), 'member')} left behind; "
-            f"{counted(one['rulings'] - len(one['dormant']), 'ruling')} in force, {len(one['dormant'])} dormant."
-        )
-        for name in one["out_of_use"]:
-            _line(f"{name}: out of use, nothing of it can be exported with {pack}. Its number stays taken.")
-        if one["ruled_pairs"]:
-            _line(f"Nearest faces {one['ruled_pairs']}. `facesets calibrate FOLDER` measures the pack.")
-        for ruling in one["dormant"]:
-            _line(f"dormant: {ruling['kind']} {ruling['ruling_id']}")
-    _line(f"The home has {pack}. Start `make dev` again; every bucket is due for a run.")
-    removed = answer["removed"]
-    assert isinstance(removed, list)
-    if removed:
-        _line(f"{counted(len(removed), 'cache')} of other packs removed.")
-    elif before not in (None, pack):
-        _line(f"The cache of {before} is kept: `facesets reembed {pack} --remove-old` removes it.")
-    if settings.model_pack not in (None, pack):
-        _line(f"FACESETS_MODEL_PACK is {settings.model_pack}: unset it, or no command works here.")
-
-
-def _line(text: str) -> None:
-    console().print(text, markup=False, soft_wrap=True)
-
-
-def _time(photos: int, pace: float | None) -> str:
-    if not pace:
-        return "an unknown time (no scan is on record)"
-    seconds = photos / pace
-    took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-    return f"{took} at the pace of the last scan, {pace:g} photos per second"
-
-
-def _of(left: object) -> str:
-    assert isinstance(left, dict)
-    return f" ({', '.join(f'{name}: {count}' for name, count in left.items())})" if left else ""
-
-
-def _listed(rulings: Sequence[Ruling]) -> str:
-    return f" ({', '.join(f'{one.kind} {one.ruling_id}' for one in rulings)})" if rulings else ""
