@@ -100,6 +100,8 @@ _Switch = Annotated[bool, _expected("`on` or `off`")]
 _Seconds = Annotated[float, Field(ge=0, le=86_400), _expected("seconds between 0 and 86400, e.g. 30")]
 _Days = Annotated[float, Field(ge=0, le=36_500), _expected("days between 0 (keep for ever) and 36500, e.g. 365")]
 
+_Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), _expected("the name of a header, e.g. X-Forwarded-User")]
+
 
 class Settings(BaseModel):
     """Places of things, the model pack, and what runs by itself; all paths absolute."""
@@ -133,6 +135,15 @@ class Settings(BaseModel):
     """Time without changes after which the sensor runs a bucket."""
     web_hosts: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_WEB_HOSTS")
     """Names beside localhost by which browsers may reach the web server."""
+    review: Annotated[Literal["off", "read", "write"], _expected("`off`, `read` or `write`")] | None = Field(
+        None, alias="FACESETS_REVIEW"
+    )
+    """What the review page may do; None means write where only this machine reaches it or visitors have names, else
+    read."""
+    review_user_header: _Header | None = Field(None, alias="FACESETS_REVIEW_USER_HEADER")
+    """In which a trusted proxy says who the visitor is; with it, nobody without a name writes."""
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_TRUSTED_PROXIES")
+    """Addresses from which that header is believed."""
     ignore: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_IGNORE")
     """Shell globs of files and folders of every bucket that are passed over."""
     pictures_in_ui: _Switch = Field(True, alias="FACESETS_PICTURES_IN_UI")

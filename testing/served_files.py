@@ -1,4 +1,4 @@
-"""The files beside the UI behind the guard, served without Dagster's web server, for tests in a browser."""
+"""What lies beside the UI behind the guard, served without Dagster's web server, for tests over HTTP."""
 
 import threading
 import time
@@ -11,13 +11,28 @@ from starlette.responses import PlainTextResponse
 from facesets_dagster.settings import Settings
 from facesets_dagster.web.files import FilesBesideTheUi
 from facesets_dagster.web.guard import App, RequestGuard
+from facesets_dagster.web.review_later import ReviewLater
 
 
 @contextmanager
 def served_files(settings: Settings) -> Iterator[str]:
-    """The address, on a free port of 127.0.0.1."""
-    ui: App = PlainTextResponse("the UI")
-    config = uvicorn.Config(RequestGuard(FilesBesideTheUi(ui, settings)), port=0, log_level="error", lifespan="off")
+    """The address of the files, on a free port of 127.0.0.1."""
+    with _served(FilesBesideTheUi(PlainTextResponse("the UI"), settings)) as address:
+        yield address
+
+
+@contextmanager
+def served_review(settings: Settings, *, ui: App | None = None, is_local: bool = True) -> Iterator[str]:
+    """The address of the review page and the files; `ui`: in the place of Dagster's."""
+    review = ReviewLater(ui or PlainTextResponse("the UI"), settings, is_local=is_local)
+    with _served(FilesBesideTheUi(review, settings)) as address:
+        yield address
+
+
+@contextmanager
+def _served(app: App) -> Iterator[str]:
+    # As `web.webserver` starts it: what proxies say of addresses is not believed.
+    config = uvicorn.Config(RequestGuard(app), port=0, log_level="error", lifespan="off", forwarded_allow_ips="")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -21,7 +21,7 @@ from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import insert_into, make_engine
 from facesets_dagster.registry.schema import State, create_tables, read_state
-from facesets_dagster.registry.snapshot import MEMBERSHIP_SCHEMA, Snapshot
+from facesets_dagster.registry.snapshot import MEMBERSHIP_SCHEMA, Snapshot, in_batches
 
 DECISION_SCHEMA = pl.Schema(
     {
@@ -181,6 +181,17 @@ class Registry:
         query = sa.select(t.decisions.c.bucket, sa.func.count()).group_by(t.decisions.c.bucket)
         with self.engine.connect() as connection:
             return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
+    def buckets_of(self, face_ids: Collection[str]) -> dict[str, str]:
+        """face_id -> a bucket that knows the face, as a member or by its funnel; unknown ones are left out."""
+        found: dict[str, str] = {}
+        with self.engine.connect() as connection:
+            for table in (t.members, t.decisions):
+                for some in in_batches(sorted(set(face_ids) - found.keys())):
+                    query = sa.select(table.c.face_id, table.c.bucket).where(table.c.face_id.in_(some))
+                    for face_id, bucket in connection.execute(query.order_by(table.c.bucket)):
+                        found.setdefault(face_id, bucket)
+        return found
 
     def decided_for(self, names: Collection[str]) -> pl.DataFrame:
         """`bucket`, `face_id`, `state` of every face that a funnel gives to one of these names, by bucket and face_id.

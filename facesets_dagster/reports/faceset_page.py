@@ -16,7 +16,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.faceset_manifest import ExcludedFace, ExportedFace, FacesetManifest, read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.reports.funnel import meaning_of, value_in_words
-from facesets_dagster.reports.links import Link, PhotoLinks, served
+from facesets_dagster.reports.links import Link, PhotoLinks, review_page, served
 from facesets_dagster.reports.people import KINDS, title_of
 from facesets_dagster.reports.template import template
 from facesets_dagster.reports.units import RANK
@@ -216,10 +216,14 @@ def _relatives(library: Library, name: str, identities: dict[str, Identity]) -> 
         found.append(("merged into", redirects[name]))
     merged = [("merged into it", other) for other, end in sorted(redirects.items()) if end == name]
     folders = {one.name: f"_thin/{one.name}" for one in identities.values() if one.kind == "thin_era"}
-    return [
+    relatives = [
         (words, other, Link("", served(library.folder.name, *folders.get(other, other).split("/"), folder=True)))
         for words, other in found + merged
     ]
+    known = identities.get(name)
+    if known is not None and known.live and not known.is_era:
+        relatives.append(("decide about it", "review page", Link("", review_page(name))))
+    return relatives
 
 
 def _shown(face: ExportedFace, library: str, here: str, photos: PhotoLinks) -> ShownFace:

@@ -38,6 +38,11 @@ def served(*parts: str, folder: bool = False) -> str:
     return "/".join([FILES, *(quote(os.fsencode(part), safe="") for part in parts)]) + ("/" if folder else "")
 
 
+def review_page(name: str | None = None) -> str:
+    """The address of the review page beside the UI: of one person, or of everybody."""
+    return f"/review/people/{quote(name, safe='')}" if name else "/review/people"
+
+
 def on_disk(target: Path, page_folder: Path) -> str:
     """The relative address of a file or folder."""
     return quote(os.fsencode(os.path.relpath(target, page_folder)))

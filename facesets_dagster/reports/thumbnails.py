@@ -10,18 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from PIL import Image
 
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import LoadPhoto
+from facesets_dagster.faces.thumbnails import cut_out
 from facesets_dagster.files.writing import write_bytes
 from facesets_dagster.photos.decode import decode_photo
 from facesets_dagster.threads import in_threads
 
 THUMBNAIL_PX, PHOTO_PX = 128, 320
-_MARGIN = 0.35
-"""Added on each side of the bbox, of its longer side."""
 
 
 def of_file(path: Path) -> bytes | None:
@@ -71,20 +69,9 @@ def _of_face(face_id: str, bbox: list[float], sha256: str, load_photo: LoadPhoto
         photo = load_photo(sha256)
     except PhotoError:
         return None
-    jpeg = thumbnail(_cut_out(photo, np.asarray(bbox, np.float64)))
+    jpeg = thumbnail(cut_out(photo, np.asarray(bbox, np.float64)))
     write_bytes(path, jpeg)
     return jpeg
-
-
-def _cut_out(photo: NDArray[np.uint8], bbox: NDArray[np.float64]) -> Image.Image:
-    """The face with a margin, clipped at the photo's border; `photo` BGR."""
-    import cv2
-
-    margin = _MARGIN * max(bbox[2] - bbox[0], bbox[3] - bbox[1])
-    height, width = photo.shape[:2]
-    x1, y1 = np.floor(np.maximum(bbox[:2] - margin, 0)).astype(int)
-    x2, y2 = np.ceil(np.minimum(bbox[2:] + margin, (width, height))).astype(int)
-    return Image.fromarray(cv2.cvtColor(photo[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)], cv2.COLOR_BGR2RGB))
 
 
 def thumbnail(picture: Image.Image, quality: int = 80, px: int = THUMBNAIL_PX) -> bytes:

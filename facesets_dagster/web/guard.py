@@ -9,7 +9,8 @@ refuses, with the reason as text:
   browser marks as coming from another site (Fetch Metadata), unless it is a followed link
 - 405: anything but a GraphQL query over GET
 
-Clients without a browser send no Origin and pass. Knows nothing of Dagster.
+Clients without a browser send no Origin and pass. No answer may be shown in a frame, Dagster's own pages included: a
+foreign page could lay it under the visitor's clicks and keys. Knows nothing of Dagster.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -26,6 +27,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_NO_FRAMES = [(b"content-security-policy", b"frame-ancestors 'none'"), (b"x-frame-options", b"DENY")]
+"""Beside the policy that an answer has of its own: browsers obey both."""
+
+
 class RequestGuard:
     """Passes to `app` what `reason_to_refuse` has nothing against."""
 
@@ -38,14 +43,23 @@ class RequestGuard:
         """ASGI entry."""
         refusal = reason_to_refuse(scope, self._hosts) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _unframed(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal[1][:120]})
         else:
             status, reason = refusal
-            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), *_NO_FRAMES]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": f"Refused: {reason}\n".encode()})
+
+
+def _unframed(send: Send) -> Send:
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_NO_FRAMES]}
+        await send(message)
+
+    return sent
 
 
 def reason_to_refuse(scope: Scope, hosts: Iterable[str]) -> tuple[int, str] | None:

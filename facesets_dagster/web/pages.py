@@ -10,7 +10,7 @@ from facesets_dagster.registry.registry import NOT_THEIRS, open_registry
 from facesets_dagster.reports.faceset_page import faceset_page
 from facesets_dagster.reports.folder_page import folder_page
 from facesets_dagster.reports.index import last_report
-from facesets_dagster.reports.links import Link, PhotoLinks, served
+from facesets_dagster.reports.links import Link, PhotoLinks, review_page, served
 from facesets_dagster.reports.people import Person, people_in
 from facesets_dagster.settings import Settings, registry_url
 
@@ -31,7 +31,7 @@ class Pages:
         if parts[0] == "reports":
             return folder_page("/".join(parts), folder, links=[_ALL_RUNS])
         if folder == root:
-            return folder_page("People", folder, people=people_in(root), links=[_ALL_RUNS])
+            return folder_page("People", folder, people=people_in(root), links=[_ALL_RUNS, _REVIEW])
         found = faceset_page(folder, self._library(root), self._settings.reports_dir, self._photos())
         return found or folder_page(folder.name, folder, links=[("up", Link("", "../")), _ALL_RUNS])
 
@@ -74,4 +74,5 @@ def folders_of(settings: Settings) -> dict[str, Path]:
         return dict(by_hand)
 
 
+_REVIEW = ("review who is who", Link("", review_page()))
 _ALL_RUNS = ("all runs, people and buckets", Link("", served("reports", "index.html")))

@@ -4,6 +4,7 @@ Binds to 127.0.0.1. Another address is refused unless `FACESETS_WEB_HOSTS` has t
 the server has no passwords, and every visitor can start runs and see photos.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,18 +13,22 @@ import dagster_webserver.cli
 
 from facesets_dagster.errors import FacesetsError
 from facesets_dagster.settings import load_settings
-from facesets_dagster.web.address import require_address
+from facesets_dagster.web.address import LOOPBACK, require_address
 from facesets_dagster.web.files_later import FilesLater
 from facesets_dagster.web.guard import RequestGuard
+from facesets_dagster.web.review_later import ReviewLater
 
 
 def guard_the_server(hosts: Sequence[str]) -> None:
-    """Puts the guard, and the files that links lead to, around the application that Dagster's command makes."""
+    """Puts the guard, the files that links lead to and the review page around what Dagster's command makes."""
     stock: Any = dagster_webserver.cli  # a name that Dagster's command looks up when it runs
     made = stock.create_app_from_workspace_process_context
 
     def guarded(*arguments: Any, **options: Any) -> RequestGuard:
-        return RequestGuard(FilesLater(made(*arguments, **options), load_settings()), hosts)
+        settings, ui = load_settings(), made(*arguments, **options)
+        is_local = address_of(sys.argv[1:]).lower() in LOOPBACK
+        review = ReviewLater(ui, settings, is_local=is_local, read_only="--read-only" in sys.argv[1:])
+        return RequestGuard(FilesLater(review, settings), hosts)
 
     stock.create_app_from_workspace_process_context = guarded
 
@@ -50,6 +55,9 @@ def address_of(arguments: Sequence[str]) -> str:
 
 def main() -> None:
     """The command."""
+    # uvicorn would put what a proxy on this machine says of its visitors in the place of the proxy's own address, by
+    # which the review page tells whom it may believe.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     guard_the_server(allowed_hosts(sys.argv[1:]))
     dagster_webserver.cli.cli(auto_envvar_prefix="DAGSTER_WEBSERVER")
 

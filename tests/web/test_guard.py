@@ -112,3 +112,21 @@ def test_the_commands_refuse_an_open_address(module: str) -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("The web server may not listen on 0.0.0.0 yet.")
+
+
+def test_no_answer_may_be_shown_in_a_frame_whatever_its_own_policy() -> None:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def app(_: object, __: object, send: Any) -> None:
+        own = [(b"content-security-policy", b"default-src 'self'")]
+        await send({"type": "http.response.start", "status": 200, "headers": own})
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    guard = RequestGuard(app)
+    asyncio.run(guard(scope("GET", "/"), lambda: None, send))  # type: ignore[arg-type, return-value]
+    asyncio.run(guard(scope(host="evil.example"), lambda: None, send))  # type: ignore[arg-type, return-value]
+    policies = [value for name, value in sent[0]["headers"] if name == b"content-security-policy"]
+    assert policies == [b"default-src 'self'", b"frame-ancestors 'none'"]
+    assert [dict(message["headers"])[b"x-frame-options"] for message in sent[:2]] == [b"DENY", b"DENY"]

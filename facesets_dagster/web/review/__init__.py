@@ -1,0 +1,1 @@
+"""The review page below `/review`: who is who in the library, and what people say about it."""

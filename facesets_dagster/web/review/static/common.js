@@ -1,0 +1,13 @@
+// @ts-check
+/** What every page does. */
+
+import { onGo, onKey } from "./keys.js";
+
+/** @param {string} where */
+const go = (where) => () => location.assign(`/review/${where}`);
+
+onGo("p", go("people"));
+onGo("l", go("log"));
+onGo("i", go("ignored"));
+onGo("h", go("help"));
+onKey("?", go("help"));

@@ -1,0 +1,2 @@
+// @ts-check
+/** The log reads without scripts; `undo` comes with them. */

@@ -1,0 +1,50 @@
+"""The review page beside the UI, imported when it is wanted first: the UI's first page does not wait for it."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from facesets_dagster.settings import Settings
+from facesets_dagster.web.guard import App, Receive, Scope, Send
+
+
+class ReviewLater:
+    """Answers what lies below `/review`, passes everything else to `app`."""
+
+    def __init__(self, app: App, settings: Settings, *, is_local: bool, read_only: bool = False) -> None:
+        """`is_local`: the server listens on a loopback address; `read_only`: nobody may write."""
+        self._app, self._settings = app, settings
+        self._is_local, self._read_only = is_local, read_only
+        self._review: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        path = str(scope.get("path", ""))
+        if scope["type"] != "http" or not (path == "/review" or path.startswith("/review/")):
+            await self._app(scope, receive, send)
+            return
+        await self._page()(scope, receive, _with_headers(send))
+
+    def _page(self) -> App:
+        if self._review is None:
+            from starlette.responses import PlainTextResponse
+
+            from facesets_dagster.web.review.access import Access
+            from facesets_dagster.web.review.app import review_app
+
+            access = Access(self._settings, self._is_local, self._read_only)
+            off = PlainTextResponse("There is no review page here: FACESETS_REVIEW is off.\n", 404)
+            self._review = off if access.is_off else review_app(access)
+        return self._review
+
+
+def _with_headers(send: Send) -> Send:
+    from facesets_dagster.web.review.headers import HEADERS
+
+    own = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *own]}
+        await send(message)
+
+    return sent
