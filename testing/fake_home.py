@@ -12,9 +12,10 @@ from typing import Any
 
 import dagster as dg
 
+from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.verification import Flaw, verify_library
+from facesets_dagster.library.verification import Flaw
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import partition_key
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -121,7 +122,7 @@ class FakeHome:
 
     def flaws(self) -> list[Flaw]:
         """What `facesets verify` would list."""
-        return verify_library(self.library)
+        return every_flaw(self.library)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the library."""

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.assets._order import FIRST_TO_LAST
 from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
 from facesets_dagster.library.lock import library_lock
-from facesets_dagster.library.verification import verify_library
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
@@ -179,10 +179,10 @@ def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
 def verify_every_file(context: dg.OpExecutionContext, home: HomeResource) -> None:
     """Raises `dagster.Failure` with the flaws. A flaw that is seen while a run publishes is looked at again alone."""
     library = home.library()
-    flaws = verify_library(library)
+    flaws = every_flaw(library)
     if flaws:
         with library_lock(library.folder, f"run {context.run_id}", say=context.log.info):
-            flaws = verify_library(library)
+            flaws = every_flaw(library)
     if flaws:
         listed = [f"{flaw.where}: {flaw.what}. {flaw.advice}" for flaw in flaws]
         raise dg.Failure(f"{counted(len(flaws), 'flaw')}", metadata={"flaws": listed[:100]}, allow_retries=False)

@@ -14,6 +14,7 @@ from rich.table import Table
 from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.analysis.known_people import known_people_of
 from facesets_dagster.analysis.no_faceset import why_no_faceset
+from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.cli.rulings import unapplied_words
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import LibraryCorrupt
@@ -23,7 +24,6 @@ from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name
-from facesets_dagster.library.verification import verify_library
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.publishing.extended_facesets import joined_words, waiting_words
@@ -79,7 +79,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 def print_verification(settings: Settings, *, as_json: bool) -> int:
     """Prints the flaws of the library; 1 if there is one."""
     library = Home.of(settings).library()
-    flaws = [asdict(flaw) for flaw in verify_library(library)]
+    flaws = [asdict(flaw) for flaw in every_flaw(library)]
     if as_json:
         print_json({"sound": not flaws, "flaws": flaws})
     elif flaws:
