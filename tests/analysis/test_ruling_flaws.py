@@ -1,4 +1,4 @@
-"""`facesets verify` on rulings: a registry of schema 1 that was upgraded is sound, and what is tampered with is found."""
+"""`facesets verify` on rulings: an upgraded registry of schema 1 is sound, and what is tampered with is found."""
 
 import sqlite3
 from contextlib import closing
