@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
+
+from facesets_dagster.control_groups import least_limit, text_of
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -34,38 +36,17 @@ def _pinned_cores() -> int:
 def quota_of(root: Path = Path("/")) -> float:
     """Cores' worth of time that this process's control groups allow, infinite without a limit; read once.
 
-    `root`: where `proc` and `sys` lie. A group may have no more than the groups above it, so the least limit counts.
-    Version 2 has it in `cpu.max`, version 1 in `cpu.cfs_quota_us` of the controller `cpu`. A container may see its own
-    group as the root of `sys/fs/cgroup` and yet its path as the host has it; a path that is not there has no limit.
+    `root`: where `proc` and `sys` lie. Version 2 has it in `cpu.max`, version 1 in `cpu.cfs_quota_us`.
     """
-    least = math.inf
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        names = controllers.split(",")
-        if controllers and "cpu" not in names:
-            continue
-        mounts = ("", "unified") if not controllers else (controllers, "cpu")
-        for mount in mounts:
-            group = PurePosixPath(path.lstrip("/"))
-            for above in (group, *group.parents):
-                least = min(least, _limit_of(root / "sys/fs/cgroup" / mount / above))
-    return least
+    return least_limit("cpu", _limit_of, root)
 
 
 def _limit_of(group: Path) -> float:
     """Cores that one control group allows, infinite without a limit."""
-    quota, period = (_text(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
-    values = _text(group / "cpu.max").split() or [quota, period]
+    quota, period = (text_of(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+    values = text_of(group / "cpu.max").split() or [quota, period]
     limited = len(values) == 2 and all(value.isdecimal() and int(value) for value in values)
     return int(values[0]) / int(values[1]) if limited else math.inf
-
-
-def _text(path: Path) -> str:
-    """What a file holds; nothing where it cannot be read: other systems than Linux have no control groups."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def in_threads(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:

@@ -12,6 +12,7 @@ is flagged, with the pixels that are none (`damage`). What follows a whole photo
 import contextlib
 import ctypes
 import io
+import re
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +22,38 @@ import numpy as np
 import PIL
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.photos.damage import WatchedBytes, undecoded_pixels
-from facesets_dagster.photos.depth import deep_colours, eight_bit
+from facesets_dagster.photos.demand import (
+    JPEG_XL_BYTES,
+    PSD_BYTES,
+    pillow_bytes,
+    require_pillow_size,
+    require_sane_structure,
+    require_size,
+)
+from facesets_dagster.photos.depth import DeepColours, deep_colours, grey_range, scaled, strips_of
 from facesets_dagster.photos.formats import HEAD_BYTES, format_of
 from facesets_dagster.photos.jpeg_xl import is_upright, open_jpeg_xl, size_of_jpeg_xl
-from facesets_dagster.photos.plain_jpeg import ORIENTATION, PLAIN_MODES, plain_jpeg, upright
+from facesets_dagster.photos.plain_jpeg import (
+    ORIENTATION,
+    PLAIN_MODES,
+    is_turned,
+    plain_jpeg,
+    upright,
+    upright_mask,
+)
 from facesets_dagster.photos.raw import is_raw, preview_and_orientation
+from facesets_dagster.photos.room import OwnMemory, Room
 
 Pixel = TypeVar("Pixel", np.uint8, np.bool_)
+OWN_MEMORY = OwnMemory()
+_OUT_OF_MEMORY = re.compile(
+    r"(out of|insufficient|not enough|cannot allocate|failed to alloc\w*) ?memory|bad_alloc|memory alloc", re.I
+)
+"""How libraries say that they got no memory, where Python does not raise `MemoryError`."""
 
 _UNSUPPORTED_TIFF = frozenset({"webp", "zstd", "lzma", "lerc", "jpeg2000", "jbig"})
 """Compressions of TIFF that Pillow's wheels are built without."""
@@ -80,11 +102,11 @@ def turned_photo(photo: DecodedPhoto, turn: int) -> DecodedPhoto:
     return replace(photo, image=turned(photo.image, turn), undecoded=undecoded)
 
 
-def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
-    """Decodes a photo.
+def decode_photo(data: bytes, *, max_pixels: int, room: Room = OWN_MEMORY) -> DecodedPhoto:
+    """Decodes a photo; its pixels lie in `room`. Runs may do so by `decoders` alone, which do it in other processes.
 
     Raises `PhotoError` and nothing else: `empty`, `not_an_image` (no format's content), `unsupported` (a format or
-    compression without a decoder here), `unreadable` (damaged), `too_large`.
+    compression without a decoder here), `unreadable` (damaged), `too_large`, `needs_too_much_memory`.
     """
     if not data:
         raise PhotoError("empty", "the file has no bytes")
@@ -92,12 +114,12 @@ def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
     Image.MAX_IMAGE_PIXELS = max(max_pixels // 2, 1)
     try:
         if data[:4] == b"8BPS":
-            return _decode_psd(data, max_pixels)
+            return _decode_psd(data, max_pixels, room)
         if is_raw(data):
-            return _decode_raw(data, max_pixels)
+            return _decode_raw(data, max_pixels, room)
         if format_of(data[:HEAD_BYTES]) == "JPEG XL":
-            return _decode_jpeg_xl(data, max_pixels)
-        return _decode_pillow(data, max_pixels)
+            return _decode_jpeg_xl(data, max_pixels, room)
+        return _decode_pillow(data, max_pixels, room)
     except PhotoError:
         raise
     except UnidentifiedImageError:
@@ -108,8 +130,10 @@ def decode_photo(data: bytes, *, max_pixels: int) -> DecodedPhoto:
     except Image.DecompressionBombError as error:
         raise PhotoError("too_large", str(error)[:200]) from error
     except MemoryError as error:
-        raise PhotoError("too_large", "not enough memory to decode it") from error
+        raise PhotoError("needs_too_much_memory", "not enough memory to decode it") from error
     except Exception as error:  # Decoders of damaged files raise whatever their parsers run into; one boundary for all.
+        if _OUT_OF_MEMORY.search(str(error)):
+            raise PhotoError("needs_too_much_memory", f"{type(error).__name__}: {str(error)[:200]}") from error
         raise PhotoError("unreadable", f"{type(error).__name__}: {str(error)[:200]}") from error
 
 
@@ -120,15 +144,17 @@ def _begins_like(data: bytes) -> str | None:
     return format_of(data[:HEAD_BYTES]) or next((name for magic, name in named.items() if data.startswith(magic)), None)
 
 
-def _decode_pillow(data: bytes, max_pixels: int) -> DecodedPhoto:
+def _decode_pillow(data: bytes, max_pixels: int, room: Room) -> DecodedPhoto:
     watched = WatchedBytes(data)
     with Image.open(watched) as picture:
-        _require_size(picture.width, picture.height, max_pixels)
+        require_pillow_size(picture, max_pixels)
+        require_sane_structure(picture, data)
         kind = str(picture.format)
-        plain = plain_jpeg(data, picture)
+        plain = plain_jpeg(data, picture, room)
         if plain is not None:
             return DecodedPhoto(plain, kind, False)
         refused = kind in ("JPEG", "MPO") and picture.mode in PLAIN_MODES
+        room.need(pillow_bytes(picture, data))
         watched.exhausted = False  # from here on: while pixels are decoded
         try:
             picture.load()
@@ -140,10 +166,7 @@ def _decode_pillow(data: bytes, max_pixels: int) -> DecodedPhoto:
         suspect = watched.exhausted or refused
         missing = undecoded_pixels(lambda: Image.open(io.BytesIO(data)), picture, exhausted=suspect)
         orientation = picture.getexif().get(ORIENTATION, 1)
-        deep = deep_colours(data, picture)
-        if deep is None:
-            ImageOps.exif_transpose(picture, in_place=True)
-        image = _bgr(picture) if deep is None else upright(_bgr(deep), orientation)
+        image = _upright_bgr(deep_colours(data, picture) or picture, orientation, room)
         return _decoded(image, kind, missing, orientation, ended=ended)
 
 
@@ -155,32 +178,36 @@ def _decoded(
         return DecodedPhoto(image, kind, ended)
     if missing.all():
         raise PhotoError("unreadable", "damaged or cut off: not one pixel could be decoded")
-    return DecodedPhoto(image, kind, True, upright(missing.view(np.uint8), orientation).view(np.bool_))
+    return DecodedPhoto(image, kind, True, upright_mask(missing, orientation))
 
 
-def _decode_raw(data: bytes, max_pixels: int) -> DecodedPhoto:
-    found, orientation = preview_and_orientation(data, max_pixels)
+def _decode_raw(data: bytes, max_pixels: int, room: Room) -> DecodedPhoto:
+    found, orientation = preview_and_orientation(data, max_pixels, room)
     if not isinstance(found, bytes):
-        return DecodedPhoto(_bgr(Image.fromarray(found)), "RAW", False)
-    photo = _decode_pillow(found, max_pixels)
+        return DecodedPhoto(_bgr(Image.fromarray(found), room), "RAW", False)
+    photo = _decode_pillow(found, max_pixels, room)
     with Image.open(io.BytesIO(found)) as preview:
         turned = orientation if preview.getexif().get(ORIENTATION) is None else 1  # what it says itself has been done
-    missing = None if photo.undecoded is None else upright(photo.undecoded.view(np.uint8), turned).view(np.bool_)
-    return DecodedPhoto(upright(photo.image, turned), "RAW", photo.truncated, missing)
+    missing = None if photo.undecoded is None else upright_mask(photo.undecoded, turned)
+    image = upright(photo.image.copy(), turned, room) if is_turned(turned) else photo.image
+    return DecodedPhoto(image, "RAW", photo.truncated, missing)
 
 
-def _decode_jpeg_xl(data: bytes, max_pixels: int) -> DecodedPhoto:
-    _require_size(*size_of_jpeg_xl(data), max_pixels)
+def _decode_jpeg_xl(data: bytes, max_pixels: int, room: Room) -> DecodedPhoto:
+    width, height = size_of_jpeg_xl(data)
+    require_size(width, height, max_pixels)
+    room.need(width * height * JPEG_XL_BYTES)
     with open_jpeg_xl(data) as picture:
         picture.load()
-        if not is_upright(picture):
-            ImageOps.exif_transpose(picture, in_place=True)
-        return DecodedPhoto(_bgr(picture), "JPEG XL", False)
+        orientation = 1 if is_upright(picture) else picture.getexif().get(ORIENTATION, 1)
+        return DecodedPhoto(_upright_bgr(picture, orientation, room), "JPEG XL", False)
 
 
-def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
+def _decode_psd(data: bytes, max_pixels: int, room: Room) -> DecodedPhoto:
     height, width = int.from_bytes(data[14:18], "big"), int.from_bytes(data[18:22], "big")
-    _require_size(width, height, max_pixels)
+    channels, sample_bytes = int.from_bytes(data[12:14], "big"), -(-int.from_bytes(data[22:24], "big") // 8)
+    require_size(width, height, max_pixels, sample_bytes=max(sample_bytes, 1), samples=min(max(channels, 3), 5))
+    room.need(width * height * PSD_BYTES * max(sample_bytes, 1) + 4 * len(data))
     try:
         picture = _merged_psd(data)
     except Exception:  # psd-tools reads every layer before the merged picture; Pillow needs only that one.
@@ -189,8 +216,8 @@ def _decode_psd(data: bytes, max_pixels: int) -> DecodedPhoto:
             merged.load()
             open_again = lambda: Image.open(io.BytesIO(data))  # noqa: E731
             missing = undecoded_pixels(open_again, merged, exhausted=watched.exhausted)
-            return _decoded(_bgr(merged), "PSD", missing, 1)
-    return DecodedPhoto(_bgr(picture), "PSB" if data[5] == 2 else "PSD", truncated=False)
+            return _decoded(_bgr(merged, room), "PSD", missing, 1)
+    return DecodedPhoto(_bgr(picture, room), "PSB" if data[5] == 2 else "PSD", truncated=False)
 
 
 def _merged_psd(data: bytes) -> Image.Image:
@@ -204,20 +231,36 @@ def _merged_psd(data: bytes) -> Image.Image:
     return picture
 
 
-def _require_size(width: int, height: int, max_pixels: int) -> None:
-    if width < 1 or height < 1:
-        raise PhotoError("unreadable", f"{width} x {height} pixels")
-    if width * height > max_pixels:
-        raise PhotoError("too_large", f"{width} x {height} = {width * height} pixels, at most {max_pixels} are read")
+def _upright_bgr(picture: Image.Image | DeepColours, orientation: int, room: Room) -> NDArray[np.uint8]:
+    """The pixels, turned as EXIF's `Orientation` says; only what is handed on lies in `room`."""
+    turned = is_turned(orientation)
+    image = _bgr(picture, OWN_MEMORY if turned else room)
+    return upright(image, orientation, room) if turned else image
 
 
-def _bgr(picture: Image.Image) -> NDArray[np.uint8]:
+def _bgr(picture: Image.Image | DeepColours, room: Room) -> NDArray[np.uint8]:
+    if isinstance(picture, DeepColours):
+        out = room.pixels(*picture.samples.shape[:2])
+        picture.write(out)
+        return out
+    out = room.pixels(picture.height, picture.width)
+    grey = grey_range(picture) if picture.mode in ("I", "F") or picture.mode.startswith("I;16") else None
+    top = 0
+    for strip in strips_of(picture):
+        _write_bgr(strip, grey, out[top : top + strip.height])
+        top += strip.height
+    return out
+
+
+def _write_bgr(strip: Image.Image, grey: tuple[float, float] | None, out: NDArray[np.uint8]) -> None:
+    """`grey`: black and white of samples of more than 8 bits."""
     import cv2
 
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        picture = eight_bit(picture)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    rgb = np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"), np.uint8)
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
+    if grey is not None:
+        cv2.cvtColor(scaled(np.asarray(strip).astype(np.float64), *grey), cv2.COLOR_GRAY2BGR, out)
+        return
+    if strip.has_transparency_data:
+        rgba = strip.convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    rgb = np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"), np.uint8)
+    cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR, out)

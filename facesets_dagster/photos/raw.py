@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesets_dagster.errors import PhotoError
+from facesets_dagster.photos.demand import RAW_BYTES, require_size
 from facesets_dagster.photos.formats import RAW_DECODER, format_of
+from facesets_dagster.photos.room import Room
 
 if TYPE_CHECKING:
     from rawpy import RawPy
@@ -37,7 +39,7 @@ def is_raw(data: bytes) -> bool:
     return _DNG_VERSION in tags or (_MAKE in tags and (_CFA in tags or (_SUB_IFDS in tags and tags.get(_REDUCED) == 1)))
 
 
-def preview_and_orientation(data: bytes, max_pixels: int) -> tuple[bytes | NDArray[np.uint8], int]:
+def preview_and_orientation(data: bytes, max_pixels: int, room: Room) -> tuple[bytes | NDArray[np.uint8], int]:
     """The embedded JPEG of full size, or the developed photo (h, w, 3), RGB; and its EXIF `Orientation`.
 
     Raises `PhotoError`: `unsupported` without `rawpy`, `unreadable`, `too_large`.
@@ -49,8 +51,8 @@ def preview_and_orientation(data: bytes, max_pixels: int) -> tuple[bytes | NDArr
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
             width, height = raw.sizes.width, raw.sizes.height
-            if width * height > max_pixels:
-                raise PhotoError("too_large", f"{width} x {height} = {width * height} pixels, at most {max_pixels}")
+            require_size(width, height, max_pixels)
+            room.need(width * height * RAW_BYTES)
             preview = _preview(raw, max(width, height))
             if preview is not None:
                 return preview, _FLIPS.get(raw.sizes.flip, 1)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.photos import decode
-from facesets_dagster.photos.decode import decode_photo
+from facesets_dagster.photos.decode import OWN_MEMORY, decode_photo
 from facesets_dagster.photos.plain_jpeg import plain_jpeg
 
 LIMIT = 100_000_000
@@ -32,7 +32,7 @@ def jpeg(image: Image.Image, **options: object) -> bytes:
 
 def fast(data: bytes) -> NDArray[np.uint8] | None:
     with Image.open(io.BytesIO(data)) as opened:
-        return plain_jpeg(data, opened)
+        return plain_jpeg(data, opened, OWN_MEMORY)
 
 
 def careful(data: bytes, monkeypatch: pytest.MonkeyPatch) -> decode.DecodedPhoto | str:
