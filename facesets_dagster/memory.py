@@ -4,14 +4,14 @@ import math
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 from facesets_dagster.control_groups import least_limit, text_of
 
 
 @cache
 def memory_bytes(root: Path = Path("/")) -> int:
     """Bytes; read once. `root`: where `proc` and `sys` lie."""
+    import psutil
+
     return int(min(psutil.virtual_memory().total, least_limit("memory", _limit_of, root)))
 
 

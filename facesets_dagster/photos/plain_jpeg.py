@@ -4,7 +4,6 @@ What belongs here: whole 8-bit JPEGs in colour or grey. Anything else (CMYK, dam
 `decode`, which knows what to make of it: `plain_jpeg` then gives None.
 """
 
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
