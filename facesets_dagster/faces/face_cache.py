@@ -1,8 +1,8 @@
 """The incremental scan of a bucket: what is new is read once, what is known is not opened.
 
 Stat first, hash when in doubt: a file whose size, times and inode equal its row is not opened; one whose bytes are
-known (in this bucket or another) is hashed but not decoded. Worker threads share photos and faces (`pipeline`; decoders
-and models release the GIL); rows are flushed every `FLUSH_FILES` files or `FLUSH_SECONDS`, and whatever was handed on
+known (in this bucket or another) is hashed but not decoded. Photos are read and decoded by processes of their own
+(`photos.workers`); threads share photos and faces (`pipeline`; models release the GIL). Rows are flushed every `FLUSH_FILES` files or `FLUSH_SECONDS`, and whatever was handed on
 is flushed when the run is interrupted.
 """
 
@@ -25,6 +25,7 @@ from facesets_dagster.faces.refresh import refresh_cache
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, settled_contents
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
 from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.photos.workers.decoders import PhotoDecoders, photo_decoders
 from facesets_dagster.threads import one_opencv_thread
 
 FLUSH_FILES = 50
@@ -81,6 +82,8 @@ class Reading:
     """Read photos again that could not be used."""
     report: ReportProgress
     say: Say = _silent
+    decoders: PhotoDecoders | None = None
+    """None = those of this process."""
 
 
 def scan_bucket(listing: BucketListing, store: FaceStore, reading: Reading) -> ScanResult:
@@ -128,7 +131,15 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
         check_disk_space(store.folder, len(changes.to_open) * _BYTES_PER_FACE * 2)
         skip = set(settled_contents(contents, retry_failed=reading.retry_failed)["sha256"])
         elsewhere = store.contents_elsewhere()
-        reader = FileReader(listing, store.bucket, reading.embedder, skip, elsewhere, reading.max_pixels)
+        reader = FileReader(
+            listing,
+            store.bucket,
+            reading.embedder,
+            skip,
+            elsewhere,
+            reading.decoders or photo_decoders(),
+            reading.max_pixels,
+        )
         return _read(reader, store, changes, reading)
 
 
@@ -151,6 +162,9 @@ def _read(reader: FileReader, store: FaceStore, changes: FileChanges, reading: R
                 reading.report(done, len(changed), faces, failed)
                 if len(pending.files) >= FLUSH_FILES or time.monotonic() - pending.since > FLUSH_SECONDS:
                     pending = _flush(store, pending)
+        except BaseException:  # A file that hangs must not hold up the end of a run.
+            reader.stop()
+            raise
         finally:  # Before waiting for the workers: a stopped run may be killed soon.
             _flush(store, pending)
     return FilesRead(changes.known, False, len(changed), decoded, copies, copied)

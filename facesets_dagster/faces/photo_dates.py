@@ -6,20 +6,20 @@ Run-independent and of no model; may be deleted, then headers are read again. A 
 entered, so that it is asked again.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.dates import PhotoDate, counter_shapes, date_photo
-from facesets_dagster.photos.exif import read_taken
-from facesets_dagster.photos.file_time import kept_time
 from facesets_dagster.photos.listing import unescape_path
+from facesets_dagster.photos.workers.decoders import photo_decoders
+from facesets_dagster.photos.workers.opened_file import FileState
 
 SCHEMA_VERSION = "1"
 TAKEN_SCHEMA = pl.Schema({"sha256": pl.String, "taken": pl.String})
@@ -72,11 +72,11 @@ def _read_headers(files: pl.DataFrame, wanted: set[str], folder: Path, max_pixel
         if sha256 in found:
             continue
         try:
-            with open(folder / unescape_path(path), "rb") as stream:
-                status = os.fstat(stream.fileno())
-                if (status.st_size, kept_time(status.st_mtime_ns)) == (size, mtime_ns):
-                    found[sha256] = read_taken(stream, max_pixels=max_pixels)
-        except OSError:
+            state = FileState(size, mtime_ns, inode=None)
+            found[sha256] = photo_decoders().taken(folder / unescape_path(path), state, max_pixels)
+        except PhotoError as error:
+            if error.reason == "crashed":
+                found[sha256] = None
             continue  # Gone or not readable now; another path may hold the same bytes, or a later run finds it.
     return found
 

@@ -1,6 +1,5 @@
 """Pixels of a photo by its content, whatever path still holds it. Used by the crops and by the pictures of reports."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import PhotoError
-from facesets_dagster.photos.decode import DecodedPhoto, decode_photo, turned_photo
+from facesets_dagster.photos.decode import DecodedPhoto, turned_photo
 from facesets_dagster.photos.listing import unescape_path
+from facesets_dagster.photos.workers.decoders import photo_decoders
+
+_OF_THE_FILE = ("unreadable_file", "changing")
+"""Reasons that another file of the same bytes may not have."""
 
 
 class _Last(threading.local):
@@ -51,16 +54,24 @@ class PhotoLoader:
         if last.photo is not None and last.sha256 == sha256:
             return last.photo
         for path in self._paths.get(sha256, ()):
+            last.photo = None  # its memory goes before the next one takes its own
             try:
-                data = path.read_bytes()
-            except OSError:
+                photo = self._decoded(path, sha256)
+            except PhotoError as error:
+                if error.reason not in _OF_THE_FILE:
+                    raise
                 continue  # Gone or unreadable now; another path may hold the same bytes.
-            if hashlib.sha256(data).hexdigest() == sha256:
-                last.photo = None  # its memory goes before the next one takes its own
-                photo = turned_photo(decode_photo(data, max_pixels=self._max_pixels), self._turns.get(sha256, 0))
+            if photo is not None:
                 last.sha256, last.photo = sha256, photo
                 return photo
         raise PhotoError("source_missing", f"no file of the bucket holds the content {sha256} any more")
+
+    def _decoded(self, path: Path, sha256: str) -> DecodedPhoto | None:
+        """None if the file holds other bytes by now."""
+        with photo_decoders().photo(path) as photo:
+            if photo.sha256 != sha256:
+                return None
+            return turned_photo(photo.decode(self._max_pixels), self._turns.get(sha256, 0))
 
 
 def photo_loader(folders: Mapping[str, Path], faces: pl.DataFrame, max_pixels: int) -> PhotoLoader:

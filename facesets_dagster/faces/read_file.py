@@ -1,20 +1,24 @@
 """One file of a bucket: opened, hashed, and its content looked at unless it is known. Called from several threads."""
 
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256 as new_sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, with_embeddings
-from facesets_dagster.photos.file_time import kept_time
-from facesets_dagster.photos.formats import HEAD_BYTES, decoder_of_format, format_of
+from facesets_dagster.errors import PhotoError
+from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, unusable_photo, with_embeddings
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
+from facesets_dagster.photos.workers.decoders import PhotoDecoders
+from facesets_dagster.photos.workers.open_photo import OpenPhoto
+from facesets_dagster.photos.workers.opened_file import FileState
+from facesets_dagster.photos.workers.process_pool import StopSign
+
+_OF_THE_FILE = ("unreadable_file", "changing")
+"""Reasons that say nothing of the content."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class FileReader:
         embedder: Callable[[], Embedder],
         known: set[str],
         elsewhere: Mapping[str, Path],
+        decoders: PhotoDecoders,
         max_pixels: int,
     ) -> None:
         self._folder = listing.folder
@@ -51,7 +56,13 @@ class FileReader:
         self._claimed = known
         self._claiming = threading.Lock()
         self._elsewhere = elsewhere
+        self._decoders = decoders
         self._max_pixels = max_pixels
+        self._stop = StopSign()
+
+    def stop(self) -> None:
+        """Ends what is read and decoded now; the threads that wait for it raise `Stopped`."""
+        self._stop.stop()
 
     @property
     def batch(self) -> int:
@@ -60,29 +71,29 @@ class FileReader:
 
     def open(self, file: PhotoFile) -> OpenedFile:
         """Bytes to aligned faces; what is wrong with the file is in its row, with the photo in its content's."""
+        state, unsure = FileState(file.size, file.mtime_ns, file.inode), file.path in self._unsure
         try:
-            with open(self._folder / file.os_path, "rb") as stream:
-                head = stream.read(HEAD_BYTES) if file.path in self._unsure else b""
-                foreign = _why_no_photo(head) if file.path in self._unsure else ""
-                data = head if foreign else head + stream.read()
-                after = os.fstat(stream.fileno())
-        except OSError as error:
-            return OpenedFile(_file_row(file, None, "unreadable_file", error.strerror or str(error)))
-        same = (after.st_size, kept_time(after.st_mtime_ns)) == (file.size, file.mtime_ns)
-        if not same or not (foreign or len(data) == file.size):
-            return OpenedFile(_file_row(file, None, "changing", "written to while it was read"))
-        if foreign:
-            return OpenedFile(_file_row(file, None, "foreign", foreign))
-        return self._look(file, data)
+            with self._decoders.photo(self._folder / file.os_path, state, unsure=unsure, stop=self._stop) as photo:
+                if photo.foreign:
+                    return OpenedFile(_file_row(file, None, "foreign", photo.foreign))
+                return self._look(file, photo)
+        except PhotoError as error:
+            return OpenedFile(_file_row(file, None, error.reason, error.detail))
 
-    def _look(self, file: PhotoFile, data: bytes) -> OpenedFile:
-        digest = new_sha256(data).hexdigest()
+    def _look(self, file: PhotoFile, photo: OpenPhoto) -> OpenedFile:
+        digest = photo.sha256
         row = _file_row(file, digest, "", "")
         if not self._claim(digest):
             return OpenedFile(row)
         if digest in self._elsewhere:
             return OpenedFile(row, copy_from=self._elsewhere[digest])
-        return OpenedFile(row, look_at_photo(data, digest, self._bucket, file.path, self._embedder(), self._max_pixels))
+        try:
+            decoded = photo.decode(self._max_pixels)
+        except PhotoError as error:
+            if error.reason in _OF_THE_FILE:
+                raise
+            return OpenedFile(row, unusable_photo(error, digest, self._embedder()))
+        return OpenedFile(row, look_at_photo(decoded, digest, self._bucket, file.path, self._embedder()))
 
     def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings (n, dim) of aligned faces."""
@@ -98,15 +109,6 @@ class FileReader:
             new = digest not in self._claimed
             self._claimed.add(digest)
             return new
-
-
-def _why_no_photo(head: bytes) -> str:
-    """Why a file whose name says nothing is not read, by its first bytes; empty for one that is."""
-    name = format_of(head)
-    if name is None:
-        return "neither its name nor its content is a photo's"
-    decoder = decoder_of_format(name)
-    return "" if decoder is None or decoder.installed else decoder.advice
 
 
 def _file_row(file: PhotoFile, sha256: str | None, status: str, detail: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""One photo through the models: bytes in, face rows out. Pure but for the models; called from several threads.
+"""One photo through the models: pixels in, face rows out. Pure but for the models; called from several threads.
 
 In two steps, so that a photo's pixels can go before its faces are recognised: `look_at_photo` and `with_embeddings`.
 """
@@ -16,7 +16,7 @@ from facesets_dagster.faces import quality
 from facesets_dagster.faces.face_id import face_ids
 from facesets_dagster.faces.looking import look_at
 from facesets_dagster.faces.schema import LOOK, face_schema
-from facesets_dagster.photos.decode import DecodedPhoto, decode_photo, turned_photo
+from facesets_dagster.photos.decode import DecodedPhoto, turned_photo
 
 FaceColumn = Sequence[object] | NDArray[np.float32]
 """A value a face."""
@@ -34,12 +34,13 @@ class SeenPhoto:
     """What the recogniser needs of each face; none after it."""
 
 
-def look_at_photo(data: bytes, sha256: str, bucket: str, path: str, embedder: Embedder, max_pixels: int) -> SeenPhoto:
-    """Decodes, detects, measures and aligns. A photo that cannot be used gives a content row with its reason."""
-    try:
-        photo = decode_photo(data, max_pixels=max_pixels)
-    except PhotoError as error:
-        return SeenPhoto(_content(sha256, error.reason, error.detail, None, 0, embedder), {}, [])
+def unusable_photo(error: PhotoError, sha256: str, embedder: Embedder) -> SeenPhoto:
+    """A content row with the reason why the photo cannot be used."""
+    return SeenPhoto(_content(sha256, error.reason, error.detail, None, 0, embedder), {}, [])
+
+
+def look_at_photo(photo: DecodedPhoto, sha256: str, bucket: str, path: str, embedder: Embedder) -> SeenPhoto:
+    """Detects, measures and aligns; nothing of what it gives looks at the photo's pixels."""
     look = look_at(photo.image, embedder)
     photo = turned_photo(photo, look.turn)
     detections = _inside(look.found, photo)

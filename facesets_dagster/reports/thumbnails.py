@@ -16,7 +16,7 @@ from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import LoadPhoto
 from facesets_dagster.faces.thumbnails import cut_out
 from facesets_dagster.files.writing import write_bytes
-from facesets_dagster.photos.decode import decode_photo
+from facesets_dagster.photos.workers.decoders import photo_decoders
 from facesets_dagster.threads import in_threads
 
 THUMBNAIL_PX, PHOTO_PX = 128, 320
@@ -35,11 +35,8 @@ def of_photo(path: Path, max_pixels: int) -> bytes:
     """A small JPEG of a whole photo in any format, upright. Raises `PhotoError` if it cannot be read."""
     import cv2
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PhotoError("unreadable_file", str(error)) from error
-    pixels = decode_photo(data, max_pixels=max_pixels).image
+    with photo_decoders().photo(path) as photo:
+        pixels = photo.decode(max_pixels).image
     return thumbnail(Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)), px=PHOTO_PX)
 
 

@@ -57,7 +57,7 @@ def test_a_second_run_opens_no_photo_for_its_date(known: FakeHome, monkeypatch: 
         raise AssertionError("a photo was opened")
 
     with monkeypatch.context() as patch:
-        patch.setattr(photo_dates, "read_taken", never)
+        patch.setattr(photo_dates, "photo_decoders", never)
         assert split(known, "*").success
     cache = known.settings.cache_dir / "photo_dates.parquet"
     assert pl.read_parquet(cache).columns == ["sha256", "taken"]

@@ -18,6 +18,7 @@ from facesets_dagster.files.writing import write_parquet
 from facesets_dagster.photos import formats
 from facesets_dagster.photos.listing import list_bucket
 from testing.fakes import PACK, FakeEmbedder, FakeFace, write_person, write_photo
+from testing.photo_processes import WITHOUT_OPTIONAL_DECODERS, started_with
 from testing.raw_photos import dng
 
 
@@ -269,13 +270,13 @@ def test_a_file_whose_name_says_nothing_is_looked_at_once(bucket: Bucket, monkey
 
 
 def test_a_photo_without_its_decoder_is_read_once_that_is_there(
-    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("DSC_1.dng", "no suffix"):
         (bucket.folder / name).write_bytes(dng(Image.new("RGB", (40, 30), "grey")))
     fuji = b"FUJIFILMCCD-RAW 0201" + bytes(100)
     (bucket.folder / "of a fuji").write_bytes(fuji)
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, started_with(WITHOUT_OPTIONAL_DECODERS, tmp_path / "site", monkeypatch):
         patch.setattr(formats, "_installed", lambda module: False)
         result = bucket.scan()
         assert bucket.statuses() == {"DSC_1.dng": "foreign", "no suffix": "unsupported", "of a fuji": "foreign"}
