@@ -18,6 +18,7 @@ from benchmarks.consumers import measure_consumers
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.embedding import measure_embedding
 from benchmarks.embedding_gpu import measure_embedding_gpu
+from benchmarks.feeding import measure_feeding
 from benchmarks.filled import measure_filled
 from benchmarks.identity import measure_identity
 from benchmarks.imports import measure_imports
@@ -76,6 +77,7 @@ BENCHMARKS = {
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS), embedded=True),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),
     "embedding": Benchmark(lambda: measure_embedding(REFERENCE, MODELS)),
+    "feeding": Benchmark(lambda: measure_feeding(REFERENCE, MODELS)),
     "embedding_gpu": Benchmark(lambda: measure_embedding_gpu(REFERENCE, MODELS)),
     "misses": Benchmark(lambda: measure_misses(REFERENCE, MODELS), embedded=True, long=True),
     "rulings": Benchmark(lambda: measure_rulings(REFERENCE, MODELS), embedded=True, long=True),

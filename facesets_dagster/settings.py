@@ -98,6 +98,11 @@ _Path = Annotated[Path, BeforeValidator(_absolute)]
 _Roots = Annotated[tuple[Path, ...], BeforeValidator(_roots)]
 _Switch = Annotated[bool, _expected("`on` or `off`")]
 _Seconds = Annotated[float, Field(ge=0, le=86_400), _expected("seconds between 0 and 86400, e.g. 30")]
+_Memory = Annotated[float, Field(ge=256), _expected("megabytes, at least 256, e.g. 4000")]
+_FileSize = Annotated[float, Field(ge=1), _expected("megabytes, at least 1, e.g. 2000")]
+_Patience = Annotated[float, Field(ge=0.1, le=86_400), _expected("seconds between 0.1 and 86400, e.g. 120")]
+PHOTO_FILE_MB, PHOTO_SECONDS = 2000.0, 120.0
+"""Defaults; also of processes that have no settings."""
 _Days = Annotated[float, Field(ge=0, le=36_500), _expected("days between 0 (keep for ever) and 36500, e.g. 365")]
 
 _Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), _expected("the name of a header, e.g. X-Forwarded-User")]
@@ -148,6 +153,12 @@ class Settings(BaseModel):
     """Shell globs of files and folders of every bucket that are passed over."""
     pictures_in_ui: _Switch = Field(True, alias="FACESETS_PICTURES_IN_UI")
     """Contact sheets in the metadata of assets, which Dagster's event database keeps; off leaves links only."""
+    photo_memory_mb: _Memory | None = Field(None, alias="FACESETS_PHOTO_MEMORY_MB")
+    """What reading and decoding photos may take in all; None = half of what the machine or its container has."""
+    photo_file_mb: _FileSize = Field(PHOTO_FILE_MB, alias="FACESETS_PHOTO_FILE_MB")
+    """Larger files are not read."""
+    photo_seconds: _Patience = Field(PHOTO_SECONDS, alias="FACESETS_PHOTO_SECONDS")
+    """What decoding one photo may take."""
     on_failure: str | None = Field(None, alias="FACESETS_ON_FAILURE")
     """A command that is run for each run that failed."""
     keep_retired_days: _Days = Field(0.0, alias="FACESETS_KEEP_RETIRED_DAYS")

@@ -22,3 +22,39 @@ def started_with(code: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator
         within.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
         yield
     photo_decoders().end_idle()
+
+
+_PLUGIN = """
+import os, signal, time
+from PIL import Image, ImageFile
+class Hostile(ImageFile.ImageFile):
+    format = "HOSTILE"
+    def _open(self):
+        what = self.fp.read(64)
+        if what.startswith(b"HOSTILE abort"):
+            os.abort()
+        if what.startswith(b"HOSTILE hang"):
+            time.sleep(1000)
+        if what.startswith(b"HOSTILE flood"):
+            self.flood = [bytearray(10**8) for _ in range(1000)]
+        if what.startswith(b"HOSTILE killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError("damaged")
+Image.register_open("HOSTILE", Hostile, lambda prefix: prefix.startswith(b"HOSTILE"))
+original = os.open
+def slow(path, *arguments, **options):
+    if str(path).endswith("does not answer.jpg"):
+        time.sleep(1000)
+    return original(path, *arguments, **options)
+os.open = slow
+"""
+
+
+@contextmanager
+def hostile_photos(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Within the block a decoder is installed that aborts, hangs, floods the memory or is killed, as the file says.
+
+    Such files begin with `HOSTILE` and a word; reading a file named `does not answer.jpg` hangs.
+    """
+    with started_with(_PLUGIN, folder, patch):
+        yield

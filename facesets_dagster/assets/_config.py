@@ -61,7 +61,9 @@ class PhotoConfig(NumbersConfig):
     """For assets that open photos."""
 
     max_pixels: int = Field(
-        default=300_000_000, gt=0, description="Photos with more pixels (decoded) are not opened: no face, no picture."
+        default=300_000_000,
+        gt=0,
+        description="Photos with more pixels are not decoded: no face, no picture. 16-bit colour counts twice.",
     )
 
 

@@ -2,8 +2,8 @@
 
 Stat first, hash when in doubt: a file whose size, times and inode equal its row is not opened; one whose bytes are
 known (in this bucket or another) is hashed but not decoded. Photos are read and decoded by processes of their own
-(`photos.workers`); threads share photos and faces (`pipeline`; models release the GIL). Rows are flushed every `FLUSH_FILES` files or `FLUSH_SECONDS`, and whatever was handed on
-is flushed when the run is interrupted.
+(`photos.workers`); threads share photos and faces (`pipeline`; models release the GIL). Rows are flushed every
+`FLUSH_FILES` files or `FLUSH_SECONDS`, and whatever was handed on is flushed when the run is interrupted.
 """
 
 import shutil
@@ -76,7 +76,7 @@ class Reading:
     embedder: Callable[[], Embedder]
     """Called only if a photo has to be read."""
     workers: int
-    """Threads."""
+    """Photos that are read and decoded at once. One thread more works with the models: so nobody waits for a photo."""
     max_pixels: int
     retry_failed: bool
     """Read photos again that could not be used."""
@@ -139,6 +139,7 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
             elsewhere,
             reading.decoders or photo_decoders(),
             reading.max_pixels,
+            reading.workers,
         )
         return _read(reader, store, changes, reading)
 
@@ -146,7 +147,7 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
 def _read(reader: FileReader, store: FaceStore, changes: FileChanges, reading: Reading) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
     pending, changed = _Pending(), changes.to_open
-    with one_opencv_thread(), in_order(reader, changed, reading.workers) as outcomes:
+    with one_opencv_thread(), in_order(reader, changed, reading.workers + 1) as outcomes:
         try:
             for done, outcome in enumerate(outcomes, start=1):
                 pending.files.append(outcome.file)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, unusable_photo, with_embeddings
+from facesets_dagster.photos.decode import DecodedPhoto
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
 from facesets_dagster.photos.workers.decoders import PhotoDecoders
 from facesets_dagster.photos.workers.open_photo import OpenPhoto
@@ -48,6 +50,7 @@ class FileReader:
         elsewhere: Mapping[str, Path],
         decoders: PhotoDecoders,
         max_pixels: int,
+        at_once: int,
     ) -> None:
         self._folder = listing.folder
         self._unsure = frozenset(listing.unsure["path"])
@@ -59,6 +62,7 @@ class FileReader:
         self._decoders = decoders
         self._max_pixels = max_pixels
         self._stop = StopSign()
+        self._at_once = threading.BoundedSemaphore(at_once)
 
     def stop(self) -> None:
         """Ends what is read and decoded now; the threads that wait for it raise `Stopped`."""
@@ -73,27 +77,38 @@ class FileReader:
         """Bytes to aligned faces; what is wrong with the file is in its row, with the photo in its content's."""
         state, unsure = FileState(file.size, file.mtime_ns, file.inode), file.path in self._unsure
         try:
-            with self._decoders.photo(self._folder / file.os_path, state, unsure=unsure, stop=self._stop) as photo:
-                if photo.foreign:
-                    return OpenedFile(_file_row(file, None, "foreign", photo.foreign))
-                return self._look(file, photo)
+            with ExitStack() as used:
+                with self._at_once:
+                    place = self._folder / file.os_path
+                    photo = used.enter_context(self._decoders.photo(place, state, unsure=unsure, stop=self._stop))
+                    if photo.foreign:
+                        return OpenedFile(_file_row(file, None, "foreign", photo.foreign))
+                    opened = self._decoded(file, photo)
+                return opened if isinstance(opened, OpenedFile) else self._seen(file, photo.sha256, opened)
         except PhotoError as error:
             return OpenedFile(_file_row(file, None, error.reason, error.detail))
 
-    def _look(self, file: PhotoFile, photo: OpenPhoto) -> OpenedFile:
-        digest = photo.sha256
-        row = _file_row(file, digest, "", "")
-        if not self._claim(digest):
+    def _decoded(self, file: PhotoFile, photo: OpenPhoto) -> OpenedFile | DecodedPhoto | PhotoError:
+        """The pixels, or why there are none; the file as it is if its content is known."""
+        row = _file_row(file, photo.sha256, "", "")
+        if not self._claim(photo.sha256):
             return OpenedFile(row)
-        if digest in self._elsewhere:
-            return OpenedFile(row, copy_from=self._elsewhere[digest])
+        if photo.sha256 in self._elsewhere:
+            return OpenedFile(row, copy_from=self._elsewhere[photo.sha256])
         try:
-            decoded = photo.decode(self._max_pixels)
+            return photo.decode(self._max_pixels)
         except PhotoError as error:
             if error.reason in _OF_THE_FILE:
                 raise
-            return OpenedFile(row, unusable_photo(error, digest, self._embedder()))
-        return OpenedFile(row, look_at_photo(decoded, digest, self._bucket, file.path, self._embedder()))
+            return error
+
+    def _seen(self, file: PhotoFile, sha256: str, decoded: DecodedPhoto | PhotoError) -> OpenedFile:
+        embedder = self._embedder()
+        if isinstance(decoded, PhotoError):
+            seen = unusable_photo(decoded, sha256, embedder)
+        else:
+            seen = look_at_photo(decoded, sha256, self._bucket, file.path, embedder)
+        return OpenedFile(_file_row(file, sha256, "", ""), seen)
 
     def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings (n, dim) of aligned faces."""

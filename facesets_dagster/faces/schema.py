@@ -75,7 +75,8 @@ FILE_SCHEMA = pl.Schema(
 )
 """One row per file of the bucket but ignored ones. `status`: `faces`, `noface`, `foreign` (no photo by its name or
 content, or a folder that is not entered; without a size where it was not opened), or the reason why the photo was not
-used (`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`, `unreadable_file`, `changing`)."""
+used (`empty`, `not_an_image`, `unreadable`, `too_large`, `unsupported`, `unreadable_file`, `changing`,
+`needs_too_much_memory`, `too_slow`, `crashed`)."""
 
 READ = ("faces", "noface")
 """The status of photos that were read; every other but `foreign` is a failure."""

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from facesets_dagster.photos.depth import strips_of
+
 _JPEG_GREY = 128
 _JPEG_BLOCK = 18
 """Rows of the tallest block of a JPEG and two more: chroma is blended across the border of blocks."""
@@ -41,13 +43,14 @@ def undecoded_pixels(
     """
     if not exhausted and (picture.format in ("JPEG", "MPO", "GIF") or not _has_black_edge(picture)):
         return None
-    pixels, missing = np.asarray(picture), None
+    missing: NDArray[np.bool_] | None
     if picture.format in ("JPEG", "MPO"):
-        missing = _grey_end(pixels)
+        missing = _grey_end(np.asarray(picture))
     elif picture.format == "GIF":  # its decoder makes a ground of its own; rows come interlaced
+        pixels = np.asarray(picture)
         missing = pixels == pixels[-1, -1]
     else:
-        missing = _differing(pixels, open_again)
+        missing = _differing(picture, open_again)
     return missing if missing is not None and missing.any() else None
 
 
@@ -72,7 +75,7 @@ def _grey_end(pixels: NDArray[np.generic]) -> NDArray[np.bool_] | None:
     return missing
 
 
-def _differing(pixels: NDArray[np.generic], open_again: Callable[[], ImageFile.ImageFile]) -> NDArray[np.bool_] | None:
+def _differing(first: Image.Image, open_again: Callable[[], ImageFile.ImageFile]) -> NDArray[np.bool_] | None:
     """Pixels that are others on a white ground than on black, which Pillow begins with."""
     with open_again() as picture:
         if not picture.tile and picture.format not in ("HEIF", "AVIF", "PNG", "WEBP"):
@@ -80,8 +83,12 @@ def _differing(pixels: NDArray[np.generic], open_again: Callable[[], ImageFile.I
         bands = len(picture.getbands())
         picture.im = Image.new(picture.mode, picture.size, _WHITE if bands == 1 else (_WHITE,) * bands).im
         picture.load()
-        again = np.asarray(picture)
-    if again.shape != pixels.shape:
-        return None
-    differs = np.asarray(again != pixels, np.bool_)
-    return differs if differs.ndim == 2 else np.asarray(differs.any(axis=2), np.bool_)
+        if (picture.size, picture.mode) != (first.size, first.mode):
+            return None
+        missing = np.empty((first.height, first.width), np.bool_)
+        top = 0
+        for before, again in zip(strips_of(first), strips_of(picture), strict=True):
+            differs = np.asarray(np.asarray(before) != np.asarray(again), np.bool_)
+            missing[top : top + before.height] = differs if differs.ndim == 2 else differs.any(axis=2)
+            top += before.height
+        return missing

@@ -16,13 +16,13 @@ MOST_FRAMES = 10_000
 _OWN_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 """Bytes of a pixel in Pillow's memory; of other modes 4."""
 _PIXELS_OUT, _TURNED = 3, 3
-_DEEP = 8
+_DEEP = 9
 """Bytes of a pixel of 16 bits that OpenCV decodes beside Pillow."""
-_DECODER_BYTES = {"WEBP": 12, "GIF": 8, "HEIF": 16, "AVIF": 16, "JPEG2000": 28, "ICO": 12, "ICNS": 12}
+_DECODER_BYTES = {"WEBP": 13, "GIF": 8, "HEIF": 16, "AVIF": 16, "JPEG2000": 28, "ICO": 12, "ICNS": 12}
 """What libraries take of their own, bytes a pixel, while they decode."""
 _COEFFICIENTS = 6
 """Of progressive JPEGs: bytes a pixel."""
-RAW_BYTES, JPEG_XL_BYTES, PSD_BYTES = 24, 40, 20
+RAW_BYTES, JPEG_XL_BYTES, PSD_BYTES = 24, 24, 20
 """A pixel, of formats that have decoders of their own."""
 _SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
@@ -73,7 +73,7 @@ def pillow_bytes(picture: Image.Image, data: bytes) -> int:
     own = _OWN_BYTES.get(picture.mode, 4)
     deep = _DEEP if is_deep(picture) and picture.format in ("PNG", "TIFF") else 0
     in_decoder = _DECODER_BYTES.get(str(picture.format), _COEFFICIENTS if picture.info.get("progressive") else 0)
-    after = max(own + 1, _PIXELS_OUT + _TURNED + deep, in_decoder)
+    after = max(own + 2, _PIXELS_OUT + _TURNED + deep, in_decoder)
     return picture.width * picture.height * (own + after) + len(data)
 
 

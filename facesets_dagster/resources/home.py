@@ -14,8 +14,10 @@ from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.photos.roots import RootContents
+from facesets_dagster.photos.workers.decoders import use_limits
+from facesets_dagster.photos.workers.limits import PhotoLimits
 from facesets_dagster.resources.run_process import note_process
-from facesets_dagster.settings import Settings
+from facesets_dagster.settings import PHOTO_FILE_MB, PHOTO_SECONDS, Settings
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -41,8 +43,15 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
     )
 
+    photo_memory_mb: float | None = Field(
+        default=None, description="Memory for photos in all, MB; null = half of what the machine or its container has."
+    )
+    photo_file_mb: float = Field(default=PHOTO_FILE_MB, description="Larger photo files are not read, MB.")
+    photo_seconds: float = Field(default=PHOTO_SECONDS, description="What decoding one photo may take.")
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Notes on the run which process works on it."""
+        """Notes on the run which process works on it; sets what its photos may take."""
+        use_limits(PhotoLimits.of(self.photo_memory_mb, self.photo_file_mb, self.photo_seconds))
         if context.run is not None and context.instance is not None:
             note_process(context.instance, context.run.run_id)
 
@@ -64,6 +73,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             own_folders=[str(folder) for folder in settings.own_folders],
             folder_list=str(settings.folder_list),
             pictures_in_ui=settings.pictures_in_ui,
+            photo_memory_mb=settings.photo_memory_mb,
+            photo_file_mb=settings.photo_file_mb,
+            photo_seconds=settings.photo_seconds,
         )
 
     def plain(self) -> Home:

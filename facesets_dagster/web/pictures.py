@@ -18,6 +18,8 @@ from facesets_dagster.assets._config import PhotoConfig
 from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.library.member_table import read_members
+from facesets_dagster.photos.workers.decoders import use_limits
+from facesets_dagster.photos.workers.limits import PhotoLimits
 from facesets_dagster.reports.faceset_page import PICTURE_OF_MEMBER
 from facesets_dagster.reports.thumbnails import of_faces, of_photo
 from facesets_dagster.settings import Settings
@@ -33,6 +35,7 @@ class Pictures:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._max_pixels = int(PhotoConfig().max_pixels)
+        use_limits(PhotoLimits.of(settings.photo_memory_mb, settings.photo_file_mb, settings.photo_seconds))
 
     def answer(self, path: Path, known: str | None) -> Response | None:
         """The picture of a file, or of a member of a faceset; None if there is neither.

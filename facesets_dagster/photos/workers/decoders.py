@@ -17,6 +17,7 @@ from facesets_dagster.photos.workers.memory_budget import MemoryBudget
 from facesets_dagster.photos.workers.open_photo import OpenPhoto
 from facesets_dagster.photos.workers.opened_file import FileState
 from facesets_dagster.photos.workers.process_pool import ProcessPool, StopSign
+from facesets_dagster.settings import PHOTO_FILE_MB, PHOTO_SECONDS
 from facesets_dagster.threads import cores
 
 
@@ -83,7 +84,7 @@ def use_limits(limits: PhotoLimits) -> None:
 def photo_decoders() -> PhotoDecoders:
     """The decoders of this process."""
     if _Shared.decoders is None:
-        _Shared.decoders = PhotoDecoders(_Shared.limits or PhotoLimits.of(), cores())
+        _Shared.decoders = PhotoDecoders(_Shared.limits or PhotoLimits.of(None, PHOTO_FILE_MB, PHOTO_SECONDS), cores())
     return _Shared.decoders
 
 

@@ -29,7 +29,7 @@ class PhotoLimits:
     """For decoding one photo; reading it may take as long, and a second for each megabyte more."""
 
     @classmethod
-    def of(cls, memory_mb: float | None = None, file_mb: float = 2000, seconds: float = 120) -> "PhotoLimits":
+    def of(cls, memory_mb: float | None, file_mb: float, seconds: float) -> "PhotoLimits":
         """`memory_mb`: None = half of what the machine or its container has."""
         memory = memory_bytes() * _SHARE_OF_MEMORY if memory_mb is None else memory_mb * MEGABYTE
         return cls(int(memory), int(file_mb * MEGABYTE), seconds)

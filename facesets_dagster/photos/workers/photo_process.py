@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 60.0
 """A process that gets no message for so long ends."""
-_SLACK = 64 * MEGABYTE
-"""Beyond what was granted: what decoders load, and stacks of their threads."""
+_SLACK = 96 * MEGABYTE
+"""Beyond what was granted: small files, what decoders load, stacks of their threads."""
 _ENDED = 500
 """Of 1000: how much sooner than others the system ends this process when memory runs out."""
 
@@ -68,6 +68,7 @@ class PhotoServer:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._data = b""
+        self._limit = _MemoryLimit()
         self._buffers: list[SharedPixels] = []
 
     def serve(self) -> None:
@@ -94,7 +95,7 @@ class PhotoServer:
                 return
             size, granted = os.fstat(stream.fileno()).st_size, _number(message["granted"])
             if granted < size <= _number(message["most"]):
-                _ask_for(self._channel, size, f"it has {size // MEGABYTE} MB")
+                self._limit.allow(_ask_for(self._channel, size, f"it has {size // MEGABYTE} MB"))
             self._data = read_whole(stream, state, _number(message["most"]), head)
         self._channel.send({"sha256": sha256(self._data).hexdigest(), "bytes": len(self._data)})
 
@@ -103,7 +104,7 @@ class PhotoServer:
 
         is_new = message["buffer"] is None
         buffer = SharedPixels(new_file()) if is_new else self._buffers[_number(message["buffer"])]
-        room = _GrantedRoom(self._channel, _number(message["granted"]), buffer)
+        room = _GrantedRoom(self._channel, self._limit, _number(message["granted"]), buffer)
         try:
             photo = decode_photo(self._data, max_pixels=_number(message["max_pixels"]), room=room)
         except PhotoError:
@@ -112,7 +113,6 @@ class PhotoServer:
             raise
         finally:
             self._data = b""
-            _limit_memory(None)
         if is_new:
             self._buffers.append(buffer)
         self._hand_on(photo, buffer, is_new=is_new)
@@ -143,22 +143,23 @@ class PhotoServer:
 class _GrantedRoom:
     """Implements `Room`: asks the run for memory, and holds this process to it."""
 
-    def __init__(self, channel: Channel, granted: int, buffer: SharedPixels) -> None:
+    def __init__(self, channel: Channel, limit: "_MemoryLimit", granted: int, buffer: SharedPixels) -> None:
         self._channel = channel
+        self._limit = limit
         self._granted = granted
-        self.buffer = buffer
-        _limit_memory(granted)
+        self._buffer = buffer
+        limit.allow(granted)
 
     def need(self, needed_bytes: int, /) -> None:
         """Waits for the run's grant; without one the photo is refused."""
         if needed_bytes <= self._granted:
             return
         self._granted = _ask_for(self._channel, needed_bytes, f"decoding it takes about {needed_bytes // MEGABYTE} MB")
-        _limit_memory(self._granted)
+        self._limit.allow(self._granted)
 
     def pixels(self, height: int, width: int, /) -> "NDArray[np.uint8]":
         """In the memory that the run sees."""
-        return self.buffer.array(0, height * width * 3).reshape(height, width, 3)
+        return self._buffer.array(0, height * width * 3).reshape(height, width, 3)
 
 
 def _ask_for(channel: Channel, needed_bytes: int, why: str) -> int:
@@ -170,19 +171,22 @@ def _ask_for(channel: Channel, needed_bytes: int, why: str) -> int:
     return _number(answer["granted"])
 
 
-def _limit_memory(more: int | None) -> None:
-    """Lets this process take so many bytes more than it has, and the slack; None takes the limit away."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if sys.platform != "linux":
-        return  # elsewhere this limit does not hold for all memory
-    limit = hard if more is None else _data_bytes() + more + _SLACK
-    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard < 0 else min(limit, hard), hard))
+class _MemoryLimit:
+    """The system's limit for the data of this process. Linux alone holds it for all memory: elsewhere there is none."""
 
+    def __init__(self) -> None:
+        self._allowed = 0
 
-def _data_bytes() -> int:
-    """What counts for the limit now."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[5]) * resource.getpagesize()
+    def allow(self, more: int) -> None:
+        """So many bytes more than the process has now, and the slack; looked up only when it changes."""
+        if more == self._allowed or sys.platform != "linux":
+            return
+        self._allowed = more
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[5]) * resource.getpagesize()
+        limit = now + more + _SLACK
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard < 0 else min(limit, hard), hard))
 
 
 def why_no_photo(head: bytes) -> str:
