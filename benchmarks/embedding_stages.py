@@ -50,7 +50,7 @@ def _stages(path: Path, embedder: Embedder) -> dict[str, float]:
     found, detecting = _timed(lambda: embedder.detect(photo.image))
     _, running = _timed(lambda: detector.run(None, blob))
     _, measuring = _timed(lambda: (quality.blur(photo.image, found.bbox), embedder.align(photo.image, found.kps)))
-    seen = look_at_photo(data, digest, "bucket", path.name, embedder, MAX_PIXELS)
+    seen = look_at_photo(photo, digest, "bucket", path.name, embedder)
     vectors, recognising = _timed(lambda: [embedder.recognise([face])[0] for face in seen.aligned])
     result = with_embeddings(seen, np.array(vectors, np.float32))
     _, rows = _timed(lambda: face_rows([result] * FLUSH_FILES, embedder.pack.dim))

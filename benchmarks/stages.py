@@ -40,8 +40,8 @@ STAGES = (
     ("list", "resources.home", "list_bucket"),
     ("list", "faces.face_cache", "find_changes"),
     ("read", "faces.read_file", "FileReader.open"),
-    ("hash", "faces.read_file", "new_sha256"),
-    ("decode", "faces.read_photo", "decode_photo"),
+    ("read and hash", "photos.workers.open_photo", "OpenPhoto.read"),
+    ("decode", "photos.workers.open_photo", "OpenPhoto.decode"),
     ("detect", "embedding.insightface_pack", "InsightfaceEmbedder.detect"),
     ("detect", "embedding.embedded_pack", "EmbeddedEmbedder.detect"),
     ("align", "embedding.insightface_pack", "InsightfaceEmbedder.align"),
@@ -57,7 +57,7 @@ STAGES = (
     ("coverage", "analysis.osrc_uncovered", "cover"),
     ("linkage", "analysis.osrc_clusters", "discover"),
     ("curation", "publishing.gallery", "curate"),
-    ("decode for crops", "faces.photo_loader", "decode_photo"),
+    ("decode for crops", "faces.photo_loader", "PhotoLoader._decoded"),
     ("crop", "export.rendering", "face_crop"),
     ("look at crops", "export.face_crop", "look_again"),
     ("png", "export.face_crop", "encode_png"),
@@ -85,7 +85,7 @@ MEGAPIXELS = (2.0, 3.0, 4.0, 6.0, 8.0)
 """One photo in so many, and their sizes in turn."""
 OFTEN = 8
 """Photos of a person from which on they are in the large ones: of others no identity is founded."""
-INDIVISIBLE = ("look at crops", "load the models")
+INDIVISIBLE = ("look at crops", "load the models", "decode for crops")
 """What they call is theirs."""
 
 

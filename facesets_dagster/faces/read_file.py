@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
-from facesets_dagster.errors import PhotoError
+from facesets_dagster.errors import BucketError, PhotoError
 from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, unusable_photo, with_embeddings
 from facesets_dagster.photos.decode import DecodedPhoto
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
@@ -21,6 +21,8 @@ from facesets_dagster.photos.workers.process_pool import StopSign
 
 _OF_THE_FILE = ("unreadable_file", "changing")
 """Reasons that say nothing of the content."""
+_MOST_SILENT = 4
+"""Files in a row whose reading took too long: after more of them it is the folder."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class FileReader:
         self._decoders = decoders
         self._max_pixels = max_pixels
         self._stop = StopSign()
+        self._silent = 0
         self._at_once = threading.BoundedSemaphore(at_once)
 
     def stop(self) -> None:
@@ -81,11 +84,13 @@ class FileReader:
                 with self._at_once:
                     place = self._folder / file.os_path
                     photo = used.enter_context(self._decoders.photo(place, state, unsure=unsure, stop=self._stop))
+                    self._note(answered=True)
                     if photo.foreign:
                         return OpenedFile(_file_row(file, None, "foreign", photo.foreign))
                     opened = self._decoded(file, photo)
                 return opened if isinstance(opened, OpenedFile) else self._seen(file, photo.sha256, opened)
         except PhotoError as error:
+            self._note(answered=error.reason != "too_slow")
             return OpenedFile(_file_row(file, None, error.reason, error.detail))
 
     def _decoded(self, file: PhotoFile, photo: OpenPhoto) -> OpenedFile | DecodedPhoto | PhotoError:
@@ -117,6 +122,16 @@ class FileReader:
     def finish(self, opened: OpenedFile, embeddings: NDArray[np.float32]) -> OpenedFile:
         """The file after recognition; `embeddings` (n, dim) of its faces."""
         return replace(opened, photo=with_embeddings(opened.photo, embeddings)) if opened.photo else opened
+
+    def _note(self, *, answered: bool) -> None:
+        """Raises `BucketError` if one file after the other does not answer."""
+        self._silent = 0 if answered else self._silent + 1
+        if self._silent > _MOST_SILENT:
+            raise BucketError(
+                f"{self._folder} does not answer: reading {self._silent} files in a row took too long. Expected a "
+                "folder that can be read. See whether its disk or network share is there, then run the bucket again. "
+                "What was read before is kept."
+            )
 
     def _claim(self, digest: str) -> bool:
         """True for the one file whose content is to be read; its byte copies only get a row."""

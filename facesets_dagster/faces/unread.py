@@ -13,6 +13,16 @@ from facesets_dagster.wording import counted
 
 _NAMED = 5
 """Names in a line."""
+_ADVICE = {
+    "crashed": "crashed: the decoder ended with the photo, twice. If another program opens it, save it anew there.",
+    "too_slow": (
+        "too_slow: see whether its folder answers, or set FACESETS_PHOTO_SECONDS to more and run with `retry_failed`."
+    ),
+    "needs_too_much_memory": (
+        "needs_too_much_memory: set FACESETS_PHOTO_MEMORY_MB to more and run with `retry_failed`, or make it smaller."
+    ),
+}
+"""Reason of a photo that was not usable -> what to do."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class Unread:
         lines = _line("passed over", [path for path, _ in self.passed_over], kinds)
         lines += _line("not usable", [path for path, _ in self.not_usable], (why for _, why in self.not_usable))
         reasons = {reason for _, reason in self.passed_over}
+        failed = {reason for _, reason in self.not_usable}
+        lines += [advice for reason, advice in _ADVICE.items() if reason in failed]
         lines += [decoder.advice for decoder in OPTIONAL_DECODERS if decoder.advice in reasons]
         return lines + [f"`{glob}` in .facesetsignore matches nothing" for glob in self.unused_globs]
 

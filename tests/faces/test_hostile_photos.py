@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.photos.listing import BucketListing, list_bucket
@@ -84,6 +85,16 @@ def test_a_photo_that_does_not_answer_costs_one_row_and_is_asked_again_by_the_ne
     assert set(found.values()) == {"faces"}
     (hostile / "a" / "does not answer.jpg").rename(path)
     assert statuses(scan(hostile, decoders))["p01_000.png"] == "faces"
+
+
+def test_a_folder_that_does_not_answer_ends_the_run_of_its_bucket(hostile: Path) -> None:
+    for number in range(8):
+        (hostile / "a" / f"{number}").mkdir()
+        (hostile / "a" / f"{number}" / "does not answer.jpg").write_bytes(b"anything")
+    decoders = PhotoDecoders(PhotoLimits.of(800, 50, 0.5), processes=2)
+    with pytest.raises(BucketError, match="does not answer: reading 5 files in a row took too long"):
+        scan(hostile, decoders)
+    decoders.end_idle()
 
 
 def test_a_pipe_and_a_file_of_200_gigabytes_in_the_place_of_photos_cost_a_row_each(
