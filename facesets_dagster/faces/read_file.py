@@ -125,12 +125,14 @@ class FileReader:
 
     def _note(self, *, answered: bool) -> None:
         """Raises `BucketError` if one file after the other does not answer."""
-        self._silent = 0 if answered else self._silent + 1
-        if self._silent > _MOST_SILENT:
+        with self._claiming:
+            self._silent = 0 if answered else self._silent + 1
+            silent = self._silent > _MOST_SILENT
+        if silent:
             raise BucketError(
-                f"{self._folder} does not answer: reading {self._silent} files in a row took too long. Expected a "
-                "folder that can be read. See whether its disk or network share is there, then run the bucket again. "
-                "What was read before is kept."
+                f"{self._folder} does not answer: reading more than {_MOST_SILENT} files in a row took too long. "
+                "Expected a folder that can be read. See whether its disk or network share is there, then run the "
+                "bucket again. What was read before is kept."
             )
 
     def _claim(self, digest: str) -> bool:
