@@ -13,7 +13,7 @@ from facesets_dagster.publishing.reembed.waking import wake
 from facesets_dagster.publishing.rulings.merging import Asked, MergeRequest, asked_for, merges_to_undo, rulings_for
 from facesets_dagster.publishing.rulings.planner import RulingsPlanner
 from facesets_dagster.publishing.rulings.statements import Ruled
-from facesets_dagster.publishing.rulings.subjects import Subjects
+from facesets_dagster.publishing.rulings.subjects import Subjects, complete
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
@@ -103,11 +103,12 @@ def apply_rulings(
     """
     library = run.library
     merge_top_manifest(library, run.holder, run.say)  # what stands there is kept word for word
+    subjects = Subjects(library, run.store_of)
+    complete(subjects)
     wake(library, run.store_of, run.pack.model_id)
     asked, alone = Asked(), list[str]()
     if request is not None:
         asked = asked_for(library, request, run.pack)
-        subjects = Subjects(library, run.store_of)
         new = rulings_for(asked, subjects, author, despite_veto=request.despite_veto)
         take_back(library, [ruling.ruling_id for ruling in asked.take_back], author)
         enter(library, new)

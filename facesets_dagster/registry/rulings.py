@@ -135,6 +135,28 @@ def add_faces(connection: sa.Connection, ruling_id: str, faces: Iterable[RulingF
         connection.execute(sa.insert(t.ruling_faces), rows)
 
 
+def incomplete_faces(registry: Registry) -> dict[str, dict[str, str]]:
+    """Bucket -> face_id -> role of faces of which an older release kept only the name; {} once they are completed."""
+    table = t.ruling_faces
+    query = sa.select(table.c.bucket, table.c.face_id, table.c.role).where(table.c.photo_width == 0)
+    found: dict[str, dict[str, str]] = {}
+    with registry.engine.connect() as connection:
+        for bucket, face_id, role in connection.execute(query):
+            found.setdefault(bucket, {})[face_id] = role
+    return found
+
+
+def complete_faces(registry: Registry, faces: Iterable[RulingFace]) -> None:
+    """Enters photo, box and vector of faces of which only the name is on record."""
+    table = t.ruling_faces
+    with registry.engine.begin() as connection:
+        for row in face_rows("", faces):
+            this = (table.c.photo_width == 0, table.c.bucket == row["bucket"], table.c.face_id == row["face_id"])
+            known = {key: value for key, value in row.items() if key not in ("ruling_id", "place", "role")}
+            connection.execute(sa.update(table).where(*this).values(**known))
+        count_writing(connection)
+
+
 def note_published(connection: sa.Connection, in_force: Collection[str]) -> None:
     """The library obeys these rulings and no others."""
     connection.execute(sa.update(t.rulings).where(t.rulings.c.published).values(published=False))

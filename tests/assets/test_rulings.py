@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.publishing.rulings.requests import Requests
+from facesets_dagster.registry.rulings import rulings_of
+from facesets_dagster.registry.tables import ruling_faces
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
 from testing.merges import graves, live, manifest, rows, visible
@@ -170,3 +173,17 @@ def test_a_number_that_is_set_is_the_homes_default(home: FakeHome) -> None:
     assert found.get("numbers", {"cluster_distance": 0.61}) == {"cluster_distance": 0.61}
     undo_ruling(home, ruling_id)
     assert not path.exists()
+
+
+def test_faces_of_which_an_older_release_kept_only_the_name_are_completed(home: FakeHome) -> None:
+    ruling_id = decide(home, lambda ask: ask.different(ONE, TWO))
+    table, whole = ruling_faces, rulings_of(home.library.registry, [ruling_id])[ruling_id]
+    bare = {"x1": 0, "y1": 0, "x2": 0, "y2": 0, "photo_width": 0, "photo_height": 0, "embedding": None}
+    with home.library.registry.engine.begin() as connection:
+        connection.execute(sa.update(table).values(**bare, photo_sha256=sa.func.substr(table.c.photo_sha256, 1, 16)))
+    obey(home)
+    now = rulings_of(home.library.registry, [ruling_id])[ruling_id]
+    for face, before in zip(now.faces, whole.faces, strict=True):
+        assert (face.photo_sha256, face.bbox, face.role) == (before.photo_sha256, before.bbox, before.role)
+        assert face.embedding is not None
+        assert face.embedding.tolist() == before.embedding.tolist()  # type: ignore[union-attr]

@@ -12,6 +12,7 @@ from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.rulings import MOST_EXEMPLARS, RulingFace
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
+from facesets_dagster.registry.rulings import complete_faces, incomplete_faces
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ def _chosen(rows: pl.DataFrame, role: str, most: int) -> list[RulingFace]:
     if not len(rows):
         return []
     return ruling_faces(rows[exemplars(normalised(rows["embedding"].to_numpy()), most)], role)
+
+
+def complete(subjects: Subjects) -> None:
+    """Completes faces of which an older release kept only the name, as far as caches or face sets know them."""
+    registry, found = subjects.library.registry, list[RulingFace]()
+    for bucket, roles in sorted(incomplete_faces(registry).items()):
+        rows = bucket_faces(subjects.store_of(bucket), subjects.library, bucket)
+        found += ruling_faces(rows.filter(pl.col("face_id").is_in(list(roles))), "face")
+    if found:
+        complete_faces(registry, found)
 
 
 def with_role(faces: Iterable[RulingFace], role: str) -> list[RulingFace]:
