@@ -23,8 +23,11 @@ def served_files(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def served_review(settings: Settings, *, ui: App | None = None, is_local: bool = True) -> Iterator[str]:
-    """The address of the review page and the files; `ui`: in the place of Dagster's."""
-    review = ReviewLater(ui or PlainTextResponse("the UI"), settings, is_local=is_local)
+    """The address of the review page and the files, with the numbers of the fake model; `ui`: in the place of
+    Dagster's.
+    """
+    other = ui or PlainTextResponse("the UI")
+    review = ReviewLater(other, settings, is_local=is_local, cover_distance=lambda: 0.45)
     with _served(FilesBesideTheUi(review, settings)) as address:
         yield address
 

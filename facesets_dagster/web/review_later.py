@@ -1,6 +1,6 @@
 """The review page beside the UI, imported when it is wanted first: the UI's first page does not wait for it."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from facesets_dagster.settings import Settings
@@ -10,9 +10,20 @@ from facesets_dagster.web.guard import App, Receive, Scope, Send
 class ReviewLater:
     """Answers what lies below `/review`, passes everything else to `app`."""
 
-    def __init__(self, app: App, settings: Settings, *, is_local: bool, read_only: bool = False) -> None:
-        """`is_local`: the server listens on a loopback address; `read_only`: nobody may write."""
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        *,
+        is_local: bool,
+        read_only: bool = False,
+        cover_distance: Callable[[], float] | None = None,
+    ) -> None:
+        """`is_local`: the server listens on a loopback address; `read_only`: nobody may write; `cover_distance`: in the
+        place of the number of the home's pack.
+        """
         self._app, self._settings = app, settings
+        self._cover_distance = cover_distance
         self._is_local, self._read_only = is_local, read_only
         self._review: App | None = None
 
@@ -29,12 +40,22 @@ class ReviewLater:
             from starlette.responses import PlainTextResponse
 
             from facesets_dagster.web.review.access import Access
-            from facesets_dagster.web.review.app import review_app
+            from facesets_dagster.web.review.app import Review, review_app
+            from facesets_dagster.web.review.writing import Writing
 
             access = Access(self._settings, self._is_local, self._read_only)
-            off = PlainTextResponse("There is no review page here: FACESETS_REVIEW is off.\n", 404)
-            self._review = off if access.is_off else review_app(access)
+            if access.is_off:
+                self._review = PlainTextResponse("There is no review page here: FACESETS_REVIEW is off.\n", 404)
+            else:
+                review = Review(access)
+                writing = Writing(review, self._app, self._cover_distance or self._of_pack)
+                self._review = review_app(review, writing.routes())
         return self._review
+
+    def _of_pack(self) -> float:
+        from facesets_dagster.resources.embedder import EmbedderResource
+
+        return float(EmbedderResource.of(self._settings).thresholds().cover_distance)
 
 
 def _with_headers(send: Send) -> Send:

@@ -1,6 +1,6 @@
 """The routes below `/review`: pages, and what their scripts ask for. Reading; `writing` adds what people decide."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -122,10 +122,9 @@ class Review:
         return HTMLResponse(pages.error_page(self.view, self.seen(request), str(error)), status)
 
 
-def review_app(access: Access, more: Callable[[Review], list[BaseRoute]] | None = None) -> Any:
+def review_app(review: Review, more: Sequence[BaseRoute] = ()) -> Any:
     """The application below `/review`; `more`: routes beside those for reading."""
-    review = Review(access)
-    routes = [*review.routes(), *(more(review) if more else [])]
+    routes = [*review.routes(), *more]
     return Starlette(routes=[Mount(PREFIX, routes=routes)], exception_handlers={FacesetsError: review.failed})
 
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** What every page does. */
 
+import "./decide.js";
 import { onGo, onKey } from "./keys.js";
 
 /** @param {string} where */

@@ -2,6 +2,8 @@
 /** Everybody: a grid that holds ten thousand people as well as ten. */
 
 import { getJson } from "./api.js";
+import { decide, onChange } from "./decide.js";
+import { askPerson, askText } from "./dialogs.js";
 import { Grid } from "./grid.js";
 import { onKey } from "./keys.js";
 import { byId, page, say, t } from "./page.js";
@@ -62,17 +64,18 @@ const grid = new Grid(byId("people"), {
   },
 });
 
-function filter() {
+/** @param {{keep?: boolean}} [how] */
+function filter(how = {}) {
   const wanted = plain(search.value.trim());
   shown = people.name.map((_, at) => at).filter((at) => spelled[at].includes(wanted));
-  grid.setCount(shown.length);
+  grid.setCount(shown.length, how);
   byId("count").textContent = t("people.count", { count: shown.length });
 }
 
-async function load() {
+async function load(how = {}) {
   people = await getJson("people");
   spelled = people.name.map((name, at) => plain(`${people.label[at]}\n${name}`));
-  filter();
+  filter(how);
 }
 
 /** Leaves a note of where one was, for the way back. */
@@ -99,6 +102,38 @@ function comeBack() {
     grid.at(index)?.focus({ preventScroll: true });
   }
 }
+
+/** The person whose tile has the focus. */
+function focused() {
+  const at = shown[grid.active];
+  if (at === undefined || !byId("people").contains(document.activeElement)) return null;
+  return { name: people.name[at], label: people.label[at], seen: { [people.name[at]]: people.seen[at] } };
+}
+
+onKey("n", async () => {
+  const one = focused();
+  const text = one && (await askText(t("action.name_of", { name: one.label || one.name }), one.label));
+  if (one && text !== null) await decide({ kind: "name", person: one.name, text }, one.seen);
+});
+onKey("m", async () => {
+  const one = focused();
+  const other = one && (await askPerson(t("action.merge_of", { name: one.label || one.name }), one.name));
+  if (!one || !other) return;
+  await decide({ kind: "same", person: one.name, other: other.name }, { ...one.seen, [other.name]: other.seen });
+});
+onKey("i", async () => {
+  const one = focused();
+  if (one) await decide({ kind: "ignore", person: one.name }, one.seen);
+});
+onKey("a", async () => {
+  const one = focused();
+  if (one) await decide({ kind: "approve", person: one.name }, one.seen);
+});
+onChange(async () => {
+  const held = byId("people").contains(document.activeElement);
+  await load({ keep: true });
+  if (held) grid.focus(grid.active);
+});
 
 history.scrollRestoration = "manual";
 addEventListener("pagehide", leave);

@@ -1,0 +1,172 @@
+// @ts-check
+/** Rulings from the page: written, taken back, previewed, published. */
+
+import { html, nothing, render } from "./vendor/lit-html.js";
+import { ApiError, getJson, newId, postJson } from "./api.js";
+import { ask, confirm } from "./dialogs.js";
+import { onKey } from "./keys.js";
+import { byId, page, say, t } from "./page.js";
+import { forgetPeople, show } from "./thumbs.js";
+
+/**
+ * @typedef {object} Statement
+ * @property {string} kind
+ * @property {string} [person]
+ * @property {string} [other]
+ * @property {string[]} [faces]
+ * @property {string[][]} [parts]
+ * @property {string} [text]
+ * @property {boolean} [despite]
+ */
+
+/** Calls `action` whenever rulings were written or taken back, and when they were published. @param {() => void} action */
+export const onChange = (action) => document.addEventListener("facesets-changed", action);
+
+/** @param {number} waiting */
+function changed(waiting) {
+  page.waiting = waiting;
+  forgetPeople();
+  drawRibbon();
+  document.dispatchEvent(new Event("facesets-changed"));
+}
+
+/**
+ * Writes a ruling, and says what it says.
+ * @param {Statement} statement
+ * @param {Record<string, string>} seen person -> digest of what was shown
+ * @returns {Promise<boolean>} whether it is on record
+ */
+export async function decide(statement, seen) {
+  if (!page.writes) {
+    say(page.whyNot ?? t("ribbon.reading"));
+    return false;
+  }
+  const ruling = { ruling_id: newId(), ...statement };
+  try {
+    const answer = await postJson("rulings", { rulings: [ruling], seen });
+    const says = answer.rulings.map((/** @type {{says: string}} */ one) => one.says).join("; ");
+    const same = answer.namesakes.length ? ` ${t("decide.namesakes", { names: answer.namesakes.join(", ") })}` : "";
+    say(`${t("decide.done", { says })}${same}`);
+    changed(answer.waiting);
+    return true;
+  } catch (error) {
+    return failed(error, statement, seen);
+  }
+}
+
+/** @param {unknown} error @param {Statement} statement @param {Record<string, string>} seen */
+async function failed(error, statement, seen) {
+  if (!(error instanceof ApiError)) throw error;
+  const overruled = statement.kind === "same" && error.status === 409 && error.body?.error !== "RulingRefused";
+  if (overruled && !statement.despite) {
+    const go = await confirm(t("decide.merge_anyway"), error.message, t("decide.merge_anyway"));
+    return go ? decide({ ...statement, despite: true }, seen) : false;
+  }
+  if (error.status === 412) {
+    const people = error.body.changed.map((/** @type {{name: string}} */ one) => one.name).join(", ");
+    say(`${error.message} (${people})`);
+    document.dispatchEvent(new Event("facesets-changed"));
+  } else {
+    say(error.message);
+    await ask(t("decide.refused"), (dialog, done) =>
+      render(
+        html`<h2>${t("decide.refused")}</h2>
+          <p>${error.message}</p>
+          ${(error.body?.rulings ?? []).map(
+            (/** @type {any} */ one) =>
+              html`<p><bdi>${one.says}</bdi> <span class="quiet">${one.made_by}, ${one.made_at.slice(0, 10)}</span>
+                <button type="button" @click=${async () => (await undo([one.ruling_id]), done(null))}>${t("log.undo")}</button></p>`,
+          )}
+          <p class="actions"><button type="button" @click=${() => done(null)} autofocus>${t("close")}</button></p>`,
+        dialog,
+      ),
+    );
+  }
+  return false;
+}
+
+/** Takes rulings back. @param {string[]} ids */
+export async function undo(ids) {
+  try {
+    const answer = await postJson("undo", { ids });
+    const says = answer.rulings.map((/** @type {{says: string, state: string}} */ one) => `${one.says}: ${t(`state.${one.state}`)}`);
+    say(says.join("; ") || t("decide.nothing"));
+    changed(answer.waiting);
+  } catch (error) {
+    say(/** @type {Error} */ (error).message);
+  }
+}
+
+export async function undoLast() {
+  const { ruling } = await getJson("last");
+  if (ruling) await undo([ruling.ruling_id]);
+  else say(t("decide.nothing"));
+}
+
+async function preview() {
+  const found = await getJson("preview");
+  const strip = (/** @type {string[]} */ faces) =>
+    html`<p class="strip">${faces.slice(0, 12).map((id) => html`<img alt="" width="56" height="56" data-id=${id} />`)}</p>`;
+  await ask(t("ribbon.preview"), (dialog, done) => {
+    render(
+      html`<h2>${t("preview.title")}</h2>
+        ${found.people.length ? nothing : html`<p>${t("preview.nothing")}</p>`}
+        <ul class="preview">
+          ${found.people.map(
+            (/** @type {any} */ one) => html`<li>
+              <b><bdi>${one.label ?? one.name}</bdi></b> <span class="quiet">${one.label ? one.name : nothing}</span>
+              <p>${t(`preview.${one.what}`, { to: one.leads_to ?? "", from: one.part_of ?? "" })} · ${t("people.faces", { count: one.faces })}</p>
+              ${one.faces_in.length ? html`<p class="quiet">${t("preview.in", { count: one.faces_in.length })}</p>${strip(one.faces_in)}` : nothing}
+              ${one.faces_out.length ? html`<p class="quiet">${t("preview.out", { count: one.faces_out.length })}</p>${strip(one.faces_out)}` : nothing}
+            </li>`,
+          )}
+        </ul>
+        ${found.to_run.length ? html`<p>${t("preview.to_run", { buckets: found.to_run.join(", ") })}</p>` : nothing}
+        <p class="actions">
+          ${page.writes ? html`<button type="button" class="main" @click=${() => (done(null), publish())}>${t("ribbon.publish")}</button>` : nothing}
+          <button type="button" @click=${() => done(null)} autofocus>${t("close")}</button>
+        </p>`,
+      dialog,
+    );
+    for (const picture of dialog.querySelectorAll("img")) show(picture, picture.dataset.id ?? "");
+  });
+}
+
+const ENDED = new Set(["SUCCESS", "FAILURE", "CANCELED"]);
+/** @type {{run_id: string, status: string, page: string} | null} */
+let run = null;
+
+async function publish() {
+  try {
+    run = { status: "QUEUED", ...(await postJson("publish", {})) };
+    drawRibbon();
+    while (run && !ENDED.has(run.status)) {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      run = await getJson(`runs/${encodeURIComponent(run.run_id)}`);
+      drawRibbon();
+    }
+    say(run?.status === "SUCCESS" ? t("publish.done") : t("publish.failed"));
+    changed((await getJson("people")).waiting);
+  } catch (error) {
+    run = null;
+    say(/** @type {Error} */ (error).message);
+    drawRibbon();
+  }
+}
+
+function drawRibbon() {
+  const ribbon = byId("ribbon");
+  if (!ribbon.dataset.drawn) ribbon.replaceChildren();
+  ribbon.dataset.drawn = "yes";
+  const runs = run !== null && !ENDED.has(run.status);
+  render(
+    html`${page.waiting ? html`<p>${t("ribbon.waiting", { count: page.waiting })}</p><button type="button" @click=${preview}>${t("ribbon.preview")}</button>` : nothing}
+      ${page.waiting && page.writes ? html`<button type="button" class="main" ?disabled=${runs} @click=${publish}>${t("ribbon.publish")}</button>` : nothing}
+      ${run ? html`<p><a href=${run.page}>${t("publish.run", { status: run.status.toLowerCase() })}</a></p>` : nothing}
+      ${page.writes ? nothing : html`<p class="quiet">${t("ribbon.reading")} ${page.whyNot}</p>`}`,
+    ribbon,
+  );
+}
+
+drawRibbon();
+if (page.writes) onKey("z", undoLast);
