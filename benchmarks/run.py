@@ -27,6 +27,7 @@ from benchmarks.misses import measure_misses
 from benchmarks.registry_scale import measure_registry_growth, measure_registry_scale
 from benchmarks.rescan import measure_rescan
 from benchmarks.results_file import write_results
+from benchmarks.review import measure_review
 from benchmarks.rulings import measure_rulings
 from benchmarks.sample_run import measure_sample
 from benchmarks.simulation import measure_simulation
@@ -73,6 +74,11 @@ BENCHMARKS = {
     "ui_load": Benchmark(lambda: measure_ui_load(MODELS), shared=False, embedded=True),
     "ui_load_10000": Benchmark(lambda: measure_ui_load(MODELS, buckets=10_000), shared=False, long=True, embedded=True),
     "identity": Benchmark(lambda: measure_identity(PACKS, MODELS), long=True, embedded=True),
+    "review": Benchmark(
+        lambda: measure_review({name: PACKS[name] for name in ("buffalo_sc", "embedded")}, MODELS),
+        long=True,
+        embedded=True,
+    ),
     "curation_buffalo_sc": Benchmark(lambda: measure_curation(REFERENCE, MODELS)),
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS), embedded=True),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),

@@ -1,8 +1,8 @@
 """A sitting at the cards: which comes next, what an answer decides, and what it changes of the other cards. Pure.
 
-An answer that was hardly expected is asked once more with other exemplars; if the two differ, a third decides. What is
-decided moves the curve by which all cards are valued, in one product; the sides of a card are looked at again only if
-the answer is about one of them.
+An answer that was hardly expected, or would move so many faces that a slip costs more than a second look, is asked once
+more with other exemplars; if the two differ, a third decides. What is decided moves the curve by which all cards are
+valued, in one product; the sides of a card are looked at again only if the answer is about one of them.
 """
 
 from collections import defaultdict, deque
@@ -15,13 +15,12 @@ from facesets_dagster.identities.card_people import CardPeople
 from facesets_dagster.identities.card_values import CardValues
 from facesets_dagster.identities.cards import ANSWERS, NOT_SURE, PUT_OFF, Card, made, told_by, valued
 from facesets_dagster.identities.chances import Chances, Likeness, Told
+from facesets_dagster.identities.second_looks import asked_once_more
 from facesets_dagster.identities.touched_cards import as_they_are, one_of_two
 
 IN_A_ROW = 3
 """Cards about one person, one after the other, at most."""
 EVERY_KNOWN = 20
-SURPRISE = 0.1
-"""An answer that was expected with less is asked once more."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,10 @@ class CardSession:
 
         `kinds`: only these; `leave_out`: ids of cards that others have before them.
         """
-        while self._next and not self._is_open(self._next[0]):
-            self._next.popleft()
-        if self._next:
-            return valued(self._next[0], self.chances) if self._next[0].likenesses else self._next[0]
+        self._next = deque(card for card in self._next if self._is_open(card))
+        waiting = next((card for card in self._next if card.card_id not in leave_out), None)
+        if waiting is not None:
+            return valued(waiting, self.chances) if waiting.likenesses else waiting
         if self._known and self.asked % EVERY_KNOWN == EVERY_KNOWN - 1:
             return valued(self._known[0], self.chances)
         tired = frozenset.intersection(*self._last) if len(self._last) == IN_A_ROW else frozenset()
@@ -101,15 +100,14 @@ class CardSession:
             raise ValueError(f"{answer.word!r} answers no card of kind {card.kind}; {ANSWERS[card.kind]} do.")
         self.asked += 1
         self._last.append(self._people_of(card))
-        if self._next and self._next[0].card_id == card.card_id:
-            self._next.popleft()
+        self._next = deque(one for one in self._next if one.card_id != card.card_id)
         if card.kind == "known":
             return self._checked(card, answer)
         if answer.word == NOT_SURE:
             self._put_off(card)
             return Outcome(())
         told = told_by(card, answer.word, answer.picked)
-        surprising = self._surprising(card, told)
+        surprising = asked_once_more(card, told, self.chances, (self.known_right, self.known_wrong))
         if not surprising:
             return self._decide(card, answer, told)
         if card.kind in ("who_else", "who_not"):
@@ -127,14 +125,6 @@ class CardSession:
             right = (answer.word == "same") == card.truth
             self.known_right, self.known_wrong = self.known_right + right, self.known_wrong + (not right)
         return Outcome(())
-
-    def _surprising(self, card: Card, told: Sequence[tuple[Likeness, bool]]) -> list[int]:
-        """Places of likenesses whose answer was hardly expected; none of a card that was asked again."""
-        if card.again or card.kind not in ("pair", "who_else", "who_not"):
-            return []
-        same = self.chances.same([likeness for likeness, _ in told])
-        expected = [one if said else 1 - one for one, (_, said) in zip(same.tolist(), told, strict=True)]
-        return [place for place, chance in enumerate(expected) if chance < SURPRISE]
 
     def _once_more(self, card: Card, said: bool) -> Outcome:
         self._votes[card.card_id].append(said)

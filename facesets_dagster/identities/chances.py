@@ -27,7 +27,7 @@ _STEPS = 30
 _MOST_YEARS = 40.0
 _NEAR_COPY = 0.05
 """Cosine distance below which two faces are one picture, whatever else is known."""
-_SURE = 0.005
+_SURE = 0.001
 """No chance is nearer to 0 or 1: people err."""
 
 

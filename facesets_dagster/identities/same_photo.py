@@ -108,10 +108,11 @@ class Looseness:
     @property
     def too_loose(self) -> bool:
         """Whether the distances bring different people together here."""
-        return _is_loose(self.mixed, self.photos)
+        return is_loose(self.mixed, self.photos)
 
 
-def _is_loose(mixed: int, photos: int) -> bool:
+def is_loose(mixed: int, photos: int) -> bool:
+    """Whether so many photos with two faces in one group, of so many that could show it, are more than chance."""
     return mixed >= FEWEST_PHOTOS and mixed > LARGEST_SHARE * photos
 
 
@@ -123,7 +124,7 @@ def looseness(faces: PhotoFaces, groups: NDArray[np.int64], distances: Distances
     pairs = faces.pairs(apart)
     wrong = pairs[(groups[pairs[:, 0]] == groups[pairs[:, 1]]) & (groups[pairs[:, 0]] >= 0)]
     photos, mixed = len(np.unique(faces.photos[pairs[:, 0]])), len(np.unique(faces.photos[wrong[:, 0]]))
-    if not _is_loose(mixed, photos):
+    if not is_loose(mixed, photos):
         return Looseness(photos, mixed, {})
     rows = np.flatnonzero(np.isin(groups, groups[wrong[:, 0]]))
     some = faces.of(rows)
@@ -132,6 +133,6 @@ def looseness(faces: PhotoFaces, groups: NDArray[np.int64], distances: Distances
         tighter = distances.tighter(_STEP * step)
         again = some.groups(tighter)
         still = len(np.unique(some.photos[inside[again[inside[:, 0]] == again[inside[:, 1]]][:, 0]]))
-        if not _is_loose(still, photos):
+        if not is_loose(still, photos):
             return Looseness(photos, mixed, tighter.named())
     return Looseness(photos, mixed, distances.tighter(_STEP * _STEPS).named())

@@ -1,7 +1,7 @@
 """When answers speak for another threshold, and how far it may go. Pure.
 
-It is offered with what speaks for it and against it, and taken by a person. It never goes beyond the distance at which
-two faces of one photo would be joined that are not yet.
+It is offered with what speaks for it and against it, and taken by a person. It never goes beyond the distance that
+faces of one photo allow.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.identities.cards import Card
 from facesets_dagster.identities.chances import Chances, Told
+from facesets_dagster.identities.same_photo import is_loose
 from facesets_dagster.linkage import Merges, connected
 
 FEWEST_ANSWERS = 12
@@ -19,21 +20,26 @@ LEAST_CHANGE = 0.03
 _STEP = 0.01
 
 
-def photo_limit(merges: Merges, pairs: NDArray[np.int64], cut: float) -> float:
-    """The largest distance at which no further pair (m, 2) of faces of one photo is joined.
+def photo_limit(merges: Merges, pairs: NDArray[np.int64], photos: NDArray[np.int64], cut: float) -> float:
+    """The largest distance that faces of one photo allow: at which no more of them are joined than by chance.
 
-    Pairs that are joined at `cut` do not count: collages and mirrors. `merges` reach as far as a threshold may go.
+    `pairs` (m, 2): rows of one photo that are two people (`same_photo.PhotoFaces.pairs`); `photos` (n,): number of each
+    row's photo. A few photos prove nothing (`same_photo.is_loose`): collages, mirrors, rows of men without hair. `cut`
+    itself if it joins too many already. `merges` reach as far as a threshold may go.
     """
-    joined = connected(merges.count, *_ends(merges, cut))
-    open_ones = pairs[joined[pairs[:, 0]] != joined[pairs[:, 1]]]
-    high, low = len(merges.heights), int(np.searchsorted(merges.heights, cut, side="left"))
-    while low < high:  # the first merges by which a pair of them comes together
+    could = len(np.unique(photos[pairs[:, 0]]))
+
+    def allows(made: int) -> bool:
+        labels = connected(merges.count, merges.pairs[:made, 0], merges.pairs[:made, 1])
+        joined = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+        return not is_loose(len(np.unique(photos[pairs[joined, 0]])), could)
+
+    low, high = int(np.searchsorted(merges.heights, cut, side="left")), len(merges.heights)
+    if not allows(low):
+        return cut
+    while low < high:
         middle = (low + high + 1) // 2
-        labels = connected(merges.count, merges.pairs[:middle, 0], merges.pairs[:middle, 1])
-        if (labels[open_ones[:, 0]] == labels[open_ones[:, 1]]).any():
-            high = middle - 1
-        else:
-            low = middle
+        low, high = (middle, high) if allows(middle) else (low, middle - 1)
     return float(merges.heights[low]) if low < len(merges.heights) else merges.distance_threshold
 
 
@@ -60,8 +66,3 @@ def _weighed(told: Sequence[Told], current: float, new: float) -> tuple[int, int
     between = [one.same for one in told if low <= one.likeness.distance < high]
     right = sum(between) if new > current else between.count(False)
     return right, len(between) - right
-
-
-def _ends(merges: Merges, cut: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    made = int(np.searchsorted(merges.heights, cut, side="left"))
-    return merges.pairs[:made, 0], merges.pairs[:made, 1]

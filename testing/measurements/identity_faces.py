@@ -1,5 +1,6 @@
 """Labelled faces of the shared photos as buckets, for measurements of who is who."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ BUCKETS = {
     "mixed": ("labelled", "crowd", "eras", "groups", "duplicates"),
 }
 """Name -> parts of the shared photos in it."""
+PARTS = tuple(sorted({part for parts in BUCKETS.values() for part in parts}))
 ONE_PERSON = {
     "Nan_Wang": "Wang_Nan",
     "Bill_Pryor": "William_Pryor_Jr",
@@ -55,12 +57,12 @@ class BucketFaces:
         return np.where((self.people >= 0) & mine[self.people], self.people, -1)
 
 
-def read_parts(data: Path, pack: str, models_root: Path, cache: Path) -> pl.DataFrame:
-    """The face tables of all parts with `part` and `person`; what `cache` holds already is not read again."""
+def read_parts(data: Path, pack: str, models_root: Path, cache: Path, parts: Iterable[str] = PARTS) -> pl.DataFrame:
+    """The face tables of these parts with `part` and `person`; what `cache` holds already is not read again."""
     described = describe_pack(pack, models_root=models_root, det_size=DET_SIZE)
     labels = read_labels(data)
     frames = []
-    for part in sorted({part for parts in BUCKETS.values() for part in parts}):
+    for part in sorted(set(parts)):
         store = FaceStore(cache, part, described.model_id, described.dim)
         _scan(data / part, store, pack, models_root)
         faces = store.read().faces
@@ -84,7 +86,12 @@ def _scan(folder: Path, store: FaceStore, pack: str, models_root: Path) -> None:
 
 def bucket_of(parts: pl.DataFrame, name: str) -> BucketFaces:
     """One of `BUCKETS`."""
-    frame = parts.filter(pl.col("part").is_in(BUCKETS[name])).unique("face_id", maintain_order=True).sort("face_id")
+    return faces_in(parts.filter(pl.col("part").is_in(BUCKETS[name])))
+
+
+def faces_in(rows: pl.DataFrame) -> BucketFaces:
+    """Rows of `read_parts` as one bucket."""
+    frame = rows.unique("face_id", maintain_order=True).sort("face_id")
     names = tuple(sorted(frame["person"].drop_nulls().unique()))
     number = {one: place for place, one in enumerate(names)}
     people = np.array([number.get(one, -1) for one in frame["person"].to_list()], np.int64)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from facesets_dagster.identities.card_values import CardValues
 from facesets_dagster.identities.cards import ANSWERS, IMPORTANT, KINDS, made, moved, told_by, valued
 from facesets_dagster.identities.chances import Likeness, Told, started
+from facesets_dagster.identities.same_photo import is_loose
 from facesets_dagster.identities.threshold_offer import photo_limit, threshold_card
 from facesets_dagster.linkage import average_merges
 from testing.made_up_cards import many_cards, pair, side
@@ -106,22 +107,27 @@ def test_no_threshold_is_offered_beyond_what_photos_allow() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 200))
-def test_at_the_photo_limit_no_further_pair_is_joined_and_beyond_it_one_is(seed: int) -> None:
+def test_at_the_photo_limit_photos_allow_the_distance_and_beyond_it_they_do_not(seed: int) -> None:
     numbers = np.random.default_rng(seed)
-    rows = numbers.standard_normal((14, 4)).astype(np.float32)
-    pairs = numbers.choice(14, (5, 2))
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    merges, cut = average_merges(rows, 1.2), 0.3
-    limit = photo_limit(merges, pairs, cut)
+    rows, photos = numbers.standard_normal((40, 4)).astype(np.float32), np.repeat(np.arange(20), 2)
+    pairs = np.arange(40).reshape(20, 2)
+    merges, cut = average_merges(rows, 1.2), 0.1
+    limit = photo_limit(merges, pairs, photos, cut)
 
-    def together(at: float) -> set[int]:
+    def loose(at: float) -> bool:
         labels = merges.labels_at(at)
-        return set(np.flatnonzero(labels[pairs[:, 0]] == labels[pairs[:, 1]]).tolist())
+        return is_loose(int((labels[pairs[:, 0]] == labels[pairs[:, 1]]).sum()), 20)
 
-    assert limit >= cut or not (merges.heights < cut).all()
-    assert together(limit) == together(cut)
-    if limit < merges.distance_threshold:
-        assert together(min(limit + 1e-9, 1.2)) > together(cut)
+    assert limit >= cut
+    assert not loose(limit) or limit == cut
+    if cut < limit < merges.distance_threshold:
+        assert loose(limit + 1e-9)
+
+
+def test_a_threshold_that_mixes_photos_already_is_its_own_limit() -> None:
+    rows = np.ones((20, 3), np.float32)
+    pairs = np.arange(20).reshape(10, 2)
+    assert photo_limit(average_merges(rows, 1.0), pairs, np.repeat(np.arange(10), 2), 0.5) == 0.5
 
 
 def test_what_an_answer_says_of_each_likeness() -> None:
