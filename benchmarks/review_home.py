@@ -107,7 +107,7 @@ class Groups:
 
     def _never(self) -> NDArray[np.int64]:
         pairs = np.array(self.apart, np.int64).reshape(-1, 2)
-        return pairs[self.labels[pairs[:, 0]] != self.labels[pairs[:, 1]]]
+        return np.asarray(pairs[self.labels[pairs[:, 0]] != self.labels[pairs[:, 1]]], np.int64)
 
     def distances(self, members: Sequence[Rows]) -> NDArray[np.float64]:
         """Average distances (k, k) of groups; infinite where they are never asked about."""

@@ -36,6 +36,14 @@ class Answers:
             return NOT_SURE
         return "same" if same != (self._numbers.random() < self._user.wrong) else "different"
 
+    def among(self, shown: Sequence[Rows], same: Sequence[bool]) -> list[Rows]:
+        """Of a page: each one of the same person is missed as often as a card is answered wrongly, and as often one
+        other is picked; not each of the many that are looked at.
+        """
+        picked = [one for one, is_same in zip(shown, same, strict=True) if is_same and self.on(True) == "same"]
+        others = [one for one, is_same in zip(shown, same, strict=True) if not is_same]
+        return [*picked, others[0]] if others and self._numbers.random() < self._user.wrong else picked
+
     def to(self, card: Card, table: "_Cards") -> Answer:
         """Of a card: each candidate of a grid is an answer of its own."""
         if card.kind == "pair":
@@ -83,7 +91,7 @@ def merge_page(groups: Groups, user: User, most: int) -> Track:
         order = np.argsort(1 - means @ groups.unit[rows].mean(axis=0, dtype=np.float64), kind="stable")
         near = [members[place] for place in order if members[place][0] != rows[0]][:_SHOWN]
         person = groups.person(rows)
-        picked = [one for one in near if answers.on(groups.person(one) == person) == "same"]
+        picked = answers.among(near, [groups.person(one) == person for one in near])
         inputs += 2 + len(picked) + 2 * -(-len(picked) // _A_TURN)
         for one in picked:
             groups.say(rows, one, same=True)

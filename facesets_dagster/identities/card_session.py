@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facesets_dagster.identities.asked_again import asked_once_more
 from facesets_dagster.identities.card_people import CardPeople
 from facesets_dagster.identities.card_values import CardValues
 from facesets_dagster.identities.cards import ANSWERS, NOT_SURE, PUT_OFF, Card, made, told_by, valued
 from facesets_dagster.identities.chances import Chances, Likeness, Told
-from facesets_dagster.identities.second_looks import asked_once_more
 from facesets_dagster.identities.touched_cards import as_they_are, one_of_two
 
 IN_A_ROW = 3

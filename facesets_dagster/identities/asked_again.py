@@ -8,8 +8,8 @@ from facesets_dagster.identities.chances import Chances, Likeness
 SURPRISE = 0.1
 """An answer that was expected with less is asked once more."""
 WORTH_ASKING = 0.2
-"""So is one that changes something, if a slip would be expected to move so many faces: an input is worth about as many
-when a person has answered some dozens."""
+"""So is one that changes something, if a slip would be expected to move so many faces. With 0.05 inputs go into second
+looks that are no better spent than on the next card (docs/decisions/review-queue.md)."""
 USUAL_ERRORS, AS_MANY = 0.05, 20
 """Rate of slips, as if it were known from so many cards."""
 
