@@ -55,6 +55,11 @@ class Reviewed:
         """The people by name."""
         return {person.name: person for person in self.people}
 
+    @cached_property
+    def faces(self) -> frozenset[str]:
+        """face_ids that somebody has."""
+        return frozenset(face for person in self.people for face in self.members[person.name])
+
     def person(self, name: str) -> ReviewedPerson:
         """The person that a name leads to. Raises `LibraryError` if there is none in use."""
         found = self.by_name.get(self.leads.get(name, name))

@@ -41,6 +41,7 @@ class ReviewLater:
 
             from facesets_dagster.web.review.access import Access
             from facesets_dagster.web.review.app import Review, review_app
+            from facesets_dagster.web.review.queue import Queue
             from facesets_dagster.web.review.writing import Writing
 
             access = Access(self._settings, self._is_local, self._read_only)
@@ -48,8 +49,10 @@ class ReviewLater:
                 self._review = PlainTextResponse("There is no review page here: FACESETS_REVIEW is off.\n", 404)
             else:
                 review = Review(access)
-                writing = Writing(review, self._app, self._cover_distance or self._of_pack)
-                self._review = review_app(review, writing.routes())
+                distance = self._cover_distance or self._of_pack
+                writing = Writing(review, self._app, distance)
+                queue = Queue(review, writing, distance)
+                self._review = review_app(review, [*writing.routes(), *queue.routes()])
         return self._review
 
     def _of_pack(self) -> float:

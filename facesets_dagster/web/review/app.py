@@ -43,6 +43,7 @@ class Review:
         shells = {
             "/": pages.people_page,
             "/people": pages.people_page,
+            "/queue": pages.queue_page,
             "/log": pages.log_page,
             "/ignored": pages.ignored_page,
             "/help": pages.help_page,

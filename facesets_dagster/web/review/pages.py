@@ -131,6 +131,11 @@ def ignored_page(view: LibraryView, seen: Seen) -> str:
     return _render("ignored.html", seen, now, ignores=shown, count=len(ignores), more=_more(seen, len(ignores)))
 
 
+def queue_page(view: LibraryView, seen: Seen) -> str:
+    """Questions, one after the other."""
+    return _render("queue.html", seen, view.now())
+
+
 def help_page(view: LibraryView, seen: Seen) -> str:
     """Keys and words."""
     return _render("help.html", seen, view.now())

@@ -21,7 +21,7 @@ from facesets_dagster.publishing.rulings.writing import Author
 Kind = Literal[
     "name", "same", "different", "not_person", "assign", "split", "ignore", "not_a_face", "approve", "feature"
 ]
-_Id = Annotated[str, Field(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+RulingId = Annotated[str, Field(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 _Face = Annotated[str, Field(min_length=1, max_length=80)]
 _Name = Annotated[str, Field(min_length=1, max_length=80)]
 LONGEST_NAME = 200
@@ -33,7 +33,7 @@ class Statement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ruling_id: _Id
+    ruling_id: RulingId
     """Made by the page: the same statement sent twice is one ruling."""
     kind: Kind
     person: _Name | None = None
@@ -62,7 +62,7 @@ class Undo(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[list[_Id], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[RulingId], Field(min_length=1, max_length=1000)]
 
 
 @dataclass(frozen=True)

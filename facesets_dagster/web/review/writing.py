@@ -4,7 +4,7 @@ Only JSON with the page's own header, from the page itself: a form or a script o
 program without an Origin is refused too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from pydantic import ValidationError
@@ -37,6 +37,8 @@ class Writing:
     def __init__(self, review: Review, ui: App, cover_distance: Callable[[], float]) -> None:
         """`ui`: Dagster's application, which starts runs; `cover_distance`: of the home's pack."""
         self._review, self._ui, self._cover_distance = review, ui, cover_distance
+        self.on_undo: Callable[[], None] = lambda: None
+        """Called after rulings were taken back."""
 
     def routes(self) -> list[BaseRoute]:
         """Beside those for reading."""
@@ -51,22 +53,22 @@ class Writing:
         ]
 
     async def _write(self, request: Request) -> JSONResponse:
-        visitor, refused = self._admitted(request)
+        visitor, refused = self.admitted(request)
         if refused is not None:
             return refused
         try:
-            wanted = Statements.model_validate_json(await _body(request))
+            wanted = Statements.model_validate_json(await body_of(request))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            return _refusal(400, "BadRequest", f"`{where}`: {first['msg']}. Nothing was changed.")
+            return refusal(400, "BadRequest", f"`{where}`: {first['msg']}. Nothing was changed.")
         return await run_in_threadpool(self._written, wanted, visitor)
 
     def _written(self, wanted: Statements, visitor: Visitor) -> JSONResponse:
         library, ids = self._review.view.library, [one.ruling_id for one in wanted.rulings]
         known = rulings_of(library.registry, ids)
         if len(known) == len(set(ids)):  # sent twice
-            return self._recorded(200, list(known.values()))
+            return self.recorded(200, list(known.values()))
         now = self._review.view.now()
         changed = changed_since(now, wanted.seen)
         if changed:
@@ -77,48 +79,45 @@ class Writing:
             rulings = Maker(self._review.view.home, library, author, self._cover_distance).of(wanted.rulings)
             written = enter(library, rulings)
         except RulingRefused as error:
-            return JSONResponse(
-                {"error": "RulingRefused", "message": str(error), "rulings": self._chain(error.rulings)}, 409
-            )
+            return self.contradiction(error)
         except FacesetsError as error:
-            return _refusal(409, type(error).__name__, str(error))
+            return refusal(409, type(error).__name__, str(error))
         labels = {one.text.strip().casefold(): one.person for one in wanted.rulings if one.kind == "name" and one.text}
         namesakes = [
             one.name for one in now.people if one.label and labels.get(one.label.casefold(), one.name) != one.name
         ]
-        return self._recorded(201, list(written), namesakes)
+        return self.recorded(201, list(written), namesakes)
 
     async def _undo(self, request: Request) -> JSONResponse:
-        visitor, refused = self._admitted(request)
+        visitor, refused = self.admitted(request)
         if refused is not None:
             return refused
         try:
-            wanted = Undo.model_validate_json(await _body(request))
+            wanted = Undo.model_validate_json(await body_of(request))
         except ValidationError:
-            return _refusal(400, "BadRequest", "Expected `ids`, a list of rulings. Nothing was changed.")
+            return refusal(400, "BadRequest", "Expected `ids`, a list of rulings. Nothing was changed.")
         return await run_in_threadpool(self._undone, wanted.ids, visitor)
 
     def _undone(self, ids: list[str], visitor: Visitor) -> JSONResponse:
         library = self._review.view.library
         missing = set(ids) - rulings_of(library.registry, ids).keys()
         if missing:
-            return _refusal(404, "LibraryError", f"There is no ruling {min(missing)}. Nothing was changed.")
+            return refusal(404, "LibraryError", f"There is no ruling {min(missing)}. Nothing was changed.")
         try:
             changed = take_back(library, ids, Author(str(visitor.name), "ui"))
         except RulingRefused as error:
-            return JSONResponse(
-                {"error": "RulingRefused", "message": str(error), "rulings": self._chain(error.rulings)}, 409
-            )
-        return self._recorded(200, list(rulings_of(library.registry, changed).values()))
+            return self.contradiction(error)
+        self.on_undo()
+        return self.recorded(200, list(rulings_of(library.registry, changed).values()))
 
     async def _publish(self, request: Request) -> JSONResponse:
-        _, refused = self._admitted(request)
+        _, refused = self.admitted(request)
         if refused is not None:
             return refused
         try:
             run_id = await start_publishing(self._ui, request.headers["host"])
         except PublishingImpossible as error:
-            return _refusal(503, "PublishingImpossible", str(error))
+            return refusal(503, "PublishingImpossible", str(error))
         return JSONResponse({"run_id": run_id, "page": f"/runs/{run_id}"}, 202)
 
     async def _run(self, request: Request) -> JSONResponse:
@@ -126,9 +125,9 @@ class Writing:
         try:
             status = await status_of_run(self._ui, request.headers["host"], run_id)
         except PublishingImpossible as error:
-            return _refusal(503, "PublishingImpossible", str(error))
+            return refusal(503, "PublishingImpossible", str(error))
         if status is None:
-            return _refusal(404, "LibraryError", f"Dagster knows no run {run_id}.")
+            return refusal(404, "LibraryError", f"Dagster knows no run {run_id}.")
         return JSONResponse({"run_id": run_id, "status": status, "page": f"/runs/{run_id}"})
 
     def _preview(self, request: Request) -> JSONResponse:
@@ -158,27 +157,41 @@ class Writing:
         ]
         return JSONResponse({"ruling": _summary(mine[-1]) if mine else None})
 
-    def _admitted(self, request: Request) -> tuple[Visitor, JSONResponse | None]:
+    def admitted(self, request: Request) -> tuple[Visitor, JSONResponse | None]:
+        """Who decides, and why they may not; None if they may."""
         visitor = self._review.visitor(request)
         if visitor.why_not is not None:
-            return visitor, _refusal(403, "ReadOnly", visitor.why_not)
+            return visitor, refusal(403, "ReadOnly", visitor.why_not)
         if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-            return visitor, _refusal(415, "BadRequest", "Only JSON is taken. Nothing was changed.")
+            return visitor, refusal(415, "BadRequest", "Only JSON is taken. Nothing was changed.")
         same = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
         from_page = "origin" in request.headers or "sec-fetch-site" in request.headers
         if request.headers.get(OWN_HEADER) != "1" or not same or not from_page:
             why = "Only the review page itself may decide; programs use `facesets rule`. Nothing was changed."
-            return visitor, _refusal(403, "Foreign", why)
+            return visitor, refusal(403, "Foreign", why)
         return visitor, None
+
+    def contradiction(self, error: RulingRefused) -> JSONResponse:
+        """Which rulings speak against it."""
+        body = {"error": "RulingRefused", "message": str(error), "rulings": self._chain(error.rulings)}
+        return JSONResponse(body, 409)
 
     def _chain(self, ids: tuple[str, ...]) -> list[dict[str, object]]:
         found = rulings_of(self._review.view.library.registry, ids)
         return [_summary(found[one]) for one in ids if one in found]
 
-    def _recorded(self, status: int, rulings: Sequence[Ruling], namesakes: list[str] | None = None) -> JSONResponse:
+    def recorded(
+        self,
+        status: int,
+        rulings: Sequence[Ruling],
+        namesakes: Sequence[str] = (),
+        *,
+        more: Mapping[str, object] | None = None,
+    ) -> JSONResponse:
+        """What is on record now. `more`: what else the answer says."""
         waiting = len(unpublished_rulings(self._review.view.library.registry))
-        body = {"rulings": [_summary(one) for one in rulings], "waiting": waiting, "namesakes": namesakes or []}
-        return JSONResponse(body, status)
+        body = {"rulings": [_summary(one) for one in rulings], "waiting": waiting, "namesakes": list(namesakes)}
+        return JSONResponse({**body, **(more or {})}, status)
 
 
 def _summary(ruling: Ruling) -> dict[str, object]:
@@ -186,11 +199,12 @@ def _summary(ruling: Ruling) -> dict[str, object]:
             "made_by": ruling.made_by, "made_at": ruling.made_at, "names": dict(ruling.names)}  # fmt: skip
 
 
-def _refusal(status: int, error: str, message: str) -> JSONResponse:
+def refusal(status: int, error: str, message: str) -> JSONResponse:
+    """Why nothing was written."""
     return JSONResponse({"error": error, "message": message}, status)
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
     """The body; cut off where it is larger than anything that the page sends."""
     found = bytearray()
     async for part in request.stream():

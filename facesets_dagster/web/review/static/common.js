@@ -8,6 +8,7 @@ import { onGo, onKey } from "./keys.js";
 const go = (where) => () => location.assign(`/review/${where}`);
 
 onGo("p", go("people"));
+onGo("q", go("queue"));
 onGo("l", go("log"));
 onGo("i", go("ignored"));
 onGo("h", go("help"));

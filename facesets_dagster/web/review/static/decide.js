@@ -22,8 +22,8 @@ import { forgetPeople, show } from "./thumbs.js";
 /** Calls `action` whenever rulings were written or taken back, and when they were published. @param {() => void} action */
 export const onChange = (action) => document.addEventListener("facesets-changed", action);
 
-/** @param {number} waiting */
-function changed(waiting) {
+/** Notes that so many rulings wait, and that people are others by now. @param {number} waiting */
+export function changed(waiting) {
   page.waiting = waiting;
   forgetPeople();
   drawRibbon();
@@ -68,7 +68,14 @@ async function failed(error, statement, seen) {
     document.dispatchEvent(new Event("facesets-changed"));
   } else {
     say(error.message);
-    await ask(t("decide.refused"), (dialog, done) =>
+    await showRefusal(error);
+  }
+  return false;
+}
+
+/** What speaks against a ruling, with the way out. @param {ApiError} error */
+export const showRefusal = (error) =>
+    ask(t("decide.refused"), (dialog, done) =>
       render(
         html`<h2>${t("decide.refused")}</h2>
           <p>${error.message}</p>
@@ -81,9 +88,6 @@ async function failed(error, statement, seen) {
         dialog,
       ),
     );
-  }
-  return false;
-}
 
 /** Takes rulings back. @param {string[]} ids */
 export async function undo(ids) {
