@@ -18,13 +18,10 @@ from numpy.typing import NDArray
 from benchmarks.identity import CACHE, our_labels
 from benchmarks.review_home import Groups, Track, User
 from benchmarks.review_workflows import cards_in, merge_page, one_by_one, ours, similar_first, uncertain_first
+from facesets_dagster.analysis.photo_limit import limit_of
 from facesets_dagster.embedding.thresholds import LEGACY, PackThresholds, thresholds_for
 from facesets_dagster.identities.chances import Chances, started
 from facesets_dagster.identities.clustering import average_linkage
-from facesets_dagster.identities.geometry import lengths, normalised
-from facesets_dagster.identities.same_photo import PhotoFaces
-from facesets_dagster.identities.threshold_offer import photo_limit
-from facesets_dagster.linkage import average_merges
 from testing.measurements.identity_faces import BucketFaces, faces_in, pack_of, read_parts
 from testing.measurements.row import Row
 from testing.paths import SHARED
@@ -51,9 +48,10 @@ def measure_review(packs: dict[str, str], models_root: Path) -> list[Row]:
     for name, pack in packs.items():
         every = read_parts(SHARED / "data", pack, models_root, CACHE / name, PARTS)
         numbers = thresholds_for(pack_of(pack, models_root))
+        faces = every.unique("face_id", maintain_order=True).sort("face_id")
         labelled = faces_in(every.filter(pl.col("person").is_not_null()))
         for start, labels, cut in _starts(labelled, numbers):
-            limit = _limit(every, numbers, cut)
+            limit = limit_of(faces, cluster_distance=cut, apart=numbers.cluster_distance, farthest=_FARTHEST)
             begin = partial(Groups, labelled, labels, cut)
             rows += _sittings(f"{name}, {start}", begin, numbers, limit)
     return rows
@@ -63,16 +61,6 @@ def _starts(faces: BucketFaces, numbers: PackThresholds) -> Iterator[tuple[str, 
     """What they are called, groups, and the distance of average linkage."""
     yield "legacy preset", average_linkage(faces.unit, LEGACY.cluster_distance), LEGACY.cluster_distance
     yield "pack's numbers", our_labels(faces, numbers), numbers.cluster_distance
-
-
-def _limit(every: pl.DataFrame, numbers: PackThresholds, cut: float) -> float:
-    """How far faces of one photo allow a threshold to go, those without a label included."""
-    faces = every.unique("face_id", maintain_order=True).sort("face_id")
-    raw, photo = faces["embedding"].to_numpy(), faces["sha256"].to_numpy().astype(str)
-    photos = np.unique(photo, return_inverse=True)[1]
-    known = PhotoFaces(normalised(raw), lengths(raw), photos, faces["bbox"].to_numpy())
-    pairs = known.pairs(numbers.cluster_distance)
-    return photo_limit(average_merges(known.unit, _FARTHEST), pairs, photos, cut)
 
 
 def _sittings(name: str, begin: Callable[[], Groups], numbers: PackThresholds, limit: float) -> list[Row]:

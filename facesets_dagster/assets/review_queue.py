@@ -4,10 +4,12 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import polars as pl
 from dagster import AssetExecutionContext
 from pydantic import Field
 
 from facesets_dagster.analysis.inventory import inventory_of
+from facesets_dagster.analysis.photo_limit import limit_of
 from facesets_dagster.analysis.review_queue import QueueNumbers, find_cards
 from facesets_dagster.assets._asset import Result, library_asset
 from facesets_dagster.assets._config import Distance, PhotoConfig
@@ -77,14 +79,22 @@ def review_queue(
     load_photo = photo_loader(home.folders(), inventory.faces, config.max_pixels)
     sheet = queue_sheet(cards, inventory.faces, load_photo, cache)
     page.write("Cards", queue_sections(cards, sheet, asdict(numbers)), "the questions, with pictures", sheet=sheet[:20])
-    return _described(page, cards, pack.model_id, asdict(numbers))
+    farthest = min(2.0, numbers.cluster_distance + 2 * numbers.reach)
+    limit = limit_of(
+        inventory.faces,
+        cluster_distance=numbers.cluster_distance,
+        apart=numbers.calibrated_distance,
+        farthest=farthest,
+    )
+    cut = {"cluster_distance": numbers.cluster_distance, "photo_limit": limit}
+    return _described(page, table_of(cards, pack.model_id, **cut), cards, {**asdict(numbers), "photo_limit": limit})
 
 
-def _described(page: Page, cards: list[Card], model_id: str, numbers: dict[str, float]) -> Result:
+def _described(page: Page, table: pl.DataFrame, cards: list[Card], numbers: dict[str, float]) -> Result:
     counts = Counter(card.kind for card in cards)
     page.say(f"{counted(len(cards), 'card')}: {dict(counts)}")
     return page.table(
-        table_of(cards, model_id),
+        table,
         CARD_COLUMNS,
         {
             "cards": len(cards),

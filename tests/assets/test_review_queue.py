@@ -55,8 +55,9 @@ def test_cards_of_every_origin_come_by_value(fake_home: FakeHome) -> None:
     (strangers,) = of_kind(found, "ignore_strangers")
     assert [side.size for side in strangers.sides] == [1]
     assert len(of_kind(found, "approve")) == 3
-    assert table_of(found, "m").schema == CARD_SCHEMA
-    assert cards_of(table_of(found, "m")) == found
+    table = table_of(found, "m", cluster_distance=0.1, photo_limit=0.4)
+    assert table.schema == CARD_SCHEMA
+    assert cards_of(table) == found
 
 
 def test_what_a_ruling_answers_is_not_asked_again(fake_home: FakeHome) -> None:
