@@ -16,8 +16,8 @@ two of them together, so the limit is the looser one."""
 def limit_of(faces: pl.DataFrame, *, cluster_distance: float, apart: float, farthest: float) -> float:
     """The largest distance, `farthest` at most, at which photos show no more mixed people than happens by chance.
 
-    `faces`: face table. `cluster_distance`: the present one; `apart`: two faces of a photo that are no farther apart may
-    be one person (`same_photo.PhotoFaces.pairs`).
+    `faces`: face table. `cluster_distance`: the present one; `apart`: two faces of a photo that are no farther apart
+    may be one person (`same_photo.PhotoFaces.pairs`).
     """
     if len(faces) > MOST_FACES:
         faces = faces.filter(pl.len().over("sha256") > 1)
