@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "de")
 COOKIE = "facesets_language"
 
 

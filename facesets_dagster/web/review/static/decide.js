@@ -172,5 +172,17 @@ function drawRibbon() {
   );
 }
 
+/** Others decide too: what they did is said, and the page shows it. */
+function listen() {
+  const events = new EventSource(`/review/api/events?state=${encodeURIComponent(page.state)}`);
+  events.addEventListener("message", (event) => {
+    const told = JSON.parse(event.data);
+    if (told.by === page.who && told.waiting === page.waiting) return; // one's own, which is shown already
+    if (told.by !== page.who && told.says) say(t("events.other", { who: told.by, says: `${told.says} (${t(`state.${told.state}`)})` }));
+    changed(told.waiting);
+  });
+}
+
 drawRibbon();
+if (page.state) listen();
 if (page.writes) onKey("z", undoLast);
