@@ -83,6 +83,7 @@ class FakeEmbedder(Embedder):
     pack = PACK
     providers = ("CPUExecutionProvider",)
     batch = 2
+    vector_dim = PACK.dim
 
     def __init__(self) -> None:
         self.detected = 0
@@ -107,7 +108,7 @@ class FakeEmbedder(Embedder):
         return [image[y1 : y2 + 1, x1 : x2 + 1].copy() for (x1, y1), (x2, y2) in corners]
 
     def recognise(self, faces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return np.array([self._vector(face) for face in faces], np.float32).reshape(-1, self.pack.dim)
+        return np.array([self._vector(face) for face in faces], np.float32).reshape(-1, self.vector_dim)
 
     def _vector(self, face: NDArray[np.uint8]) -> NDArray[np.float64]:
         hsv = cv2.cvtColor(face, cv2.COLOR_BGR2HSV).reshape(-1, 3)
@@ -138,6 +139,7 @@ class OtherFakeEmbedder(FakeEmbedder):
     """Another pack: its boxes are tighter and its vectors shorter, and it finds no face of person `blind_to`."""
 
     pack = OTHER_PACK
+    vector_dim = OTHER_PACK.dim
 
     def __init__(self, blind_to: int | None = None) -> None:
         super().__init__()
