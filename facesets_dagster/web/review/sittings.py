@@ -19,6 +19,7 @@ from facesets_dagster.identities.card_table import cards_of
 from facesets_dagster.identities.cards import Card, Side
 from facesets_dagster.identities.chances import started
 from facesets_dagster.identities.projection import is_ruled
+from facesets_dagster.identities.threshold_offer import threshold_card
 from facesets_dagster.settings import Settings
 
 LEASE_SECONDS = 60.0
@@ -37,6 +38,19 @@ class Sitting:
     """Cards that are answered otherwise by now."""
     shown: dict[str, Card] = field(default_factory=dict)
     """As the page has them."""
+    cut: float = 0.0
+    """The cluster distance that the cards were made with."""
+    limit: float = 0.0
+    """The largest one that faces of one photo allow."""
+    offered_at: int = 0
+    """Answers there were when another distance was offered last."""
+
+    def offer_distance(self) -> None:
+        """Puts a card with another distance before the others, if the answers speak for one."""
+        card = threshold_card(self.session.chances, self.cut, self.limit, offered_at=self.offered_at)
+        if card is not None:
+            self.offered_at = len(self.session.chances.told)
+            self.session.offer(card)
 
 
 @dataclass(frozen=True)
@@ -53,10 +67,8 @@ class Answered:
 class Sittings:
     """All sittings of a server."""
 
-    def __init__(self, settings: Settings, start_distance: float = 0.55) -> None:
-        """`start_distance`: cut of average linkage at which the curve of chances starts, before any answer."""
+    def __init__(self, settings: Settings) -> None:
         self._table = settings.tables_dir / "review_queue" / "all.parquet"
-        self._start = start_distance
         self._lock = threading.Lock()
         self._by_name: dict[str, Sitting] = {}
         self._leases: dict[str, tuple[str, float]] = {}
@@ -98,6 +110,7 @@ class Sittings:
             outcome: Outcome = sitting.session.answer(card, answer)
             sitting.shown.pop(card_id)
             self._leases.pop(card_id, None)
+            sitting.offer_distance()
             said = [one for decided in outcome.decided for one in ruling_of(*decided)]
             expected = card.chances[0] if card.kind == "pair" and card.chances else None
             return Answered(said, bool(outcome.again), expected)
@@ -119,10 +132,11 @@ class Sittings:
             return None
         known = self._by_name.get(who)
         if known is None or known.made_of != state:
-            cards = cards_of(pl.read_parquet(self._table))
-            known = Sitting(
-                CardSession(cards, started(self._start), [card for card in cards if card.kind == "known"]), state
-            )
+            table = pl.read_parquet(self._table)
+            cards, numbers = cards_of(table), table.select("cluster_distance", "photo_limit").head(1).rows()
+            cut, limit = numbers[0] if numbers else (0.0, 0.0)
+            session = CardSession(cards, started(cut), [card for card in cards if card.kind == "known"])
+            known = Sitting(session, state, cut=cut, limit=limit)
             self._by_name[who] = known
         return known
 
