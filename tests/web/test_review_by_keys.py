@@ -1,7 +1,11 @@
 """Decisions on the review page by keys alone, in a real browser: how many each takes, what is said, what is undone."""
 
 import re
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -178,4 +182,34 @@ def test_nothing_is_offered_for_reading_only(home: FakeHome, chromium: "Browser"
         page.keyboard.press("x")
         assert page.locator("#actions button, #selection button:visible").count() == 0
         page.close()
+    assert all_rulings(home.library.registry) == ()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_page_of_another_port_records_nothing(
+    home: FakeHome, address: str, chromium: "Browser", tmp_path: Path, host: str
+) -> None:
+    target = f"{address}/api/rulings"
+    statement = '{"rulings": [{"ruling_id": "01K00000000000000000000001", "kind": "ignore", "person": "faceset_001"}]}'
+    own = "{'Content-Type': 'application/json', 'X-Facesets-Review': '1'}"
+    (tmp_path / "hostile.html").write_text(
+        f"""<form method="post" enctype="text/plain" action="{target}" target="inside">
+        <input name='{statement[:-1]}, "x": "' value='"}}'></form><iframe name="inside"></iframe>
+        <script>
+        const body = {statement!r};
+        window.tried = Promise.allSettled([
+          fetch({target!r}, {{method: 'POST', mode: 'no-cors', body}}),
+          fetch({target!r}, {{method: 'POST', headers: {own}, body}}),
+          fetch({target!r}, {{method: 'POST', credentials: 'include', headers: {own}, body}}),
+        ]).then(all => {{ document.forms[0].submit(); return all.map(one => one.status); }});
+        </script>"""
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path))) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        page = chromium.new_page()
+        page.goto(f"http://{host}:{other.server_address[1]}/hostile.html")
+        assert page.evaluate("window.tried") == ["fulfilled", "rejected", "rejected"]
+        page.wait_for_timeout(500)
+        page.close()
+        other.shutdown()
     assert all_rulings(home.library.registry) == ()

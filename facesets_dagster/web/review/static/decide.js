@@ -19,15 +19,19 @@ import { forgetPeople, show } from "./thumbs.js";
  * @property {boolean} [despite]
  */
 
-/** Calls `action` whenever rulings were written or taken back, and when they were published. @param {() => void} action */
-export const onChange = (action) => document.addEventListener("facesets-changed", action);
+/**
+ * Calls `action` whenever rulings were written or taken back, and when they were published.
+ * @param {(byOthers: boolean) => void} action
+ */
+export const onChange = (action) =>
+  document.addEventListener("facesets-changed", (event) => action(/** @type {CustomEvent} */ (event).detail === "others"));
 
-/** Notes that so many rulings wait, and that people are others by now. @param {number} waiting */
-export function changed(waiting) {
+/** Notes that so many rulings wait, and that people are others by now. @param {number} waiting @param {string} [by] */
+export function changed(waiting, by) {
   page.waiting = waiting;
   forgetPeople();
   drawRibbon();
-  document.dispatchEvent(new Event("facesets-changed"));
+  document.dispatchEvent(new CustomEvent("facesets-changed", { detail: by }));
 }
 
 /**
@@ -179,7 +183,7 @@ function listen() {
     const told = JSON.parse(event.data);
     if (told.by === page.who && told.waiting === page.waiting) return; // one's own, which is shown already
     if (told.by !== page.who && told.says) say(t("events.other", { who: told.by, says: `${told.says} (${t(`state.${told.state}`)})` }));
-    changed(told.waiting);
+    changed(told.waiting, "others");
   });
 }
 

@@ -140,14 +140,14 @@ async function deliver(card, body) {
 
 let ours = false;
 
-/** Takes the next cards in hand; the one on the screen stays. */
+/** Takes the next cards in hand; the one on the screen stays as long as it is a question. */
 async function fill(anew = false) {
   const found = await getJson("queue");
   left = found.left;
   made = found.made;
   errorRate = found.error_rate;
   const open = found.cards.filter((/** @type {Card} */ card) => !sent.has(card.card_id));
-  const first = anew ? undefined : cards[0];
+  const first = anew ? undefined : open.find((/** @type {Card} */ card) => card.card_id === cards[0]?.card_id);
   cards = first ? [first, ...open.filter((/** @type {Card} */ card) => card.card_id !== first.card_id)] : open;
   draw();
 }
@@ -176,8 +176,8 @@ host.addEventListener("touchend", (event) => {
   if (cards[0]?.kind === "pair" && Math.abs(way) > SWIPE_PX) answer(way > 0 ? "same" : "different");
 });
 
-onChange(() => {
-  if (!ours) void fill(true);
+onChange((byOthers) => {
+  if (!ours) void fill(!byOthers);
 });
 fill().then(
   () => byId("card").focus({ preventScroll: true }),
