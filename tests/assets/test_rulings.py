@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.publishing.rulings.requests import Requests
+from facesets_dagster.publishing.rulings.writing import enter
 from facesets_dagster.registry.rulings import rulings_of
 from facesets_dagster.registry.tables import ruling_faces
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
 from testing.merges import graves, live, manifest, rows, visible
-from testing.rulings import decide, faces_of, obey, state_of_face, three_people, undo_ruling
+from testing.rulings import decide, faces_of, obey, requests, state_of_face, three_people, undo_ruling
 
 ONE, TWO, THREE, FOUR = (f"faceset_{number:03d}" for number in (1, 2, 3, 4))
 
@@ -141,6 +142,17 @@ def test_an_ignored_stranger_stays_ignored_when_new_photos_come(home: FakeHome) 
     assert live(home) == [ONE, TWO, THREE]
     home.run("b", osrc_clusters={"min_faces": 3})
     assert len(faces_of(home, TWO)) == 7  # what the ruling had swallowed joins
+
+
+def test_somebody_who_was_approved_can_be_ignored_but_not_the_other_way_round(home: FakeHome) -> None:
+    decide(home, lambda ask: ask.approve(TWO))
+    approval = requests(home).approve(THREE)
+    decide(home, lambda ask: ask.ignore(TWO))
+    decide(home, lambda ask: ask.ignore(THREE))
+    with pytest.raises(RulingRefused, match=f"{THREE} is ignored"):
+        enter(home.library, [approval])
+    obey(home)
+    assert live(home) == [ONE]
 
 
 def test_a_contradiction_is_refused_with_the_chain(home: FakeHome) -> None:

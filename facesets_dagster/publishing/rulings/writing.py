@@ -120,7 +120,7 @@ def _checked(library: Library, new: Collection[str] = ()) -> Callable[[Sequence[
         ignored = {ruling.names[STANDS_FOR]: ruling for ruling in rulings if ruling.kind == "ignore" and ruling.names}
         for ruling in rulings:
             target = ruling.names.get(STANDS_FOR) if ruling.kind in ("assign", "approve", "feature") else None
-            if target in ignored:
+            if target in ignored and ruling.sequence > ignored[target].sequence:
                 other = ignored[target]
                 raise RulingRefused(
                     f"{target} is ignored ({in_short(other)}), so nothing can be said of it. Undo that first: "
