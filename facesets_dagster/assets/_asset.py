@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.assets._early_end import noting_an_early_end
-from facesets_dagster.assets._order import FIRST_TO_LAST, RUNS_AFTER
+from facesets_dagster.assets._order import FIRST_TO_LAST, PUBLISHERS, RUNS_AFTER
 from facesets_dagster.errors import FacesetsError, LibraryLocked
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
@@ -135,8 +135,10 @@ def library_asset(
 
 
 def _priority(name: str) -> int:
-    """Steps with a higher one begin first; those not named come last."""
-    return len(FIRST_TO_LAST) - FIRST_TO_LAST.index(name) if name in FIRST_TO_LAST else 0
+    """Steps with a higher one begin first: those that publish before `top_manifest`, those not named last."""
+    if name in FIRST_TO_LAST:
+        return len(FIRST_TO_LAST) - FIRST_TO_LAST.index(name)
+    return 2 if name in PUBLISHERS else 0
 
 
 def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:

@@ -1,8 +1,5 @@
 """The rulings in force, made true in the library; the asset behind `facesets rule` and the jobs for merges."""
 
-from collections.abc import Mapping
-
-import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
@@ -11,7 +8,7 @@ from facesets_dagster.assets._config import PhotoConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
-from facesets_dagster.assets.rulings import NONE, rulings, versions_of_rulings
+from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.embedding.home_numbers import write_ruled_numbers
 from facesets_dagster.identities.rulings import ruled_numbers
 from facesets_dagster.library.library import Library
@@ -86,18 +83,9 @@ def applied_rulings(
         changes = ", ".join(result.in_words()[:5])
         page.write("Rulings applied", applied_sections(result, sheet), "the report of this run", changes=changes)
         page.observe(library)
-    _observe(context, library, result)
     _set_numbers(embedder, library)
     page.say(f"{len(result.obeyed)} new rulings, {len(result.taken_back)} taken back")
     return _described(page, library, result, config.model_dump())
-
-
-def _observe(context: AssetExecutionContext, library: Library, result: ApplyResult) -> None:
-    """Says which rulings each bucket of this run's is subject to now."""
-    versions = versions_of_rulings(library)
-    for bucket in sorted(result.buckets()):
-        tags: Mapping[str, str] = {"dagster/data_version": versions.get(bucket, NONE)}
-        context.log_event(dg.AssetObservation("rulings", partition=bucket, tags=tags))
 
 
 def _set_numbers(embedder: EmbedderResource, library: Library) -> None:

@@ -6,7 +6,7 @@ from facesets_dagster.assets._asset import GROUP
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.library.library import Library
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.registry.rulings import rulings_by_bucket
+from facesets_dagster.registry.rulings import rulings_by_bucket, unpublished_rulings
 from facesets_dagster.resources.home import HomeResource
 
 
@@ -35,3 +35,16 @@ def versions_of_rulings(library: Library) -> dict[str, str]:
     """Bucket -> data version, for buckets of which rulings speak."""
     found = rulings_by_bucket(library.registry)
     return {bucket: text_version(" ".join(ids)).value for bucket, ids in found.items()}
+
+
+def observe_rulings(instance: dg.DagsterInstance, library: Library) -> None:
+    """Says which rulings the buckets are subject to of which rulings wait to be applied.
+
+    Dagster takes down what a step read before the step runs: what starts a run of `applied_rulings` reports this first,
+    or it would be marked as out of date by its own run.
+    """
+    versions = versions_of_rulings(library)
+    waiting = {face.bucket for ruling in unpublished_rulings(library.registry) for face in ruling.faces}
+    for bucket in sorted(waiting):
+        tags = {"dagster/data_version": versions.get(bucket, NONE)}
+        instance.report_runless_asset_event(dg.AssetObservation("rulings", partition=bucket, tags=tags))

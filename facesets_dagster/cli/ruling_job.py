@@ -10,7 +10,7 @@ import dagster as dg
 
 from facesets_dagster.assets.applied_rulings import applied_rulings
 from facesets_dagster.assets.library import library as library_spec
-from facesets_dagster.assets.rulings import rulings
+from facesets_dagster.assets.rulings import observe_rulings, rulings
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.noted_end import note_end, why_it_failed
@@ -22,6 +22,7 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
 APPLY = "apply_rulings"
+RULING = ("applied_rulings", "top_manifest")
 
 
 def embedder_of(settings: Settings) -> EmbedderResource:
@@ -35,6 +36,7 @@ def apply_now(settings: Settings, job: str = APPLY, tags: Mapping[str, str] | No
     Raises `LibraryError` if it does not end well: the rulings stay on record then.
     """
     with instance_of(settings) as instance:
+        observe_rulings(instance, HomeResource.of(settings).library())
         done = run_job(_job(settings, job), instance, tags=tags)
     note_end(done, job, settings.reports_dir)
     if not done.success:
@@ -50,8 +52,8 @@ def _job(settings: Settings, name: str) -> dg.JobDefinition:
     """The job of that name without the rest of the code location."""
     upstream: list[Any] = [library_spec, rulings, dg.AssetSpec("swap_ready_facesets", partitions_def=SOURCE_BUCKET)]
     own = dg.Definitions(
-        assets=[*upstream, applied_rulings, top_manifest],
-        jobs=[dg.define_asset_job(name, selection=["applied_rulings", "top_manifest"])],
+        assets=[*upstream, applied_rulings, top_manifest],  # in this order by their priorities
+        jobs=[dg.define_asset_job(name, selection=list(RULING))],
         resources={"home": HomeResource.of(settings), "embedder": embedder_of(settings)},
         executor=dg.in_process_executor,
     )
