@@ -11,6 +11,7 @@ from facesets_dagster.publishing.rulings.changes import Changes
 from facesets_dagster.publishing.rulings.planner import changes_from
 from facesets_dagster.publishing.rulings.standing import Standing, standing
 from facesets_dagster.publishing.rulings.writing import refusal
+from facesets_dagster.registry.ruled import names_of_parts
 from facesets_dagster.registry.rulings import all_rulings
 
 _DEFECT = "Report this as a defect."
@@ -28,7 +29,7 @@ def ruling_flaws(library: Library) -> list[Flaw]:
     if not rulings or library.registry.owes_moves():
         return []
     now = standing(library)
-    made = {(one.ruling_id, one.part): one.name for one in now.made}
+    made = names_of_parts(now.made)
     found = contradiction(now.rulings, made)
     flaws = [Flaw("registry", refusal(found, made), _DEFECT)] if found is not None else []
     for name in sorted(now.unruled.keys() - now.touched):

@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.assets._early_end import noting_an_early_end
-from facesets_dagster.assets._order import FIRST_TO_LAST, PUBLISHERS, RUNS_AFTER
+from facesets_dagster.assets._order import RUNS_AFTER, priority
 from facesets_dagster.errors import FacesetsError, LibraryLocked
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
@@ -120,7 +120,7 @@ def library_asset(
             pool=pool,
             check_specs=[check.spec(function.__name__) for check in checks],
             io_manager_key="tables" if table else None,
-            op_tags={"dagster/priority": str(_priority(function.__name__))},
+            op_tags={"dagster/priority": str(priority(function.__name__))},
             dagster_type=kind,
         )(teaching(function))
         config = function.__annotations__.get("config")
@@ -132,13 +132,6 @@ def library_asset(
         return _without_edges_from(asset, after)
 
     return decorate
-
-
-def _priority(name: str) -> int:
-    """Steps with a higher one begin first: those that publish before `top_manifest`, those not named last."""
-    if name in FIRST_TO_LAST:
-        return len(FIRST_TO_LAST) - FIRST_TO_LAST.index(name)
-    return 2 if name in PUBLISHERS else 0
 
 
 def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:

@@ -34,3 +34,15 @@ RUNS_AFTER: Mapping[str, Sequence[str]] = {
 Of steps that could begin at the same moment, the one that comes first here begins.
 """
 FIRST_TO_LAST = tuple(RUNS_AFTER)
+
+RULING = ("applied_rulings", "top_manifest")
+"""What brings the library up to the rulings in force."""
+
+
+def priority(name: str) -> int:
+    """Steps with a higher one begin first: publishers without a place of their own just before `top_manifest`, others
+    that are not named last.
+    """
+    if name in FIRST_TO_LAST:
+        return len(FIRST_TO_LAST) - FIRST_TO_LAST.index(name)
+    return 1 + priority("top_manifest") if name in PUBLISHERS else 0

@@ -1,5 +1,7 @@
 """The rulings in force, made true in the library; the asset behind `facesets rule` and the jobs for merges."""
 
+from collections.abc import Sequence
+
 from dagster import AssetExecutionContext
 from pydantic import Field
 
@@ -10,13 +12,12 @@ from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.embedding.home_numbers import write_ruled_numbers
-from facesets_dagster.identities.rulings import ruled_numbers
+from facesets_dagster.identities.rulings import Ruling, ruled_numbers
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.applied_rulings import ApplyResult, apply_rulings
 from facesets_dagster.publishing.rulings.merging import MergeRequest
 from facesets_dagster.publishing.rulings.writing import Author
 from facesets_dagster.registry.merges import redirects
-from facesets_dagster.registry.rulings import rulings_in_force
 from facesets_dagster.reports.rulings_page import applied_sections, applied_sheet, applied_tables
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -83,21 +84,21 @@ def applied_rulings(
         changes = ", ".join(result.in_words()[:5])
         page.write("Rulings applied", applied_sections(result, sheet), "the report of this run", changes=changes)
         page.observe(library)
-    _set_numbers(embedder, library)
+    _set_numbers(embedder, result.in_force)
     page.say(f"{len(result.obeyed)} new rulings, {len(result.taken_back)} taken back")
     return _described(page, library, result, config.model_dump())
 
 
-def _set_numbers(embedder: EmbedderResource, library: Library) -> None:
+def _set_numbers(embedder: EmbedderResource, in_force: Sequence[Ruling]) -> None:
     """Makes the numbers that people set the home's defaults."""
     model_id, file = embedder.pack().model_id, embedder.ruled_file()
     if file is not None:
-        write_ruled_numbers(file, model_id, ruled_numbers(rulings_in_force(library.registry), model_id))
+        write_ruled_numbers(file, model_id, ruled_numbers(in_force, model_id))
 
 
 def _described(page: Page, library: Library, result: ApplyResult, parameters: dict[str, object]) -> Result:
     leads = sorted(redirects(library.registry).items())
-    in_force = [ruling.ruling_id for ruling in rulings_in_force(library.registry)]
+    in_force = [ruling.ruling_id for ruling in result.in_force]
     touched = sorted(result.update.outcome.touched_undeclared)
     note = None if result.says_something else "Every ruling in force was applied already."
     return page.result(

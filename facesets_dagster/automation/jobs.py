@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.analysis.ruling_flaws import every_flaw
-from facesets_dagster.assets._order import FIRST_TO_LAST
+from facesets_dagster.assets._order import FIRST_TO_LAST, RULING
 from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.resources.home import HomeResource
@@ -48,7 +48,6 @@ BUCKET_JOBS = {
 BY_HAND = ("legacy_library", "hand_sorted_facesets", "existing_centroids")
 """What is run of `full_pipeline` for the hand-sorted folders where there is no bucket."""
 
-RULING = ("applied_rulings", "top_manifest")
 
 apply_merges = dg.define_asset_job(
     name="apply_merges",

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from facesets_dagster.assets._order import RULING
 from facesets_dagster.assets.applied_rulings import applied_rulings
 from facesets_dagster.assets.library import library as library_spec
 from facesets_dagster.assets.rulings import observe_rulings, rulings
@@ -22,7 +23,6 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
 APPLY = "apply_rulings"
-RULING = ("applied_rulings", "top_manifest")
 
 
 def embedder_of(settings: Settings) -> EmbedderResource:

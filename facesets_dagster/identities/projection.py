@@ -5,7 +5,8 @@ each moves only the faces that it names and faces of the people that it names. T
 same base without it, so rulings can be undone in any order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -108,10 +109,22 @@ def project(base: Base, rulings: Sequence[Ruling]) -> Projection:
     return work.finished()
 
 
-def holder(held: Mapping[str, int], count: int, known: Mapping[str, Identity]) -> str | None:
-    """The person with most of `count` faces, `held`: person -> how many; half of them or more. Ties go by trust."""
+def standing_for(
+    faces: Sequence[RulingFace],
+    named: str | None,
+    owners: Callable[[str], Iterable[str]],
+    known: Mapping[str, Identity],
+) -> str | None:
+    """The person that faces stand for: the one of that name while it has any of them, else the one with most of them,
+    half or more; the name again if nobody has so many.
+
+    `named`: None for a name that is not in use; `owners`: face_id -> people who have it; ties go by trust.
+    """
+    held = Counter(owner for face in faces for owner in owners(face.face_id))
+    if named is not None and (named in held or not faces):
+        return named
     most = sorted(held, key=lambda name: (-held[name], by_trust(known[name]) if name in known else (9, 0, name)))
-    return most[0] if most and 2 * held[most[0]] >= count else None
+    return most[0] if most and 2 * held[most[0]] >= len(faces) else named
 
 
 def is_ruled(how: str) -> bool:
@@ -148,15 +161,9 @@ class _Work:
         """The person that stands in a role: by its name while it has any of the faces that stood for it, else by most
         of these; None if nobody has them.
         """
-        faces = ruling.of_role(role)
         named = leading_to(ruling.names[role], self.merges) if role in ruling.names else None
-        held: dict[str, int] = {}
-        for face in faces:
-            for owner in self.owners(face.face_id):
-                held[owner] = held.get(owner, 0) + 1
-        if named in self.rows and (named in held or not faces):
-            return named
-        return holder(held, len(faces), self.base.identities) or (named if named in self.rows else None)
+        in_use = named if named in self.rows else None
+        return standing_for(ruling.of_role(role), in_use, self.owners, self.base.identities)
 
     def put(self, name: str, rows: Rows) -> None:
         """Gives somebody these members."""

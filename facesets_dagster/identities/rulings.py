@@ -34,6 +34,9 @@ STATES: Mapping[str, str] = {
 }
 """State of a ruling -> what it means."""
 
+UNDOABLE = ("in_force", "dormant", "superseded")
+"""States of rulings that can be taken back."""
+
 VIAS = ("ui", "cli", "job", "folder")
 """Where a ruling can come from."""
 

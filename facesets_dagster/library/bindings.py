@@ -8,11 +8,11 @@ import polars as pl
 from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.bound_faces import BoundFaces, ignored_people
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.identities.projection import holder
+from facesets_dagster.identities.projection import standing_for
 from facesets_dagster.identities.rulings import STANDS_FOR, Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry.registry import Registry
-from facesets_dagster.registry.ruled import made_by_splits
+from facesets_dagster.registry.ruled import made_by_splits, names_of_parts
 from facesets_dagster.registry.rulings import rulings_in_force, rulings_written
 from facesets_dagster.registry.snapshot import Snapshot
 
@@ -30,7 +30,7 @@ def bindings_of(library: Library, bucket: str, model_id: str, dim: int, face_ids
         return NO_BINDINGS
     known = library.snapshot()
     people = _People(known, rulings)
-    made = {(one.ruling_id, one.part): one.name for one in made_by_splits(library.registry)}
+    made = names_of_parts(made_by_splits(library.registry))
     live = {pair: name for pair, name in made.items() if people.is_live(name)}
     found = BoundFaces(people.person_of, people.owners, live, model_id)
     found.ignored.update(_ignored_members(known, bucket, rulings))
@@ -75,14 +75,8 @@ class _People:
         """As `identities.projection` finds it, in the library as it is shown."""
         name = ruling.names.get(role)
         named = None if name is None else self._known.redirects.get(name, name)
-        faces = ruling.of_role(role)
-        held: dict[str, int] = {}
-        for face in faces:
-            for owner in self.owners.get(face.face_id, ()):
-                held[owner] = held.get(owner, 0) + 1
-        if named in self._live and (named in held or not faces):
-            return named
-        return holder(held, len(faces), self._live) or (named if named in self._live else None)
+        in_use = named if named in self._live else None
+        return standing_for(ruling.of_role(role), in_use, lambda face: self.owners.get(face, ()), self._live)
 
 
 def _owners(rows: pl.DataFrame) -> dict[str, set[str]]:

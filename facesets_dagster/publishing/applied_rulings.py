@@ -83,9 +83,10 @@ class ApplyResult:
         back = [f"{name} back" for name in self.back]
         return [*merged, *split, *back, *(f"{name} {why}" for name, why in self.out_of_use)]
 
-    def buckets(self) -> set[str]:
-        """Buckets with faces of which the new rulings, or those taken back, speak."""
-        return {face.bucket for ruling in self.update.notes.pending for face in ruling.faces}
+    @property
+    def in_force(self) -> Sequence[Ruling]:
+        """The rulings that the library obeys now, oldest first."""
+        return self.update.notes.changes.now.rulings
 
     @property
     def as_before(self) -> list[str]:

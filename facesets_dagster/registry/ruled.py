@@ -117,6 +117,11 @@ def made_by_splits(registry: Registry) -> list[Made]:
         return [Made(row.made_by, row.part, row.name) for row in connection.execute(query)]
 
 
+def names_of_parts(made: Iterable[Made]) -> dict[tuple[str, str], str]:
+    """Ruling and part of a split -> name of the identity that it made."""
+    return {(one.ruling_id, one.part): one.name for one in made}
+
+
 def unruled_members(registry: Registry) -> dict[str, Rows]:
     """Touched identity -> its members as runs alone would have them."""
     table = t.unruled_members

@@ -7,7 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from facesets_dagster.identities.reanchoring import of_model
-from facesets_dagster.identities.rulings import Ruling, RulingFace
+from facesets_dagster.identities.rulings import UNDOABLE, Ruling, RulingFace
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import wait_for_turn
 from facesets_dagster.registry.registry import Registry
@@ -99,7 +99,7 @@ def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consi
     """
     with registry.engine.begin() as connection:
         wait_for_turn(connection)
-        live = t.rulings.c.state.in_(["in_force", "dormant", "superseded"])
+        live = t.rulings.c.state.in_(UNDOABLE)
         these = sorted(set(ids))
         gone = list(connection.scalars(sa.select(t.rulings.c.ruling_id).where(t.rulings.c.ruling_id.in_(these), live)))
         values = {"state": "undone", "undone_at": now(), "undone_by": undone_by}
@@ -112,18 +112,6 @@ def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consi
             consistent(_read(connection, t.rulings.c.state == "in_force"))
             count_writing(connection)
         return (*gone, *back)
-
-
-def set_dormant(registry: Registry, asleep: Collection[str], awake: Collection[str]) -> None:
-    """Notes rulings whose faces are not there, and those whose faces are there again."""
-    if not asleep and not awake:
-        return
-    with registry.engine.begin() as connection:
-        wait_for_turn(connection)
-        for ids, state, before in ((asleep, "dormant", "in_force"), (awake, "in_force", "dormant")):
-            this = t.rulings.c.ruling_id.in_(sorted(ids)) & (t.rulings.c.state == before)
-            connection.execute(sa.update(t.rulings).where(this).values(state=state))
-        count_writing(connection)
 
 
 def add_faces(connection: sa.Connection, ruling_id: str, faces: Iterable[RulingFace]) -> None:

@@ -12,27 +12,13 @@ from facesets_dagster.photos.bucket_key import LIBRARY
 from facesets_dagster.publishing.rulings.answers import rulings_of
 from facesets_dagster.publishing.rulings.writing import enter
 from testing.fake_home import FakeHome
-from testing.fakes import FakeFace, write_looks, write_photo
+from testing.queue_home import NUMBERS, two_halves_and_a_mirror
 from testing.rulings import faces_of, obey, requests
-
-NUMBERS = {"cover_distance": 0.3, "reach": 0.2}
-COVER, CLUSTER = {"cover_distance": 0.05}, {"cluster_distance": 0.1, "min_faces": 3}
 
 
 def cards(home: FakeHome) -> list[Card]:
     assert home.materialize("review_queue", review_queue=NUMBERS).success
     return cards_of(pl.read_parquet(home.settings.cache_dir / "tables" / "review_queue" / "all.parquet"))
-
-
-def two_halves_and_a_mirror(home: FakeHome) -> None:
-    """Two face sets of person 1, one of person 2 with a photo that shows it twice, and a stranger."""
-    write_looks(home.buckets / "a", 1, [-1.0, -0.95, -0.9, -0.85])
-    write_looks(home.buckets / "a", 2, [-0.1, 0.0, 0.1])
-    write_looks(home.buckets / "a", 7, [0.0])
-    write_photo(home.buckets / "a" / "mirror.png", [FakeFace(2, 0.02), FakeFace(2, 0.05, x=300)], seed=9)
-    write_looks(home.buckets / "b", 1, [0.1, 0.15, 0.2])
-    for bucket in ("a", "b"):
-        home.run(bucket, osrc_uncovered=COVER, osrc_clusters=CLUSTER)
 
 
 def of_kind(found: list[Card], kind: str) -> list[Card]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.publishing.rulings.requests import Requests
-from facesets_dagster.publishing.rulings.writing import enter
+from facesets_dagster.publishing.rulings.writing import enter, would_be_in_force
 from facesets_dagster.registry.rulings import rulings_of
 from facesets_dagster.registry.tables import ruling_faces
 from testing.fake_home import FakeHome
@@ -147,10 +147,13 @@ def test_an_ignored_stranger_stays_ignored_when_new_photos_come(home: FakeHome) 
 def test_somebody_who_was_approved_can_be_ignored_but_not_the_other_way_round(home: FakeHome) -> None:
     decide(home, lambda ask: ask.approve(TWO))
     approval = requests(home).approve(THREE)
+    would_be_in_force(home.library, [requests(home).ignore(TWO)])  # the preview says the same
     decide(home, lambda ask: ask.ignore(TWO))
     decide(home, lambda ask: ask.ignore(THREE))
     with pytest.raises(RulingRefused, match=f"{THREE} is ignored"):
         enter(home.library, [approval])
+    with pytest.raises(RulingRefused, match=f"{THREE} is ignored"):
+        would_be_in_force(home.library, [approval])
     obey(home)
     assert live(home) == [ONE]
 

@@ -17,7 +17,7 @@ from facesets_dagster.publishing.reembed.old_faces import boxes_by_content, boxe
 from facesets_dagster.publishing.rulings.subjects import ruling_faces
 from facesets_dagster.registry.carried_over import read_face_rows
 from facesets_dagster.registry.reanchored_rulings import reanchor, rulings_model
-from facesets_dagster.registry.ruled import made_by_splits
+from facesets_dagster.registry.ruled import made_by_splits, names_of_parts
 from facesets_dagster.registry.rulings import all_rulings, rulings_in_force
 
 
@@ -75,6 +75,6 @@ def _rows(faces: Collection[RulingFace], store_of: StoreOf) -> pl.DataFrame:
 def _unless_contradicted(library: Library, ruling: Ruling, after: Reanchored) -> Reanchored:
     if (ruling.state, after.state) != ("dormant", "in_force"):
         return after
-    made = {(one.ruling_id, one.part): one.name for one in made_by_splits(library.registry)}
+    made = names_of_parts(made_by_splits(library.registry))
     clash = contradiction([*rulings_in_force(library.registry), ruling], made)
     return after if clash is None else after.asleep()

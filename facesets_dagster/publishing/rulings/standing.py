@@ -50,18 +50,13 @@ class Standing:
             if not identity.is_era:
                 record = self.records.get(name) if touched else None
                 labels[name] = record.label if record else identity.label
-        made = {(one.ruling_id, one.part): one.name for one in self.made}
+        made = ruled.names_of_parts(self.made)
         shown = {name: self.members.get(name, {}) for name in self.touched}
         return Base(self.identities, members, labels, made, shown)
 
     def projected(self, rulings: Sequence[Ruling], number: int) -> Projection:
         """The library with these rulings; identities that their splits make take the numbers from `number` on."""
         return project(with_names(self.base, rulings, number), rulings)
-
-    def eras_of(self, name: str, *, live: bool) -> list[Identity]:
-        """Live ones, or those that rulings put out of use."""
-        eras = [identity for identity in self.identities.values() if identity.is_era and identity.parent == name]
-        return [era for era in eras if (era.live if live else self._is_out_by_ruling(era.name))]
 
     def _is_out_by_ruling(self, name: str) -> bool:
         stone = self.tombstones.get(name)

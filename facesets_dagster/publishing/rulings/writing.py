@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.ruling_closure import Contradiction, Link, Made, contradiction
 from facesets_dagster.identities.ruling_words import in_short
-from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, Ruling
+from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, UNDOABLE, Ruling
 from facesets_dagster.library.library import Library
-from facesets_dagster.registry.ruled import made_by_splits
+from facesets_dagster.registry.ruled import made_by_splits, names_of_parts
 from facesets_dagster.registry.ruling_rows import new_id, now
 from facesets_dagster.registry.rulings import all_rulings, rulings_in_force, undo_rulings, write_rulings
 
@@ -64,14 +64,11 @@ def would_be_in_force(library: Library, new: Sequence[Ruling] = (), undo: Collec
     Raises `RulingRefused` as `enter` and `take_back` do.
     """
     known = all_rulings(library.registry)
-    gone = {
-        one.ruling_id for one in known if one.ruling_id in undo and one.state in ("in_force", "dormant", "superseded")
-    }
+    gone = {one.ruling_id for one in known if one.ruling_id in undo and one.state in UNDOABLE}
     back = {one.ruling_id for one in known if one.state == "superseded" and one.superseded_by in gone}
     found = [one for one in known if (one.state == "in_force" or one.ruling_id in back) and one.ruling_id not in gone]
     for ruling in new:
-        without = superseded_by(ruling, found)
-        found = [one for one in found if one.ruling_id not in without] + [ruling]
+        found = _with(ruling, found)
     require_consistent(library, found)
     return tuple(found)
 
@@ -83,8 +80,7 @@ def refused_among(library: Library, new: Sequence[Ruling]) -> list[tuple[Ruling,
     for ruling in new:
         if ruling.state != "in_force":
             continue
-        without = superseded_by(ruling, found)
-        after = [one for one in found if one.ruling_id not in without] + [ruling]
+        after = _with(ruling, found)
         try:
             check(after)
         except RulingRefused as error:
@@ -99,6 +95,12 @@ def superseded_by(ruling: Ruling, in_force: Sequence[Ruling]) -> set[str]:
     return {one.ruling_id for one in in_force if one.kind == ruling.kind and _same_subject(one, ruling)}
 
 
+def _with(ruling: Ruling, in_force: Sequence[Ruling]) -> list[Ruling]:
+    """The rulings in force after this one was written."""
+    without = superseded_by(ruling, in_force)
+    return [*(one for one in in_force if one.ruling_id not in without), ruling]
+
+
 def _same_subject(earlier: Ruling, later: Ruling) -> bool:
     if later.kind in ("name", "approve", "feature"):
         return earlier.names.get(STANDS_FOR) == later.names.get(STANDS_FOR)
@@ -111,22 +113,25 @@ def _same_subject(earlier: Ruling, later: Ruling) -> bool:
 
 
 def _checked(library: Library, new: Collection[str] = ()) -> Callable[[Sequence[Ruling]], None]:
-    made = {(one.ruling_id, one.part): one.name for one in made_by_splits(library.registry)}
+    """What raises for rulings in force, oldest first, that contradict each other."""
+    made = names_of_parts(made_by_splits(library.registry))
 
     def check(rulings: Sequence[Ruling]) -> None:
         found = contradiction(rulings, made)
         if found is not None:
             raise RulingRefused(refusal(found, made, new), tuple(ruling.ruling_id for ruling in found.rulings()))
-        ignored = {ruling.names[STANDS_FOR]: ruling for ruling in rulings if ruling.kind == "ignore" and ruling.names}
+        ignored: dict[str, Ruling] = {}
         for ruling in rulings:
-            target = ruling.names.get(STANDS_FOR) if ruling.kind in ("assign", "approve", "feature") else None
-            if target in ignored and ruling.sequence > ignored[target].sequence:
+            target = ruling.names.get(STANDS_FOR, "")
+            if ruling.kind in ("assign", "approve", "feature") and target in ignored:
                 other = ignored[target]
                 raise RulingRefused(
                     f"{target} is ignored ({in_short(other)}), so nothing can be said of it. Undo that first: "
                     f"`facesets rulings undo {other.ruling_id}`. Nothing was changed.",
                     (other.ruling_id,),
                 )
+            if ruling.kind == "ignore" and ruling.names:
+                ignored[target] = ruling
 
     return check
 
