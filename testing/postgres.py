@@ -9,9 +9,9 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -20,18 +20,68 @@ _SECONDS = 30
 """In which the server must answer."""
 
 
-@dataclass(frozen=True)
 class PostgresServer:
-    """A server that runs."""
+    """A server that runs: `folder` holds its data, its log and its socket."""
 
-    port: int
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    def __init__(self, folder: Path, user: pwd.struct_passwd | None) -> None:
+        self.folder, self._owner = folder, user.pw_name if user is not None else None
+        self._numbers = count(1)
+        # Text sorts as in the databases that people have, not by bytes.
+        locale = ["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en-US"]
+        made = [str(_program("initdb")), "-D", str(folder / "data"), "-U", _USER, "-A", "trust", "--no-sync", *locale]
+        subprocess.run(made, user=self._owner, cwd=folder, check=True, capture_output=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self._start()
 
     def fresh(self) -> str:
-        """The URL of an empty schema: as good as a database, and made at once."""
+        """The URL of an empty schema: as good as a database, and made at once.
+
+        A server that ended meanwhile is started again, with a warning that holds its log.
+        """
+        if self.process.poll() is not None:
+            warnings.warn(f"PostgreSQL ended ({self.process.returncode}): {self._said()}", stacklevel=2)
+            self._start()
         name = f"registry_{next(self._numbers)}"
         _execute(self.port, f"CREATE SCHEMA {name}")
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/postgres?options=-csearch_path%3D{name}"
+
+    def stop(self) -> None:
+        """Ends the server, whoever is connected."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(_SECONDS)
+
+    def _start(self) -> None:
+        options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-c", "fsync=off"]
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [str(_program("postgres")), "-D", str(self.folder / "data"), *options, "-c", "max_connections=300"],
+                user=self._owner,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a signal to the tests' group is not meant for it
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        import psycopg
+
+        end = time.monotonic() + _SECONDS
+        while True:
+            try:
+                return _execute(self.port, "SELECT 1")
+            except psycopg.OperationalError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    self.process.kill()
+                    raise RuntimeError(f"PostgreSQL does not answer: {self._said()}") from None
+                time.sleep(0.05)
+
+    def _said(self) -> str:
+        return (self.folder / "log").read_text()[-2000:]
 
 
 def why_no_server() -> str | None:
@@ -56,45 +106,12 @@ def postgres_server() -> Iterator[PostgresServer]:
         os.chown(folder, user.pw_uid, user.pw_gid)
     server = None
     try:
-        server, port = _started(folder, user)
-        yield PostgresServer(port)
+        server = PostgresServer(folder, user)
+        yield server
     finally:
         if server is not None:
-            server.send_signal(signal.SIGINT)  # disconnects whoever is there
-            server.wait(_SECONDS)
+            server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _started(folder: Path, user: pwd.struct_passwd | None) -> tuple[subprocess.Popen[bytes], int]:
-    data, log = folder / "data", folder / "log"
-    owner = user.pw_name if user is not None else None
-    # Text sorts as in the databases that people have, not by bytes.
-    locale = ["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en-US"]
-    made = [str(_program("initdb")), "-D", str(data), "-U", _USER, "-A", "trust", "--no-sync", *locale]
-    subprocess.run(made, user=owner, cwd=folder, check=True, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-c", "fsync=off", "-c", "max_connections=300"]
-    with open(log, "wb") as stream:
-        command = [str(_program("postgres")), "-D", str(data), *options]
-        server = subprocess.Popen(command, user=owner, cwd=folder, stdout=stream, stderr=stream)
-    _wait_for(server, port, log)
-    return server, port
-
-
-def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    import psycopg
-
-    end = time.monotonic() + _SECONDS
-    while True:
-        try:
-            return _execute(port, "SELECT 1")
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > end:
-                server.kill()
-                raise RuntimeError(f"PostgreSQL does not answer: {log.read_text()[-2000:]}") from None
-            time.sleep(0.05)
 
 
 def _execute(port: int, statement: str) -> None:
