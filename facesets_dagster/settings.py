@@ -103,7 +103,11 @@ _FileSize = Annotated[float, Field(ge=1), _expected("megabytes, at least 1, e.g.
 _Patience = Annotated[float, Field(ge=0.1, le=86_400), _expected("seconds between 0.1 and 86400, e.g. 120")]
 PHOTO_FILE_MB, PHOTO_SECONDS = 2000.0, 120.0
 """Defaults; also of processes that have no settings."""
+BACKUPS_KEPT = 10
+"""Default; also of a library that is opened without settings."""
 _Days = Annotated[float, Field(ge=0, le=36_500), _expected("days between 0 (keep for ever) and 36500, e.g. 365")]
+
+_Copies = Annotated[int, Field(ge=0, le=1000), _expected("a number between 0 (none) and 1000, e.g. 10")]
 
 _Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), _expected("the name of a header, e.g. X-Forwarded-User")]
 
@@ -167,6 +171,8 @@ class Settings(BaseModel):
     """Age at which reports of runs are removed; 0 = never."""
     keep_runs_days: _Days = Field(365.0, alias="FACESETS_KEEP_RUNS_DAYS")
     """Age at which runs superseded by a later one leave Dagster's database; 0 = never."""
+    registry_backups: _Copies = Field(BACKUPS_KEPT, alias="FACESETS_REGISTRY_BACKUPS")
+    """Copies of the registry that are kept; one is made after each publication. 0 = none."""
     automation: _Switch | None = Field(None, alias="FACESETS_AUTOMATION")
     """Whether sensor and schedule run by themselves; None means what the home says."""
     unknown: tuple[str, ...] = ()
