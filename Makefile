@@ -37,4 +37,5 @@ check: setup ## linter, formatter, type checker, layers, docs
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
+	@sh scripts/page_types/check.sh
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir .venv/site
