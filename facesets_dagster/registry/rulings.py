@@ -100,14 +100,18 @@ def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consi
     with registry.engine.begin() as connection:
         wait_for_turn(connection)
         live = t.rulings.c.state.in_(UNDOABLE)
-        these = sorted(set(ids))
-        gone = list(connection.scalars(sa.select(t.rulings.c.ruling_id).where(t.rulings.c.ruling_id.in_(these), live)))
+        column, gone, back = t.rulings.c.ruling_id, list[str](), list[str]()
+        for some in in_batches(sorted(set(ids))):
+            gone += connection.scalars(sa.select(column).where(column.in_(some), live))
         values = {"state": "undone", "undone_at": now(), "undone_by": undone_by}
-        connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(gone)).values(**values))
-        again = t.rulings.c.superseded_by.in_(gone) & (t.rulings.c.state == "superseded")
-        back = list(connection.scalars(sa.select(t.rulings.c.ruling_id).where(again)))
+        for some in in_batches(gone):
+            connection.execute(sa.update(t.rulings).where(column.in_(some)).values(**values))
+        for some in in_batches(gone):
+            again = t.rulings.c.superseded_by.in_(some) & (t.rulings.c.state == "superseded")
+            back += connection.scalars(sa.select(column).where(again))
         freed = {"state": "in_force", "superseded_by": None}
-        connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(back)).values(**freed))
+        for some in in_batches(back):
+            connection.execute(sa.update(t.rulings).where(column.in_(some)).values(**freed))
         if gone:
             consistent(_read(connection, t.rulings.c.state == "in_force"))
             count_writing(connection)
@@ -193,7 +197,8 @@ def _enter(
         for some in in_batches(sorted(gone)):
             values = {"state": "superseded", "superseded_by": ruling.ruling_id}
             connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(some)).values(**values))
-        in_force = [one for one in in_force if one.ruling_id not in gone] + [ruling]
+        in_force = [one for one in in_force if one.ruling_id not in gone] if gone else in_force
+        in_force.append(ruling)
     consistent(in_force)
 
 

@@ -41,6 +41,7 @@ class ReviewLater:
 
             from facesets_dagster.web.review.access import Access
             from facesets_dagster.web.review.app import Review, review_app
+            from facesets_dagster.web.review.bulk import BulkRulings
             from facesets_dagster.web.review.events import Events
             from facesets_dagster.web.review.queue import Queue
             from facesets_dagster.web.review.writing import Writing
@@ -53,7 +54,8 @@ class ReviewLater:
                 distance = self._cover_distance or self._of_pack
                 writing = Writing(review, self._app, distance)
                 queue = Queue(review, writing, distance)
-                more = [*writing.routes(), *queue.routes(), *Events(review).routes()]
+                bulk = BulkRulings(review, writing, distance)
+                more = [*writing.routes(), *bulk.routes(), *queue.routes(), *Events(review).routes()]
                 self._review = review_app(review, more)
         return self._review
 

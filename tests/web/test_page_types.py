@@ -31,7 +31,8 @@ def test_the_compiler_is_pinned_by_version_and_digest() -> None:
 
 def test_every_module_is_checked_and_strictly() -> None:
     options = json.loads((CHECK / "tsconfig.json").read_text())["compilerOptions"]
-    assert options["strict"] and options["checkJs"]
+    assert options["strict"]
+    assert options["checkJs"]
     for module in STATIC.glob("*.js"):
         text = module.read_text(encoding="utf-8")
         assert text.startswith("// @ts-check\n"), module.name

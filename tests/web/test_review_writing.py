@@ -1,6 +1,5 @@
 """Rulings through the page: written once, refused with the chain, undone in any order; none by a foreign page."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from facesets_dagster.registry.rulings import all_rulings, rulings_in_force
 from testing.fake_home import FakeHome, fake_home_in
 from testing.http import HttpAnswer, ask_http
+from testing.http import post_to_review as post
 from testing.rulings import faces_of, obey, three_people
 from testing.served_files import served_review
 
@@ -26,13 +26,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHome]:
 def address(home: FakeHome) -> Iterator[str]:
     with served_review(home.settings) as address:
         yield address
-
-
-def post(address: str, path: str, body: Any, **headers: str) -> HttpAnswer:
-    own = {"Content-Type": "application/json", "X-Facesets-Review": "1", "Origin": address}
-    own.update({name.replace("_", "-"): value for name, value in headers.items()})
-    sent = {name: value for name, value in own.items() if value}
-    return ask_http(address, f"/review/api/{path}", method="POST", headers=sent, body=json.dumps(body).encode())
 
 
 def rule(address: str, number: int, kind: str, seen: dict[str, str] | None = None, **values: Any) -> HttpAnswer:
@@ -81,7 +74,7 @@ def test_every_kind_is_written_shown_at_once_and_undone_in_any_order(home: FakeH
         assert post(address, "undo", {"ids": [ID.format(number)]}).status == 200
     assert people(address) == before
     assert rulings_in_force(home.library.registry) == ()
-    assert ask_http(address, "/review/api/last").json == {"ruling": None}
+    assert ask_http(address, "/review/api/last").json["ruling"] is None
 
 
 def test_a_ruling_that_is_sent_twice_is_one(home: FakeHome, address: str) -> None:

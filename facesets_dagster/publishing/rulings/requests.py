@@ -3,8 +3,9 @@
 Nothing is written here; `publishing.rulings.writing.enter` does.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,8 @@ Places = Mapping[str, str | None]
 _NOT_A_FACE_REACH = 0.05
 """Cosine distance: embeddings of what is no face attract blurred faces, so only copies are taken."""
 _PARTS = "abcdefgh"
+_PEOPLE_AT_ONCE = 1_000
+"""People whose faces are in memory while rulings about many are made."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,23 @@ class Requests:
     subjects: Subjects
     author: Author
     cover_distance: float
+    fixed: Standing | None = None
+    """The library as it stood when many rulings at once were begun; None: read anew for each."""
+    together: frozenset[str] = frozenset()
+    """People about whom rulings are made at once: ignoring one of them keeps no distance from the others."""
+
+    def about_many(self, names: Sequence[str], make: Callable[["Requests", str], Ruling]) -> list[Ruling]:
+        """A ruling for each of these people, as `make` makes it. The library is read once, faces a few people at once.
+
+        Raises what `make` raises.
+        """
+        all_at_once = replace(self, fixed=self._standing(), together=frozenset(names))
+        found: list[Ruling] = []
+        for start in range(0, len(names), _PEOPLE_AT_ONCE):
+            some = names[start : start + _PEOPLE_AT_ONCE]
+            with_faces = replace(all_at_once, subjects=self.subjects.loaded(some))
+            found += [make(with_faces, name) for name in some]
+        return found
 
     def name(self, name: str, text: str | None) -> Ruling:
         """The person's name; None takes it away."""
@@ -131,7 +151,7 @@ class Requests:
 
     def ignore_faces(self, faces: Places, *, are_faces: bool) -> Ruling:
         """The same of faces; those that are no faces take only copies of themselves."""
-        now = standing(self.subjects.library)
+        now = self._standing()
         spoken_of = self.subjects.faces(faces, "face")
         exemplars = with_role(spoken_of[:MOST_IGNORED_EXEMPLARS], "exemplar")
         owners = {name for name, rows in now.members.items() if rows.keys() & faces.keys()}
@@ -195,7 +215,7 @@ class Requests:
 
     def _person(self, name: str) -> tuple[Standing, Identity]:
         """The live person that a name leads to."""
-        now = standing(self.subjects.library)
+        now = self._standing()
         identity = now.identities.get(leading_to(name, now.merges))
         if identity is not None and identity.is_era:
             raise SettingsError(f"{name} is an era of {identity.parent}; name {identity.parent}. Nothing was changed.")
@@ -210,18 +230,27 @@ class Requests:
         """How far an ignored person reaches."""
         known = [face.unit() for face in exemplars]
         unit = np.array([one for one in known if one is not None], np.float32)
-        others = [
-            one.centroid
-            for name, one in now.identities.items()
-            if one.live and not one.is_era and one.centroid is not None and name not in owners
-        ]
-        return reach_of(unit, np.array(others, np.float32), self.cover_distance)
+        names, centroids = self._fixed_kept if self.fixed else _kept(now, self.together)
+        mine = [names[name] for name in owners if name in names]
+        others = np.delete(centroids, mine, axis=0) if mine else centroids
+        return reach_of(unit, others, self.cover_distance)
+
+    @cached_property
+    def _fixed_kept(self) -> tuple[dict[str, int], np.ndarray]:
+        return _kept(self._standing(), self.together)
+
+    def _standing(self) -> Standing:
+        return self.fixed or standing(self.subjects.library)
 
     def _seen(self, now: Standing, name: str) -> dict[str, object]:
         digest = members_digest(now.members.get(name, {}))
         return {"seen_generation": self._generation(), "seen_digest": digest}
 
     def _generation(self) -> int:
+        return self._fixed_generation if self.fixed else self.subjects.library.registry.generation()
+
+    @cached_property
+    def _fixed_generation(self) -> int:
         return self.subjects.library.registry.generation()
 
 
@@ -257,6 +286,16 @@ def _examples(parts: Sequence[Places], members: Sequence[str], name: str) -> lis
             "was changed."
         )
     return examples
+
+
+def _kept(now: Standing, without: Collection[str]) -> tuple[dict[str, int], np.ndarray]:
+    """People in use, without some, with their row in their centroids (k, dim)."""
+    found = [
+        (name, one.centroid)
+        for name, one in now.identities.items()
+        if one.live and not one.is_era and one.centroid is not None and name not in without
+    ]
+    return {name: row for row, (name, _) in enumerate(found)}, np.array([vector for _, vector in found], np.float32)
 
 
 def _without_vector(face: RulingFace) -> RulingFace:

@@ -1,7 +1,7 @@
 """The faces that a ruling speaks of, as they are put on record: photo, box and embedding."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,22 @@ class Subjects:
 
     library: Library
     store_of: StoreOf
+    known: Mapping[str, pl.DataFrame] | None = None
+    """Rows of people whose faces are read already; others are looked up."""
+
+    def loaded(self, names: Collection[str]) -> "Subjects":
+        """The same with the faces of these people in memory: each bucket is read once."""
+        snapshot = self.library.snapshot()
+        snapshot.members(names)  # in few queries; one each would follow
+        places = {name: snapshot.places(name) for name in names}
+        wanted = {face: bucket for rows in places.values() for face, bucket in rows.items()}
+        rows = rows_of_members(self.library, self.store_of, wanted) if wanted else None
+        if rows is None:
+            return replace(self, known=dict.fromkeys(names, pl.DataFrame()))
+        rows = rows.sort("face_id")
+        row_of = {face: row for row, face in enumerate(rows["face_id"])}
+        found = {name: rows[sorted(row_of[face] for face in of if face in row_of)] for name, of in places.items()}
+        return replace(self, known=found)
 
     def of_identity(self, name: str, role: str, most: int = MOST_EXEMPLARS) -> list[RulingFace]:
         """Faces that stand for an identity, with embeddings; none of one whose faces are not known here."""
@@ -28,6 +44,8 @@ class Subjects:
 
     def rows_of(self, name: str) -> pl.DataFrame:
         """Rows of the face table of an identity's members, by face_id."""
+        if self.known is not None and name in self.known:
+            return self.known[name]
         places = self.library.snapshot().places(name)
         rows = rows_of_members(self.library, self.store_of, places) if places else None
         if rows is None:

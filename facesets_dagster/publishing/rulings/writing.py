@@ -90,8 +90,13 @@ def refused_among(library: Library, new: Sequence[Ruling]) -> list[tuple[Ruling,
     return refused
 
 
+_SUPERSEDING = ("name", "approve", "feature", "threshold", "assign")
+
+
 def superseded_by(ruling: Ruling, in_force: Sequence[Ruling]) -> set[str]:
     """Ids of earlier rulings that say the same kind of thing of the same subject."""
+    if ruling.kind not in _SUPERSEDING:
+        return set()
     return {one.ruling_id for one in in_force if one.kind == ruling.kind and _same_subject(one, ruling)}
 
 

@@ -20,11 +20,10 @@ from facesets_dagster.publishing.rulings.subjects import Subjects
 from facesets_dagster.publishing.rulings.writing import Author, enter
 from facesets_dagster.registry.rulings import rulings_of
 from facesets_dagster.web.review.app import Review
+from facesets_dagster.web.review.inputs import ids_of_input
 from facesets_dagster.web.review.sittings import Sittings
 from facesets_dagster.web.review.statements import RulingId
 from facesets_dagster.web.review.writing import Writing, body_of, refusal
-
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Answering(BaseModel):
@@ -95,10 +94,9 @@ class Queue:
         )
         try:
             rulings = made_of(answered.statements, requests, self._sittings.model_id() or "")
-            named = [
-                replace(one, ruling_id=_id(wanted.answer_id, place), reason=f"card {wanted.card_id[:200]}")
-                for place, one in enumerate(rulings)
-            ]
+            reason = f"card {wanted.card_id[:200]}"
+            ids = ids_of_input(wanted.answer_id, len(rulings))
+            named = [replace(one, ruling_id=own, reason=reason) for one, own in zip(rulings, ids, strict=True)]
             written = enter(library, named)
         except RulingRefused as error:
             return self._writing.contradiction(error)
@@ -125,11 +123,3 @@ def _shown(card: Card, view: Reviewed) -> dict[str, object]:
         "same_photo": any(likeness.same_photo for likeness in card.likenesses[:1]) and kind == "pair",
         "numbers": dict(card.numbers),
     }  # fmt: skip
-
-
-def _id(answer_id: str, place: int) -> str:
-    """The id of an answer's ruling: its own of the first one."""
-    if place == 0:
-        return answer_id
-    tail = (_LETTERS.index(answer_id[-2]) * 32 + _LETTERS.index(answer_id[-1]) + place) % 1024
-    return answer_id[:-2] + _LETTERS[tail // 32] + _LETTERS[tail % 32]

@@ -62,7 +62,7 @@ class Undo(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[list[RulingId], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[RulingId], Field(min_length=1, max_length=20_000)]
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,16 @@ class Maker:
         )
         return _KINDS[one.kind](self, requests, one)
 
+    def merged_into(self, target: str, names: Sequence[str], *, despite: bool) -> list[Ruling]:
+        """A ruling for each of these people: they are the target. Raises what speaks against one."""
+        requests = Requests(Subjects(self.library, self.home.cached), self.author, 0.0)
+        return [self._one_person(requests, name, target, despite) for name in names]
+
     def _same(self, requests: Requests, one: Statement) -> Ruling:
-        first, second = _person(one), _person(one, "other")
-        request = MergeRequest([[first, second]], despite_veto=one.despite, despite_labels=one.despite)
+        return self._one_person(requests, _person(one), _person(one, "other"), one.despite)
+
+    def _one_person(self, requests: Requests, first: str, second: str, despite: bool) -> Ruling:
+        request = MergeRequest([[first, second]], despite_veto=despite, despite_labels=despite)
         try:
             merges = asked_for(self.library, request, None).merges
         except FacesetsError as error:  # its advice names the run config; the page has a button

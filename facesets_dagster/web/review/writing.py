@@ -24,11 +24,14 @@ from facesets_dagster.web.guard import App
 from facesets_dagster.web.review.access import Visitor
 from facesets_dagster.web.review.app import Review
 from facesets_dagster.web.review.dagster_api import PublishingImpossible, start_publishing, status_of_run
+from facesets_dagster.web.review.inputs import last_input, last_undone, made_again
 from facesets_dagster.web.review.statements import Maker, Statements, Undo, changed_since
 
 OWN_HEADER = "x-facesets-review"
 _MOST_BYTES = 4_000_000
 _SIMILAR = 60
+_MOST_TOLD = 20
+"""Rulings that an answer tells of; it counts all."""
 
 
 class Writing:
@@ -49,6 +52,7 @@ class Writing:
             Route("/api/runs/{run_id}", self._run),
             Route("/api/rulings", self._write, methods=["POST"]),
             Route("/api/undo", self._undo, methods=["POST"]),
+            Route("/api/redo", self._redo, methods=["POST"]),
             Route("/api/publish", self._publish, methods=["POST"]),
         ]
 
@@ -76,7 +80,7 @@ class Writing:
             return JSONResponse({"error": "Changed", "message": message, "changed": changed}, 412)
         try:
             author = Author(str(visitor.name), "ui")
-            rulings = Maker(self._review.view.home, library, author, self._cover_distance).of(wanted.rulings)
+            rulings = self.maker(author).of(wanted.rulings)
             written = enter(library, rulings)
         except RulingRefused as error:
             return self.contradiction(error)
@@ -87,6 +91,10 @@ class Writing:
             one.name for one in now.people if one.label and labels.get(one.label.casefold(), one.name) != one.name
         ]
         return self.recorded(201, list(written), namesakes)
+
+    def maker(self, author: Author) -> Maker:
+        """What makes rulings of statements."""
+        return Maker(self._review.view.home, self._review.view.library, author, self._cover_distance)
 
     async def _undo(self, request: Request) -> JSONResponse:
         visitor, refused = self.admitted(request)
@@ -109,6 +117,26 @@ class Writing:
             return self.contradiction(error)
         self.on_undo()
         return self.recorded(200, list(rulings_of(library.registry, changed).values()))
+
+    async def _redo(self, request: Request) -> JSONResponse:
+        visitor, refused = self.admitted(request)
+        if refused is not None:
+            return refused
+        try:
+            wanted = Undo.model_validate_json(await body_of(request))
+        except ValidationError:
+            return refusal(400, "BadRequest", "Expected `ids`, a list of rulings. Nothing was changed.")
+        return await run_in_threadpool(self._redone, wanted.ids, str(visitor.name))
+
+    def _redone(self, ids: list[str], who: str) -> JSONResponse:
+        library = self._review.view.library
+        undone = [one for one in last_undone(all_rulings(library.registry), who) if one.ruling_id in set(ids)]
+        if not undone:
+            return self.recorded(200, [])  # sent twice, or something was decided since
+        try:
+            return self.recorded(201, list(enter(library, made_again(undone, Author(who, "ui")))))
+        except RulingRefused as error:
+            return self.contradiction(error)
 
     async def _publish(self, request: Request) -> JSONResponse:
         _, refused = self.admitted(request)
@@ -148,14 +176,12 @@ class Writing:
         return JSONResponse({"people": people})
 
     def _last(self, request: Request) -> JSONResponse:
-        """The visitor's last ruling from this page that is in force."""
+        """What `z` takes back and what `Shift z` makes again: the rulings of one input each."""
         name = self._review.visitor(request).name
-        mine = [
-            one
-            for one in all_rulings(self._review.view.library.registry)
-            if one.made_by == name and one.via == "ui" and one.state == "in_force"
-        ]
-        return JSONResponse({"ruling": _summary(mine[-1]) if mine else None})
+        rulings = all_rulings(self._review.view.library.registry)
+        mine, undone = last_input(rulings, name), last_undone(rulings, name)
+        ids = {"undo": [one.ruling_id for one in mine], "redo": [one.ruling_id for one in undone]}
+        return JSONResponse({"ruling": _summary(mine[-1]) if mine else None, **ids})
 
     def admitted(self, request: Request) -> tuple[Visitor, JSONResponse | None]:
         """Who decides, and why they may not; None if they may."""
@@ -190,7 +216,8 @@ class Writing:
     ) -> JSONResponse:
         """What is on record now. `more`: what else the answer says."""
         waiting = len(unpublished_rulings(self._review.view.library.registry))
-        body = {"rulings": [_summary(one) for one in rulings], "waiting": waiting, "namesakes": list(namesakes)}
+        shown = [_summary(one) for one in rulings[:_MOST_TOLD]]
+        body = {"rulings": shown, "count": len(rulings), "waiting": waiting, "namesakes": list(namesakes)}
         return JSONResponse({**body, **(more or {})}, status)
 
 

@@ -1,0 +1,56 @@
+"""Which people, or which faces of a person, a filter of the review page means. Decided by the server for bulk rulings.
+
+The page filters the columns that it has by the same rules; what it counted is sent along and compared.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from facesets_dagster.analysis.reviewed import Reviewed, ReviewedPerson
+from facesets_dagster.analysis.reviewed_faces import ReviewedFace
+from facesets_dagster.reports.people import title_of
+
+Named = Literal["", "yes", "no"]
+
+
+@dataclass(frozen=True)
+class PeopleFilter:
+    """Empty values filter nothing."""
+
+    text: str = ""
+    """Part of the name or of `faceset_001`, whatever case and accents."""
+    named: Named = ""
+    most_faces: int | None = None
+
+
+def plain(text: str) -> str:
+    """Without case and accents."""
+    return "".join(one for one in unicodedata.normalize("NFD", text) if unicodedata.category(one)[0] != "M").lower()
+
+
+def people_matching(view: Reviewed, wanted: PeopleFilter) -> list[ReviewedPerson]:
+    """In the order of the library."""
+    text = plain(wanted.text.strip())
+    return [
+        one
+        for one in view.people
+        if text in plain(f"{one.label or ''}\n{one.name}")
+        and (wanted.named == "" or (wanted.named == "yes") == bool(one.label))
+        and (wanted.most_faces is None or one.faces <= wanted.most_faces)
+    ]
+
+
+def faces_matching(faces: Sequence[ReviewedFace], only: str) -> list[ReviewedFace]:
+    """`only`: empty for all, `exported`, `left_out`, `state:<state>` or `bucket:<title>`."""
+    return [face for face in faces if _is_meant(face, only)]
+
+
+def _is_meant(face: ReviewedFace, only: str) -> bool:
+    kind, _, value = only.partition(":")
+    if kind in ("exported", "left_out"):
+        return (face.rank is not None) == (kind == "exported")
+    if kind == "state":
+        return face.rank is None and face.state.partition(":")[0] == value
+    return kind != "bucket" or title_of(face.bucket) == value
