@@ -131,7 +131,7 @@ def test_faces_are_taken_moved_split_featured_and_no_faces(home: FakeHome, addre
     tile(page, "Face 1 of 1")
     assert kinds(home) == ["feature", "not_person", "assign", "not_a_face", "split"]
     page.goto(f"{address}/log")
-    undo = page.get_by_role("button", name="Undo")
+    undo = page.locator(".rulings").get_by_role("button", name="Undo")
     assert undo.count() == 5
     undo.nth(3).click()
     said(page, "taken back")

@@ -19,7 +19,7 @@ def test_a_ruling_is_told_once_to_a_page_that_does_not_know_it(fake_home: FakeHo
         (event,) = [part for part in stream.text.split("\n\n") if "data:" in part]
         told = json.loads(event.split("data: ", 1)[1])
         assert (told["waiting"], told["by"]) == (1, AUTHOR.name)
-        assert "is called Anna" in told["says"]
+        assert told["said"] == {"key": "said.name", "values": {"person": "faceset_001", "text": "Anna"}}
         known = event.split("id: ", 1)[1].split("\n", 1)[0]
         again = ask_http(address, "/review/api/events", headers={"Last-Event-ID": known})
         assert "data:" not in again.text

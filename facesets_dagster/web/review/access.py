@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from facesets_dagster.publishing.rulings.writing import Author
 from facesets_dagster.settings import Settings
 from facesets_dagster.web.address import LOOPBACK
+from facesets_dagster.web.review.ruling_texts import Said
+from facesets_dagster.web.review.words import words
 
 _LONGEST_NAME = 200
 
@@ -22,8 +24,13 @@ class Visitor:
 
     name: str | None
     """By a trusted proxy, else the login name of the process; None where names are required and none was given."""
-    why_not: str | None
+    why: Said | None
     """Why they may not write; None if they may."""
+
+    @property
+    def why_not(self) -> str | None:
+        """The same in English."""
+        return self.why.in_words(words("en")) if self.why else None
 
 
 @dataclass(frozen=True)
@@ -47,20 +54,14 @@ class Access:
         name = self._named(headers, peer) if named else Author.here("ui").name
         return Visitor(name, self._why_not(name, named=named, host=host))
 
-    def _why_not(self, name: str | None, *, named: bool, host: str) -> str | None:
+    def _why_not(self, name: str | None, *, named: bool, host: str) -> Said | None:
         if self.settings.review == "read" or self.read_only:
-            return "The page is for reading only here (FACESETS_REVIEW=read, or the server runs with --read-only)."
+            return Said("access.read_only", {})
         if named and name is None:
-            return (
-                f"Nobody is named in the header {self.settings.review_user_header} of a trusted proxy, so nothing can "
-                "be written. Reach the page through the proxy; FACESETS_TRUSTED_PROXIES lists its addresses."
-            )
+            return Said("access.nobody", {"header": str(self.settings.review_user_header)})
         if named or self.settings.review == "write" or (self.is_local and host in LOOPBACK):
             return None
-        return (
-            "The page is for reading only on this address: visitors have no names. FACESETS_REVIEW_USER_HEADER lets "
-            "a proxy name them, FACESETS_REVIEW=write lets everybody write who reaches it."
-        )
+        return Said("access.no_names", {})
 
     def _named(self, headers: Mapping[str, str], peer: str) -> str | None:
         if peer not in self.settings.trusted_proxies:

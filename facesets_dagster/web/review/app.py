@@ -52,6 +52,7 @@ class Review:
             *(Route(path, partial(self._page, page)) for path, page in shells.items()),
             Route("/people/{name}", self._person),
             Route("/api/people", self._people),
+            Route("/api/named", self._named),
             Route("/api/people/{name}/faces", self._faces),
             Route("/api/thumbs", self._thumbs),
             Route("/api/thumb/{name}.webp", self._thumb),
@@ -91,6 +92,13 @@ class Review:
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(answer.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=_JSON)
         return Response(answer.plain, headers=headers, media_type=_JSON)
+
+    def _named(self, request: Request) -> Response:
+        """Of these names those who are in use, as they are called now: merged ones by whom they are part of."""
+        now, asked = self.view.now(), request.query_params.get("names", "").split(",")
+        ends = dict.fromkeys(now.leads.get(name, name) for name in asked)
+        people = [{"name": name, "label": now.by_name[name].label} for name in ends if name in now.by_name]
+        return JSONResponse({"people": people}, headers=_ASK)
 
     def _faces(self, request: Request) -> Response:
         now, by = self.view.now(), order_of(request.query_params.get("by"))

@@ -42,6 +42,8 @@ class People(BaseModel):
     text: _Text = ""
     named: Named = ""
     most_faces: Annotated[int, Field(ge=1)] | None = None
+    among: Annotated[list[_Text], Field(max_length=MOST)] = []
+    """Only these of them, if any is named."""
     without: Annotated[list[_Text], Field(max_length=MOST)] = []
     """Names that were taken out of the selection."""
 
@@ -120,7 +122,8 @@ class BulkRulings:
             people = wanted.people
             found = people_matching(now, PeopleFilter(people.text, people.named, people.most_faces))
             without = {*people.without, *([wanted.other] if wanted.kind == "same" else [])}
-            return [one.name for one in found if one.name not in without]
+            among = set(people.among)
+            return [one.name for one in found if one.name not in without and (not among or one.name in among)]
         if wanted.faces is None:
             raise SettingsError("Expected `people` or `faces`. Nothing was changed.")
         person = now.person(wanted.faces.person)

@@ -6,6 +6,7 @@ A stream ends after a few seconds and the browser asks again: a server that is t
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,9 +14,9 @@ from starlette.responses import StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from facesets_dagster.analysis.reviewed import state_of
-from facesets_dagster.identities.ruling_words import said
 from facesets_dagster.registry.rulings import all_rulings, unpublished_rulings
 from facesets_dagster.web.review.app import Review
+from facesets_dagster.web.review.ruling_texts import said_of
 
 _LOOKS, _SECONDS = 10, 0.5
 _RETRY_MS = 300
@@ -54,7 +55,7 @@ class Events:
         registry = self._review.view.library.registry
         rulings = all_rulings(registry)
         last = max(rulings, key=lambda one: one.undone_at or one.made_at, default=None)
-        told: dict[str, object] = {"waiting": len(unpublished_rulings(registry)), "by": None, "says": None}
+        told: dict[str, object] = {"waiting": len(unpublished_rulings(registry)), "by": None, "said": None}
         if last is not None:
-            told |= {"by": last.undone_by or last.made_by, "says": said(last), "state": last.state}
+            told |= {"by": last.undone_by or last.made_by, "said": asdict(said_of(last)), "state": last.state}
         return json.dumps(told)

@@ -92,7 +92,7 @@ def face_columns(faces: list[ReviewedFace]) -> dict[str, list[object]]:
         "bucket": [title_of(face.bucket) for face in faces],
         "path": [readable(face.path) for face in faces],
         "rank": [face.rank for face in faces],
-        "state": [face.state for face in faces],
+        "states": [face.state for face in faces],
         "value": [face.value for face in faces],
         "threshold": [face.threshold for face in faces],
         "doubt": [face.doubt for face in faces],

@@ -6,17 +6,21 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from facesets_dagster.analysis.reviewed import Reviewed, ReviewedPerson
+from facesets_dagster.analysis.reviewed import Reviewed
 from facesets_dagster.analysis.reviewed_faces import ORDERS, faces_of, order_of
-from facesets_dagster.identities.ruling_words import said
 from facesets_dagster.identities.rulings import Ruling
+from facesets_dagster.library.faceset_manifest import FacesetManifest, read_faceset
+from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.registry.publications import joined_by_runs
 from facesets_dagster.registry.rulings import all_rulings, faces_decided_by, swallowed
-from facesets_dagster.reports.funnel import meaning_of, value_in_words
+from facesets_dagster.reports.funnel import value_in_words
 from facesets_dagster.reports.links import served
 from facesets_dagster.reports.people import title_of
 from facesets_dagster.reports.template import when
 from facesets_dagster.web.review.access import Visitor
+from facesets_dagster.web.review.filters import MOST_FACES, face_filters, faces_matching, filter_of, people_matching
 from facesets_dagster.web.review.library_view import LibraryView, readable, rulings_about
+from facesets_dagster.web.review.ruling_texts import said_of
 from facesets_dagster.web.review.words import LANGUAGES, Words
 
 AT_ONCE = 200
@@ -72,19 +76,25 @@ class IgnoredRuling:
 
 def people_page(view: LibraryView, seen: Seen) -> str:
     """Everybody."""
-    now = view.now()
-    wanted = seen.query.get("q", "").strip()
-    people = [one for one in now.people if _matches(one, wanted)]
+    now, wanted = view.now(), filter_of(seen.query)
+    people = people_matching(now, wanted)
     start = (seen.page - 1) * AT_ONCE
-    shown = people[start : start + AT_ONCE]
-    return _render("people.html", seen, now, people=shown, count=len(people), q=wanted, more=_more(seen, len(people)))
+    query = {"q": wanted.text.strip(), "named": wanted.named, "faces": wanted.most_faces or ""}
+    return _render(
+        "people.html", seen, now,
+        people=people[start : start + AT_ONCE], count=len(people), wanted=wanted, sizes=MOST_FACES,
+        query="".join(f"{key}={quote(str(value))}&" for key, value in query.items() if value),
+        more=_more(seen, len(people)),
+    )  # fmt: skip
 
 
 def person_page(view: LibraryView, seen: Seen, name: str) -> str:
     """One person. Raises `LibraryError` if nobody of that name is in use."""
     now, library = view.now(), view.library
     person, by = now.person(name), order_of(seen.query.get("by"))
-    faces = faces_of(view.home, library, now, person, by)
+    every = faces_of(view.home, library, now, person, by)
+    only = seen.query.get("only", "")
+    faces = faces_matching(every, only)
     start = (seen.page - 1) * AT_ONCE
     rows = [
         {
@@ -100,7 +110,9 @@ def person_page(view: LibraryView, seen: Seen, name: str) -> str:
     return _render(
         "person.html", seen, now,
         person=person, faces=rows, by=by, orders=ORDERS, more=_more(seen, len(faces)),
-        exported=sum(face.rank is not None for face in faces),
+        exported=sum(face.rank is not None for face in every), only=only, filters=face_filters(every),
+        query="".join(f"{key}={quote(value)}&" for key, value in (("by", by), ("only", only)) if value),
+        runs=joined_by_runs(library.registry, person.name), published=_published(view, now, person.name),
         bucket=title_of(person.bucket or ""),
         faceset=served(view.settings.library_dir.name, person.name, folder=True),
         history=[logged(seen.words, now, one, {}) for one in rulings_about(rulings, now, person.name)],
@@ -154,7 +166,7 @@ def logged(words: Words, now: Reviewed, ruling: Ruling, taken: Mapping[str, int]
     names = dict.fromkeys(now.leads.get(name, name) for name in ruling.names.values())
     faces = dict.fromkeys(face.face_id for face in ruling.of_role("face", "a", "b", "exemplar", "identity"))
     return LoggedRuling(
-        ruling, said(ruling), state, [name for name in names if name in now.by_name], [*faces][:6],
+        ruling, said_of(ruling).in_words(words), state, [name for name in names if name in now.by_name], [*faces][:6],
         taken.get(ruling.ruling_id, 0),
     )  # fmt: skip
 
@@ -163,11 +175,15 @@ def state_in_words(words: Words, state: str, rank: int | None) -> str:
     """`rank 3`, or why a face is not exported."""
     if rank is not None:
         return words("face.rank", rank=rank)
-    return words("face.waits") if state == "waits" else meaning_of(state)
+    if state == "waits":
+        return words("face.waits")
+    return words.get(f"why.{state}", "") or words.get(f"why.{state.partition(':')[0]}", state)
 
 
-def _matches(person: ReviewedPerson, wanted: str) -> bool:
-    return wanted.casefold() in f"{person.label or ''}\n{person.name}".casefold()
+def _published(view: LibraryView, now: Reviewed, name: str) -> FacesetManifest | None:
+    """The face set as it was published last."""
+    identity = now.identities.get(name)
+    return read_faceset(view.library.folder / faceset_folder(name, identity.kind)) if identity else None
 
 
 def _more(seen: Seen, count: int) -> dict[str, object]:
@@ -199,4 +215,5 @@ def _template(name: str) -> Any:
     )
     environment.filters["address"] = lambda text: quote(str(text), safe="")
     environment.globals["when"] = when
+    environment.globals["title_of"] = title_of
     return environment.get_template(name)

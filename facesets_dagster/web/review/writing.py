@@ -16,7 +16,6 @@ from starlette.routing import BaseRoute, Route
 from facesets_dagster.analysis.ruling_preview import preview
 from facesets_dagster.analysis.similar_people import similar_people
 from facesets_dagster.errors import FacesetsError, RulingRefused
-from facesets_dagster.identities.ruling_words import said
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from facesets_dagster.registry.rulings import all_rulings, rulings_of, unpublished_rulings
@@ -25,6 +24,7 @@ from facesets_dagster.web.review.access import Visitor
 from facesets_dagster.web.review.app import Review
 from facesets_dagster.web.review.dagster_api import PublishingImpossible, start_publishing, status_of_run
 from facesets_dagster.web.review.inputs import last_input, last_undone, made_again
+from facesets_dagster.web.review.ruling_texts import said_of
 from facesets_dagster.web.review.statements import Maker, Statements, Undo, changed_since
 
 OWN_HEADER = "x-facesets-review"
@@ -170,7 +170,7 @@ class Writing:
         near = similar_people(view.home, view.library, now, name, faces, _SIMILAR)
         people = [
             {"name": one, "label": now.by_name[one].label, "faces": now.by_name[one].faces, "distance": distance,
-             "seen": now.by_name[one].seen}
+             "seen": now.by_name[one].seen, "apart": (min(name, one), max(name, one)) in now.apart}
             for one, distance in near
         ]  # fmt: skip
         return JSONResponse({"people": people})
@@ -222,7 +222,7 @@ class Writing:
 
 
 def _summary(ruling: Ruling) -> dict[str, object]:
-    return {"ruling_id": ruling.ruling_id, "kind": ruling.kind, "says": said(ruling), "state": ruling.state,
+    return {"ruling_id": ruling.ruling_id, "kind": ruling.kind, "said": asdict(said_of(ruling)), "state": ruling.state,
             "made_by": ruling.made_by, "made_at": ruling.made_at, "names": dict(ruling.names)}  # fmt: skip
 
 

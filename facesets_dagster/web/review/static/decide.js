@@ -5,7 +5,7 @@ import { html, nothing, render } from "./vendor/lit-html.js";
 import { ApiError, getJson, newId, postJson } from "./api.js";
 import { ask, confirm } from "./dialogs.js";
 import { onKey } from "./keys.js";
-import { byId, page, say, t } from "./page.js";
+import { byId, inWords, page, say, t } from "./page.js";
 import { forgetPeople, show } from "./thumbs.js";
 
 /**
@@ -48,7 +48,7 @@ export async function decide(statement, seen) {
   const ruling = { ruling_id: newId(), ...statement };
   try {
     const answer = await postJson("rulings", { rulings: [ruling], seen });
-    const says = answer.rulings.map((/** @type {{says: string}} */ one) => one.says).join("; ");
+    const says = ruled(answer);
     const same = answer.namesakes.length ? ` ${t("decide.namesakes", { names: answer.namesakes.join(", ") })}` : "";
     say(`${t("decide.done", { says })}${same}`);
     changed(answer.waiting);
@@ -85,7 +85,7 @@ export const showRefusal = (error) =>
           <p>${error.message}</p>
           ${(error.body?.rulings ?? []).map(
             (/** @type {any} */ one) =>
-              html`<p><bdi>${one.says}</bdi> <span class="quiet">${one.made_by}, ${one.made_at.slice(0, 10)}</span>
+              html`<p><bdi>${inWords(one.said)}</bdi> <span class="quiet">${one.made_by}, ${one.made_at.slice(0, 10)}</span>
                 <button type="button" @click=${async () => (await undo([one.ruling_id]), done(null))}>${t("log.undo")}</button></p>`,
           )}
           <p class="actions"><button type="button" @click=${() => done(null)} autofocus>${t("close")}</button></p>`,
@@ -93,22 +93,39 @@ export const showRefusal = (error) =>
       ),
     );
 
-/** Takes rulings back. @param {string[]} ids */
-export async function undo(ids) {
+/** @typedef {{rulings: {said: import("./page.js").Said, state: string}[], count: number, waiting: number}} Recorded */
+
+/** What was ruled, in words; of many only how many. @param {Recorded} answer @param {boolean} [states] */
+export function ruled(answer, states = false) {
+  if (answer.count > 3) return t("decide.many", { count: answer.count });
+  return answer.rulings.map(({ said, state }) => inWords(said) + (states ? `: ${t(`state.${state}`)}` : "")).join("; ");
+}
+
+/** Takes rulings back, or makes them again. @param {string[]} ids @param {"undo" | "redo"} [way] */
+export async function undo(ids, way = "undo") {
   try {
-    const answer = await postJson("undo", { ids });
-    const says = answer.rulings.map((/** @type {{says: string, state: string}} */ one) => `${one.says}: ${t(`state.${one.state}`)}`);
-    say(says.join("; ") || t("decide.nothing"));
+    const answer = await postJson(way, { ids });
+    if (!answer.count) say(t("decide.nothing"));
+    else if (way === "redo") say(t("decide.done", { says: ruled(answer) }));
+    else say(answer.count > 3 ? t("decide.undone", { says: ruled(answer) }) : ruled(answer, true));
     changed(answer.waiting);
   } catch (error) {
     say(/** @type {Error} */ (error).message);
+    if (error instanceof ApiError && error.status === 409) await showRefusal(error);
   }
 }
 
-export async function undoLast() {
-  const { ruling } = await getJson("last");
-  if (ruling) await undo([ruling.ruling_id]);
-  else say(t("decide.nothing"));
+/** What was decided last, taken back or made again. @param {"undo" | "redo"} way */
+export async function step(way) {
+  const last = await getJson("last");
+  if (last[way].length) await undo(last[way], way);
+  else say(t(way === "undo" ? "decide.nothing" : "decide.nothing_again"));
+}
+
+function drawSteps() {
+  const button = (/** @type {"undo" | "redo"} */ way, /** @type {string} */ keys, /** @type {string} */ sign) =>
+    html`<button type="button" aria-label=${t(`step.${way}`)} title=${t(`step.${way}`)} aria-keyshortcuts=${keys} @click=${() => step(way)}><span aria-hidden="true">${sign}</span></button>`;
+  render(html`${button("undo", "z", "↶")}${button("redo", "Shift+Z", "↷")}`, byId("steps"));
 }
 
 async function preview() {
@@ -182,11 +199,15 @@ function listen() {
   events.addEventListener("message", (event) => {
     const told = JSON.parse(event.data);
     if (told.by === page.who && told.waiting === page.waiting) return; // one's own, which is shown already
-    if (told.by !== page.who && told.says) say(t("events.other", { who: told.by, says: `${told.says} (${t(`state.${told.state}`)})` }));
+    if (told.by !== page.who && told.said) say(t("events.other", { who: told.by, says: `${inWords(told.said)} (${t(`state.${told.state}`)})` }));
     changed(told.waiting, "others");
   });
 }
 
 drawRibbon();
 if (page.state) listen();
-if (page.writes) onKey("z", undoLast);
+if (page.writes) {
+  drawSteps();
+  onKey("z", () => void step("undo"));
+  onKey("Z", () => void step("redo"));
+}

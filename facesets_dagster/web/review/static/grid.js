@@ -16,7 +16,7 @@ const BUFFER = 3; // rows above and below the screen
  * @property {() => HTMLElement} make an empty tile's content
  * @property {(content: HTMLElement, index: number, cell: HTMLElement) => void} draw fills the tile
  * @property {(index: number) => void} open Enter, or a double click
- * @property {boolean} [selects] several tiles can be selected
+ * @property {"click" | "mark"} [selects] several tiles can be selected: by a click, or by one on their `.mark`
  * @property {() => void} [selected] the selection is another one
  */
 
@@ -48,10 +48,10 @@ export class Grid {
     new ResizeObserver(() => this.layout()).observe(/** @type {HTMLElement} */ (host.parentElement));
   }
 
-  /** Shows so many tiles anew. @param {number} count @param {{keep?: boolean}} [how] */
-  setCount(count, { keep = false } = {}) {
+  /** Shows so many tiles anew, none of them selected. @param {number} count */
+  setCount(count) {
     this.count = count;
-    if (!keep) this.chosen.clear();
+    this.chosen.clear();
     this.active = Math.max(0, Math.min(this.active, count - 1));
     this.host.hidden = count === 0;
     this.host.setAttribute("aria-rowcount", String(Math.ceil(count / this.columns)));
@@ -240,6 +240,9 @@ export class Grid {
   click(event) {
     const index = this.index(event);
     if (index === null || !this.options.selects) return;
+    const marked = /** @type {HTMLElement} */ (event.target).closest(".mark") !== null;
+    if (this.options.selects === "mark" && !marked) return;
+    event.preventDefault();
     if (event.shiftKey) this.chooseTo(this.anchor, index);
     else this.toggle(index);
     this.focus(index);
@@ -248,7 +251,7 @@ export class Grid {
   /** @param {MouseEvent} event */
   doubleClick(event) {
     const index = this.index(event);
-    if (index !== null && this.options.selects) this.options.open(index);
+    if (index !== null && this.options.selects === "click") this.options.open(index);
   }
 
   /** @param {FocusEvent} event */

@@ -22,6 +22,12 @@ export function t(key, values = {}) {
   return (words[full] ?? full).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+/** @typedef {{key: string, values: Record<string, string | number | Said>}} Said a text that is not in words yet */
+
+/** What a ruling says. @param {Said} said @returns {string} */
+export const inWords = ({ key, values }) =>
+  t(key, Object.fromEntries(Object.entries(values).map(([name, one]) => [name, typeof one === "object" ? inWords(one) : one])));
+
 /** Whether there is a text of this key. @param {string} key */
 export const has = (key) => key in words;
 

@@ -3,7 +3,7 @@
 
 import { html, nothing, render } from "./vendor/lit-html.js";
 import { ApiError, getJson, newId, postJson } from "./api.js";
-import { changed, onChange, showRefusal } from "./decide.js";
+import { changed, onChange, ruled, showRefusal } from "./decide.js";
 import { onKey } from "./keys.js";
 import { byId, page, say, t } from "./page.js";
 import { show } from "./thumbs.js";
@@ -121,7 +121,7 @@ async function deliver(card, body) {
   try {
     const done = await postJson("answers", body);
     const expected = done.expected === null || done.expected === undefined ? "" : ` ${t("queue.expected", { percent: Math.round(100 * done.expected) })}`;
-    const says = done.rulings.map((/** @type {{says: string}} */ one) => one.says).join("; ");
+    const says = ruled(done);
     if (says) say(`${t("decide.done", { says })}${expected}`);
     else say(done.again ? t("queue.again") : t(body.word in { same: 1, different: 1, not_sure: 1 } ? `answered.${body.word}` : "answered.other"));
     if (done.rulings.length) {
