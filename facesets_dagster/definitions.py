@@ -44,6 +44,7 @@ from facesets_dagster.automation.sensors import (
 )
 from facesets_dagster.embedding.thresholds import thresholds_by_files
 from facesets_dagster.errors import ModelError, SettingsError
+from facesets_dagster.files.access import Access, keep_access
 from facesets_dagster.home import recorded_automation
 from facesets_dagster.resources.console import print_warnings_only
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -149,4 +150,6 @@ def build_defs(
 
 
 print_warnings_only()
-defs = build_defs(load_settings())
+_settings = load_settings()
+keep_access(Access.of(_settings.share_group))
+defs = build_defs(_settings)

@@ -16,12 +16,16 @@ from filelock import FileLock
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.files.access import Access, keep_access, tighten
 from facesets_dagster.files.writing import remove_leftovers, write_json, write_text
 from facesets_dagster.settings import Settings, library_names
+from facesets_dagster.wording import counted
 
 SCHEMA_VERSION = 1
 _SWITCHING = "switching_to"
 """Key of `home.json`: the pack that the home is on its way to."""
+_SHARED_WITH, _NOT_SET = "shared_with", ""
+"""Key of `home.json`: the group to which its files were given, null for nobody; absent from homes of older releases."""
 _DAGSTER_YAML = """\
 # Made by `facesets init`; your changes are kept.
 telemetry:
@@ -57,10 +61,13 @@ Say = Callable[[str], None]
 def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -> None:
     """Makes the missing parts of a home. `automation`: whether sensor and schedule run by themselves."""
     require_library(settings)
+    access = Access.of(settings.share_group)
+    keep_access(access)
     recorded = _record(settings)
     if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
         _make(settings, say, automation)
     recorded_precision(settings)
+    _keep_to(access, settings, say, is_new=not recorded)
     if recorded_pack(settings) == EMBEDDED:
         pull_pack(EMBEDDED, settings.models_root, say)
 
@@ -169,7 +176,7 @@ def _make(settings: Settings, say: Say, automation: bool | None) -> None:
                 say(f"model pack of this home: {pack}")
             created = record.get("created_at") or datetime.now(UTC).isoformat(timespec="seconds")
             switch = record.get("automation", False) if automation is None else automation
-            fresh = {"schema_version": SCHEMA_VERSION, "created_at": created, "model_pack": pack}
+            fresh = {**record, "schema_version": SCHEMA_VERSION, "created_at": created, "model_pack": pack}
             inexact = {} if precision == FP32 else {"precision": precision}
             write_json(settings.home / "home.json", {**fresh, **inexact, "automation": switch, "dagster_ready": True})
     except OSError as error:
@@ -177,6 +184,24 @@ def _make(settings: Settings, say: Say, automation: bool | None) -> None:
             f"The home {settings.home} cannot be made ({error}). Expected a folder that can be written. Set "
             "FACESETS_HOME to one."
         ) from error
+
+
+def _keep_to(access: Access, settings: Settings, say: Say, *, is_new: bool) -> None:
+    """Gives what earlier releases, or another setting, left the access of this home; says so if anything changed."""
+    record = _record(settings)
+    if record.get(_SHARED_WITH, _NOT_SET) == access.group:
+        return
+    photos = [*settings.bucket_roots, *settings.legacy_roots, *filter(None, [settings.hand_sorted_root])]
+    own = [folder for folder in settings.own_folders if folder != settings.models_root]
+    done = tighten(access, own, [*photos, settings.models_root])
+    write_json(settings.home / "home.json", {**record, _SHARED_WITH: access.group})
+    if done.changed and not is_new:
+        others = "" if access.group else "; FACESETS_SHARE_GROUP names a group that may"
+        left = f"; {done.refused} belong to other users and stay as they are" if done.refused else ""
+        say(
+            f"{counted(done.changed, 'file or folder', 'files and folders')} of the home can be read by {access.words} "
+            f"alone now{left}{others}"
+        )
 
 
 def _make_folders(settings: Settings) -> None:

@@ -153,6 +153,8 @@ class Settings(BaseModel):
     """In which a trusted proxy says who the visitor is; with it, nobody without a name writes."""
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_TRUSTED_PROXIES")
     """Addresses from which that header is believed."""
+    share_group: str | None = Field(None, alias="FACESETS_SHARE_GROUP")
+    """Whose members may read and write the home beside its user; None means nobody."""
     ignore: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_IGNORE")
     """Shell globs of files and folders of every bucket that are passed over."""
     pictures_in_ui: _Switch = Field(True, alias="FACESETS_PICTURES_IN_UI")

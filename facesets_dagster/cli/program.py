@@ -132,9 +132,11 @@ def made_home(automation: bool | None = None) -> "Settings":
 
 def _settings() -> "Settings":
     """Prints a warning for each unknown setting."""
+    from facesets_dagster.files.access import Access, keep_access
     from facesets_dagster.settings import load_settings
 
     settings = load_settings()
+    keep_access(Access.of(settings.share_group))
     for warning in settings.unknown:
         say(f"warning: {warning}", "yellow")
     return settings

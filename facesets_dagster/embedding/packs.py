@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.errors import ModelPackInvalid, ModelPackMissing
+from facesets_dagster.files.access import usual_access
 from facesets_dagster.files.writing import sha256_of, write_bytes, write_json
 
 EMBEDDED = "embedded"
@@ -128,8 +130,7 @@ def default_pack(models_root: Path) -> str:
 
 def pull_pack(name: str, models_root: Path, say: Say) -> PackFiles:
     """Fetches a pack; a pack that is there is left alone."""
-    (models_root / "models").mkdir(parents=True, exist_ok=True)
-    with FileLock(models_root / "models" / ".pull.lock"):
+    with usual_access(), _turn_to_fetch(models_root / "models"):
         try:
             return find_pack(name, models_root)
         except (ModelPackMissing, ModelPackInvalid):
@@ -141,6 +142,13 @@ def pull_pack(name: str, models_root: Path, say: Say) -> PackFiles:
         else:
             raise ModelPackMissing(f"{name!r} is not a known pack: {', '.join((EMBEDDED, *INSIGHTFACE_PACKS))}.")
     return find_pack(name, models_root)
+
+
+@contextmanager
+def _turn_to_fetch(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".pull.lock"):
+        yield
 
 
 def _pull_embedded(folder: Path) -> None:

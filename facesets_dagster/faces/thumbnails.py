@@ -17,6 +17,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
+from facesets_dagster.files.access import begin_file
+
 _MARGIN = 0.35
 """Added on each side of the bbox, of its longer side."""
 _QUALITY = 75
@@ -95,6 +97,7 @@ class ThumbnailStore:
                 return database
             for end in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+            begin_file(self._path)
             database = sqlite3.connect(self._path, timeout=_PATIENCE_SECONDS)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA secure_delete = ON")

@@ -1,10 +1,13 @@
 """What differs between SQLite and PostgreSQL: how an engine is made, upserts, and waiting for one's turn."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from filelock import FileLock
 from sqlalchemy.dialects import postgresql, sqlite
+
+from facesets_dagster.files.access import begin_file
 
 _TURN = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
@@ -21,6 +24,11 @@ def make_engine(database_url: str) -> sa.Engine:
             url = url.set(drivername="postgresql+psycopg")
         return sa.create_engine(url, pool_pre_ping=True)
     engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _private(*_: object) -> None:
+        if engine.url.database not in (None, "", ":memory:"):
+            begin_file(Path(engine.url.database))
 
     @sa.event.listens_for(engine, "connect")
     def _durable(connection: Any, _: object) -> None:

@@ -94,7 +94,7 @@ def add_run(reports_dir: Path, line: RunLine) -> None:
     if (line.run_id, line.system, line.error is None) in known:
         return
     reports_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(reports_dir / "runs.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(reports_dir / "runs.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:  # one write: lines of two runs at once do not mix
         os.write(descriptor, (json.dumps(asdict(line)) + "\n").encode())
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 import dagster_webserver.cli
 
 from facesets_dagster.errors import FacesetsError
+from facesets_dagster.files.access import Access, keep_access
 from facesets_dagster.settings import load_settings
 from facesets_dagster.web.address import LOOPBACK, require_address
 from facesets_dagster.web.files_later import FilesLater
@@ -36,7 +37,9 @@ def guard_the_server(hosts: Sequence[str]) -> None:
 def allowed_hosts(arguments: Sequence[str]) -> tuple[str, ...]:
     """`FACESETS_WEB_HOSTS`; ends the command with the reason if these arguments may not be served."""
     try:
-        hosts = load_settings().web_hosts
+        settings = load_settings()
+        keep_access(Access.of(settings.share_group))
+        hosts = settings.web_hosts
         require_address(address_of(arguments), hosts)
     except FacesetsError as error:
         sys.exit(str(error))
