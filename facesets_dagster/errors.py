@@ -13,6 +13,7 @@
     ├── DiskSpaceError         too little room for the work ahead
     └── LibraryError
         ├── LibraryLocked      another live process holds the library
+        ├── RegistryUnavailable   the registry's database cannot do its work now
         ├── LibraryCorrupt     a file differs from what its manifest or the registry says
         ├── PublishRefused     publishing would have broken a rule of the library
         └── RulingRefused      a ruling contradicts others that are in force
@@ -81,6 +82,10 @@ class LibraryError(FacesetsError):
 
 class LibraryLocked(LibraryError):
     """Another live process holds the library."""
+
+
+class RegistryUnavailable(LibraryError):
+    """The registry's database cannot do its work now: locked, full, read-only, or not reached."""
 
 
 class LibraryCorrupt(LibraryError):

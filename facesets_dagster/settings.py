@@ -9,7 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -90,6 +91,26 @@ def _providers(text: str) -> str:
     )
 
 
+def _database(url: str) -> str:
+    """The address of a database whose password, if it has one, ends where it should."""
+    scheme, _, rest = url.partition("://")
+    if scheme.partition("+")[0] == "sqlite":
+        return url
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")
+    try:
+        is_plain = "@" not in place[0] + parts.path + parts.query + parts.fragment and (parts.port or 1) > 0
+    except ValueError:  # what stands in the place of the port is none
+        is_plain = False
+    if scheme.partition("+")[0] not in ("postgresql", "postgres") or not rest or not is_plain:
+        raise PydanticCustomError(
+            "setting",
+            "`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with @ : / ? # in a password written "
+            "as %40 %3A %2F %3F %23",
+        )
+    return url
+
+
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -131,8 +152,10 @@ class Settings(BaseModel):
     """None means the precision that the home was made with."""
     library_name: Annotated[str, AfterValidator(checked_library_name)] | None = Field(None, alias="FACESETS_LIBRARY")
     """A library beside the default one; None means the default."""
-    database_url: str = Field(
-        alias="FACESETS_DATABASE_URL", default_factory=lambda given: registry_url(given["home"], given["library_name"])
+    database_url: Annotated[str, AfterValidator(_database)] = Field(
+        alias="FACESETS_DATABASE_URL",
+        repr=False,
+        default_factory=lambda given: registry_url(given["home"], given["library_name"]),
     )
     job: Annotated[Job, _expected(" or ".join(f"`{job}`" for job in JOBS))] = Field(JOBS[0], alias="FACESETS_JOB")
     join_known: _Switch = Field(True, alias="FACESETS_JOIN_KNOWN")
@@ -262,8 +285,14 @@ def load_settings(environment: Mapping[str, str] | None = None, working_director
     except ValidationError as error:
         # Defaults that need a wrong value are errors of their own: they are left out.
         wrong = [one for one in error.errors() if one["type"] == "setting"]
-        sentences = [f"{one['loc'][0]} is {one['input']!r}. Expected {one['msg']}." for one in wrong]
+        sentences = [f"{one['loc'][0]} {_found(one)}. Expected {one['msg']}." for one in wrong]
         raise SettingsError(" ".join(sentences)) from None
+
+
+def _found(error: Mapping[str, Any]) -> str:
+    """What was found; an address may have a password in it."""
+    is_secret = error["loc"][0] == "FACESETS_DATABASE_URL"
+    return "is no address of a database" if is_secret else f"is {error['input']!r}"
 
 
 def ui_port() -> int:

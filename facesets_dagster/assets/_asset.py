@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.assets._early_end import noting_an_early_end
 from facesets_dagster.assets._order import RUNS_AFTER, priority
-from facesets_dagster.errors import FacesetsError, LibraryLocked
+from facesets_dagster.errors import FacesetsError, LibraryLocked, RegistryUnavailable
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
 from facesets_dagster.resources.interruptions import interruptions_that_arrive
@@ -41,7 +41,7 @@ CODE_VERSION = "2"
 MAX_RETRIES = 2
 RETRY_SECONDS = 5
 
-_MAY_PASS = (LibraryLocked, OSError, OperationalError)
+_MAY_PASS = (LibraryLocked, OSError, OperationalError, RegistryUnavailable)
 """A library that another run holds, a disk that was busy, a database that was locked."""
 
 _CONFIGS: dict[dg.AssetKey, type[dg.Config]] = {}

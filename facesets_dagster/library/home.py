@@ -4,7 +4,7 @@ The resource `home` builds one from its configuration, the command line one from
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import ModelPack
@@ -35,7 +35,7 @@ class Home:
     """Folders whose sub-folders are buckets; read-only."""
     cache_dir: Path
     library_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
     legacy_roots: tuple[Path, ...] = ()
     hand_sorted_root: Path | None = None
     ignore: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """What differs between SQLite and PostgreSQL: how an engine is made, upserts, and waiting for one's turn."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import sqlalchemy as sa
 from filelock import FileLock
 from sqlalchemy.dialects import postgresql, sqlite
 
+from facesets_dagster.errors import SettingsError
 from facesets_dagster.files.access import begin_file
+from facesets_dagster.registry.unavailable import say_in_a_sentence
 
 _TURN = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
@@ -22,13 +25,15 @@ def make_engine(database_url: str) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        return sa.create_engine(url, pool_pre_ping=True)
+        return _on_server(url, database_url)
     engine = sa.create_engine(url, poolclass=sa.NullPool)
+    say_in_a_sentence(engine, database_url)
 
     @sa.event.listens_for(engine, "do_connect")
     def _private(*_: object) -> None:
         if engine.url.database not in (None, "", ":memory:"):
-            begin_file(Path(engine.url.database))
+            with suppress(OSError):  # SQLite says what is wrong
+                begin_file(Path(engine.url.database))
 
     @sa.event.listens_for(engine, "connect")
     def _durable(connection: Any, _: object) -> None:
@@ -39,6 +44,18 @@ def make_engine(database_url: str) -> sa.Engine:
             with FileLock(f"{engine.url.database}.lock"):
                 connection.execute("PRAGMA journal_mode=WAL")
 
+    return engine
+
+
+def _on_server(url: sa.URL, database_url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True)
+    except ImportError as error:
+        raise SettingsError(
+            f"FACESETS_DATABASE_URL names a database for which {error.name or 'its driver'} is not installed. Expected "
+            "the extra `postgres`: `uv sync --extra postgres`, or `pip install 'facesets-dagster[postgres]'`."
+        ) from error
+    say_in_a_sentence(engine, database_url)
     return engine
 
 

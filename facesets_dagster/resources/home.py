@@ -16,6 +16,7 @@ from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.photos.roots import RootContents
 from facesets_dagster.photos.workers.decoders import use_limits
 from facesets_dagster.photos.workers.limits import PhotoLimits
+from facesets_dagster.registry.passwords import hidden, revealed
 from facesets_dagster.resources.run_process import note_process
 from facesets_dagster.settings import PHOTO_FILE_MB, PHOTO_SECONDS, Settings
 
@@ -28,7 +29,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     library_dir: str = Field(description="The library `facesets_swap_ready/`.")
     exports_dir: str = Field(description="Face sets in the formats of other programs, a folder for each.")
     reports_dir: str = Field(description="Write-ups of runs.")
-    database_url: str = Field(description="SQLAlchemy URL of the registry.")
+    database_url: str = Field(description="SQLAlchemy URL of the registry, its password hidden.")
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
     hand_sorted_root: str | None = Field(default=None, description="Folders named by people; read-only.")
     legacy_map: str | None = Field(
@@ -65,7 +66,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             library_dir=str(settings.library_dir),
             exports_dir=str(settings.exports_dir),
             reports_dir=str(settings.reports_dir),
-            database_url=settings.database_url,
+            database_url=hidden(settings.database_url),
             legacy_roots=[str(root) for root in settings.legacy_roots],
             hand_sorted_root=str(settings.hand_sorted_root) if settings.hand_sorted_root else None,
             legacy_map=str(settings.home / "facesets_legacy.yaml"),
@@ -84,7 +85,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             bucket_roots=tuple(Path(root) for root in self.bucket_roots),
             cache_dir=Path(self.cache_dir),
             library_dir=Path(self.library_dir),
-            database_url=self.database_url,
+            database_url=revealed(self.database_url),
             legacy_roots=tuple(Path(root) for root in self.legacy_roots),
             hand_sorted_root=Path(self.hand_sorted_root) if self.hand_sorted_root else None,
             ignore=tuple(self.ignore),

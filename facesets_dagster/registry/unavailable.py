@@ -1,0 +1,42 @@
+"""What a database says when it cannot do its work now, as one sentence of ours; its address without the password."""
+
+import sqlite3
+
+import sqlalchemy as sa
+
+from facesets_dagster.errors import RegistryUnavailable
+from facesets_dagster.registry.passwords import hidden
+
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: "another program has held it locked for a minute. Wait for that program, or end it",
+    sqlite3.SQLITE_LOCKED: "another program has held it locked for a minute. Wait for that program, or end it",
+    sqlite3.SQLITE_FULL: "its disk is full. Free some space",
+    sqlite3.SQLITE_READONLY: "it can only be read. Give this user the right to write it and its folder",
+    sqlite3.SQLITE_PERM: "this user may not open it. Give them the right to read and write it and its folder",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Expected a file that this user may read and write, in such a folder",
+    sqlite3.SQLITE_IOERR: "its disk cannot be read or written. Look at the disk, and whether it is full",
+}
+_PRIMARY = 0xFF
+"""The bits of an error code of SQLite that are not its detail."""
+
+
+def say_in_a_sentence(engine: sa.Engine, database_url: str) -> None:
+    """From now on such errors of this engine are raised as `RegistryUnavailable`, with this address."""
+    address = hidden(database_url)
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _translated(context: sa.engine.ExceptionContext) -> None:
+        reason = _reason(context.original_exception)
+        if reason is not None:
+            raise RegistryUnavailable(
+                f"The registry {address} cannot be used: {reason}, and do it again. Nothing was changed."
+            ) from None
+
+
+def _reason(error: BaseException | None) -> str | None:
+    if isinstance(error, sqlite3.OperationalError):
+        return _SQLITE.get((getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY)
+    if type(error).__module__.startswith("psycopg") and type(error).__name__ in ("OperationalError", "DiskFull"):
+        first = (str(error).strip().splitlines() or ["no answer"])[0]
+        return f"its server says {first[:300]!r}. See that it runs and FACESETS_DATABASE_URL names it"
+    return None
