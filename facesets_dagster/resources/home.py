@@ -17,7 +17,7 @@ from facesets_dagster.photos.roots import RootContents
 from facesets_dagster.photos.workers.decoders import use_limits
 from facesets_dagster.photos.workers.limits import PhotoLimits
 from facesets_dagster.registry.passwords import hidden, revealed
-from facesets_dagster.resources.run_process import note_process
+from facesets_dagster.resources.run_process import note_process, note_run
 from facesets_dagster.settings import PHOTO_FILE_MB, PHOTO_SECONDS, Settings
 
 
@@ -54,6 +54,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Notes on the run which process works on it; sets what its photos may take."""
         use_limits(PhotoLimits.of(self.photo_memory_mb, self.photo_file_mb, self.photo_seconds))
         if context.run is not None and context.instance is not None:
+            note_run(Path(self.library_dir).parent, context.run)
             note_process(context.instance, context.run.run_id)
 
     @classmethod

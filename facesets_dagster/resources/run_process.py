@@ -6,10 +6,12 @@ that no longer live; the sensor `dead_run_sensor` and the command line call it.
 
 import os
 import socket
+from pathlib import Path
 
 import dagster as dg
 import psutil
 
+from facesets_dagster.library.audit import note_deed, user_here
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.unfinished import KILLED, note_unfinished
 from facesets_dagster.settings import JOBS
@@ -17,6 +19,13 @@ from facesets_dagster.settings import JOBS
 PROCESS_TAG = "facesets/process"
 STARTED_BY = "facesets/started_by"
 """Tag of runs that a command started, at a terminal whose Ctrl-C ends them."""
+_STARTERS = {
+    STARTED_BY: "cli",
+    "dagster/sensor_name": "sensor",
+    "dagster/schedule_name": "schedule",
+    "dagster/backfill": "backfill",
+}
+"""Tag -> what started the run; a run without any comes from the browser or another client of the web server."""
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -28,6 +37,15 @@ def this_process() -> str:
 def note_process(instance: dg.DagsterInstance, run_id: str) -> None:
     """Writes down which process works on a run."""
     instance.add_run_tags(run_id, {PROCESS_TAG: this_process()})
+
+
+def note_run(home: Path, run: dg.DagsterRun) -> None:
+    """A line in the audit log: which run begins, of what, and what started it."""
+    tags = run.tags
+    via = next((words for tag, words in _STARTERS.items() if tag in tags), "ui")
+    starter = tags.get("dagster/sensor_name") or tags.get("dagster/schedule_name")
+    of = {"run_id": run.run_id, "job": run.job_name, "bucket": tags.get("dagster/partition"), "starter": starter}
+    note_deed(home, "run", who=user_here(), via=via, **{key: value for key, value in of.items() if value is not None})
 
 
 def end_dead_runs(instance: dg.DagsterInstance, registry: Registry) -> list[str]:

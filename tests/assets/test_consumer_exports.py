@@ -5,12 +5,14 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import cv2
 import dagster as dg
 import numpy as np
+import polars as pl
 import pytest
 from filelock import FileLock, Timeout
 
@@ -419,3 +421,21 @@ def test_facefusions_own_code_reads_the_folder(home: FakeHome, tmp_path: Path) -
     }
     assert json.loads(done.stdout) == wanted
     assert len(wanted) == len(of_library(home, "faceset_001")[0]["faces"])
+
+
+def texts_in(path: Path) -> list[bytes]:
+    """What a file holds, unpacked."""
+    if path.suffix == ".parquet":
+        return [str(pl.read_parquet(path).to_dicts()).encode(), str(pl.read_parquet_metadata(path)).encode()]
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return [path.read_bytes(), *(archive.read(name) for name in archive.namelist())]
+    return [path.read_bytes()]
+
+
+def test_no_exported_file_says_where_home_or_photos_lie(home: FakeHome, tmp_path: Path) -> None:
+    export(home)
+    files = [path for root in (home.settings.library_dir, exports(home)) for path in root.rglob("*") if path.is_file()]
+    assert {".png", ".fsz", ".npz", ".parquet", ".json", ".txt", ".safetensors"} <= {path.suffix for path in files}
+    place = str(tmp_path).encode()
+    assert [path for path in files if path.name != ".lock.json" for text in texts_in(path) if place in text] == []

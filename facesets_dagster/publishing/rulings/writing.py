@@ -1,6 +1,5 @@
 """Rulings entered and taken back: never one that contradicts those in force, and never half of a request."""
 
-import getpass
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +7,11 @@ from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.ruling_closure import Contradiction, Link, Made, contradiction
 from facesets_dagster.identities.ruling_words import in_short
 from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, UNDOABLE, Ruling
+from facesets_dagster.library.audit import note_deed, user_here
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry.ruled import made_by_splits, names_of_parts
 from facesets_dagster.registry.ruling_rows import new_id, now
-from facesets_dagster.registry.rulings import all_rulings, rulings_in_force, undo_rulings, write_rulings
+from facesets_dagster.registry.rulings import all_rulings, rulings_in_force, rulings_of, undo_rulings, write_rulings
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,7 @@ class Author:
     @classmethod
     def here(cls, via: str, reason: str | None = None) -> "Author":
         """The login name of this process."""
-        try:
-            return cls(getpass.getuser(), via, reason)
-        except (OSError, KeyError):  # a container without an entry for the user
-            return cls("unknown", via, reason)
+        return cls(user_here(), via, reason)
 
     def ruling(self, kind: str, **values: object) -> Ruling:
         """A new ruling of this kind."""
@@ -43,14 +40,25 @@ def enter(library: Library, rulings: Sequence[Ruling]) -> tuple[Ruling, ...]:
     Raises `RulingRefused` with the chain of rulings that a new one contradicts.
     """
     new = {ruling.ruling_id for ruling in rulings}
-    return write_rulings(library.registry, rulings, _checked(library, new), superseded_by)
+    known = rulings_of(library.registry, new)
+    written = write_rulings(library.registry, rulings, _checked(library, new), superseded_by)
+    noted: dict[tuple[str, str, str], list[str]] = {}
+    for ruling in written:
+        if ruling.ruling_id not in known:
+            noted.setdefault((ruling.made_by, ruling.via, ruling.kind), []).append(ruling.ruling_id)
+    for (who, via, kind), ids in noted.items():
+        note_deed(library.folder.parent, "ruling", who=who, via=via, kind=kind, ruling_ids=ids)
+    return written
 
 
 def take_back(library: Library, ids: Collection[str], author: Author) -> tuple[str, ...]:
     """Undoes rulings, in any order; gives those that changed. Raises `RulingRefused` if what came into force again in
     their place contradicts another one.
     """
-    return undo_rulings(library.registry, ids, author.name, _checked(library))
+    changed = undo_rulings(library.registry, ids, author.name, _checked(library))
+    if changed:
+        note_deed(library.folder.parent, "undo", who=author.name, via=author.via, ruling_ids=list(changed))
+    return changed
 
 
 def require_consistent(library: Library, rulings: Sequence[Ruling]) -> None:

@@ -17,6 +17,7 @@ from facesets_dagster.analysis.ruling_preview import preview
 from facesets_dagster.analysis.similar_people import similar_people
 from facesets_dagster.errors import FacesetsError, RulingRefused
 from facesets_dagster.identities.rulings import Ruling
+from facesets_dagster.library.audit import note_deed
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from facesets_dagster.registry.rulings import all_rulings, rulings_of, unpublished_rulings
 from facesets_dagster.web.guard import App
@@ -139,13 +140,15 @@ class Writing:
             return self.contradiction(error)
 
     async def _publish(self, request: Request) -> JSONResponse:
-        _, refused = self.admitted(request)
+        visitor, refused = self.admitted(request)
         if refused is not None:
             return refused
         try:
             run_id = await start_publishing(self._ui, request.headers["host"])
         except PublishingImpossible as error:
             return refusal(503, "PublishingImpossible", str(error))
+        home, who = self._review.view.library.folder.parent, str(visitor.name)
+        await run_in_threadpool(note_deed, home, "publish", who=who, via="ui", run_id=run_id)
         return JSONResponse({"run_id": run_id, "page": f"/runs/{run_id}"}, 202)
 
     async def _run(self, request: Request) -> JSONResponse:
