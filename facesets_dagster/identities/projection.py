@@ -8,6 +8,7 @@ same base without it, so rulings can be undone in any order.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, get_args
 
 from facesets_dagster.identities.identity import Identity, by_trust
@@ -102,11 +103,22 @@ def leading_to(name: str, merges: Iterable[Merge]) -> str:
 
 def project(base: Base, rulings: Sequence[Ruling]) -> Projection:
     """The base with these rulings; one whose person or faces are not there says nothing."""
+    return project_in_order(base, rulings)[0]
+
+
+def project_in_order(base: Base, rulings: Sequence[Ruling]) -> tuple[Projection, tuple[Ruling, ...]]:
+    """The same, and the ruling behind each of its merges."""
     work = _Work(base)
     for ruling in in_order(rulings):
         if ruling.kind in _RULES:
             _RULES[ruling.kind](work, ruling)
-    return work.finished()
+            work.merged_by += [ruling] * (len(work.merges) - len(work.merged_by))
+    return work.finished(), tuple(work.merged_by)
+
+
+def moves_faces(ruling: Ruling) -> bool:
+    """Whether a ruling is of a kind that a projection looks at."""
+    return ruling.kind in _RULES
 
 
 def standing_for(
@@ -143,15 +155,21 @@ class _Work:
         }
         self.labels = dict(base.labels)
         self.merges: list[Merge] = []
+        self.merged_by: list[Ruling] = []
         self.out: dict[str, Out] = {}
         self.made: dict[str, str] = {}
         self.taken: dict[tuple[str, str], RuledFace] = {}
         self.told_apart: list[Ruling] = []
         self.touched: set[str] = set()
-        self._owners: dict[str, set[str]] = {}
+
+    @cached_property
+    def _owners(self) -> dict[str, set[str]]:
+        """face_id -> people who have it; made when a ruling asks for it first."""
+        owners: dict[str, set[str]] = {}
         for name, rows in self.rows.items():
             for face_id in rows:
-                self._owners.setdefault(face_id, set()).add(name)
+                owners.setdefault(face_id, set()).add(name)
+        return owners
 
     def owners(self, face_id: str) -> list[str]:
         """People who have a face; several have it through copies of its photo."""
@@ -167,10 +185,11 @@ class _Work:
 
     def put(self, name: str, rows: Rows) -> None:
         """Gives somebody these members."""
+        owners = self._owners
         for face_id in self.rows.get(name, {}).keys() - rows.keys():
-            self._owners[face_id].discard(name)
+            owners[face_id].discard(name)
         for face_id in rows:
-            self._owners.setdefault(face_id, set()).add(name)
+            owners.setdefault(face_id, set()).add(name)
         self.rows[name] = dict(sorted(rows.items()))
         self.touched.add(name)
 

@@ -9,7 +9,13 @@ from facesets_dagster.identities.reanchoring import Reanchored
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import wait_for_turn
 from facesets_dagster.registry.registry import Registry
-from facesets_dagster.registry.ruling_rows import count_writing, face_rows, model_of_rulings, note_model_of_rulings
+from facesets_dagster.registry.ruling_rows import (
+    count_rewriting,
+    count_writing,
+    face_rows,
+    model_of_rulings,
+    note_model_of_rulings,
+)
 from facesets_dagster.registry.rulings import add_faces
 
 
@@ -42,4 +48,5 @@ def write_reanchored(connection: sa.Connection, changes: Iterable[Reanchored], m
         if change.state in ("in_force", "dormant"):
             connection.execute(sa.update(t.rulings).where(this_ruling, obeyed).values(state=change.state))
     note_model_of_rulings(connection, model_id)
+    count_rewriting(connection)
     count_writing(connection)

@@ -20,6 +20,7 @@ from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import insert_into, make_engine
+from facesets_dagster.registry.ruling_book import RulingBook
 from facesets_dagster.registry.schema import State, create_tables, read_state
 from facesets_dagster.registry.snapshot import MEMBERSHIP_SCHEMA, Snapshot, in_batches
 
@@ -91,6 +92,8 @@ class Registry:
     def __init__(self, database_url: str) -> None:
         self.engine = make_engine(database_url)
         self._snapshot: Snapshot | None = None
+        self.rulings = RulingBook()
+        """All rulings, as this process knows them."""
         self.checked: tuple[int, int] | None = None
         """The file whose tables `open_registry` has looked at."""
 
@@ -140,6 +143,14 @@ class Registry:
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
         return pl.DataFrame(rows, schema=MEMBERSHIP_SCHEMA, orient="row")
+
+    def membership_rows(self) -> list[tuple[str, str, str, str]]:
+        """Identity, bucket, face_id and how it joined of all members, by identity and face_id."""
+        members = t.members.c
+        query = sa.select(members.name, members.bucket, members.face_id, members.joined_by)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(members.name, members.face_id, members.bucket)).fetchall()
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     def anchors(self) -> dict[str, Anchor]:
         """Era name -> what it was seeded with."""

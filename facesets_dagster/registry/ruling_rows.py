@@ -17,6 +17,8 @@ from facesets_dagster.registry.dialect import insert_into
 
 _WRITTEN = "rulings"
 """Key of `meta`: how often rulings were written."""
+_REWRITTEN = "ruling_faces"
+"""Key of `meta`: how often faces or the payload of rulings on record were written again."""
 _MODEL = "rulings_model"
 """Key of `meta`: the model whose faces rulings are read by; absent in a home that was never embedded anew."""
 
@@ -70,6 +72,16 @@ def times_written(connection: sa.Connection) -> int:
 def count_writing(connection: sa.Connection) -> None:
     """Notes that rulings were written."""
     _put(connection, _WRITTEN, str(times_written(connection) + 1))
+
+
+def faces_rewritten(connection: sa.Connection) -> int:
+    """How often faces or the payload of rulings on record were written again."""
+    return int(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == _REWRITTEN)) or 0)
+
+
+def count_rewriting(connection: sa.Connection) -> None:
+    """Notes that faces or the payload of rulings on record were written again or removed."""
+    _put(connection, _REWRITTEN, str(faces_rewritten(connection) + 1))
 
 
 def model_of_rulings(connection: sa.Connection) -> str | None:

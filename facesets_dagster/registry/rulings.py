@@ -1,21 +1,19 @@
 """Rulings in the registry: written once, listed, taken back. SQL only; what they mean is `identities.projection`."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-import numpy as np
 import sqlalchemy as sa
 
-from facesets_dagster.identities.reanchoring import of_model
 from facesets_dagster.identities.rulings import UNDOABLE, Ruling, RulingFace
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import wait_for_turn
+from facesets_dagster.registry.read_rulings import read_rulings
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.ruling_rows import (
+    count_rewriting,
     count_writing,
     face_rows,
     insert_rulings,
-    model_of_rulings,
     now,
     times_written,
 )
@@ -30,14 +28,15 @@ Consistent = Callable[[Sequence[Ruling]], None]
 
 def rulings_in_force(registry: Registry) -> tuple[Ruling, ...]:
     """Oldest first."""
-    with registry.engine.connect() as connection:
-        return _read(connection, t.rulings.c.state == "in_force")
+    return tuple(ruling for ruling in _known(registry) if ruling.state == "in_force")
 
 
 def all_rulings(registry: Registry, *, of_all_models: bool = False) -> tuple[Ruling, ...]:
     """Every one that was ever written, oldest first; `of_all_models`: with its faces as each model saw them."""
+    if not of_all_models:
+        return _known(registry)
     with registry.engine.connect() as connection:
-        return _read(connection, of_all_models=of_all_models)
+        return read_rulings(connection, of_all_models=True)
 
 
 def rulings_by_bucket(registry: Registry) -> dict[str, list[str]]:
@@ -55,11 +54,8 @@ def rulings_by_bucket(registry: Registry) -> dict[str, list[str]]:
 
 def rulings_of(registry: Registry, ids: Collection[str]) -> dict[str, Ruling]:
     """By id, those of these that exist."""
-    found: list[Ruling] = []
-    with registry.engine.connect() as connection:
-        for some in in_batches(sorted(ids)):
-            found += _read(connection, t.rulings.c.ruling_id.in_(some))
-    return {ruling.ruling_id: ruling for ruling in found}
+    wanted = set(ids)
+    return {ruling.ruling_id: ruling for ruling in _known(registry) if ruling.ruling_id in wanted} if wanted else {}
 
 
 def rulings_written(registry: Registry) -> int:
@@ -70,9 +66,7 @@ def rulings_written(registry: Registry) -> int:
 
 def unpublished_rulings(registry: Registry) -> tuple[Ruling, ...]:
     """Those that the library does not obey yet, and those that it still obeys though they are taken back."""
-    in_force = t.rulings.c.state == "in_force"
-    with registry.engine.connect() as connection:
-        return _read(connection, in_force != t.rulings.c.published)
+    return tuple(ruling for ruling in _known(registry) if (ruling.state == "in_force") != ruling.published)
 
 
 def write_rulings(
@@ -85,11 +79,12 @@ def write_rulings(
     """
     with registry.engine.begin() as connection:
         wait_for_turn(connection)
-        known = {row[0] for row in connection.execute(sa.select(t.rulings.c.ruling_id))}
+        before = registry.rulings.all(connection)
+        known = {ruling.ruling_id for ruling in before}
         new = [ruling for ruling in rulings if ruling.ruling_id not in known]
         if new:
-            _enter(connection, new, consistent, superseded)
-        return _read(connection, t.rulings.c.ruling_id.in_([ruling.ruling_id for ruling in rulings]))
+            _enter(connection, new, [one for one in before if one.state == "in_force"], consistent, superseded)
+        return read_rulings(connection, t.rulings.c.ruling_id.in_([ruling.ruling_id for ruling in rulings]))
 
 
 def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consistent: Consistent) -> tuple[str, ...]:
@@ -99,23 +94,20 @@ def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consi
     """
     with registry.engine.begin() as connection:
         wait_for_turn(connection)
-        live = t.rulings.c.state.in_(UNDOABLE)
-        column, gone, back = t.rulings.c.ruling_id, list[str](), list[str]()
-        for some in in_batches(sorted(set(ids))):
-            gone += connection.scalars(sa.select(column).where(column.in_(some), live))
+        known, these = registry.rulings.all(connection), set(ids)
+        gone = {one.ruling_id for one in known if one.ruling_id in these and one.state in UNDOABLE}
+        back = {one.ruling_id for one in known if one.state == "superseded" and one.superseded_by in gone} - gone
         values = {"state": "undone", "undone_at": now(), "undone_by": undone_by}
-        for some in in_batches(gone):
-            connection.execute(sa.update(t.rulings).where(column.in_(some)).values(**values))
-        for some in in_batches(gone):
-            again = t.rulings.c.superseded_by.in_(some) & (t.rulings.c.state == "superseded")
-            back += connection.scalars(sa.select(column).where(again))
         freed = {"state": "in_force", "superseded_by": None}
-        for some in in_batches(back):
-            connection.execute(sa.update(t.rulings).where(column.in_(some)).values(**freed))
+        for changed, row in ((gone, values), (back, freed)):
+            for some in in_batches(sorted(changed)):
+                connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(some)).values(**row))
         if gone:
-            consistent(_read(connection, t.rulings.c.state == "in_force"))
+            in_force = {one.ruling_id for one in known if one.state == "in_force"} - gone | back
+            consistent([one for one in known if one.ruling_id in in_force])
             count_writing(connection)
-        return (*gone, *back)
+        ordered = [one.ruling_id for one in known]
+        return tuple(one for changed in (gone, back) for one in ordered if one in changed)
 
 
 def add_faces(connection: sa.Connection, ruling_id: str, faces: Iterable[RulingFace]) -> None:
@@ -146,6 +138,7 @@ def complete_faces(registry: Registry, faces: Iterable[RulingFace]) -> None:
             this = (table.c.photo_width == 0, table.c.bucket == row["bucket"], table.c.face_id == row["face_id"])
             known = {key: value for key, value in row.items() if key not in ("ruling_id", "place", "role")}
             connection.execute(sa.update(table).where(*this).values(**known))
+        count_rewriting(connection)
         count_writing(connection)
 
 
@@ -183,13 +176,18 @@ def swallowed(registry: Registry) -> dict[str, int]:
         return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
+def _known(registry: Registry) -> tuple[Ruling, ...]:
+    with registry.engine.connect() as connection:
+        return registry.rulings.all(connection)
+
+
 def _enter(
     connection: sa.Connection,
     new: Sequence[Ruling],
+    in_force: list[Ruling],
     consistent: Consistent,
     superseded: Callable[..., Collection[str]],
 ) -> None:
-    in_force = list(_read(connection, t.rulings.c.state == "in_force"))
     for ruling in insert_rulings(connection, new):
         if ruling.state != "in_force":
             continue
@@ -200,42 +198,3 @@ def _enter(
         in_force = [one for one in in_force if one.ruling_id not in gone] if gone else in_force
         in_force.append(ruling)
     consistent(in_force)
-
-
-def _read(connection: sa.Connection, *where: sa.ColumnElement[bool], of_all_models: bool = False) -> tuple[Ruling, ...]:
-    rows = connection.execute(sa.select(t.rulings).where(*where).order_by(t.rulings.c.sequence)).mappings().all()
-    ids = sa.select(t.rulings.c.ruling_id).where(*where)
-    faces: dict[str, list[RulingFace]] = {}
-    if rows:
-        table = t.ruling_faces
-        query = sa.select(table).where(table.c.ruling_id.in_(ids)).order_by(table.c.ruling_id, table.c.place)
-        for face in connection.execute(query).mappings():
-            faces.setdefault(face["ruling_id"], []).append(_face(face))
-        model = None if of_all_models else model_of_rulings(connection)
-        if model is not None:
-            faces = {ruling_id: list(of_model(some, model)) for ruling_id, some in faces.items()}
-    names: dict[str, dict[str, str]] = {}
-    if rows:
-        for name in connection.execute(sa.select(t.ruling_names).where(t.ruling_names.c.ruling_id.in_(ids))):
-            names.setdefault(name.ruling_id, {})[name.role] = name.name
-    return tuple(_ruling(row, faces.get(row["ruling_id"], []), names.get(row["ruling_id"], {})) for row in rows)
-
-
-def _ruling(row: sa.RowMapping, faces: Sequence[RulingFace], names: dict[str, str]) -> Ruling:
-    values = {key: row[key] for key in row if key != "payload"}
-    ordered = dict(sorted(names.items()))
-    return Ruling(**values, faces=tuple(faces), names=ordered, payload=json.loads(row["payload"]))
-
-
-def _face(row: sa.RowMapping) -> RulingFace:
-    return RulingFace(
-        role=row["role"],
-        photo_sha256=row["photo_sha256"],
-        bbox=(row["x1"], row["y1"], row["x2"], row["y2"]),
-        photo_width=row["photo_width"],
-        photo_height=row["photo_height"],
-        face_id=row["face_id"],
-        bucket=row["bucket"],
-        model_id=row["model_id"],
-        embedding=None if row["embedding"] is None else np.frombuffer(row["embedding"], np.float16),
-    )

@@ -62,8 +62,10 @@ def asked_for(library: Library, request: MergeRequest, pack: ModelPack | None) -
     people are refused where a pack is given.
     """
     now, after = projected_now(library)
-    people = {name: replace(one, label=after.labels.get(name, one.label)) for name, one in now.identities.items()}
-    now = replace(now, identities=people)
+    other = {name: label for name, label in after.labels.items() if name in now.identities}
+    other = {name: label for name, label in other.items() if label != now.identities[name].label}
+    people = {name: replace(now.identities[name], label=label) for name, label in other.items()}
+    now = replace(now, identities={**now.identities, **people})
     known = _said_to_differ(now)
     reject, again = _rejected(request, now), _accepted_again(request, known, now)
     groups = [_group(names, now) for names in request.groups]

@@ -1,20 +1,24 @@
 """The library as it stands, with and without rulings: what a plan that obeys them is made from."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Pair, Rows
 from facesets_dagster.identities.projection import OF_RULINGS, Base, Projection, project
+from facesets_dagster.identities.projections import Projected, Projections
 from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_name
 from facesets_dagster.registry import ruled
 from facesets_dagster.registry.merges import merges_in_force
-from facesets_dagster.registry.registry import Tombstone
-from facesets_dagster.registry.rulings import rulings_in_force, unpublished_rulings
+from facesets_dagster.registry.registry import Registry, Tombstone
+from facesets_dagster.registry.rulings import all_rulings, rulings_in_force
+from facesets_dagster.registry.schema import State
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ class Standing:
         """The library with these rulings; identities that their splits make take the numbers from `number` on."""
         return project(with_names(self.base, rulings, number), rulings)
 
+    def with_rulings(self, rulings: tuple[Ruling, ...], pending: tuple[Ruling, ...]) -> "Standing":
+        """The same library with other rulings in force and other ones waiting."""
+        found = replace(self, rulings=rulings, pending=pending)
+        vars(found).update(base=self.base)  # it depends on no ruling
+        return found
+
     def _is_out_by_ruling(self, name: str) -> bool:
         stone = self.tombstones.get(name)
         return stone is not None and stone.reason in OF_RULINGS
@@ -65,24 +75,62 @@ class Standing:
 
 def with_names(base: Base, rulings: Sequence[Ruling], number: int) -> Base:
     """The base with a name for every identity that a split of these rulings makes."""
-    made, identities = dict(base.made), dict(base.identities)
-    for ruling in rulings:
-        for part in ruling.parts()[1:] if ruling.kind == "split" else ():
-            if (ruling.ruling_id, part) not in made:
-                made[ruling.ruling_id, part] = faceset_name(number)
-                number += 1
-    return replace(base, identities=identities, made=made)
+    made = dict(base.made)
+    for place in unnamed_parts(base, rulings):
+        made[place] = faceset_name(number)
+        number += 1
+    return replace(base, made=made)
+
+
+def unnamed_parts(base: Base, rulings: Iterable[Ruling]) -> list[tuple[str, str]]:
+    """Ruling and part of the identities that splits make and that have no name yet, in the order of their numbers."""
+    splits = (ruling for ruling in rulings if ruling.kind == "split")
+    return [
+        (ruling.ruling_id, part)
+        for ruling in splits
+        for part in ruling.parts()[1:]
+        if (ruling.ruling_id, part) not in base.made
+    ]
 
 
 def standing(library: Library) -> Standing:
-    """Read from the registry."""
+    """The registry as it is now: read as a whole once for each publication, and rulings as they are written."""
     registry = library.registry
+    with _LOCK:
+        state = registry.state()
+        rulings = all_rulings(registry)
+        in_force = tuple(one for one in rulings if one.state == "in_force")
+        pending = tuple(one for one in rulings if (one.state == "in_force") != one.published)
+        known = _KNOWN.get(registry)
+        if known is None or known.state != state or state.mark is None:
+            known = _KNOWN[registry] = _Known(state, _read(registry))
+        return known.standing.with_rulings(in_force, pending)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was read of a registry last; only rulings have changed since."""
+
+    state: State
+    standing: Standing
+
+    @cached_property
+    def projections(self) -> Projections:
+        """Of its base."""
+        return Projections(self.standing.base)
+
+
+_LOCK = threading.Lock()
+_KNOWN: "WeakKeyDictionary[Registry, _Known]" = WeakKeyDictionary()
+
+
+def _read(registry: Registry) -> Standing:
     members: dict[str, Rows] = {}
-    for name, bucket, face_id, how in registry.memberships().iter_rows():
+    for name, bucket, face_id, how in registry.membership_rows():
         members.setdefault(name, {})[face_id] = (bucket, how)
     return Standing(
         {identity.name: identity for identity in registry.identities()},
-        {name: dict(sorted(rows.items())) for name, rows in members.items()},
+        members,
         ruled.unruled_members(registry),
         frozenset(ruled.touched_identities(registry)),
         merges_in_force(registry),
@@ -90,8 +138,8 @@ def standing(library: Library) -> Standing:
         registry.manifest_digests(),
         ruled.stood_before(registry),
         ruled.made_by_splits(registry),
-        rulings_in_force(registry),
-        unpublished_rulings(registry),
+        (),
+        (),
     )
 
 
@@ -105,4 +153,16 @@ def two_people(library: Library) -> set[Pair]:
 def projected_now(library: Library, rulings: Sequence[Ruling] | None = None) -> tuple[Standing, Projection]:
     """The library as it stands, and as a publication of the rulings in force, or of others, would leave it."""
     now = standing(library)
-    return now, now.projected(now.rulings if rulings is None else rulings, next_number(library))
+    if rulings is None:
+        return now, projected(library, now).projection
+    return now, now.projected(rulings, next_number(library))
+
+
+def projected(library: Library, now: Standing) -> Projected:
+    """What a publication of the rulings in force would leave; only what changed since the last time is made anew."""
+    unnamed = unnamed_parts(now.base, now.rulings)
+    named = with_names(now.base, now.rulings, next_number(library)) if unnamed else now.base
+    with _LOCK:
+        known = _KNOWN.get(library.registry)
+        of_known = known is not None and known.standing.base is now.base
+        return (known.projections if known and of_known else Projections(now.base)).of(now.rulings, named.made)

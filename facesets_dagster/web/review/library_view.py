@@ -52,7 +52,7 @@ class LibraryView:
         library = self.library
         with self._lock:
             if self._last is None or self._last.state != state_of(library):
-                self._last, self._people = reviewed(library), None
+                self._last, self._people = reviewed(library, self._last), None
             return self._last
 
     def people(self) -> Answer:

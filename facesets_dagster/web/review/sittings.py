@@ -165,7 +165,7 @@ def is_answered(card: Card, view: Reviewed) -> bool:
 def _is_there(side: Side, view: Reviewed) -> bool:
     """A person in use under this name, with the faces that it is about; faces that nobody has, of nobody's."""
     if side.name is None:
-        return not any(face in view.faces for face in side.face_ids)
+        return not any(face in view.owners for face in side.face_ids)
     rows: Mapping[str, tuple[str, str]] = view.members.get(side.name, {})
     return bool(rows) and all(face in rows for face in side.face_ids)
 
