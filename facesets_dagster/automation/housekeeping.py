@@ -1,16 +1,20 @@
-"""What is thrown away after a time: retired facesets, reports. No Dagster; its runs are removed by the job.
+"""What is thrown away after a time: retired facesets, reports, pictures of nobody. No Dagster; the job removes runs.
 
 A number of days of 0 keeps for ever. Nothing that is live is ever touched.
 """
 
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
+from facesets_dagster.faces.store import FaceStore
+from facesets_dagster.faces.thumbnails import ThumbnailStore
 from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import RETIRED
+from facesets_dagster.registry.rulings import all_rulings
 from facesets_dagster.reports.index import write_index
 
 DAY = 86_400.0
@@ -48,3 +52,22 @@ def remove_old_reports(reports_dir: Path, days: float) -> int:
     if old:
         write_index(reports_dir)
     return len(old)
+
+
+def remove_lost_thumbnails(cache_dir: Path, libraries: Iterable[Library]) -> int:
+    """Removes small pictures of faces that no bucket's cache holds and that are no member of a library and in no ruling
+    any more; gives of how many faces.
+    """
+    store = ThumbnailStore(cache_dir)
+    lost = store.face_ids()
+    if not lost:
+        return 0
+    for folder in sorted((cache_dir / "faces").glob("*/*")):
+        if folder.is_dir():
+            faces = FaceStore.cached(cache_dir, folder.parent.name, folder.name).columns("faces", "bucket")
+            lost -= set(faces["face_id"])
+    for library in libraries:
+        lost -= {face_id for _, _, face_id, _ in library.registry.membership_rows()}
+        lost -= {face.face_id for ruling in all_rulings(library.registry) for face in ruling.faces}
+    store.forget(lost)
+    return len(lost)

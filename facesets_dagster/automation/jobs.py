@@ -10,7 +10,7 @@ from pydantic import Field
 
 from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.assets._order import FIRST_TO_LAST, RULING
-from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.automation.housekeeping import DAY, remove_lost_thumbnails, remove_old_reports, remove_old_retired
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
@@ -139,14 +139,17 @@ class HousekeepingConfig(dg.Config):
     )
 
 
-@dg.op(description="Removes retired facesets, reports and superseded runs of Dagster that are old enough.")
+@dg.op(description="Removes retired facesets, reports, superseded runs of Dagster that are old, and lost pictures.")
 def remove_what_is_old(context: dg.OpExecutionContext, config: HousekeepingConfig, home: HomeResource) -> None:
     """Removes old things and logs how many."""
     retired = remove_old_retired(home.library(), config.keep_retired_days, f"run {context.run_id}")
     reports = remove_old_reports(Path(home.reports_dir), config.keep_reports_days)
     runs = remove_old_runs(context.instance, config.keep_runs_days)
+    libraries = home.plain().libraries()
+    pictures = remove_lost_thumbnails(Path(home.cache_dir), libraries) if libraries else 0
     context.log.info(
-        f"removed: {len(retired)} retired facesets {retired[:20]}, {reports} files of reports, {runs} runs"
+        f"removed: {len(retired)} retired facesets {retired[:20]}, {reports} files of reports, {runs} runs, small "
+        f"pictures of {counted(pictures, 'face')} that nothing holds any more"
     )
 
 

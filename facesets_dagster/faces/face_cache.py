@@ -24,13 +24,15 @@ from facesets_dagster.faces.read_photo import SeenPhoto, face_rows
 from facesets_dagster.faces.refresh import refresh_cache
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, settled_contents
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
+from facesets_dagster.faces.thumbnails import THUMBNAIL_PX, ThumbnailStore
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.photos.workers.decoders import PhotoDecoders, photo_decoders
 from facesets_dagster.threads import one_opencv_thread
 
 FLUSH_FILES = 50
 FLUSH_SECONDS = 10.0
-_BYTES_PER_FACE = 6_000
+_BYTES_PER_FACE = 9_000
+"""Rows of the tables, and a small picture of 2 to 3 kB."""
 _RESERVE_BYTES = 200_000_000
 
 ReportProgress = Callable[[int, int, int, int], None]
@@ -191,5 +193,8 @@ def _flush(store: FaceStore, pending: _Pending) -> _Pending:
             frames.append(copied.faces)
             contents.append(copied.contents)
         files = pl.DataFrame(pending.files, schema=FILE_SCHEMA)
+        pictures = {face_id: webp for photo in pending.photos for face_id, webp in photo.pictures.items()}
+        if pictures:
+            ThumbnailStore(store.cache_dir).keep(pictures, THUMBNAIL_PX)
         store.append(CacheTables(pl.concat(frames), pl.concat(contents), files))
     return _Pending()

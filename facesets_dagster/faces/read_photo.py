@@ -3,8 +3,8 @@
 In two steps, so that a photo's pixels can go before its faces are recognised: `look_at_photo` and `with_embeddings`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from facesets_dagster.faces import quality
 from facesets_dagster.faces.face_id import face_ids
 from facesets_dagster.faces.looking import look_at
 from facesets_dagster.faces.schema import LOOK, face_schema
+from facesets_dagster.faces.thumbnails import THUMBNAIL_PX, cut_out, webp_of
 from facesets_dagster.photos.decode import DecodedPhoto, turned_photo
 
 FaceColumn = Sequence[object] | NDArray[np.float32]
@@ -32,6 +33,8 @@ class SeenPhoto:
     """Of its face rows, the embedding only after recognition; none without a face."""
     aligned: list[NDArray[np.uint8]]
     """What the recogniser needs of each face; none after it."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """face_id -> small WebP: made now, because the photo's pixels are here."""
 
 
 def unusable_photo(error: PhotoError, sha256: str, embedder: Embedder) -> SeenPhoto:
@@ -49,20 +52,19 @@ def look_at_photo(photo: DecodedPhoto, sha256: str, bucket: str, path: str, embe
         status, detail = cut if photo.truncated else ("noface", "")
         return SeenPhoto(_content(sha256, status, detail, photo, 0, embedder), {}, [])
     content = _content(sha256, "faces", "", photo, len(detections), embedder)
+    columns = _face_columns(photo, detections, sha256, bucket, path, embedder)
     return SeenPhoto(
         {**content, "turn": look.turn},
-        {
-            **_face_columns(photo, detections, sha256, bucket, path, embedder),
-            "turn": [look.turn] * len(detections),
-        },
+        {**columns, "turn": [look.turn] * len(detections)},
         embedder.align(photo.image, detections.kps),
+        _pictures(photo, detections, columns["face_id"]),
     )
 
 
 def with_embeddings(photo: SeenPhoto, embeddings: NDArray[np.float32]) -> SeenPhoto:
     """The photo after recognition; `embeddings` (n, dim) in the order of its faces."""
     columns: dict[str, FaceColumn] = {**photo.columns, "embedding": embeddings} if photo.columns else {}
-    return SeenPhoto(photo.content, columns, [])
+    return SeenPhoto(photo.content, columns, [], photo.pictures)
 
 
 def face_rows(photos: Sequence[SeenPhoto], dim: int) -> pl.DataFrame:
@@ -85,6 +87,14 @@ def _inside(detections: Detections, photo: DecodedPhoto) -> Detections:
     box = np.clip(detections.bbox, 0, np.array([width, height, width, height], np.float32))
     keep = (box[:, 2] - box[:, 0] >= 1) & (box[:, 3] - box[:, 1] >= 1)
     return Detections(detections.bbox[keep], detections.kps[keep], detections.det_score[keep])
+
+
+def _pictures(photo: DecodedPhoto, detections: Detections, ids: FaceColumn) -> dict[str, bytes]:
+    boxes = np.asarray(detections.bbox, np.float64)
+    return {
+        str(face_id): webp_of(cut_out(photo.image, bbox), THUMBNAIL_PX)
+        for face_id, bbox in zip(ids, boxes, strict=True)
+    }
 
 
 def _face_columns(

@@ -75,7 +75,7 @@ class FaceStore:
     """The cached tables of one bucket and one model."""
 
     def __init__(self, cache_dir: Path, bucket: str, model_id: str, dim: int) -> None:
-        self._root = cache_dir / "faces"
+        self.cache_dir, self._root = cache_dir, cache_dir / "faces"
         self.bucket, self.dim = bucket, dim
         self._model_id = model_id
         self._schemas = {"faces": face_schema(dim), "contents": CONTENT_SCHEMA, "files": FILE_SCHEMA}

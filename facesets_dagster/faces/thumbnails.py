@@ -2,8 +2,9 @@
 
     cache/thumbnails.db      SQLite: `face_id`, `px`, `webp`
 
-One file instead of one for each face, so that a screen of faces is one query and a face can be forgotten without a
-trace. The file may be deleted; a face whose photo is gone by then has no picture.
+Made when a photo is read, while its pixels are in memory; those of photos that an older release read, when they are
+first asked for. One file instead of one for each face, so that a screen of faces is one query and a face can be
+forgotten without a trace. The file may be deleted; a face whose photo is gone by then has no picture.
 """
 
 import io
@@ -19,6 +20,8 @@ from PIL import Image
 
 from facesets_dagster.files.access import begin_file
 
+THUMBNAIL_PX = 128
+"""Size of those that are made when a photo is read; larger ones are made when they are asked for."""
 _MARGIN = 0.35
 """Added on each side of the bbox, of its longer side."""
 _QUALITY = 75
@@ -75,6 +78,13 @@ class ThumbnailStore:
         """Removes the pictures of these faces at every size; their bytes are overwritten."""
         with self._open() as database:
             database.executemany("DELETE FROM thumbnails WHERE face_id = ?", [(one,) for one in sorted(face_ids)])
+
+    def face_ids(self) -> set[str]:
+        """Faces of which a picture is kept."""
+        if not self._path.exists():
+            return set()
+        with self._open() as database:
+            return {str(row[0]) for row in database.execute("SELECT DISTINCT face_id FROM thumbnails")}
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

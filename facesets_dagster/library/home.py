@@ -24,7 +24,7 @@ from facesets_dagster.photos.roots import (
 )
 from facesets_dagster.photos.single_folders import single_folders
 from facesets_dagster.registry.registry import open_registry
-from facesets_dagster.settings import Settings, checked_library_name, library_folder, registry_url
+from facesets_dagster.settings import Settings, checked_library_name, library_folder, library_names, registry_url
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,15 @@ class Home:
             home = folder.parent
             folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
         return Library(folder, open_registry(url), () if beside else self.legacy_roots)
+
+    def libraries(self) -> list[Library] | None:
+        """All libraries that share the cache; None where that cannot be said: a library beside the default one does not
+        know where the default one has its registry.
+        """
+        home = self.library_dir.parent
+        if self.library_dir != library_folder(home, None):
+            return None
+        return [self.library(), *(self.library(name) for name in library_names(home))]
 
     def face_store(self, bucket: str, model_id: str, dim: int) -> FaceStore:
         """The cached tables of a bucket and model."""

@@ -1,6 +1,7 @@
 """What is old enough goes, what is live or recent stays; a failed run is told of once."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import dagster as dg
 import pytest
 
 from facesets_dagster.automation.hooks import note_failure, run_hook
-from facesets_dagster.automation.housekeeping import DAY, remove_old_reports, remove_old_retired
+from facesets_dagster.automation.housekeeping import DAY, remove_lost_thumbnails, remove_old_reports, remove_old_retired
 from facesets_dagster.automation.in_process import FinishedRun
 from facesets_dagster.automation.jobs import remove_old_runs
 from facesets_dagster.automation.noted_end import note_end
 from facesets_dagster.automation.sensors import build_failed_run_sensor, job_in_words
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.faces.thumbnails import THUMBNAIL_PX, ThumbnailStore
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
 
@@ -24,6 +26,23 @@ def retire_somebody(home: FakeHome) -> None:
     write_person(home.buckets / "a", 2, 7)
     home.run("a")
     home.run("a", osrc_clusters={"min_blur": 1e9})
+
+
+def test_small_pictures_go_with_the_cache_of_their_bucket_unless_somebody_has_the_face(fake_home: FakeHome) -> None:
+    write_person(fake_home.buckets / "a", 1, 4)
+    write_person(fake_home.buckets / "b", 2, 1)
+    fake_home.run("a", osrc_clusters={"min_faces": 4})
+    fake_home.run("b")
+    cache, libraries = fake_home.settings.cache_dir, [fake_home.library]
+    store = ThumbnailStore(cache)
+    assert (len(store.face_ids()), remove_lost_thumbnails(cache, libraries)) == (5, 0)
+    members = {face_id for _, _, face_id, _ in fake_home.library.registry.membership_rows()}
+    (stranger,) = store.face_ids() - members
+    for bucket in ("a", "b"):
+        shutil.rmtree(cache / "faces" / bucket)
+    assert remove_lost_thumbnails(cache, libraries) == 1
+    assert store.face_ids() == members
+    assert store.find([stranger], THUMBNAIL_PX) == {}
 
 
 def test_retired_facesets_go_after_their_time_and_their_numbers_stay_taken(

@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facesets_dagster.faces.thumbnails import ThumbnailStore, cut_out, webp_of
+from facesets_dagster.analysis.reviewed import reviewed
+from facesets_dagster.faces.thumbnails import THUMBNAIL_PX, ThumbnailStore, cut_out, webp_of
+from facesets_dagster.web.review.pictures import FacePictures
+from testing.fake_home import FakeHome
+from testing.fakes import FakeFace, write_photo
 
 
 def test_pictures_are_found_at_their_size(tmp_path: Path) -> None:
@@ -52,3 +56,17 @@ def test_many_threads_may_make_the_file_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as threads:
         found = list(threads.map(keep, range(64)))
     assert found == [{f"{number}": b"one"} for number in range(64)]
+
+
+def test_pictures_are_made_while_a_photo_is_read_and_are_those_that_would_be_made_later(fake_home: FakeHome) -> None:
+    for photo in range(3):
+        write_photo(fake_home.buckets / "a" / f"{photo}.png", [FakeFace(1, 0.1 * photo), FakeFace(2, 0.0, x=300)])
+    fake_home.run("a", osrc_clusters={"min_faces": 3})
+    settings, library = fake_home.settings, fake_home.library
+    faces = [face for rows in reviewed(library).members.values() for face in rows]
+    store = ThumbnailStore(settings.cache_dir)
+    made = store.find(faces, THUMBNAIL_PX)
+    assert len(made) == len(faces) == 6
+    (settings.cache_dir / "thumbnails.db").unlink()
+    later = FacePictures(settings).batch(reviewed(library), library, faces, THUMBNAIL_PX, 60.0)
+    assert (later.found, later.later) == (made, [])

@@ -7,6 +7,8 @@ from facesets_dagster.identities.card_session import Answer
 from facesets_dagster.identities.card_table import table_of
 from facesets_dagster.identities.cards import Side, made
 from facesets_dagster.identities.chances import Likeness
+from facesets_dagster.identities.projection import Base
+from facesets_dagster.identities.projections import Projections
 from facesets_dagster.settings import load_settings
 from facesets_dagster.web.review.sittings import Sittings
 
@@ -14,13 +16,14 @@ PAIRS = 14
 
 
 def person(number: int) -> ReviewedPerson:
-    return ReviewedPerson(f"faceset_{number:03d}", None, "discovered", "a", 4, "", False)
+    return ReviewedPerson(f"faceset_{number:03d}", number, None, "discovered", "a", 4, "", False)
 
 
 def view() -> Reviewed:
     people = tuple(person(number) for number in range(2 * PAIRS))
     members = {one.name: {f"{one.name}-{face}": ("a", "founded") for face in range(4)} for one in people}
-    return Reviewed("1", people, members, (), {}, {}, frozenset())
+    made_of = Projections(Base({}, members)).of([], {})
+    return Reviewed("1", people, members, (), {}, {}, frozenset(), made_of)
 
 
 def test_after_twelve_answers_another_distance_is_offered_and_taken(tmp_path: Path) -> None:
