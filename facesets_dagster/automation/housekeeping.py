@@ -12,7 +12,6 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.faces.thumbnails import ThumbnailStore
 from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.library import Library
-from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.moves import RETIRED
 from facesets_dagster.registry.rulings import all_rulings
 from facesets_dagster.reports.index import write_index
@@ -29,7 +28,7 @@ def remove_old_retired(library: Library, days: float, holder: str) -> list[str]:
     if days <= 0:
         return []
     removed = []
-    with library_lock(library.folder, holder, say=lambda _: None):
+    with library.locked(holder, say=lambda _: None):
         live = {identity.name for identity in library.registry.identities() if identity.live}
         for folder in sorted((library.folder / RETIRED).glob("*")):
             # The change time of a folder is that of its last rename: when it was retired.

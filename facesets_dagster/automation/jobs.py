@@ -11,7 +11,6 @@ from pydantic import Field
 from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.assets._order import FIRST_TO_LAST, RULING
 from facesets_dagster.automation.housekeeping import DAY, remove_lost_thumbnails, remove_old_reports, remove_old_retired
-from facesets_dagster.library.lock import library_lock
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
@@ -183,7 +182,7 @@ def verify_every_file(context: dg.OpExecutionContext, home: HomeResource) -> Non
     library = home.library()
     flaws = every_flaw(library)
     if flaws:
-        with library_lock(library.folder, f"run {context.run_id}", say=context.log.info):
+        with library.locked(f"run {context.run_id}", context.log.info):
             flaws = every_flaw(library)
     if flaws:
         listed = [f"{flaw.where}: {flaw.what}. {flaw.advice}" for flaw in flaws]

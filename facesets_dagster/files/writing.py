@@ -8,16 +8,38 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import polars as pl
 
+from facesets_dagster.files.machine import lives_here, place_of_processes
+
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
+_TEMPORARY = re.compile(r"\.([0-9a-f]{12})-(\d+)-[0-9a-f]{16}\.tmp")
+_OLDER_TEMPORARY = re.compile(r"\..*\.\d+\.tmp", re.DOTALL)
+"""Of earlier states of the program: without the place of the process."""
+_ABANDONED_SECONDS = 24 * 3600
+"""Age at which the temporary file of a process of another machine or container is taken for left behind."""
+
+
+@contextmanager
+def temporary_for(path: Path) -> Iterator[Path]:
+    """A path beside `path` that no other writer has, of any machine. What is still there in the end is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{place_of_processes()}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -27,13 +49,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_stream(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Replaces `path` in the same way by what `write` puts into a file that can be sought in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as stream:
-        write(stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    with temporary_for(path) as temporary:
+        with open(temporary, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
     sync_folder(path.parent)
 
 
@@ -49,14 +70,13 @@ def write_json(path: Path, value: object) -> None:
 
 def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str], *, smaller: bool = True) -> None:
     """Replaces `path` by a Parquet file that carries `metadata`; `smaller`: compressed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # Level 1 takes half the time of the usual 3; digests and embeddings hardly compress at any.
     compression, level = ("zstd", 1) if smaller else ("uncompressed", None)
-    frame.write_parquet(temporary, compression=compression, compression_level=level, metadata=metadata)  # type: ignore[arg-type]
-    with open(temporary, "rb") as stream:
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    with temporary_for(path) as temporary:
+        frame.write_parquet(temporary, compression=compression, compression_level=level, metadata=metadata)  # type: ignore[arg-type]
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
     sync_folder(path.parent)
 
 
@@ -83,22 +103,27 @@ def sha256_of(path: Path | str) -> str:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes temporary files in `folder` of writers that died before their rename."""
+    """Removes temporary files in `folder` of writers that died before their rename.
+
+    A process of this machine is looked up; those of other machines and containers are given a day.
+    """
     for name in os.listdir(folder) if folder.is_dir() else ():
-        if name.startswith(".") and name.endswith(".tmp"):
-            writer = name.split(".")[-2]
-            if writer.isdigit() and not _is_alive(int(writer)):
-                (folder / name).unlink(missing_ok=True)
+        ours = _TEMPORARY.fullmatch(name)
+        if ours and ours[1] == place_of_processes():
+            left = not lives_here(int(ours[2]))
+        elif ours or _OLDER_TEMPORARY.fullmatch(name):
+            left = _is_abandoned(folder / name)
+        else:
+            left = False
+        if left:
+            (folder / name).unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def _is_abandoned(path: Path) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    except FileNotFoundError:
         return False
-    except PermissionError:
-        pass  # of another process
-    return True
 
 
 def sync_folder(folder: Path) -> None:

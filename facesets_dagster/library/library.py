@@ -1,7 +1,7 @@
 """The library as assets and commands see it: reading and settling."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from facesets_dagster.library.member_table import read_members
 from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.server_lock import ServerLock
 from facesets_dagster.registry.snapshot import Snapshot
 
 Say = Callable[[str], None]
@@ -34,10 +35,14 @@ class Library:
         """Facesets of all legacy roots; names and numbers only."""
         return [faceset for root in self.legacy_roots for faceset in foreign_facesets(root)]
 
+    def locked(self, holder: str, say: Say) -> AbstractContextManager[None]:
+        """The lock alone. Raises `LibraryLocked` after an hour."""
+        return library_lock(self.folder, holder, say=say, server=ServerLock(self.registry.engine))
+
     @contextmanager
     def held(self, holder: str, say: Say) -> Iterator[None]:
         """The lock, with the moves finished that an interrupted publication owes: registry and folders agree."""
-        with library_lock(self.folder, holder, say=say):
+        with self.locked(holder, say):
             finish_moves(self.registry, self.folder, say)
             yield
 

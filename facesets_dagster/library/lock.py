@@ -1,7 +1,8 @@
 """The library's lock: one writer at a time, released by the system when a process dies.
 
-The lock is an advisory file lock; beside it stands a note of who holds it, so that a waiting run can say for whom it
-waits and the next holder can say whose work it takes over.
+The lock is an advisory file lock, and one of the registry's server where there is one: a folder that machines share may
+not carry file locks. Beside it stands a note of who holds it, so that a waiting run can say for whom it waits and the
+next holder can say whose work it takes over.
 """
 
 import json
@@ -16,30 +17,32 @@ from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryLocked
 from facesets_dagster.files.writing import remove_leftovers, write_json
+from facesets_dagster.registry.server_lock import ServerLock
 
 _SAY_EVERY_SECONDS = 30
 
 
 @contextmanager
 def library_lock(
-    library_dir: Path, holder: str, *, say: Callable[[str], None], timeout_seconds: float = 3600
+    library_dir: Path,
+    holder: str,
+    *,
+    say: Callable[[str], None],
+    timeout_seconds: float = 3600,
+    server: ServerLock | None = None,
 ) -> Iterator[None]:
     """Holds the library for `holder` (a run id). Raises `LibraryLocked` after `timeout_seconds`."""
     library_dir.mkdir(parents=True, exist_ok=True)
     note = library_dir / ".lock.json"
     lock = FileLock(library_dir / ".lock")
     deadline = time.monotonic() + timeout_seconds
-    while True:
-        try:
-            lock.acquire(timeout=min(_SAY_EVERY_SECONDS, max(deadline - time.monotonic(), 0)))
-            break
-        except Timeout:
-            if time.monotonic() >= deadline:
-                raise LibraryLocked(
-                    f"The library {library_dir} was held by {_describe(note)} for {timeout_seconds:.0f} s. Wait for "
-                    "that run to end, or end it; its lock is released with it."
-                ) from None
-            say(f"waiting for the library, held by {_describe(note)}")
+    while not _acquired(lock, server, min(_SAY_EVERY_SECONDS, max(deadline - time.monotonic(), 0))):
+        if time.monotonic() >= deadline:
+            raise LibraryLocked(
+                f"The library {library_dir} was held by {_describe(note)} for {timeout_seconds:.0f} s. Wait for "
+                "that run to end, or end it; its lock is released with it."
+            )
+        say(f"waiting for the library, held by {_describe(note)}")
     try:
         remove_leftovers(library_dir)
         if note.exists():
@@ -48,7 +51,26 @@ def library_lock(
         yield
     finally:
         note.unlink(missing_ok=True)
+        if server is not None:
+            server.release()
         lock.release()
+
+
+def _acquired(lock: FileLock, server: ServerLock | None, timeout_seconds: float) -> bool:
+    """Both locks or neither."""
+    deadline = time.monotonic() + timeout_seconds
+    try:
+        lock.acquire(timeout=timeout_seconds)
+    except Timeout:
+        return False
+    try:
+        held = server is None or server.acquire(max(deadline - time.monotonic(), 0))
+    except BaseException:
+        lock.release()
+        raise
+    if not held:
+        lock.release()
+    return held
 
 
 def _describe(note: Path) -> str:

@@ -97,27 +97,28 @@ def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
         plan.content(wanted)
     run.pictures.kept.write()
     with library.held(run.holder, run.say):
-        if plan.stands is not None or library.registry.generation() != generation:
+        held_from = library.registry.generation()
+        if plan.stands is not None or held_from != generation:
             plan = make_plan()
-        update = _publish_locked(run, plan)
+        update = _publish_locked(run, plan, held_from)
     merge_top_manifest(library, run.holder, run.say)
     return update
 
 
-def _publish_locked(run: Run, plan: Plan[Notes]) -> Update[Notes]:
+def _publish_locked(run: Run, plan: Plan[Notes], held_from: int) -> Update[Notes]:
     if plan.stands is not None:
         return Update(Outcome(unchanged=True, kept=list(plan.stands)), {}, plan)
     library = run.library
     before = in_place(library)
-    outcome, names = _commit(run, plan)
+    outcome, names = _commit(run, plan, held_from)
     finish_moves(library.registry, library.folder, run.say)
     touched = touched_since(library, before, run.run_id)
     shared = plan.archive.names() if plan.archive else set()
     return Update(replace(outcome, touched_undeclared=sorted(touched - outcome.declared() - shared)), names, plan)
 
 
-def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
-    """Stages what changes and makes it true; the moves are still owed."""
+def _commit(run: Run, plan: Plan[Notes], held_from: int) -> tuple[Outcome, dict[int, str]]:
+    """Stages what changes and makes it true; the moves are still owed. `held_from`: generation that the plan is of."""
     library, stamp, staging = run.library, run.stamp(), uuid.uuid4().hex
     away = plan.archive.keep(library.folder / STAGING / staging) if plan.archive else set[str]()
     entries = _staged(run, plan, stamp, staging)
@@ -128,7 +129,7 @@ def _commit(run: Run, plan: Plan[Notes]) -> tuple[Outcome, dict[int, str]]:
     outcome = _outcome(plan, entries)
     if moves or plan.also is not None or _differs(library, published, records):
         also = _until_reported(run, plan.bucket, outcome) if plan.bucket else plan.also
-        commit(library.registry, stamp, published, plan.retire, moves, records, also)
+        commit(library.registry, stamp, published, plan.retire, moves, records, also, follows=held_from)
     return outcome, names
 
 

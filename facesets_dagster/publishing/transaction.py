@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.gates import Verdict
@@ -79,13 +80,24 @@ def commit(
     moves: Sequence[Move],
     records: Sequence[BucketRecord],
     also: Callable[[sa.Connection], None] | None,
+    *,
+    follows: int,
 ) -> None:
     """Writes everything of one publication or nothing.
 
-    `records`: of the buckets whose funnel it replaces, none of one that only extends; `also`: what else becomes true.
+    `records`: of the buckets whose funnel it replaces, none of one that only extends; `also`: what else becomes true;
+    `follows`: generation that was read under the lock. Raises `PublishRefused` if it is not the last one any more: the
+    lock did not hold.
     """
     with registry.engine.begin() as connection:
         generation = next_generation(connection)
+        if generation != follows + 1:
+            raise PublishRefused(
+                f"The library was published by another process while this run held its lock: generation {follows} was "
+                f"read, {generation - 1} is there. Either the folder lies on a file system that does not carry locks "
+                "between machines, or the connection to the registry's server was lost meanwhile. Nothing was changed; "
+                "run again."
+            )
         left: list[tuple[str, str]] = []
         touched = touched_among(connection, [identity.name for identity in published])
         for identity in published:

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from facesets_dagster.files.writing import sync_folder
+from facesets_dagster.files.writing import sync_folder, temporary_for
 from facesets_dagster.identities.identity import ERA_KINDS
 from facesets_dagster.identities.merging import Merge, Rows
 from facesets_dagster.registry import tables as t
@@ -32,12 +32,11 @@ def keep_copy(connection: sa.Connection) -> Path | None:
     if connection.dialect.name != "sqlite" or not database or database == ":memory:":
         return None
     path = Path(f"{database}.schema1")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(temporary)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # no files beside it
-    os.replace(temporary, path)
+    with temporary_for(path) as temporary:
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(temporary)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # no files beside it
+        os.replace(temporary, path)
     sync_folder(path.parent)
     return path
 

@@ -8,10 +8,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from facesets_dagster.errors import LibraryLocked
 from facesets_dagster.library.lock import library_lock
+from facesets_dagster.registry.dialect import make_engine
+from facesets_dagster.registry.server_lock import ServerLock
 from testing.paths import REPOSITORY
+from testing.postgres import PostgresServer
 
 HOLD = """
 import sys, time
@@ -83,3 +87,33 @@ def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert (len(most), max(most)) == (40, 1)
+
+
+def test_a_folder_without_locks_is_held_by_the_registrys_server(tmp_path: Path, postgres: PostgresServer) -> None:
+    """Two machines with a file system that does not carry locks: as good as two folders."""
+    engine = make_engine(postgres.fresh())
+    here, there = ServerLock(engine), ServerLock(engine)
+    with library_lock(tmp_path / "one", "here", say=print, server=here):
+        with (
+            pytest.raises(LibraryLocked, match="was held by another process for 0 s"),
+            library_lock(tmp_path / "two", "there", say=print, timeout_seconds=0.3, server=there),
+        ):
+            pytest.fail("two held the library")
+        with library_lock(
+            tmp_path / "two", "other library", say=print, server=ServerLock(make_engine(postgres.fresh()))
+        ):
+            pass
+    with library_lock(tmp_path / "two", "there", say=print, timeout_seconds=0.3, server=there):
+        pass
+
+
+def test_the_server_takes_the_lock_from_a_holder_that_lost_its_connection(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    engine = make_engine(postgres.fresh())
+    with library_lock(tmp_path / "one", "here", say=print, server=ServerLock(engine)):
+        with engine.connect() as connection:
+            holders = sa.text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+            assert connection.execute(holders).all() == [(True,)]
+        with library_lock(tmp_path / "two", "there", say=print, timeout_seconds=30, server=ServerLock(engine)):
+            pass

@@ -1,16 +1,20 @@
 """Buckets that run at the same time: nobody is founded twice, no number is given twice."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.publishing import publisher
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.schema import next_generation
 from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person
@@ -86,3 +90,24 @@ def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
     live = [identity for identity in registry.identities() if identity.live]
     assert sorted(identity.number for identity in live) == [1, 2, 3]
     assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
+
+
+def test_a_publication_whose_lock_did_not_hold_is_refused_and_the_next_run_makes_it(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    registry, real = fake_home.library.registry, publisher.stage
+
+    def while_another_publishes(*arguments: Any) -> Any:
+        with registry.engine.begin() as connection:
+            next_generation(connection)
+        return real(*arguments)
+
+    monkeypatch.setattr(publisher, "stage", while_another_publishes)
+    with pytest.raises(dg.Failure, match=r"generation 0 was read, 1 is there.*Nothing was changed"):
+        fake_home.run("a")
+    assert registry.identities() == []
+    monkeypatch.undo()
+    fake_home.run("a")
+    assert [identity.name for identity in registry.identities()] == ["faceset_001"]
+    assert verify_library(fake_home.library) == []
