@@ -12,6 +12,7 @@ from pathlib import Path
 
 from facesets_dagster.embedding.packs import find_pack
 from facesets_dagster.errors import FacesetsError
+from facesets_dagster.files.parsing import parse_yaml
 from facesets_dagster.home import has_home, recorded_pack, require_library
 from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
 from facesets_dagster.photos.left_out import WRITTEN
@@ -274,9 +275,8 @@ def _telemetry(settings: Settings) -> Finding:
     path: Path = settings.dagster_home / "dagster.yaml"
     if not path.exists():
         return Finding("telemetry", "warning", "no dagster.yaml yet", "Run `facesets init`.")
-    import yaml
 
-    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    config = parse_yaml(path.read_text(encoding="utf-8")) or {}
     off = config.get("telemetry", {}).get("enabled") is False
     advice = "" if off else f"Set `telemetry: {{enabled: false}}` in {path}."
     return Finding("telemetry", "ok" if off else "warning", "off" if off else "on", advice)

@@ -4,7 +4,6 @@ Made once, under a lock, because several processes that meet a fresh SQLite home
 The marker `home.json` is written last: a killed init is finished by the next one.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.files.access import Access, keep_access, tighten
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import remove_leftovers, write_json, write_text
 from facesets_dagster.settings import Settings, library_names
 from facesets_dagster.wording import counted
@@ -152,7 +152,7 @@ def recorded_automation(settings: Settings) -> bool:
 def _record(settings: Settings) -> dict[str, object]:
     path = settings.home / "home.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:

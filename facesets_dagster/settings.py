@@ -272,9 +272,12 @@ def load_settings(environment: Mapping[str, str] | None = None, working_director
     """
     directory = working_directory or Path.cwd()
     if environment is None:
-        from_file = {key: value for key, value in dotenv_values(directory / ".env").items() if value is not None}
+        from_file = {key: value for key, value in _of_file(directory / ".env").items() if value is not None}
         environment = {**from_file, **os.environ}
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
+    for name, text in given.items():
+        if "\0" in text and name.startswith(("FACESETS_", "DAGSTER_")):
+            raise SettingsError(f"{name} holds a NUL character. Expected text; was `.env` written by a program?")
     if "FACESETS_LIBRARY" in given and "FACESETS_DATABASE_URL" in given:
         raise SettingsError(
             "FACESETS_LIBRARY and FACESETS_DATABASE_URL are both set. A library beside the default one keeps its "
@@ -293,6 +296,16 @@ def _found(error: Mapping[str, Any]) -> str:
     """What was found; an address may have a password in it."""
     is_secret = error["loc"][0] == "FACESETS_DATABASE_URL"
     return "is no address of a database" if is_secret else f"is {error['input']!r}"
+
+
+def _of_file(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The settings in {path} cannot be read ({error}). Expected lines of text, NAME=value. Fix the file, or "
+            "move it away. Nothing was changed."
+        ) from error
 
 
 def ui_port() -> int:

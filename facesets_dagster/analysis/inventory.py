@@ -11,6 +11,7 @@ from facesets_dagster.faces.schema import FILE_SCHEMA, face_schema
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces
+from facesets_dagster.photos.bucket_key import key_in
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def inventory_of(library: Library, store_of: StoreOf, cache_dir: Path, pack: Mod
     """Reads all caches of this model and the registry; opens no photo."""
     live = {identity.name: identity for identity in library.registry.identities() if identity.live}
     memberships = library.registry.memberships().filter(pl.col("name").is_in(list(live)))
-    cached = {path.parent.name for path in (cache_dir / "faces").glob(f"*/{pack.model_id}")}
+    cached = {key_in(path.parent) for path in (cache_dir / "faces").glob(f"*/{pack.model_id}")}
     faces, files = (
         [pl.DataFrame(schema=face_schema(pack.dim))],
         [pl.DataFrame(schema={"bucket": pl.String, **FILE_SCHEMA})],

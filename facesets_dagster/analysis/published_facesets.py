@@ -5,7 +5,6 @@ published here cannot be read, because their files lie in the other library: the
 """
 
 import hashlib
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.errors import LibraryCorrupt, SettingsError
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.faceset_manifest import ExportedFace, FacesetManifest, parse_faceset
@@ -130,7 +130,7 @@ def _read_faceset(library_dir: Path, identity: Identity, wanted: str | None) -> 
     data = _read(folder / "manifest.json")
     if _sha256(data) != wanted:
         raise LibraryCorrupt(f"{folder / 'manifest.json'} differs from the digest in the registry. {_MEND}")
-    return PublishedFaceset(identity, folder, _sha256(data), parse_faceset(folder, json.loads(data)))
+    return PublishedFaceset(identity, folder, _sha256(data), parse_faceset(folder, parse_json(data)))
 
 
 def _read(path: Path) -> bytes:

@@ -3,7 +3,8 @@
 from typing import Annotated, Literal, TypeVar
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from facesets_dagster.embedding.thresholds import LEGACY, PackThresholds
 from facesets_dagster.export.curation import ExportParameters
@@ -14,6 +15,8 @@ T = TypeVar("T", int, float)
 
 Distance = Annotated[float, Field(ge=0, le=2)]
 """A cosine distance."""
+LARGEST = 10**12
+"""Size of any number in a run config: more pixels than any photo has, and exact as a float."""
 Share = Annotated[float, Field(ge=0, le=1)]
 """A share or a confidence."""
 
@@ -23,7 +26,20 @@ def given_or(given: T | None, default: T) -> T:
     return default if given is None else given
 
 
-class NumbersConfig(dg.Config):
+class RunConfig(dg.Config):
+    """Run config whose numbers are finite, and none so large that work with it has no end."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_larger(cls, value: object) -> object:
+        if isinstance(value, int | float) and abs(value) > LARGEST:
+            raise PydanticCustomError("too_large", "should be at most {largest} in size", {"largest": LARGEST})
+        return value
+
+
+class NumbersConfig(RunConfig):
     """Run config with numbers that depend on the model pack: null = the pack's."""
 
     @classmethod

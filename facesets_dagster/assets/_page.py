@@ -13,7 +13,7 @@ from facesets_dagster.assets._versions import frame_version, table_columns, text
 from facesets_dagster.errors import BucketError
 from facesets_dagster.files.standing import StandingWarnings
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
+from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title, file_name
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
 from facesets_dagster.reports.markdown import link
 from facesets_dagster.reports.system_page import Section, write_system_page
@@ -112,7 +112,7 @@ class Page:
         `words`: what is wrong with this bucket, if it did not pass.
         """
         asset = self._context.asset_key.to_user_string()
-        standing = StandingWarnings(Path(self._home.cache_dir) / "warnings" / asset / check.name)
+        standing = StandingWarnings(Path(self._home.cache_dir) / "warnings" / asset / check.name, file_name)
         standing.note(self._bucket, None if passed else words)
         warn = {bucket_title(bucket): text for bucket, text in standing.of(self._home.buckets()).items()}
         if not passed:

@@ -1,6 +1,5 @@
 """How many more photos would still move each identity's mean."""
 
-import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
@@ -11,6 +10,7 @@ from facesets_dagster.analysis.faceset_completeness import (
     measure_completeness,
 )
 from facesets_dagster.assets._asset import Check, Result, library_asset
+from facesets_dagster.assets._config import RunConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.identities.completeness import CompletenessRules
@@ -26,7 +26,7 @@ NONE_TOO_THIN = Check(
 _SHOWN = 50
 
 
-class FacesetCompletenessConfig(dg.Config):
+class FacesetCompletenessConfig(RunConfig):
     """The limits for a complete faceset and for one that is too thin."""
 
     facesets: list[str] = Field(

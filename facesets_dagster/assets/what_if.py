@@ -15,7 +15,7 @@ from facesets_dagster.analysis.what_if.table import WHAT_IF_COLUMNS, table_of
 from facesets_dagster.analysis.what_if.what_if import WhatIf, ask
 from facesets_dagster.analysis.what_if.words import sentences
 from facesets_dagster.assets._asset import CODE_VERSION, Check, Result, library_asset
-from facesets_dagster.assets._config import Distance, PhotoConfig, Share
+from facesets_dagster.assets._config import Distance, PhotoConfig, RunConfig, Share
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.face_cache import face_cache
 from facesets_dagster.assets.osrc_clusters import OsrcClustersConfig
@@ -38,7 +38,7 @@ MATCHES_LAST_RUN = Check(
 )
 
 
-class WhatIfNumbers(dg.Config):
+class WhatIfNumbers(RunConfig):
     """Numbers of a run; null = as in the base point (of the base point: as in the bucket's last run)."""
 
     cover_distance: Distance | None = Field(default=None, description="Of `osrc_uncovered`.")

@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from facesets_dagster.analysis.ruling_flaws import every_flaw
+from facesets_dagster.assets._config import RunConfig
 from facesets_dagster.assets._order import FIRST_TO_LAST, RULING
 from facesets_dagster.automation.housekeeping import DAY, remove_lost_thumbnails, remove_old_reports, remove_old_retired
 from facesets_dagster.resources.home import HomeResource
@@ -126,7 +127,7 @@ def build_asset_jobs(*, join_known: bool) -> list[tuple[Any, Collection[str]]]:
     return found
 
 
-class HousekeepingConfig(dg.Config):
+class HousekeepingConfig(RunConfig):
     """Days after which something is removed; 0 keeps it for ever. The defaults are the settings of the home."""
 
     keep_retired_days: float = Field(

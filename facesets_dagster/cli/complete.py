@@ -1,10 +1,10 @@
 """Words that the shell completes. Read from names of folders and `manifest.json` alone: a key press must not wait."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from facesets_dagster.errors import FacesetsError
+from facesets_dagster.files.parsing import parse_json
 
 
 def bucket_names(incomplete: str) -> list[str]:
@@ -81,7 +81,7 @@ def _people() -> Iterator[str]:
 
     try:
         path = load_settings().library_dir / "manifest.json"
-        entries = json.loads(path.read_text(encoding="utf-8"))["facesets"]
+        entries = parse_json(path.read_text(encoding="utf-8"))["facesets"]
     except (FacesetsError, OSError, ValueError, KeyError):
         return
     for entry in entries:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 from rich.console import Console
 
 from facesets_dagster.analysis.bucket_states import bucket_standings
@@ -25,6 +24,7 @@ from facesets_dagster.cli.run_changes import hints, system_changes
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
+from facesets_dagster.files.parsing import parse_yaml
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
 from facesets_dagster.registry.unfinished import BY_A_PERSON, note_unfinished, unfinished_run
@@ -118,8 +118,8 @@ def _run_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
+        config = parse_yaml(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError) as error:
         raise SettingsError(
             f"The run config {path} cannot be read ({error}). Expected YAML as in the launchpad."
         ) from error

@@ -24,7 +24,7 @@ from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name
-from facesets_dagster.photos.bucket_key import LEGACY, bucket_title
+from facesets_dagster.photos.bucket_key import LEGACY, bucket_title, file_name
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.publishing.extended_facesets import joined_words, waiting_words
 from facesets_dagster.registry.merges import redirects
@@ -182,7 +182,7 @@ def _buckets(home: Home, library: Library, clusters: Path) -> list[dict[str, obj
 def _people(library: Library, clusters: Path, bucket: str, listing: BucketListing | None) -> dict[str, object]:
     """Who joined, who waits, and why the bucket has no faceset of its own."""
     decisions = library.registry.decisions(bucket)
-    people, table, why = known_people_of(library, bucket, decisions), clusters / f"{bucket}.parquet", None
+    people, table, why = known_people_of(library, bucket, decisions), clusters / f"{file_name(bucket)}.parquet", None
     if listing is not None and table.exists() and not library.snapshot().own(bucket, retired=False):
         why = why_no_faceset(bucket, len(listing), decisions, pl.read_parquet(table, columns=["face_id", "cluster"]))
     return {"joined": people.joined, "waiting": people.waiting, "why_no_faceset": why}

@@ -17,7 +17,7 @@ from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError, SettingsError
 from facesets_dagster.partitions import SOURCE_BUCKET
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import bucket_title, file_name
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 
@@ -56,8 +56,11 @@ def print_what_if(
     note_end(done, "ask_what_if", settings.reports_dir, bucket)
     if not done.success:
         raise LibraryError(why_it_failed(done, f"The run {done.run_id} failed; see the Dagster UI."))
-    table = pl.read_parquet(settings.tables_dir / "what_if" / f"{bucket}.parquet")
-    page, base = settings.reports_dir / bucket / f"{done.run_id}.what_if.html", base_in_words(table.row(0, named=True))
+    table = pl.read_parquet(settings.tables_dir / "what_if" / f"{file_name(bucket)}.parquet")
+    page, base = (
+        settings.reports_dir / file_name(bucket) / f"{done.run_id}.what_if.html",
+        base_in_words(table.row(0, named=True)),
+    )
     answers = str(done.metadata["what_if"]["answers"])
     if as_json:
         points = table.to_dicts()

@@ -3,7 +3,6 @@
 They hold for the models they were measured with, and for no others: with another `model_id` the file is passed over.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from facesets_dagster.embedding.thresholds import MEASURED_GATES, PackThresholds
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import write_json
 
 SCHEMA_VERSION = 1
@@ -51,7 +51,7 @@ class HomeNumbers:
 def read_home_numbers(path: Path) -> HomeNumbers | None:
     """What the file holds, None if there is none. Raises `SettingsError` if it is no calibration."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -77,7 +77,7 @@ def write_ruled_numbers(path: Path, model_id: str, numbers: Mapping[str, float])
 def with_ruled_numbers(numbers: PackThresholds, path: Path | None, model_id: str) -> PackThresholds:
     """The numbers with those in their place that people set for these models (`facesets rule threshold`)."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path else {}
+        found = parse_json(path.read_text(encoding="utf-8")) if path else {}
     except FileNotFoundError:
         return numbers
     except (OSError, ValueError) as error:

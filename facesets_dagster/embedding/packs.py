@@ -1,7 +1,6 @@
 """Model packs on disk: where they are, which file is what, fetching and checking them. Opens no session."""
 
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from filelock import FileLock
 from facesets_dagster.embedding.model_shapes import extra_models, shape_of
 from facesets_dagster.errors import ModelPackInvalid, ModelPackMissing
 from facesets_dagster.files.access import usual_access
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import sha256_of, write_bytes, write_json
 
 EMBEDDED = "embedded"
@@ -236,7 +236,7 @@ def verify_pack(name: str, models_root: Path) -> list[DigestCheck]:
     """Digests of a pack's two files against what was recorded when the pack was made."""
     files = find_pack(name, models_root)
     recorded = files.folder / "pack.json"
-    notes = json.loads(recorded.read_text())["files"] if recorded.exists() else {}
+    notes = parse_json(recorded.read_text())["files"] if recorded.exists() else {}
     checks = []
     for path in (files.detector, files.recogniser):
         digest, wanted = sha256_of(path), notes.get(path.name, {}).get("sha256")

@@ -6,7 +6,6 @@
 No run id and no date: the same candidates give the same bytes.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from facesets_dagster.export.face_crop import source_of
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.export.rendering import Rendered
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import sha256_of, write_bytes, write_json
 from facesets_dagster.identities.candidates import Offer
 from facesets_dagster.identities.gates import Verdict
@@ -95,7 +95,7 @@ def pictures_in_place(folder: Path) -> dict[str, PictureInPlace]:
 def _entries(manifest: Path) -> Sequence[Mapping[str, object]]:
     """A folder that people work in: what they broke is made again, not mended."""
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))["faces"]
+        found = parse_json(manifest.read_text(encoding="utf-8"))["faces"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     keys = {"face_id", "file", "sha256"}

@@ -24,7 +24,7 @@ from facesets_dagster.export.selection import influences
 from facesets_dagster.files.writing import sha256_of, write_bytes, write_json, write_parquet, write_stream, write_text
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import bucket_title, file_name
 from facesets_dagster.threads import in_threads
 
 SCHEMA_VERSION = 1
@@ -85,7 +85,7 @@ def write_faceset(
     _write_pictures(folder, name, pictures, content.export.top_n)
     write_bytes(folder / f"{name}.npz", _vectors_file(content))
     write_parquet(folder / "members.parquet", content.members, {"schema_version": str(SCHEMA_VERSION)})
-    write_text(folder / f"{content.bucket}.txt", _marker(name, content, run_id, created_at))
+    write_text(folder / f"{file_name(content.bucket)}.txt", _marker(name, content, run_id, created_at))
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "name": name,

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from facesets_dagster.files.parsing import parse_json
+
 LINEAGE_KEY = "facesets"
 _COMPRESSION = 4
 """Of zlib: half the time of 6, its usual one, for files that are 0 to 3 % larger."""
@@ -39,4 +41,4 @@ def read_lineage(path: Path | IO[bytes]) -> dict[str, object] | None:
     """The lineage inside a PNG; None if it has none."""
     with Image.open(path) as picture:
         text = getattr(picture, "text", {}).get(LINEAGE_KEY)
-    return None if text is None else json.loads(text)
+    return None if text is None else parse_json(text)

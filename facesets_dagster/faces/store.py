@@ -11,7 +11,6 @@ contents may stay; the file table is whole. Run-independent: the store knows not
 Writers hold the store (`alone`); readers need not, they read again what was merged into a table meanwhile.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
@@ -34,8 +33,9 @@ from facesets_dagster.faces.schema import (
     is_readable,
     settled_contents,
 )
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import remove_leftovers, write_json, write_parquet, write_text
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import bucket_title, file_name, key_in, note_key
 
 _KINDS = ("faces", "contents", "files")
 _KEYS = {"faces": "face_id", "contents": "sha256", "files": "path"}
@@ -79,7 +79,7 @@ class FaceStore:
         self.bucket, self.dim = bucket, dim
         self._model_id = model_id
         self._schemas = {"faces": face_schema(dim), "contents": CONTENT_SCHEMA, "files": FILE_SCHEMA}
-        self.folder = self._root / bucket / model_id
+        self.folder = self._root / file_name(bucket) / model_id
         self._parts = self.folder / "parts"
         self._lock = FileLock(self.folder / ".lock")
 
@@ -89,6 +89,7 @@ class FaceStore:
 
         The system releases the lock when its process dies. The holder may enter again with the same store.
         """
+        note_key(self.folder.parent, self.bucket)
         self.folder.mkdir(parents=True, exist_ok=True)
         since, patience = time.monotonic(), 0.0
         while True:
@@ -111,7 +112,7 @@ class FaceStore:
 
         `model_id`: of the run that the bucket is up to; None for the one that wrote last.
         """
-        folders = [path for path in (cache_dir / "faces" / bucket).glob("*") if path.is_dir()]
+        folders = [path for path in (cache_dir / "faces" / file_name(bucket)).glob("*") if path.is_dir()]
         chosen = [path for path in folders if path.name == model_id]
         newest = sorted(chosen or folders, key=lambda path: path.stat().st_mtime_ns)[-1:]
         store = cls(cache_dir, bucket, newest[0].name if newest else model_id or "none", 1)
@@ -216,7 +217,7 @@ class FaceStore:
     def scan_counts(self) -> ScanCounts | None:
         """What the last whole scan that opened a file did; None if none was counted."""
         path = self.folder / "scan.json"
-        return ScanCounts(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return ScanCounts(**parse_json(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def note_scan(self, counts: ScanCounts) -> None:
         """Records what a scan did."""
@@ -241,7 +242,7 @@ class FaceStore:
 
     def _store_in(self, folder: Path) -> "FaceStore":
         store = copy(self)
-        store.bucket, store.folder, store._parts = folder.parent.name, folder, folder / "parts"
+        store.bucket, store.folder, store._parts = key_in(folder.parent), folder, folder / "parts"
         store._lock = FileLock(folder / ".lock")
         return store
 

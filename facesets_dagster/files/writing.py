@@ -59,8 +59,8 @@ def write_stream(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces `path` by UTF-8 text."""
-    write_bytes(path, text.encode())
+    r"""Replaces `path` by UTF-8 text; half a surrogate pair, which UTF-8 cannot hold, as `\\ud800`, which JSON reads."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: object) -> None:

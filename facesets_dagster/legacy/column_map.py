@@ -6,11 +6,11 @@ The shipped `example_map.yaml` is the default and the documentation; a map of th
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.files.parsing import parse_yaml
 
 EXAMPLE = Path(__file__).with_name("example_map.yaml")
 Kind = Literal["auto", "hand_sorted", "discovered", "era"]
@@ -103,12 +103,12 @@ def load_map(path: Path | None) -> ColumnMap:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(
             f"The column map {path} is not there. Expected a YAML file like {EXAMPLE}; copy that and change it."
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise SettingsError(
             f"The column map {path} cannot be read ({error}). Expected YAML as in {EXAMPLE}."
         ) from error

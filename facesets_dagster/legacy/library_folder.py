@@ -1,6 +1,5 @@
 """A legacy library as it lies on disk: its facesets, and the faces that their manifests name. Read-only."""
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import LibraryError, SettingsError
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.legacy.boxes import as_xyxy, box_problem
 from facesets_dagster.legacy.column_map import ColumnMap, LibraryFields
 from facesets_dagster.library.numbering import faceset_name, number_of, read_manifest
@@ -122,7 +122,7 @@ def _faceset_manifest(root: Path, name: str) -> tuple[dict[str, object] | None, 
     if folder is None:
         return None, "its folder is not there"
     try:
-        found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        found = parse_json((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None, "its folder has no manifest.json"
     except (OSError, ValueError) as error:

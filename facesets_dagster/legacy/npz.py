@@ -3,6 +3,7 @@
 An array of objects is a pickle, and loading a pickle runs code of whoever wrote it: such a member is refused by name.
 """
 
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.errors import LibraryError
+from facesets_dagster.memory import memory_bytes
 
 HOW_TO_CONVERT = (
     "It is a pickle, which can run code when it is loaded, so it was not opened. Where you trust the file, write it "
@@ -52,9 +54,10 @@ def read_member(path: Path, name: str) -> NDArray[Any]:
     """One array; raises `LibraryError` for a damaged one and for one that would have to be unpickled."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            _require_room(arrays.zip, f"{name}.npy")
             found: NDArray[Any] = arrays[name]
             return found
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, zlib.error, zipfile.BadZipFile) as error:
         raise LibraryError(
             f"`{name}` in the legacy cache {path} cannot be read ({error}). Restore the file from a backup, or leave "
             "it out of `cache.files` in the column map; nothing was changed."
@@ -70,9 +73,31 @@ def _member(archive: zipfile.ZipFile, file: str) -> Member:
             shape, dtype = _header(stream)
     except (ValueError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         return Member(name, "unknown", (), f"its header cannot be read: {error}")
+    too_much = _too_much(shape, dtype, archive.getinfo(file).file_size)
+    if too_much is not None:
+        return Member(name, str(dtype), shape, too_much)
     if dtype.hasobject:
         return Member(name, "object", shape, HOW_TO_CONVERT)
     return Member(name, str(dtype), shape, None)
+
+
+def _require_room(archive: zipfile.ZipFile, file: str) -> None:
+    """Raises `ValueError` for an array that the file does not hold, or this machine cannot."""
+    with archive.open(file) as stream:
+        shape, dtype = _header(stream)
+    refused = _too_much(shape, dtype, archive.getinfo(file).file_size)
+    if refused is not None:
+        raise ValueError(refused)
+
+
+def _too_much(shape: tuple[int, ...], dtype: np.dtype[Any], stored: int) -> str | None:
+    """Why an array of this header is not read: NumPy would make room for all that the header claims."""
+    wanted = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and wanted > stored:
+        return f"its header claims {wanted:,} bytes and the file holds {stored:,}"
+    if max(wanted, stored) > memory_bytes():
+        return f"it takes {max(wanted, stored):,} bytes, more memory than this machine has"
+    return None
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -5,7 +5,6 @@ not carry file locks. Beside it stands a note of who holds it, so that a waiting
 next holder can say whose work it takes over.
 """
 
-import json
 import os
 import socket
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facesets_dagster.errors import LibraryLocked
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import remove_leftovers, write_json
 from facesets_dagster.registry.server_lock import ServerLock
 
@@ -75,7 +75,7 @@ def _acquired(lock: FileLock, server: ServerLock | None, timeout_seconds: float)
 
 def _describe(note: Path) -> str:
     try:
-        held = json.loads(note.read_text())
+        held = parse_json(note.read_text())
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(held["since"]))
         return f"{held['holder']} (process {held['pid']} on {held['host']}, since {since})"
     except (OSError, ValueError, KeyError):

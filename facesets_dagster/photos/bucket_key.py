@@ -8,11 +8,14 @@ This is the boundary where names from outside are checked: sensor and assets cal
 disk.
 """
 
+import hashlib
 import os
 import re
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from facesets_dagster.errors import BucketError
+from facesets_dagster.files.writing import write_text
 
 HAND_SORTED = "@hand_sorted"
 """Stands for a bucket where faces come from the hand-sorted folders; no folder name gives this key."""
@@ -34,6 +37,12 @@ _TITLES = {
 
 _PLAIN = re.compile(r"[\w\- ]")
 _MAX_FILE_NAME_BYTES = 255
+_LONGEST_OF_FILES, _HEAD = 230, 180
+"""Bytes: room for `.parquet` and for what a file is called until it is complete."""
+_CUT = "~"
+"""Stands in no key."""
+_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
+_KEY_FILE = "bucket_key.txt"
 
 
 def is_pseudo(bucket: str) -> bool:
@@ -62,6 +71,35 @@ def folder_name(key: str) -> str:
             "`facesets run` make keys from the folders under the buckets root."
         )
     return name
+
+
+def file_name(key: str) -> str:
+    """What files and folders of a bucket are called: its key, or the beginning of a long one with a digest.
+
+    A key is up to three times as long as the folder's name, and file systems take 255 bytes.
+    """
+    data = key.encode("utf-8", "surrogateescape")
+    if len(data) <= _LONGEST_OF_FILES:
+        return key
+    head = data[:_HEAD].decode("utf-8", "ignore")
+    return f"{_CUT_ESCAPE.sub('', head).rstrip(' .')}{_CUT}{hashlib.sha256(data).hexdigest()[:20]}"
+
+
+def key_in(folder: Path) -> str:
+    """The key of the bucket to which a folder of that name belongs; a long one stands in a file there (`note_key`)."""
+    if _CUT not in folder.name:
+        return folder.name
+    try:
+        return (folder / _KEY_FILE).read_text(encoding="utf-8")
+    except OSError:
+        return folder.name
+
+
+def note_key(folder: Path, key: str) -> None:
+    """Makes a bucket's folder, and writes down a key that is too long for its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.name != key and not (folder / _KEY_FILE).exists():
+        write_text(folder / _KEY_FILE, key)
 
 
 def bucket_title(key: str) -> str:

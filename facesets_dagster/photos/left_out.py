@@ -4,10 +4,11 @@ What belongs here: their names and what they are. They are not entered, only cou
 """
 
 import fnmatch
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from facesets_dagster.files.parsing import parse_json
 
 _BIN, _SNAPSHOTS, _SYSTEM = "a recycle bin", "snapshots of a file system", "a folder of the system"
 _THUMBNAILS, _CACHE, _BUNDLE = "thumbnails or previews", "a program's cache", "a program's own files"
@@ -61,7 +62,7 @@ def why_left_out(name: str, parent: str = "") -> str | None:
 def is_home(folder: Path) -> bool:
     """Whether a folder is a home of this platform."""
     try:
-        record = json.loads((folder / HOME_MARKER).read_text(encoding="utf-8"))
+        record = parse_json((folder / HOME_MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and "model_pack" in record and "schema_version" in record

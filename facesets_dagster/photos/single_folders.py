@@ -5,12 +5,12 @@
 Read at every call, so that a server that runs knows a new one at once. The folders themselves are never written to.
 """
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facesets_dagster.errors import BucketError, SettingsError
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import write_json
 from facesets_dagster.photos.bucket_key import partition_key
 
@@ -23,7 +23,7 @@ def single_folders(record: Path) -> dict[str, Path]:
     Raises `SettingsError` if the list cannot be read.
     """
     try:
-        value = json.loads(record.read_text(encoding="utf-8"))
+        value = parse_json(record.read_text(encoding="utf-8"))
         if value["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema_version {value['schema_version']}, expected {SCHEMA_VERSION}")
         folders = [Path(folder) for folder in value["folders"]]

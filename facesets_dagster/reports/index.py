@@ -9,9 +9,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import NoneType
+from typing import Any
 
 from facesets_dagster.errors import LibraryError
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import write_text
+from facesets_dagster.photos.bucket_key import file_name
 from facesets_dagster.reports.links import Link, on_disk, served
 from facesets_dagster.reports.people import Person, people_in, title_of
 from facesets_dagster.reports.template import template
@@ -65,7 +69,7 @@ class RunLine:
     def page(self) -> str:
         """Where the report lies below `reports/`."""
         name = f"{self.run_id}.{self.system}.html" if self.system else f"{self.run_id}.html"
-        return f"{self.bucket}/{name}"
+        return f"{file_name(self.bucket)}/{name}"
 
 
 @dataclass(frozen=True)
@@ -121,15 +125,23 @@ def write_index(reports_dir: Path) -> Path:
 def last_report(reports_dir: Path, bucket: str) -> Link | None:
     """The newest report of the main chain on a bucket, for a page that is only served."""
     for line in reversed(_lines(reports_dir)):
-        if line.bucket == bucket and line.system is None and (reports_dir / line.page).exists():
+        if line.bucket == bucket and line.system is None and _exists(reports_dir / line.page):
             return Link("", served("reports", *line.page.split("/")))
     return None
 
 
 def _report(reports_dir: Path, line: RunLine) -> Link | None:
-    if not (reports_dir / line.page).exists():
+    if not _exists(reports_dir / line.page):
         return None
     return Link(on_disk(reports_dir / line.page, reports_dir), served("reports", *line.page.split("/")))
+
+
+def _exists(page: Path) -> bool:
+    """False also for a page that no file system can have: one line costs no other."""
+    try:
+        return page.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _last_of_buckets(reports_dir: Path, newest_first: Sequence[RunLine]) -> list[ListedRun]:
@@ -172,15 +184,28 @@ def _listed(name: str | None, folder: Path, reports_dir: Path) -> ListedLibrary:
 def _lines(reports_dir: Path) -> list[RunLine]:
     path = reports_dir / "runs.jsonl"
     found = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
-            found.append(_line(json.loads(text)))
+            found.append(_line(parse_json(text)))
         except (ValueError, TypeError):
             continue  # cut off by a kill
     return found
 
 
-def _line(entry: Mapping[str, object]) -> RunLine:
-    """Keys of a later release are passed over."""
-    names = RunLine.__dataclass_fields__
-    return RunLine(**{name: value for name, value in entry.items() if name in names})  # type: ignore[arg-type]
+def _line(entry: object) -> RunLine:
+    """Keys of a later release are passed over. Raises `ValueError` or `TypeError` for what is no line."""
+    if not isinstance(entry, Mapping):
+        raise TypeError(entry)
+    found = {name: value for name, value in entry.items() if name in _LINE}
+    wrong = [name for name, value in found.items() if not isinstance(value, _LINE[name])]
+    if wrong:
+        raise ValueError(wrong)
+    return RunLine(**found)
+
+
+_LINE: Mapping[str, Any] = {
+    **dict.fromkeys(("bucket", "run_id", "finished_at", "changes", "job"), str),
+    **dict.fromkeys(("faces", "exported"), int | NoneType),
+    **dict.fromkeys(("error", "system"), str | NoneType),
+}
+"""Field of a line -> its type."""

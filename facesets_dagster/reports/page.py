@@ -14,7 +14,7 @@ import polars as pl
 
 from facesets_dagster.faces.schema import failed_photos
 from facesets_dagster.files.writing import write_text
-from facesets_dagster.photos.bucket_key import folder_name
+from facesets_dagster.photos.bucket_key import file_name, folder_name
 from facesets_dagster.reports.funnel import colour_of, meaning_of
 from facesets_dagster.reports.index import RunLine, add_run
 from facesets_dagster.reports.links import PhotoLinks, bucket_link, faceset_link
@@ -25,7 +25,7 @@ from facesets_dagster.reports.units import EXPORT_COLUMNS, RANK
 
 def write_report(reports_dir: Path, report: RunReport, *, changes: str) -> Path:
     """Writes both, enters the run into the index and returns the path of the page. `changes`: in a few words."""
-    folder, run_id = reports_dir / report.inputs.bucket, report.run.run_id
+    folder, run_id = reports_dir / file_name(report.inputs.bucket), report.run.run_id
     page, text = folder / f"{run_id}.html", folder / f"{run_id}.md"
     bucket = folder_name(report.inputs.bucket)
     most = max(report.funnel.states.values(), default=1)

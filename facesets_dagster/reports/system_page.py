@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import bucket_title, file_name
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
@@ -67,10 +67,10 @@ def write_system_page(
         "sections": _within_budget(sections),
         "max_rows": MAX_ROWS,
         "table": markdown_table,
-        "photo_link": PhotoLinks(folders, reports_dir / bucket).of,
+        "photo_link": PhotoLinks(folders, reports_dir / file_name(bucket)).of,
         "fenced": fenced,
     }
-    page = reports_dir / bucket / f"{run_id}.{system}.html"
+    page = reports_dir / file_name(bucket) / f"{run_id}.{system}.html"
     write_text(page, template("system.html").render(content))
     write_text(page.with_suffix(".md"), template("system.md").render(content))
     add_run(reports_dir, RunLine(bucket, run_id, finished_at, changes, system=system))

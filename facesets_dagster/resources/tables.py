@@ -15,6 +15,7 @@ from facesets_dagster.files.records import numbers_of
 from facesets_dagster.files.states import Kept, state_of
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.identities.cluster_table import ClusterTable, DiscoveryParameters
+from facesets_dagster.photos.bucket_key import file_name
 
 _PARAMETERS = "parameters"
 """Key of the metadata of a cluster table: the numbers that it was made with, JSON."""
@@ -61,7 +62,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             raise dg.Failure(str(error), allow_retries=False) from error
 
     def _path(self, context: dg.InputContext | dg.OutputContext) -> Path:
-        partition = context.asset_partition_key if context.has_asset_partitions else "all"
+        partition = file_name(context.asset_partition_key) if context.has_asset_partitions else "all"
         return Path(self.folder).joinpath(*context.asset_key.path, f"{partition}.parquet")
 
 

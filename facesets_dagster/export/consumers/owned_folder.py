@@ -8,13 +8,13 @@ them with the new ones: a run that dies in between leaves no file that the next 
 """
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.consumers.consumer import ExportFile
+from facesets_dagster.files.parsing import parse_json
 from facesets_dagster.files.writing import remove_leftovers, sha256_of, sync_folder, write_bytes, write_json
 
 INDEX = ".facesets.json"
@@ -148,7 +148,7 @@ def _with_former(final: Mapping[str, Entry], known: Mapping[str, Entry]) -> dict
 def _read_index(folder: Path) -> dict[str, Entry]:
     path = folder / INDEX
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = parse_json(path.read_text(encoding="utf-8"))
         if index["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema_version {index['schema_version']}, expected {SCHEMA_VERSION}")
         known = {name: Entry(tuple(entry["sha256"]), entry["facesets"]) for name, entry in index["files"].items()}
@@ -175,5 +175,5 @@ def _write_index(folder: Path, entries: Mapping[str, Entry]) -> None:
         for name, entry in sorted(entries.items())
     }
     index = {"schema_version": SCHEMA_VERSION, "files": files}
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != index:
+    if not path.exists() or parse_json(path.read_text(encoding="utf-8")) != index:
         write_json(path, index)

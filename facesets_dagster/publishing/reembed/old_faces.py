@@ -11,7 +11,7 @@ from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.identities.reanchoring import Boxes, as_stored
 from facesets_dagster.identities.rulings import RulingFace
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, is_pseudo
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, is_pseudo, key_in
 
 COLUMNS = tuple(name for name in face_schema(1) if name != "embedding")
 """Of the face table, all that does not depend on the length of an embedding."""
@@ -33,7 +33,7 @@ def model_of(library: Library) -> str | None:
 
 def cached_buckets(cache_dir: Path, model_id: str) -> list[str]:
     """Buckets, hand-sorted folders and legacy photos that were read with a model; not what was read to calibrate."""
-    found = sorted(path.parent.name for path in (cache_dir / "faces").glob(f"*/{model_id}"))
+    found = sorted(key_in(path.parent) for path in (cache_dir / "faces").glob(f"*/{model_id}"))
     return [bucket for bucket in found if not is_pseudo(bucket) or bucket in (HAND_SORTED, LEGACY)]
 
 
