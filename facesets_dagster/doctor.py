@@ -16,6 +16,7 @@ from facesets_dagster.files.parsing import parse_yaml
 from facesets_dagster.home import has_home, recorded_pack, require_library
 from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
 from facesets_dagster.photos.left_out import WRITTEN
+from facesets_dagster.photos.links import LEADS_OUT
 from facesets_dagster.photos.listing import list_bucket
 from facesets_dagster.photos.roots import find_buckets, look_at_root
 from facesets_dagster.photos.single_folders import single_folders
@@ -53,6 +54,7 @@ def run_doctor(settings: Settings) -> list[Finding]:
         _buckets,
         _loose_photos,
         _ignore,
+        _links,
         _formats,
         _hand_sorted,
         _legacy,
@@ -208,12 +210,29 @@ def _ignore(settings: Settings) -> Finding:
     matched = dict.fromkeys(settings.ignore, 0)
     roots = [root for root in settings.bucket_roots if root.is_dir()]
     for folder in find_buckets(roots, settings.own_folders).values():
-        for glob, count in list_bucket(folder, settings.ignore, settings.own_folders).ignored_by.items():
+        for glob, count in list_bucket(
+            folder, settings.ignore, settings.own_folders, settings.linked_roots
+        ).ignored_by.items():
             matched[glob] += count
     found = ", ".join(f"`{glob}` {count}" for glob, count in matched.items())
     unused = [f"`{glob}`" for glob, count in matched.items() if not count]
     advice = f"In FACESETS_IGNORE, {', '.join(unused)} matches no file and no folder of any bucket." if unused else ""
     return Finding("ignore", "warning" if unused else "ok", f"files and folders passed over by {found}", advice)
+
+
+def _links(settings: Settings) -> Finding:
+    roots = [root for root in settings.bucket_roots if root.is_dir()]
+    out = [
+        str(folder / file.path)
+        for folder in find_buckets(roots, settings.own_folders).values()
+        for file in list_bucket(folder, settings.ignore, settings.own_folders, settings.linked_roots).foreign
+        if file.reason == LEADS_OUT
+    ]
+    if not out:
+        return Finding("links", "ok", "no link in a bucket leads out of the folders that are read")
+    found = f"{counted(len(out), 'link leads', 'links lead')} out of the folders that are read, e.g. {out[0]}"
+    advice = "They are not followed. FACESETS_LINKS_TO names folders to which links may lead, separated by `:`."
+    return Finding("links", "warning", found, advice)
 
 
 def _formats(_: Settings) -> Finding:

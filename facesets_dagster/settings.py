@@ -180,6 +180,8 @@ class Settings(BaseModel):
     """Whose members may read and write the home beside its user; None means nobody."""
     ignore: Annotated[tuple[str, ...], BeforeValidator(_parts)] = Field((), alias="FACESETS_IGNORE")
     """Shell globs of files and folders of every bucket that are passed over."""
+    links_to: _Roots = Field((), alias="FACESETS_LINKS_TO")
+    """Folders to which symbolic links in a bucket may lead, beside the folders of photos that are set."""
     pictures_in_ui: _Switch = Field(True, alias="FACESETS_PICTURES_IN_UI")
     """Contact sheets in the metadata of assets, which Dagster's event database keeps; off leaves links only."""
     photo_memory_mb: _Memory | None = Field(None, alias="FACESETS_PHOTO_MEMORY_MB")
@@ -239,6 +241,12 @@ class Settings(BaseModel):
         return self.home / "bucket_folders.json"
 
     @property
+    def linked_roots(self) -> tuple[Path, ...]:
+        """Folders to which symbolic links in a bucket may lead."""
+        by_hand = (self.hand_sorted_root,) if self.hand_sorted_root else ()
+        return (*self.bucket_roots, *by_hand, *self.legacy_roots, *self.links_to)
+
+    @property
     def own_folders(self) -> tuple[Path, ...]:
         """Folders that the platform writes to: never buckets, wherever they lie."""
         return (
@@ -276,7 +284,7 @@ def load_settings(environment: Mapping[str, str] | None = None, working_director
         environment = {**from_file, **os.environ}
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
     for name, text in given.items():
-        if "\0" in text and name.startswith(("FACESETS_", "DAGSTER_")):
+        if "\0" in text:
             raise SettingsError(f"{name} holds a NUL character. Expected text; was `.env` written by a program?")
     if "FACESETS_LIBRARY" in given and "FACESETS_DATABASE_URL" in given:
         raise SettingsError(

@@ -45,6 +45,7 @@ class RealHome:
             "FACESETS_MODELS": str(self.models_root),
             "FACESETS_MODEL_PACK": self.pack,
             "FACESETS_PROVIDERS": "cpu",
+            "FACESETS_LINKS_TO": "/",  # `link_photos`
             **self.more,
         }
 

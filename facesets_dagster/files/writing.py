@@ -59,7 +59,7 @@ def write_stream(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Replaces `path` by UTF-8 text; half a surrogate pair, which UTF-8 cannot hold, as `\\ud800`, which JSON reads."""
+    r"""Replaces `path` by UTF-8 text; half a surrogate pair, which UTF-8 has no place for, as `\ud800`."""
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 

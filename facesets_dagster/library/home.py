@@ -42,6 +42,8 @@ class Home:
     """Shell globs of files and folders that are passed over."""
     own_folders: tuple[Path, ...] = ()
     """Folders that are written to, and hold no photos."""
+    linked_roots: tuple[Path, ...] = ()
+    """Folders to which symbolic links in a bucket may lead."""
     folder_list: Path | None = None
     """The list of folders that are buckets where they lie."""
 
@@ -58,6 +60,7 @@ class Home:
             hand_sorted_root=settings.hand_sorted_root,
             ignore=settings.ignore,
             own_folders=settings.own_folders,
+            linked_roots=settings.linked_roots,
             folder_list=settings.folder_list,
         )
 
@@ -106,7 +109,8 @@ class Home:
 
     def listing_of(self, folder: Path) -> BucketListing:
         """What lies in a folder, by the rules of buckets."""
-        return list_bucket(folder, self.ignore, self.own_folders)
+        linked = (*self.linked_roots, *self.single_folders().values())
+        return list_bucket(folder, self.ignore, self.own_folders, linked)
 
     def bucket_folder(self, bucket: str) -> Path:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""

@@ -16,6 +16,7 @@ import polars as pl
 from facesets_dagster.photos.formats import RAW_SUFFIXES, decoder_of_suffix, is_photo_suffix, suffix_of
 from facesets_dagster.photos.ignoring import Ignored, globs_of_bucket
 from facesets_dagster.photos.left_out import HIDDEN_FILES, HOME, OWN, is_home, is_within, why_left_out
+from facesets_dagster.photos.links import LEADS_OUT, stays_within
 from facesets_dagster.photos.tree import Files, Rules, read_tree
 
 LISTING_SCHEMA = pl.Schema(
@@ -145,8 +146,10 @@ def unescape_path(text: str) -> str:
     return "".join(parts)
 
 
-def list_bucket(folder: Path, ignore: tuple[str, ...] = (), own: tuple[Path, ...] = ()) -> BucketListing:
-    """Lists a bucket recursively; symbolic links to files are followed, to folders not.
+def list_bucket(
+    folder: Path, ignore: tuple[str, ...] = (), own: tuple[Path, ...] = (), linked: tuple[Path, ...] = ()
+) -> BucketListing:
+    """Lists a bucket recursively; symbolic links to files in it and in `linked` are followed, to folders not.
 
     `ignore`: shell globs of the home, which hold beside those of the bucket's own file (`ignoring`), for the relative
     path and the name of a file or folder; `own`: folders that the platform writes to. Raises `BucketError` if the
@@ -154,7 +157,13 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = (), own: tuple[Path, ...
     """
     of_bucket = globs_of_bucket(folder)
     ignored = Ignored(tuple(dict.fromkeys((*ignore, *of_bucket))))
-    rules = Rules(HIDDEN_FILES, _left_out(folder, ignored, own), ignored if ignored.globs else None, _is_photo)
+    rules = Rules(
+        HIDDEN_FILES,
+        _left_out(folder, ignored, own),
+        ignored if ignored.globs else None,
+        stays_within(folder, linked),
+        _is_photo,
+    )
     tree = read_tree(folder, rules)
     table, unsure = _table(tree.wanted), _table(tree.unsure)
     has_raw = not RAW_SUFFIXES.isdisjoint(map(str.lower, tree.suffixes))
@@ -163,6 +172,7 @@ def list_bucket(folder: Path, ignore: tuple[str, ...] = (), own: tuple[Path, ...
         table = table.filter(~pl.col("path").is_in(list(twins)))
     foreign = [ForeignFile(escape_path(path), why) for path, why in tree.left_out]
     foreign += [ForeignFile(escape_path(path), _why_foreign(path, mode)) for path, mode in tree.others]
+    foreign += [ForeignFile(escape_path(path), LEADS_OUT) for path in tree.led_out]
     foreign += [ForeignFile(path, f"the photo of {other} beside it") for path, other in twins.items()]
     return BucketListing(
         folder,

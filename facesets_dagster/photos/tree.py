@@ -33,6 +33,8 @@ class Rules:
     """By path (with `/` at its end) and name: what a folder is that is not entered; None for one that is."""
     is_passed_over: Callable[[str, str], bool] | None
     """By name and relative path, for files; None where nothing is."""
+    may_follow: Callable[[str], bool]
+    """By relative path, for links: whether the file to which one leads counts."""
     is_wanted: Callable[[str], bool | None]
     """By the end of a file's name from its last dot on, once for each: True = wanted, None = its content decides."""
 
@@ -58,6 +60,8 @@ class Tree:
     """Path and mode of what is neither wanted nor passed over; 0 = leads to no file."""
     left_out: list[tuple[str, str]] = field(default_factory=list)
     """Path (with `/` at its end) of folders that were not entered, and what they are."""
+    led_out: list[str] = field(default_factory=list)
+    """Links that are not followed."""
     passed_over: int = 0
     suffixes: dict[str, bool | None] = field(default_factory=dict)
     """Each that was met, and whether files with it are wanted."""
@@ -102,13 +106,20 @@ def _read_folder(descriptor: int, prefix: str, rules: Rules, tree: Tree) -> list
     inside, files = [f"{prefix}{name}/" for name in folders], shown
     if folders:
         files = [entry for entry in shown if not entry.is_dir(follow_symlinks=False)]
-        out = {path: why for path, name in zip(inside, folders, strict=True) if (why := rules.why_left_out(path, name))}
-        tree.left_out += out.items()
-        inside = [path for path in inside if path not in out]
+        left = {
+            path: why for path, name in zip(inside, folders, strict=True) if (why := rules.why_left_out(path, name))
+        }
+        tree.left_out += left.items()
+        inside = [path for path in inside if path not in left]
     files = [entry for entry in files if entry.name.lower() not in rules.hidden_names]
     if rules.is_passed_over is not None:
         files = [entry for entry in files if not rules.is_passed_over(entry.name, prefix + entry.name)]
     tree.passed_over += len(listed) - len(folders) - len(files)
+    links = {entry.name for entry in files if entry.is_symlink()}
+    if links:
+        out = {name for name in links if not rules.may_follow(prefix + name)}
+        tree.led_out += [prefix + name for name in sorted(out)]
+        files = [entry for entry in files if entry.name not in out]
     _add_files(files, prefix, rules, tree)
     return inside
 

@@ -37,6 +37,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     ignore: list[str] = Field(default=[], description="Shell globs of files and folders that are passed over.")
     own_folders: list[str] = Field(default=[], description="Folders that are written to, and hold no photos.")
+    linked_roots: list[str] = Field(default=[], description="Folders to which symbolic links in a bucket may lead.")
     folder_list: str | None = Field(
         default=None, description="The list of folders that are buckets where they lie (`facesets run --folder`)."
     )
@@ -73,6 +74,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             legacy_map=str(settings.home / "facesets_legacy.yaml"),
             ignore=list(settings.ignore),
             own_folders=[str(folder) for folder in settings.own_folders],
+            linked_roots=[str(folder) for folder in settings.linked_roots],
             folder_list=str(settings.folder_list),
             pictures_in_ui=settings.pictures_in_ui,
             photo_memory_mb=settings.photo_memory_mb,
@@ -91,6 +93,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             hand_sorted_root=Path(self.hand_sorted_root) if self.hand_sorted_root else None,
             ignore=tuple(self.ignore),
             own_folders=tuple(Path(folder) for folder in self.own_folders),
+            linked_roots=tuple(Path(folder) for folder in self.linked_roots),
             folder_list=Path(self.folder_list) if self.folder_list else None,
         )
 
