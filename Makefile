@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # Settings come from the environment, from `make demo FACESETS_HOME=...` or from .env; only the program knows which.
 INIT := .venv/bin/facesets init
 
-.PHONY: help setup demo test test-slow dev bench screenshots check
+.PHONY: help setup demo test test-slow test-faults dev bench screenshots check
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: setup ## the fast tests, a process for each core
 
 test-slow: setup ## the long tests
 	@$(PYTHON) -m pytest -n logical -m slow
+
+test-faults: setup ## kills, full disks, 2,000 damaged photos, many processes at once
+	@$(PYTHON) -m pytest -n logical -m faults
 
 dev: setup ## Dagster UI and daemon on 127.0.0.1:$(PORT)
 	@exec $(PYTHON) -m facesets_dagster.web.dev --port $(PORT)

@@ -1,6 +1,7 @@
 """Names of files, folders and people that are Markdown or HTML: they stay text in the UI and in the text reports."""
 
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import dagster as dg
@@ -75,6 +76,13 @@ def test_no_name_breaks_a_table_or_leads_to_another_host(crafted: FakeHome) -> N
     assert len(reports) >= 8
     for report in reports:
         check(report.name, report.read_text())
+    pages = list(crafted.settings.reports_dir.rglob("*.html"))
+    assert len(pages) >= 8
+    for page in pages:
+        check_page(page.name, page.read_text())
+    messages = [event.message or "" for result in results for event in result.all_events]
+    messages += [entry.message for result in results for entry in crafted.instance.all_logs(result.run_id)]
+    assert [message for message in messages if "\u202e" in message or "new\nline" in message] == []
 
 
 def check(name: str, text: str) -> None:
@@ -85,6 +93,38 @@ def check(name: str, text: str) -> None:
     assert [one for one in opened if not one.startswith("/files/") and not is_report(one)] == [], f"{name}\n{text}"
     prose = re.sub(r"\]\([^)]*\)|`[^`]*`", "", text)  # without code and the addresses of links and pictures
     assert not AUTOMATIC_LINK.search(prose), f"{name}\n{text}"
+
+
+def check_page(name: str, text: str) -> None:
+    """Nothing of a name is an element, an attribute that runs, or an address of another host."""
+    page = Elements()
+    page.feed(text)
+    page.close()
+    assert page.tags & {"script", "iframe", "object", "embed", "base", "form", "link"} == set(), name
+    assert [one for one in page.attributes if one[0].startswith("on")] == [], name
+    loaded = [value for key, value in page.attributes if key in ("src", "href", "srcset", "action", "data")]
+    assert [
+        one for one in loaded if re.match(r"(?i)\s*(//|[a-z]+:)", one) and not one.startswith("data:image/")
+    ] == [], name
+    assert page.unclosed_tables == 0, name
+
+
+class Elements(HTMLParser):
+    """Which elements and attributes a page has; whether each row of a table has as many cells as its head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.unclosed_tables = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(key, value or "") for key, value in attrs]
+        self.unclosed_tables += tag == "table"
+
+    def handle_endtag(self, tag: str) -> None:
+        self.unclosed_tables -= tag == "table"
 
 
 def is_report(address: str) -> bool:
