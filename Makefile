@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # Settings come from the environment, from `make demo FACESETS_HOME=...` or from .env; only the program knows which.
 INIT := .venv/bin/facesets init
 
-.PHONY: help setup demo test test-slow test-faults dev bench screenshots check
+.PHONY: help setup demo test test-slow test-faults dev bench screenshots check audit sbom
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -41,4 +41,11 @@ check: setup ## linter, formatter, type checker, layers, docs
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@sh scripts/page_types/check.sh
+	@$(PYTHON) -m scripts.audit
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir .venv/site
+
+audit: setup ## known vulnerabilities of the locked packages; fails if there is one
+	@$(PYTHON) -m scripts.audit --strict
+
+sbom: setup ## software bill of materials (CycloneDX) and licences, in dist/
+	@$(PYTHON) -m scripts.sbom $$(cat .venv/facesets-accel)

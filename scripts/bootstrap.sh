@@ -3,7 +3,6 @@
 # that matters has changed. Argument: cpu or gpu; without it the last choice, else gpu where an NVIDIA driver answers.
 set -eu
 cd "$(dirname "$0")/.."
-uv_version=0.13.9
 accel=${1:-}
 if [ -z "$accel" ] && [ -f .venv/facesets-accel ]; then accel=$(cat .venv/facesets-accel); fi
 if [ -z "$accel" ]; then
@@ -29,7 +28,16 @@ if [ ! -x .venv/bin/python ]; then
     fi
     "$python" -m venv .venv
 fi
-[ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" = "$uv_version" ] || .venv/bin/python -m pip install --quiet "uv==$uv_version"
+# The version and the digests of uv itself stand in uv.lock, too: a registry that serves another file is refused.
+uv_locked=$(.venv/bin/python -c '
+import tomllib
+(uv,) = (one for one in tomllib.load(open("uv.lock", "rb"))["package"] if one["name"] == "uv")
+print("uv==" + uv["version"], *("--hash=" + file["hash"] for file in uv["wheels"]))')
+uv_version=$(echo "$uv_locked" | sed 's/^uv==\([^ ]*\).*/\1/')
+if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$uv_version" ]; then
+    echo "$uv_locked" >.venv/facesets-uv.txt
+    .venv/bin/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r .venv/facesets-uv.txt
+fi
 # The two onnxruntime distributions share files: whichever goes takes the other's with it, so the kept one is put in anew.
 if [ -f .venv/facesets-accel ] && [ "$(cat .venv/facesets-accel)" != "$accel" ]; then
     .venv/bin/uv pip uninstall --quiet --python .venv/bin/python onnxruntime onnxruntime-gpu || true

@@ -128,6 +128,11 @@ def default_pack(models_root: Path) -> str:
     return "buffalo_l" if any(pack_folder("buffalo_l", models_root).glob("*.onnx")) else EMBEDDED
 
 
+def embedded_sources() -> dict[str, tuple[str, str, str]]:
+    """Model of the embedded pack -> its place in the wheel, the sha256 that is expected of it, its licence."""
+    return dict(_SOURCES)
+
+
 def pull_pack(name: str, models_root: Path, say: Say) -> PackFiles:
     """Fetches a pack; a pack that is there is left alone."""
     with usual_access(), _turn_to_fetch(models_root / "models"):
