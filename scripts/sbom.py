@@ -62,10 +62,8 @@ def licence_of(package: str) -> str:
     if classifiers:
         return ", ".join(classifiers)
     texts = [(found.read_text(f"licenses/{name}") or "") for name in ("LICENSE", "LICENSE.txt", "LICENSE.md")]
-    line = next(
-        (line.strip("=-# ") for text in (named, *texts) for line in text.splitlines() if line.strip("=-# ")), ""
-    )
-    return line[:_LONGEST] or "none stated"
+    lines = [line.strip("=-# ") for text in (named, *texts) for line in text.splitlines()]
+    return next((line[:_LONGEST] for line in lines if line), "none stated")
 
 
 def model(name: str, digest: str, licence: str) -> dict[str, object]:
