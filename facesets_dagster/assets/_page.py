@@ -15,7 +15,8 @@ from facesets_dagster.files.standing import StandingWarnings
 from facesets_dagster.library.library import Library
 from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title, file_name
 from facesets_dagster.reports.contact_sheet import SheetRow, sheet_markdown
-from facesets_dagster.reports.markdown import link
+from facesets_dagster.reports.links import review_page_of
+from facesets_dagster.reports.markdown import link, review_link
 from facesets_dagster.reports.system_page import Section, write_system_page
 from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
@@ -95,6 +96,12 @@ class Page:
     def show(self, **metadata: Any) -> None:
         """Metadata that comes first."""
         self._shown.update(metadata)
+
+    def show_review(self, text: str) -> None:
+        """The link to the page of the review on what this asset reports; none where the home has no such page."""
+        if self._home.review_page:
+            address = review_page_of(self._context.asset_key.to_user_string())
+            self.show(review=review_link(text, address))
 
     def show_sheets(self, **sheets: Sequence[SheetRow]) -> None:
         """Contact sheets, of at most 200 kB each; none where the home keeps pictures out of the UI."""

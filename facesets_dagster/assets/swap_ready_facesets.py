@@ -19,7 +19,8 @@ from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.swap_ready_facesets import PublishResult, inputs_now, publish_bucket, settle_bucket
 from facesets_dagster.reports.funnel import funnel_picture, funnel_table
-from facesets_dagster.reports.markdown import faceset_link, link, markdown_table
+from facesets_dagster.reports.links import review_page
+from facesets_dagster.reports.markdown import faceset_link, link, markdown_table, review_link
 from facesets_dagster.reports.page import write_report
 from facesets_dagster.reports.run_report import RunReport, gather, sheet_of_facesets, sheet_of_reasons
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -61,7 +62,7 @@ def swap_ready_facesets(
     page.show(report=link("the report of this run", "reports", bucket, written.name))
     page.observe(run.library)
     settle_bucket(run, inputs, osrc_uncovered)
-    return _described(page, report, result, check_results(run, inputs, result))
+    return _described(page, report, result, check_results(run, inputs, result), review=home.review_page)
 
 
 def _described(
@@ -69,12 +70,15 @@ def _described(
     report: RunReport,
     result: PublishResult,
     checks: list[dg.AssetCheckResult],
+    *,
+    review: bool,
 ) -> Result:
     outcome, funnel = result.outcome, report.funnel
+    page.show_review("who is who, to decide about")
     page.show_sheets(contact_sheet=sheet_of_facesets(report), contact_sheet_not_exported=sheet_of_reasons(report))
     return page.result(
         {
-            "facesets_of_bucket": _facesets(report),
+            "facesets_of_bucket": _facesets(report, review=review),
             "why_no_faceset": report.why_nothing(),
             "funnel_picture": funnel_picture(funnel),
             "waiting_to_join": report.waiting,
@@ -102,11 +106,19 @@ def _described(
     )
 
 
-def _facesets(report: RunReport) -> str:
-    rows = [(faceset_link(sheet.name), sheet.label, sheet.input, sheet.exported) for sheet in report.facesets]
-    return markdown_table(
-        ("faceset", "person", "input", "exported"), rows, empty="This bucket has no facesets of its own."
-    )
+def _facesets(report: RunReport, *, review: bool) -> str:
+    rows = [
+        (
+            faceset_link(sheet.name),
+            sheet.label,
+            sheet.input,
+            sheet.exported,
+            *([review_link("decide", review_page(sheet.name))] if review else []),
+        )
+        for sheet in report.facesets
+    ]
+    columns = ("faceset", "person", "input", "exported", *(["review"] if review else []))
+    return markdown_table(columns, rows, empty="This bucket has no facesets of its own.")
 
 
 def _in_a_word(outcome: Outcome) -> str:

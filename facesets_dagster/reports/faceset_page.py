@@ -113,20 +113,24 @@ class FacesetView:
         return "smaller than the export gate" + ("" if gate is None else f" of {gate:.4g} px")
 
 
-def faceset_page(folder: Path, library: Library, reports_dir: Path, photos: PhotoLinks) -> str | None:
+def faceset_page(
+    folder: Path, library: Library, reports_dir: Path, photos: PhotoLinks, *, review: bool = True
+) -> str | None:
     """The page of the faceset in `folder`; None where no faceset of this platform lies there.
+
+    `review`: with a link to the review page.
 
     Raises `LibraryCorrupt` for a manifest that cannot be read.
     """
     manifest = read_faceset(folder)
     if manifest is None:
         return None
-    view = _view(folder, manifest, library, reports_dir, photos)
+    view = _view(folder, manifest, library, reports_dir, photos, review=review)
     return str(template("faceset.html").render(title=view.title, view=view, rank_legend=RANK))
 
 
 def _view(
-    folder: Path, manifest: FacesetManifest, library: Library, reports_dir: Path, photos: PhotoLinks
+    folder: Path, manifest: FacesetManifest, library: Library, reports_dir: Path, photos: PhotoLinks, *, review: bool
 ) -> FacesetView:
     name, here = folder.name, folder.relative_to(library.folder).as_posix()
     identities = {identity.name: identity for identity in library.registry.identities()}
@@ -149,7 +153,7 @@ def _view(
         bucket=title_of(bucket),
         bucket_page=Link("", served("buckets", bucket, folder=True)) if bucket in photos.folders else None,
         reports=_reports(reports_dir, manifest.run_id),
-        relatives=_relatives(library, name, identities),
+        relatives=_relatives(library, name, identities, review=review),
         manifest=manifest,
         faces=faces,
         missing=missing,
@@ -207,7 +211,9 @@ def _literal(text: str) -> str:
     return "".join(char if char.isalnum() or char in "-_" else "?" for char in text)
 
 
-def _relatives(library: Library, name: str, identities: dict[str, Identity]) -> list[tuple[str, str, Link]]:
+def _relatives(
+    library: Library, name: str, identities: dict[str, Identity], *, review: bool
+) -> list[tuple[str, str, Link]]:
     parent = identities[name].parent if name in identities else None
     found = [("era of", parent)] if parent else []
     found += [("has the era", one.name) for one in identities.values() if one.parent == name and one.live]
@@ -221,7 +227,7 @@ def _relatives(library: Library, name: str, identities: dict[str, Identity]) -> 
         for words, other in found + merged
     ]
     known = identities.get(name)
-    if known is not None and known.live and not known.is_era:
+    if review and known is not None and known.live and not known.is_era:
         relatives.append(("decide about it", "review page", Link("", review_page(name))))
     return relatives
 

@@ -15,6 +15,7 @@ from facesets_dagster.photos.bucket_key import LEGACY
 from facesets_dagster.photos.listing import unescape_path
 from facesets_dagster.reports.markdown import FILES
 
+_REVIEW = re.compile(r'<a hidden data-review="([^"]*)"')
 _TWO_ADDRESSES = re.compile(r'(href|src)="[^"]*" data-served="([^"]*)"')
 
 
@@ -28,9 +29,12 @@ class Link:
     """From the root of the web server. Both are quoted, so that a template can write them as they are."""
 
 
-def as_served(page: str) -> str:
-    """The page with the addresses of the web server."""
-    return _TWO_ADDRESSES.sub(r'\1="\2"', page)
+def as_served(page: str, *, review: bool) -> str:
+    """The page with the addresses of the web server; `review`: with its links to the review page, which a page on disk
+    hides.
+    """
+    page = _TWO_ADDRESSES.sub(r'\1="\2"', page)
+    return _REVIEW.sub(r'<a href="\1"', page) if review else page
 
 
 def served(*parts: str, folder: bool = False) -> str:
@@ -41,6 +45,15 @@ def served(*parts: str, folder: bool = False) -> str:
 def review_page(name: str | None = None) -> str:
     """The address of the review page beside the UI: of one person, or of everybody."""
     return f"/review/people/{quote(name, safe='')}" if name else "/review/people"
+
+
+_PAGES = {"review_queue": "queue", "merge_proposals": "queue", "doubtful_faces": "queue", "applied_rulings": "log"}
+"""Asset -> page of the review on what it reports; of all others everybody."""
+
+
+def review_page_of(asset: str) -> str:
+    """The address of the page on what an asset reports."""
+    return f"/review/{_PAGES.get(asset, 'people')}"
 
 
 def on_disk(target: Path, page_folder: Path) -> str:

@@ -84,6 +84,11 @@ def link(text: str, *parts: str) -> Markdown:
     return Markdown(f"[{escape(text)}]({address})")
 
 
+def review_link(text: str, address: str) -> Markdown:
+    """A link to the review page; `address`: see `reports.links`."""
+    return Markdown(f"[{escape(text)}]({address})")
+
+
 def faceset_link(name: str, *inside: str) -> Markdown:
     """A link to a faceset of the library."""
     return link(name, "library", *(inside or (name,)))

@@ -14,7 +14,7 @@ from facesets_dagster.photos.bucket_key import bucket_title, file_name
 from facesets_dagster.reports.contact_sheet import PER_ROW, SheetRow, Tile
 from facesets_dagster.reports.figures import Figure
 from facesets_dagster.reports.index import RunLine, add_run
-from facesets_dagster.reports.links import PhotoLinks
+from facesets_dagster.reports.links import PhotoLinks, review_page_of
 from facesets_dagster.reports.markdown import fenced, markdown_table
 from facesets_dagster.reports.template import template
 from facesets_dagster.reports.thumbnails import of_file
@@ -69,6 +69,7 @@ def write_system_page(
         "table": markdown_table,
         "photo_link": PhotoLinks(folders, reports_dir / file_name(bucket)).of,
         "fenced": fenced,
+        "review": review_page_of(system),
     }
     page = reports_dir / file_name(bucket) / f"{run_id}.{system}.html"
     write_text(page, template("system.html").render(content))

@@ -45,6 +45,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=True, description="Contact sheets in the metadata of assets, kept by Dagster's event database."
     )
 
+    review_page: bool = Field(
+        default=True, description="There is a review page beside the UI, which metadata links to."
+    )
     photo_memory_mb: float | None = Field(
         default=None, description="Memory for photos in all, MB; null = half of what the machine or its container has."
     )
@@ -77,6 +80,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             linked_roots=[str(folder) for folder in settings.linked_roots],
             folder_list=str(settings.folder_list),
             pictures_in_ui=settings.pictures_in_ui,
+            review_page=settings.review != "off",
             photo_memory_mb=settings.photo_memory_mb,
             photo_file_mb=settings.photo_file_mb,
             photo_seconds=settings.photo_seconds,

@@ -81,15 +81,18 @@ class FilesBesideTheUi:
                 return RedirectResponse(f"{PREFIX}{'/'.join(quote(os.fsencode(part), safe='') for part in parts)}/")
             return self._page(parts, root, path)
         if parts[0] == "reports" and path.suffix == ".html" and path.is_file():
-            return HTMLResponse(as_served(path.read_text(encoding="utf-8")))
+            return HTMLResponse(self._as_served(path))
         if "small" in request.query_params or not path.exists():
             return self._pictures.answer(path, request.headers.get("if-none-match")) or _absent(parts)
         return FileResponse(path, media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream")
 
+    def _as_served(self, page: Path) -> str:
+        return as_served(page.read_text(encoding="utf-8"), review=self._settings.review != "off")
+
     def _page(self, parts: list[str], root: Path, path: Path) -> Response:
         index = path / "index.html"
         if parts[0] == "reports" and index.is_file():
-            return HTMLResponse(as_served(index.read_text(encoding="utf-8")))
+            return HTMLResponse(self._as_served(index))
         try:
             return HTMLResponse(self._pages.of(parts, root, path))
         except FacesetsError as error:

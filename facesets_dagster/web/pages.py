@@ -20,6 +20,7 @@ class Pages:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._has_review = settings.review != "off"
 
     def of(self, parts: list[str], root: Path, folder: Path) -> str:
         """The page of a folder; `parts`: of its address below `/files/`, `root`: of the reports, library or bucket.
@@ -31,8 +32,11 @@ class Pages:
         if parts[0] == "reports":
             return folder_page("/".join(parts), folder, links=[_ALL_RUNS])
         if folder == root:
-            return folder_page("People", folder, people=people_in(root), links=[_ALL_RUNS, _REVIEW])
-        found = faceset_page(folder, self._library(root), self._settings.reports_dir, self._photos())
+            return folder_page(
+                "People", folder, people=people_in(root), links=[_ALL_RUNS, *([_REVIEW] if self._has_review else [])]
+            )
+        library, photos = self._library(root), self._photos()
+        found = faceset_page(folder, library, self._settings.reports_dir, photos, review=self._has_review)
         return found or folder_page(folder.name, folder, links=[("up", Link("", "../")), _ALL_RUNS])
 
     def _bucket(self, key: str, root: Path, folder: Path) -> str:

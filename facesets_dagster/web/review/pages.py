@@ -114,6 +114,7 @@ def person_page(view: LibraryView, seen: Seen, name: str) -> str:
         query="".join(f"{key}={quote(value)}&" for key, value in (("by", by), ("only", only)) if value),
         runs=joined_by_runs(library.registry, person.name), published=_published(view, now, person.name),
         bucket=title_of(person.bucket or ""),
+        bucket_page=served("buckets", person.bucket or "", folder=True),
         faceset=served(view.settings.library_dir.name, person.name, folder=True),
         history=[logged(seen.words, now, one, {}) for one in rulings_about(rulings, now, person.name)],
         eras=sorted(one.name for one in now.identities.values() if one.parent == person.name and one.live),
