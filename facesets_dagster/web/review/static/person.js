@@ -247,7 +247,7 @@ function drawActions() {
   const count = grid?.chosen.size ?? 0;
   const button = (/** @type {typeof ACTIONS[number]} */ one) =>
     html`<button type="button" aria-keyshortcuts=${/[A-Z]/.test(one.key) ? `Shift+${one.key}` : one.key} @click=${one.act}>
-      ${t(one.words)} <kbd aria-hidden="true">${one.key}</kbd></button>`;
+      ${t(one.words)} <kbd aria-hidden="true">${/[A-Z]/.test(one.key) ? `⇧${one.key.toLowerCase()}` : one.key}</kbd></button>`;
   render(html`${ACTIONS.filter((one) => !one.faces).map(button)}`, byId("actions"));
   const bar = byId("selection");
   bar.hidden = count === 0;

@@ -64,7 +64,7 @@ function body(/** @type {Card} */ card) {
   if (GRIDS.includes(card.kind)) {
     return html`<div class="sides">${row(first)}</div><ul class="picks">${others.map((side, at) => pick(side, at + 1))}</ul>`;
   }
-  return html`<div class="sides">${card.sides.map(row)}</div>`;
+  return html`<div class="sides ${card.kind}">${card.sides.map(row)}</div>`;
 }
 
 function draw() {
@@ -83,7 +83,7 @@ function draw() {
       ${page.writes
         ? html`<div class="answers" role="group" aria-label=${t(`card.${card.kind}`, values)}>
             ${card.answers.map(
-              (word) => html`<button type="button" class=${word === "not_sure" ? "" : "main"} @click=${() => answer(word)}>
+              (word) => html`<button type="button" data-word=${word} class=${word === "not_sure" ? "" : "main"} @click=${() => answer(word)}>
                 ${t(`answer.${word}`)} <kbd aria-hidden="true">${keyName(word)}</kbd></button>`,
             )}
           </div>`
@@ -168,12 +168,36 @@ function pickNumber(key) {
   if (card && GRIDS.includes(card.kind) && /^\d$/.test(key) && place < card.sides.length) toggle(place);
 }
 
-let from = 0;
+/** Where the finger came down; null while none is on a card that a swipe answers. @type {Touch | null} */
+let from = null;
 const host = byId("card");
-host.addEventListener("touchstart", (event) => (from = event.changedTouches[0].clientX), { passive: true });
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** How far the finger went to the side, and what it aims at; nothing while it scrolls. @param {TouchEvent} event */
+function swipe(event) {
+  const now = event.changedTouches[0];
+  const way = from ? now.clientX - from.clientX : 0;
+  const scrolls = from !== null && Math.abs(now.clientY - from.clientY) > Math.abs(way);
+  return { way: scrolls ? 0 : way, word: scrolls || Math.abs(way) <= SWIPE_PX ? null : way > 0 ? "same" : "different" };
+}
+
+/** @param {number} way @param {string | null} word */
+function follow(way, word) {
+  host.classList.toggle("moves", way !== 0);
+  host.style.transform = way && !calm.matches ? `translateX(${way / 3}px)` : "";
+  for (const button of host.querySelectorAll("[data-word]")) {
+    button.classList.toggle("aimed", /** @type {HTMLElement} */ (button).dataset.word === word);
+  }
+}
+
+host.addEventListener("touchstart", (event) => (from = cards[0]?.kind === "pair" ? event.changedTouches[0] : null), { passive: true });
+host.addEventListener("touchmove", (event) => follow(swipe(event).way, swipe(event).word), { passive: true });
+host.addEventListener("touchcancel", () => follow(0, null));
 host.addEventListener("touchend", (event) => {
-  const way = event.changedTouches[0].clientX - from;
-  if (cards[0]?.kind === "pair" && Math.abs(way) > SWIPE_PX) answer(way > 0 ? "same" : "different");
+  const { word } = swipe(event);
+  follow(0, null);
+  from = null;
+  if (word) answer(word);
 });
 
 onChange((byOthers) => {
