@@ -12,6 +12,7 @@ from facesets_dagster.settings import Settings
 from facesets_dagster.web.files import FilesBesideTheUi
 from facesets_dagster.web.guard import App, RequestGuard
 from facesets_dagster.web.review_later import ReviewLater
+from testing.fakes import FakeEmbedderResource
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def served_review(settings: Settings, *, ui: App | None = None, is_local: bool =
     Dagster's.
     """
     other = ui or PlainTextResponse("the UI")
-    review = ReviewLater(other, settings, is_local=is_local, cover_distance=lambda: 0.45)
+    review = ReviewLater(other, settings, is_local=is_local, cover_distance=lambda: 0.45, embedder=FakeEmbedderResource)
     with _served(FilesBesideTheUi(review, settings)) as address:
         yield address
 

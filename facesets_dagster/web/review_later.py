@@ -18,10 +18,12 @@ class ReviewLater:
         is_local: bool,
         read_only: bool = False,
         cover_distance: Callable[[], float] | None = None,
+        embedder: Callable[[], Any] | None = None,
     ) -> None:
-        """`is_local`: the server listens on a loopback address; `read_only`: nobody may write; `cover_distance`: in the
-        place of the number of the home's pack.
+        """`is_local`: the server listens on a loopback address; `read_only`: nobody may write; `cover_distance` and
+        `embedder` (an `EmbedderResource`): in the place of those of the home's pack.
         """
+        self._embedder = embedder or self._of_home
         self._app, self._settings = app, settings
         self._cover_distance = cover_distance
         self._is_local, self._read_only = is_local, read_only
@@ -44,6 +46,7 @@ class ReviewLater:
             from facesets_dagster.web.review.bulk import BulkRulings
             from facesets_dagster.web.review.events import Events
             from facesets_dagster.web.review.queue import Queue
+            from facesets_dagster.web.review.threshold import Threshold
             from facesets_dagster.web.review.writing import Writing
 
             access = Access(self._settings, self._is_local, self._read_only)
@@ -55,14 +58,17 @@ class ReviewLater:
                 writing = Writing(review, self._app, distance)
                 queue = Queue(review, writing, distance)
                 bulk = BulkRulings(review, writing, distance)
-                more = [*writing.routes(), *bulk.routes(), *queue.routes(), *Events(review).routes()]
-                self._review = review_app(review, more)
+                parts = (writing, bulk, queue, Threshold(review, self._embedder), Events(review))
+                self._review = review_app(review, [route for part in parts for route in part.routes()])
         return self._review
 
-    def _of_pack(self) -> float:
+    def _of_home(self) -> Any:
         from facesets_dagster.resources.embedder import EmbedderResource
 
-        return float(EmbedderResource.of(self._settings).thresholds().cover_distance)
+        return EmbedderResource.of(self._settings)
+
+    def _of_pack(self) -> float:
+        return float(self._embedder().thresholds().cover_distance)
 
 
 def _with_headers(send: Send) -> Send:

@@ -8,8 +8,9 @@ import pytest
 
 from facesets_dagster.registry.rulings import rulings_in_force
 from testing.fake_home import FakeHome, fake_home_in
+from testing.fakes import write_looks
 from testing.http import HttpAnswer, ask_http
-from testing.queue_home import home_with_cards
+from testing.queue_home import CLUSTER, COVER, home_with_cards
 from testing.served_files import served_review
 
 ID = "01K0000000000000000000000{}"
@@ -117,3 +118,18 @@ def next_of_kind(address: str, kind: str) -> str:
             return str(found)
         assert answered(address, number % 9, cards[0]["card_id"], "not_sure").status == 200
     raise AssertionError(f"no card of kind {kind}")
+
+
+def test_a_distance_is_rehearsed_before_it_is_taken(home: FakeHome, address: str) -> None:
+    write_looks(home.buckets / "c", 5, [-0.9, -0.3, 0.3])  # one person, too far apart for 0.1
+    home.run("c", osrc_uncovered=COVER, osrc_clusters=CLUSTER)
+    before = home.library.registry.members()
+    same = ask_http(address, "/review/api/threshold?new=0.1").json
+    assert (same["buckets"], same["of"], same["counts"], same["people_change"]) == (3, 3, {"in": 0, "out": 0}, 0)
+    assert same["facesets_before"] == same["facesets_after"] == len(before)
+    wide = ask_http(address, "/review/api/threshold?new=0.4").json
+    assert (wide["facesets_before"], wide["facesets_after"]) == (len(before), len(before) + 1)
+    assert wide["counts"]["in"] == len(wide["faces_in"]) >= 3
+    assert wide["people_change"] >= 1
+    assert home.library.registry.members() == before
+    assert ask_http(address, "/review/api/threshold?new=far").status == 400

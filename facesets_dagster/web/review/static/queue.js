@@ -60,11 +60,39 @@ function toggle(place) {
 
 function body(/** @type {Card} */ card) {
   const [first, ...others] = card.sides;
+  if (card.kind === "threshold") return threshold(card);
   if (card.kind === "ignore_strangers") return html`<ul class="picks">${card.sides.map(pick)}</ul>`;
   if (GRIDS.includes(card.kind)) {
     return html`<div class="sides">${row(first)}</div><ul class="picks">${others.map((side, at) => pick(side, at + 1))}</ul>`;
   }
   return html`<div class="sides ${card.kind}">${card.sides.map(row)}</div>`;
+}
+
+/** What a card on another distance would change, once it is known; asked for once for each distance. @type {Map<number, any>} */
+const previews = new Map();
+
+/** @param {Card} card */
+function threshold(card) {
+  const { new: distance } = card.numbers;
+  if (!previews.has(distance)) {
+    previews.set(distance, null);
+    getJson(`threshold?new=${distance}`).then(
+      (found) => (previews.set(distance, found), draw()),
+      (error) => (previews.delete(distance), say(error.message)),
+    );
+  }
+  const found = previews.get(distance);
+  if (!found) return html`<p role="status">${t("threshold.works")}</p>`;
+  const strip = (/** @type {"in" | "out"} */ way) =>
+    found.counts[way]
+      ? html`<p>${t(`threshold.${way}`, { count: found.counts[way] })}</p>
+          <p class="strip">${found[`faces_${way}`].map((/** @type {string} */ id) => html`<img alt="" width="56" height="56" data-id=${id} />`)}</p>`
+      : nothing;
+  return html`<section class="side"><h3>${t("threshold.title")}</h3>
+    <p>${t("threshold.facesets", { before: found.facesets_before, after: found.facesets_after })} ${t("threshold.change", { count: found.people_change })}</p>
+    ${strip("in")}${strip("out")}
+    ${found.counts.in + found.counts.out ? nothing : html`<p>${t("threshold.same_faces")}</p>`}
+    <p class="quiet">${t("threshold.of", { buckets: found.buckets, of: found.of })}</p></section>`;
 }
 
 function draw() {
