@@ -2,7 +2,7 @@
 /** The people whom a person looks most like: one key says that the nearest is the same person, one that it is another. */
 
 import { html, nothing, render } from "./vendor/lit-html.js";
-import { getJson } from "./api.js";
+import { ApiError, getJson } from "./api.js";
 import { decide } from "./decide.js";
 import { onKey } from "./keys.js";
 import { byId, page, say, t } from "./page.js";
@@ -20,7 +20,13 @@ let alike = [];
  * @param {string} name @param {() => string} seen digest of the person as they are shown
  */
 export async function showAlike(name, seen) {
-  const found = /** @type {Alike[]} */ ((await getJson(`similar/${encodeURIComponent(name)}`)).people);
+  /** @type {Alike[]} */
+  let found = [];
+  try {
+    found = (await getJson(`similar/${encodeURIComponent(name)}`)).people;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404) throw error; // the person is not in use any more
+  }
   alike = found.filter((one) => !one.apart).slice(0, MOST);
   byId("alike").hidden = alike.length === 0;
   const rule = (/** @type {string} */ kind, /** @type {Alike | undefined} */ one) =>
