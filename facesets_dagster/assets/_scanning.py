@@ -49,6 +49,7 @@ def list_and_scan(
                 retry_failed=config.retry_failed,
                 report=report,
                 say=context.log.info,
+                blocked=home.plain().blocked(),
             )
             result = scan_bucket(listing, store, reading)
     return listing, result

@@ -92,6 +92,7 @@ class LegacyLibraryConfig(PhotoConfig):
             max_pixels=self.max_pixels,
             workers=embedder.worker_count(),
             run_id=run_id,
+            blocked=home.plain().blocked(),
         )
 
     def _map(self, home: HomeResource) -> Path | None:

@@ -17,15 +17,16 @@ import polars as pl
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
+from facesets_dagster.faces.blocked import NOTHING, Blocked
 from facesets_dagster.faces.changes import FileChanges, find_changes
 from facesets_dagster.faces.pipeline import in_order
-from facesets_dagster.faces.read_file import FileReader
+from facesets_dagster.faces.read_file import FORGOTTEN, FileReader
 from facesets_dagster.faces.read_photo import SeenPhoto, face_rows
 from facesets_dagster.faces.refresh import refresh_cache
 from facesets_dagster.faces.schema import CONTENT_SCHEMA, FILE_SCHEMA, READ, settled_contents
 from facesets_dagster.faces.store import CacheTables, FaceStore, ScanCounts
 from facesets_dagster.faces.thumbnails import THUMBNAIL_PX, ThumbnailStore
-from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.photos.listing import BucketListing, PhotoFile
 from facesets_dagster.photos.workers.decoders import PhotoDecoders, photo_decoders
 from facesets_dagster.threads import one_opencv_thread
 
@@ -53,6 +54,8 @@ class ScanResult:
     opened: int
     decoded: int
     copied: int
+    forgotten: int
+    """Files that the block list keeps out; no table has them."""
     seconds: float
 
     @cached_property
@@ -86,6 +89,8 @@ class Reading:
     say: Say = _silent
     decoders: PhotoDecoders | None = None
     """None = those of this process."""
+    blocked: Blocked = NOTHING
+    """What was forgotten and is not stored."""
 
 
 def scan_bucket(listing: BucketListing, store: FaceStore, reading: Reading) -> ScanResult:
@@ -96,12 +101,14 @@ def scan_bucket(listing: BucketListing, store: FaceStore, reading: Reading) -> S
     started = time.monotonic()
     with store.alone(reading.say):
         read = read_files(listing, store, reading)
+        allowed = listing.without(read.forgotten)
         if not read.nothing_new or store.has_loose_files():
-            refresh_cache(store, listing, read.known)
+            refresh_cache(store, allowed, read.known)
         store.note_folder(listing.digest())
         if read.opened:
-            store.note_scan(ScanCounts(len(listing) - read.opened, read.opened, read.decoded, read.byte_copies))
-    return ScanResult(store, read.opened, read.decoded, read.copied, time.monotonic() - started)
+            store.note_scan(ScanCounts(len(allowed) - read.opened, read.opened, read.decoded, read.byte_copies))
+    seconds = time.monotonic() - started
+    return ScanResult(store, read.opened, read.decoded, read.copied, len(read.forgotten), seconds)
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,8 @@ class FilesRead:
     """Opened, and their bytes were on record."""
     copied: int
     """Of those, known from another bucket."""
+    forgotten: tuple[str, ...]
+    """Paths that the block list keeps out, opened now or not; sorted."""
 
 
 def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> FilesRead:
@@ -127,9 +136,11 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
     """
     with store.alone(reading.say):
         contents = store.columns("contents", "sha256", "status", "detail", "look")
-        changes = find_changes(listing, store.columns("files"), contents, retry_failed=reading.retry_failed)
+        allowed = reading.blocked.without_files(store.bucket, listing)
+        out = tuple(sorted({*listing.candidates["path"]} - {*allowed.candidates["path"]}))
+        changes = find_changes(allowed, store.columns("files"), contents, retry_failed=reading.retry_failed)
         if not changes.to_open:
-            return FilesRead(changes.known, changes.none, 0, 0, 0, 0)
+            return FilesRead(changes.known, changes.none, 0, 0, 0, 0, out)
         check_disk_space(store.folder, len(changes.to_open) * _BYTES_PER_FACE * 2)
         skip = set(settled_contents(contents, retry_failed=reading.retry_failed)["sha256"])
         elsewhere = store.contents_elsewhere()
@@ -142,16 +153,22 @@ def read_files(listing: BucketListing, store: FaceStore, reading: Reading) -> Fi
             reading.decoders or photo_decoders(),
             reading.max_pixels,
             reading.workers,
+            reading.blocked,
         )
-        return _read(reader, store, changes, reading)
+        return _read(reader, store, changes, reading, out)
 
 
-def _read(reader: FileReader, store: FaceStore, changes: FileChanges, reading: Reading) -> FilesRead:
+def _read(
+    reader: FileReader, store: FaceStore, changes: FileChanges, reading: Reading, out: tuple[str, ...]
+) -> FilesRead:
     decoded = copies = copied = faces = failed = 0
-    pending, changed = _Pending(), changes.to_open
+    pending, changed, forgotten = _Pending(), changes.to_open, list[PhotoFile]()
     with one_opencv_thread(), in_order(reader, changed, reading.workers + 1) as outcomes:
         try:
-            for done, outcome in enumerate(outcomes, start=1):
+            for done, (file, outcome) in enumerate(zip(changed, outcomes, strict=True), start=1):
+                if outcome.file["status"] == FORGOTTEN:
+                    forgotten.append(file)
+                    continue
                 pending.files.append(outcome.file)
                 if outcome.photo is not None:
                     pending.photos.append(outcome.photo)
@@ -170,7 +187,9 @@ def _read(reader: FileReader, store: FaceStore, changes: FileChanges, reading: R
             raise
         finally:  # Before waiting for the workers: a stopped run may be killed soon.
             _flush(store, pending)
-    return FilesRead(changes.known, False, len(changed), decoded, copies, copied)
+            reading.blocked.note_files(store.bucket, forgotten)
+    out = tuple(sorted({*out, *(file.path for file in forgotten)}))
+    return FilesRead(changes.known, False, len(changed) - len(forgotten), decoded, copies, copied, out)
 
 
 def check_disk_space(folder: Path, needed_bytes: int) -> None:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import BucketError, PhotoError
-from facesets_dagster.faces.read_photo import SeenPhoto, look_at_photo, unusable_photo, with_embeddings
+from facesets_dagster.faces.blocked import NOTHING, Blocked
+from facesets_dagster.faces.read_photo import (
+    SeenPhoto,
+    look_at_photo,
+    unusable_photo,
+    with_embeddings,
+    with_faces,
+)
 from facesets_dagster.photos.decode import DecodedPhoto
 from facesets_dagster.photos.listing import BucketListing, PhotoFile
 from facesets_dagster.photos.workers.decoders import PhotoDecoders
@@ -21,6 +28,8 @@ from facesets_dagster.photos.workers.process_pool import StopSign
 
 _OF_THE_FILE = ("unreadable_file", "changing")
 """Reasons that say nothing of the content."""
+FORGOTTEN = "forgotten"
+"""Status of a file whose bytes are on the block list; no table gets its row."""
 _MOST_SILENT = 4
 """Files in a row whose reading took too long: after more of them it is the folder."""
 
@@ -53,6 +62,7 @@ class FileReader:
         decoders: PhotoDecoders,
         max_pixels: int,
         at_once: int,
+        blocked: Blocked = NOTHING,
     ) -> None:
         self._folder = listing.folder
         self._unsure = frozenset(listing.unsure["path"])
@@ -63,6 +73,7 @@ class FileReader:
         self._elsewhere = elsewhere
         self._decoders = decoders
         self._max_pixels = max_pixels
+        self._blocked = blocked
         self._stop = StopSign()
         self._silent = 0
         self._at_once = threading.BoundedSemaphore(at_once)
@@ -95,6 +106,8 @@ class FileReader:
 
     def _decoded(self, file: PhotoFile, photo: OpenPhoto) -> OpenedFile | DecodedPhoto | PhotoError:
         """The pixels, or why there are none; the file as it is if its content is known."""
+        if self._blocked.has_content(photo.sha256):
+            return OpenedFile(_file_row(file, None, FORGOTTEN, ""))
         row = _file_row(file, photo.sha256, "", "")
         if not self._claim(photo.sha256):
             return OpenedFile(row)
@@ -121,7 +134,13 @@ class FileReader:
 
     def finish(self, opened: OpenedFile, embeddings: NDArray[np.float32]) -> OpenedFile:
         """The file after recognition; `embeddings` (n, dim) of its faces."""
-        return replace(opened, photo=with_embeddings(opened.photo, embeddings)) if opened.photo else opened
+        if opened.photo is None:
+            return opened
+        photo = with_embeddings(opened.photo, embeddings)
+        if photo.columns:
+            ids, model_id = [str(one) for one in photo.columns["face_id"]], self._embedder().pack.model_id
+            photo = with_faces(photo, self._blocked.allowed_faces(ids, embeddings, model_id))
+        return replace(opened, photo=photo)
 
     def _note(self, *, answered: bool) -> None:
         """Raises `BucketError` if one file after the other does not answer."""

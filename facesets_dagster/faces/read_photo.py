@@ -67,6 +67,22 @@ def with_embeddings(photo: SeenPhoto, embeddings: NDArray[np.float32]) -> SeenPh
     return SeenPhoto(photo.content, columns, [], photo.pictures)
 
 
+def with_faces(photo: SeenPhoto, keep: NDArray[np.bool_]) -> SeenPhoto:
+    """The photo after recognition with these of its faces (n,); itself with all of them. None left: as without any."""
+    if keep.all():
+        return photo
+    count = int(keep.sum())
+    content = {**photo.content, "faces": count, "status": photo.content["status"] if count else "noface"}
+    columns = {name: _chosen(values, keep) for name, values in photo.columns.items()} if count else {}
+    return SeenPhoto(content, columns, [])
+
+
+def _chosen(values: FaceColumn, keep: NDArray[np.bool_]) -> FaceColumn:
+    if isinstance(values, np.ndarray):
+        return values[keep]
+    return [value for value, stays in zip(values, keep, strict=True) if stays]
+
+
 def face_rows(photos: Sequence[SeenPhoto], dim: int) -> pl.DataFrame:
     """The faces of many photos, in their order: a frame for each one costs more than reading a small file."""
     found = [photo.columns for photo in photos if photo.columns]

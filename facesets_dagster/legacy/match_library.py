@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.faces.blocked import NOTHING, Blocked, allowed_tables
 from facesets_dagster.faces.face_cache import Reading, ReportProgress, Say, read_files, scan_bucket
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.legacy.cache_faces import CacheRow, CacheRows
@@ -41,6 +42,8 @@ class LegacyInputs:
     max_pixels: int
     workers: int
     run_id: str
+    blocked: Blocked = NOTHING
+    """What was forgotten and is not stored."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ class LibraryMatcher:
             known = set(store.columns("faces", "face_id")["face_id"])
             new = [row for row in taken if row.face_id not in known]
             if new:
-                store.append(rows.tables(new, self._inputs.pack.dim, self._inputs.pack.model_id))
+                tables = rows.tables(new, self._inputs.pack.dim, self._inputs.pack.model_id)
+                store.append(allowed_tables(tables, self._inputs.blocked, self._inputs.pack.model_id))
 
     def _read(self, bucket: str, paths: list[str]) -> None:
         """Files of a bucket as a part of its cache; those of no bucket as the whole of `LEGACY`."""
@@ -168,7 +172,13 @@ class LibraryMatcher:
                 inputs, folder = self._inputs, self._inputs.folders[bucket]
                 read = scan_bucket if bucket == LEGACY else read_files
                 reading = Reading(
-                    self._embedder, inputs.workers, inputs.max_pixels, False, report=self._report, say=self._say
+                    self._embedder,
+                    inputs.workers,
+                    inputs.max_pixels,
+                    False,
+                    report=self._report,
+                    say=self._say,
+                    blocked=inputs.blocked,
                 )
                 read(BucketListing.of_files(folder, photo_files(folder, paths)), store, reading)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import ModelPack
+from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
+from facesets_dagster.library.block_list import BlockList
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY
+from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, bucket_title
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 from facesets_dagster.photos.roots import (
     RootContents,
@@ -103,6 +105,15 @@ class Home:
         legacy = {LEGACY: Path("/")} if self.legacy_roots else {}
         return {**self.buckets(), **sorted_by_hand, **legacy}
 
+    @property
+    def folder(self) -> Path:
+        """The home's own: its cache lies in it."""
+        return self.cache_dir.parent
+
+    def blocked(self) -> BlockList:
+        """What was forgotten here and does not come back."""
+        return BlockList.of(self.folder)
+
     def listing(self, bucket: str) -> BucketListing:
         """What lies in a bucket now."""
         return self.listing_of(self.bucket_folder(bucket))
@@ -116,6 +127,11 @@ class Home:
         """The folder of a partition key; raises `BucketError` if it is absent or the key is not valid."""
         if bucket == HAND_SORTED and self.hand_sorted_root:
             return hand_sorted_folder(self.hand_sorted_root)
+        if self.blocked().has("buckets", bucket):
+            raise BucketError(
+                f"{bucket_title(bucket)} was forgotten and is not read again. A folder with other photos needs another "
+                "name."
+            )
         singles = self.single_folders()
         single = singles.get(bucket)
         if single is None:
@@ -135,7 +151,9 @@ class Home:
         """
         singles = self.single_folders()
         of_roots = find_buckets(self._roots_of_buckets(singles.values()), self.own_folders)
-        return dict(sorted({**of_roots, **singles}.items()))
+        blocked = self.blocked()
+        found = {**of_roots, **singles}
+        return {key: found[key] for key in sorted(found) if not blocked.has("buckets", key)}
 
     def _roots_of_buckets(self, singles: Collection[Path]) -> list[Path]:
         """Roots that are not a bucket themselves."""

@@ -6,7 +6,7 @@ Reads directories and file status, never a file's content. Buckets are read-only
 import hashlib
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -79,6 +79,13 @@ class BucketListing:
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    def without(self, paths: Sequence[str]) -> "BucketListing":
+        """The listing without these files; itself if none are named."""
+        if not paths:
+            return self
+        stays = ~pl.col("path").is_in(list(paths))
+        return replace(self, table=self.table.filter(stays), unsure=self.unsure.filter(stays))
 
     @cached_property
     def candidates(self) -> pl.DataFrame:

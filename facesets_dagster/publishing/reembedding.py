@@ -93,7 +93,15 @@ def read_again(job: Reembedding, progress: Callable[[str], AbstractContextManage
         store = job.run.store_of(bucket)
         with store.alone(job.run.say), progress(bucket_title(bucket)) as report:
             listing = _listing(job, bucket, str(old))
-            reading = Reading(job.run.embedder, job.workers, job.run.max_pixels, False, report, job.run.say)
+            reading = Reading(
+                job.run.embedder,
+                job.workers,
+                job.run.max_pixels,
+                False,
+                report,
+                job.run.say,
+                blocked=job.home.blocked(),
+            )
             result = scan_bucket(listing, store, reading)
         job.run.say(f"{bucket_title(bucket)}: {len(listing)} photos, {result.decoded} of them read now")
 
