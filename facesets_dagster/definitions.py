@@ -34,6 +34,7 @@ from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.assets.swap_ready_facesets import swap_ready_facesets
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.assets.what_if import what_if
+from facesets_dagster.automation.forgetting import forget
 from facesets_dagster.automation.jobs import KNOWN_PEOPLE, build_asset_jobs, build_housekeeping, verification
 from facesets_dagster.automation.schedules import build_nightly, build_nightly_rescan
 from facesets_dagster.automation.sensors import (
@@ -133,7 +134,7 @@ def build_defs(
     jobs = build_asset_jobs(join_known=settings.join_known)
     return dg.Definitions(
         assets=graph,
-        jobs=[*(resolved(job, names) for job, names in jobs), housekeeping, verification],
+        jobs=[*(resolved(job, names) for job, names in jobs), housekeeping, verification, forget],
         sensors=[
             build_new_bucket_sensor(settings.job, settle_seconds=settings.settle_seconds, on=on),
             build_failed_run_sensor(settings),

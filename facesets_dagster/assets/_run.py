@@ -8,6 +8,7 @@ from dagster import AssetExecutionContext, AssetKey
 from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig
+from facesets_dagster.assets._forgetting import finish_pending
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -29,6 +30,7 @@ def run_of(
     `export`: how faces are exported, the pack's numbers without it; `library`: another one than the home's; `folders`:
     further buckets.
     """
+    finish_pending(home, embedder, context.instance, context.run.run_id, context.log.info)
     pack, every = embedder.pack(), {**home.folders(), **(folders or {})}
     return Run(
         library=library or home.library(),

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from dagster import AssetExecutionContext
 
+from facesets_dagster.assets._forgetting import finish_pending
 from facesets_dagster.faces.face_cache import Reading, ScanResult, scan_bucket
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.photos.listing import BucketListing
@@ -36,6 +37,7 @@ def list_and_scan(
 
     Listed while no other run scans the same photos: by a listing from before a wait, what came meanwhile would be gone.
     """
+    finish_pending(home, embedder, context.instance, context.run.run_id, context.log.info)
     pack = embedder.pack()
     store = home.face_store(bucket, pack.model_id, pack.dim)
     with store.alone(context.log.info):

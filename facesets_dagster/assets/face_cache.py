@@ -70,6 +70,8 @@ def face_cache(
         f"{bucket_title(bucket)}: {len(result.tables.faces)} faces; {result.opened} files opened, "
         f"{result.decoded} photos decoded, {result.copied} known from other buckets"
     )
+    if result.forgotten:
+        page.say(f"{counted(result.forgotten, 'photo file')} passed over: forgotten here, and not read again")
     page.show(photos=link("the photos", "buckets", bucket))
     page.this_run(opened=result.opened, decoded=result.decoded, copied_from_other_buckets=result.copied)
     if result.decoded:
@@ -90,6 +92,7 @@ def _described(page: Page, listing: BucketListing, result: ScanResult, max_faile
             "noface_files": len(files.filter(pl.col("status") == "noface")),
             "failed_files": len(failed),
             "not_read": unread.lines(),
+            **({"forgotten_files": result.forgotten} if result.forgotten else {}),
         },
         {
             "face_short": histogram(faces["face_short"], "px"),

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 
 from facesets_dagster.automation.news import Attempts
+from facesets_dagster.errors import LibraryError
+from facesets_dagster.wording import counted
 
 FOLDER_STATE, ATTEMPT = "facesets/folder_state", "facesets/attempt"
 """Tags of requested runs. A state begins with the key of its bucket and a colon."""
@@ -32,6 +34,16 @@ def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
     """Ids of all runs that are queued or at work."""
     unfinished = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
     return sorted(run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)))
+
+
+def require_rest(instance: dg.DagsterInstance, but: str | None = None) -> None:
+    """Raises `LibraryError` while other runs are queued or at work. `but`: the run that asks."""
+    runs = [one for one in runs_under_way(instance) if one != but]
+    if runs:
+        raise LibraryError(
+            f"{counted(len(runs), 'run')} of this home {'is' if len(runs) == 1 else 'are'} under way ({runs[0]}). Wait "
+            "for the end, or end them in the Dagster UI, and stop `make dev` meanwhile. Nothing was changed."
+        )
 
 
 def attempts_for(

@@ -11,7 +11,9 @@ from pydantic import Field
 from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.assets._config import RunConfig
 from facesets_dagster.assets._order import FIRST_TO_LAST, RULING
+from facesets_dagster.automation.forgetting import forget_in_run
 from facesets_dagster.automation.housekeeping import DAY, remove_lost_thumbnails, remove_old_reports, remove_old_retired
+from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
@@ -134,14 +136,25 @@ class HousekeepingConfig(RunConfig):
         ge=0, le=36_500, description="Retired facesets; their names and numbers stay taken."
     )
     keep_reports_days: float = Field(ge=0, le=36_500, description="Reports of runs; their lines in the index stay.")
+    forget_gone: bool = Field(
+        default=False,
+        description=(
+            "Forget photos that are in their bucket no more, and buckets whose folder is gone while others stand "
+            "beside it: nothing of them stays anywhere in the home. They may come back."
+        ),
+    )
     keep_runs_days: float = Field(
         ge=0, le=36_500, description="Dagster's runs and their events, if a later run of the same bucket succeeded."
     )
 
 
 @dg.op(description="Removes retired facesets, reports, superseded runs of Dagster that are old, and lost pictures.")
-def remove_what_is_old(context: dg.OpExecutionContext, config: HousekeepingConfig, home: HomeResource) -> None:
+def remove_what_is_old(
+    context: dg.OpExecutionContext, config: HousekeepingConfig, home: HomeResource, embedder: EmbedderResource
+) -> None:
     """Removes old things and logs how many."""
+    if config.forget_gone:
+        forget_in_run(context, home, embedder, lambda subjects: subjects.gone())
     retired = remove_old_retired(home.library(), config.keep_retired_days, f"run {context.run_id}")
     reports = remove_old_reports(Path(home.reports_dir), config.keep_reports_days)
     runs = remove_old_runs(context.instance, config.keep_runs_days)
@@ -199,7 +212,7 @@ def verification() -> None:
 
 def build_housekeeping(settings: Settings) -> dg.JobDefinition:
     """The job, with the settings of the home as defaults that the launchpad shows."""
-    days = {
+    days: dict[str, Any] = {
         "keep_retired_days": settings.keep_retired_days,
         "keep_reports_days": settings.keep_reports_days,
         "keep_runs_days": settings.keep_runs_days,

@@ -13,7 +13,7 @@ from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig
 from facesets_dagster.assets.era_facesets import EraFacesetsConfig
-from facesets_dagster.automation.attempts import runs_under_way
+from facesets_dagster.automation.attempts import require_rest
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.program import say
 from facesets_dagster.cli.reembed_lines import plan_as_data, result_as_data, show_plan, show_result
@@ -68,7 +68,7 @@ def print_reembed(settings: Settings, pack: str, wishes: Wishes, *, as_json: boo
     job = _job(settings, embedder_of(settings, pack))
     with instance_of(settings) as instance:
         if not wishes.dry_run:
-            _require_rest(instance)
+            require_rest(instance)
         pace = pace_on_record(instance)
     plans = [] if before == pack and coming is None else foreseen(job)
     answer: dict[str, object] = {"pack": pack, "before": before, "dry_run": wishes.dry_run}
@@ -131,16 +131,6 @@ def _job(settings: Settings, embedder: EmbedderResource) -> Reembedding:
         EraFacesetsConfig.of_pack(thresholds),
     )
     return Reembedding(home, libraries, run, embedder.worker_count(), numbers, thresholds.cover_distance)
-
-
-def _require_rest(instance: dg.DagsterInstance) -> None:
-    """Raises `LibraryError` while runs are queued or at work: they would publish with the old pack."""
-    runs = runs_under_way(instance)
-    if runs:
-        raise LibraryError(
-            f"{counted(len(runs), 'run')} of this home {'is' if len(runs) == 1 else 'are'} under way ({runs[0]}). Wait "
-            "for the end, or end them in the Dagster UI, and stop `make dev` meanwhile. Nothing was changed."
-        )
 
 
 def _require_there(plans: Sequence[tuple[Library, Foreseen]], wishes: Wishes) -> None:

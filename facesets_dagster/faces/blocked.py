@@ -37,8 +37,6 @@ def allowed_tables(tables: CacheTables, blocked: Blocked, model_id: str) -> Cach
     """The rows of contents and faces that may be stored."""
     allowed = [not blocked.has_content(one) for one in tables.contents["sha256"]]
     contents = tables.contents.filter(pl.Series(allowed, dtype=pl.Boolean))
-        pl.Series([not blocked.has_content(one) for one in tables.contents["sha256"]], dtype=pl.Boolean)
-    )
     faces = tables.faces
     if len(faces):
         keep = blocked.allowed_faces(faces["face_id"].to_list(), faces["embedding"].to_numpy(), model_id)

@@ -74,7 +74,9 @@ def with_faces(photo: SeenPhoto, keep: NDArray[np.bool_]) -> SeenPhoto:
     count = int(keep.sum())
     content = {**photo.content, "faces": count, "status": photo.content["status"] if count else "noface"}
     columns = {name: _chosen(values, keep) for name, values in photo.columns.items()} if count else {}
-    return SeenPhoto(content, columns, [])
+    stay = {str(face_id) for face_id in columns.get("face_id", ())}
+    pictures = {face_id: webp for face_id, webp in photo.pictures.items() if face_id in stay}
+    return SeenPhoto(content, columns, [], pictures)
 
 
 def _chosen(values: FaceColumn, keep: NDArray[np.bool_]) -> FaceColumn:

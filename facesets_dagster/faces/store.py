@@ -190,6 +190,10 @@ class FaceStore:
         """Whether files were read that the file table does not have yet: a scan did not come to its end."""
         return any(self._parts.glob("*.files.parquet"))
 
+    def has_parts(self) -> bool:
+        """Whether anything lies beside the compacted tables."""
+        return any(self._parts.glob("*.parquet"))
+
     def compact(self, tables: CacheTables) -> None:
         """Replaces the compacted tables and drops the parts that they now hold; unchanged tables are not rewritten.
 

@@ -192,5 +192,6 @@ def _opened(seal: Seal, entry: Mapping[str, object]) -> BlockedPerson:
 def _damaged(folder: Path, why: str) -> SettingsError:
     return SettingsError(
         f"The block list {folder / 'blocked.json'} cannot be used ({why}). It keeps out what was forgotten, so no "
-        "photo is read without it. Restore the folder from a backup; delete it only if what was forgotten may come back."
+        "photo is read without it. Restore the folder from a backup; delete it only if what was forgotten may come "
+        "back."
     )

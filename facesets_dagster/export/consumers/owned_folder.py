@@ -96,6 +96,20 @@ def update_folder(
     return outcome
 
 
+def remove_facesets(folder: Path, names: Collection[str]) -> list[str]:
+    """Removes every file that was written here for one of these facesets, one that others share or that was changed
+    since among them; gives their paths. Files go before the index, so that this can be repeated.
+    """
+    known = _read_index(folder)
+    gone = [path for path, entry in sorted(known.items()) if not {*entry.facesets}.isdisjoint(names)]
+    for path in gone:
+        if (folder / path).is_file():
+            _remove(folder, path)
+    if gone:
+        _write_index(folder, {path: entry for path, entry in known.items() if path not in gone})
+    return gone
+
+
 def _sorted_out(
     folder: Path, wanted: Mapping[str, ExportFile], known: Mapping[str, Entry]
 ) -> tuple[FolderOutcome, list[str]]:

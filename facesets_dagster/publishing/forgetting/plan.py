@@ -34,6 +34,8 @@ class ForgetPlan:
     paths: tuple[Place, ...] = ()
     """Bucket and path of these photos."""
     buckets: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+    """Face sets, in any library, that have or had such a face."""
     block: bool = True
     """Whether it is kept out from now on."""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -56,9 +58,10 @@ class ForgetPlan:
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> "ForgetPlan":
         """Inverse of `as_json`."""
-        pairs = {key: tuple((one[0], one[1]) for one in value[key]) for key in ("faces", "photos", "paths")}
-        words = {key: tuple(map(str, value[key])) for key in ("names", "labels", "buckets")}
-        return cls(str(value["kind"]), **words, **pairs, block=bool(value["block"]), counts=dict(value["counts"]))
+        pairs = {key: tuple((str(one[0]), str(one[1])) for one in value[key]) for key in ("faces", "photos", "paths")}
+        words = {key: tuple(map(str, value[key])) for key in ("names", "labels", "buckets", "touched")}
+        fields: dict[str, Any] = {**pairs, **words}
+        return cls(str(value["kind"]), **fields, block=bool(value["block"]), counts=dict(value["counts"]))
 
     def faces_of(self, bucket: str) -> set[str]:
         """face_ids of a bucket."""
