@@ -158,6 +158,6 @@ def fake_home_in(tmp_path: Path, database_url: str | None = None) -> Iterator[Fa
             },
             tmp_path,
         )
-        settings.bucket_roots[0].mkdir(parents=True)
-        (tmp_path / "people").mkdir()
+        settings.bucket_roots[0].mkdir(parents=True, exist_ok=True)
+        (tmp_path / "people").mkdir(exist_ok=True)
         yield FakeHome(settings, instance)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def forget(connection: sa.Connection, gone: Gone, run_id: str) -> dict[str, int]
         connection.execute(sa.update(t.identities).where(t.identities.c.name == name).values(bucket=bucket))
     for some in in_batches(sorted(gone.names)):
         _forget_people(connection, counts, some, run_id)
-    _forget_records(connection, counts, gone.places)
+    _forget_records(connection, counts, gone)
     # Whoever kept an older state of the registry in memory reads all of it again.
     newest = sa.select(sa.func.max(t.generations.c.generation)).scalar_subquery()
     connection.execute(sa.delete(t.generations).where(t.generations.c.generation < newest))
@@ -95,12 +95,32 @@ def _forget_rulings(connection: sa.Connection, gone: Gone) -> dict[str, int]:
         _count(counts, faces, connection.execute(sa.delete(faces).where(*where), rows).rowcount)
     for some in in_batches(sorted(gone.buckets)):
         _delete(connection, counts, faces, faces.c.bucket.in_(some))
+    _forget_in_payloads(connection, {face_id for _, face_id in gone.places})
     for word in sorted(gone.words):
         holds = t.rulings.c.reason.contains(word, autoescape=True)
         connection.execute(sa.update(t.rulings).where(holds).values(reason=None))
     if counts:
         count_writing(connection)
     return counts
+
+
+def _forget_in_payloads(connection: sa.Connection, faces: set[str]) -> None:
+    """Faces that rulings about others name in what their kind needs: the members of an approved face set."""
+    for ruling_id, text in connection.execute(sa.select(t.rulings.c.ruling_id, t.rulings.c.payload)).all():
+        payload = json.loads(text)
+        left = _without(payload, faces)
+        if left != payload:
+            values = {"payload": json.dumps(left, sort_keys=True)}
+            connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id == ruling_id).values(**values))
+
+
+def _without(value: Any, faces: set[str]) -> Any:
+    """A value of JSON without these face_ids, in lists and as keys."""
+    if isinstance(value, dict):
+        return {key: _without(one, faces) for key, one in value.items() if key not in faces}
+    if isinstance(value, list):
+        return [_without(one, faces) for one in value if not (isinstance(one, str) and one in faces)]
+    return None if isinstance(value, str) and value in faces else value
 
 
 def _forget_people(connection: sa.Connection, counts: dict[str, int], names: Collection[str], run_id: str) -> None:
@@ -125,15 +145,18 @@ def _forget_people(connection: sa.Connection, counts: dict[str, int], names: Col
     connection.execute(sa.update(table).where(whose).values(identity=None, state="outlier", value=None, threshold=None))
 
 
-def _forget_records(connection: sa.Connection, counts: dict[str, int], places: Iterable[Place]) -> None:
-    """How identities stood before rulings, where that names one of these faces."""
-    table, faces = t.stood_before, {face_id for _, face_id in places}
-    if not faces:
-        return
-    for name, text in connection.execute(sa.select(table.c.name, table.c.unpublished)).all():
+def _forget_records(connection: sa.Connection, counts: dict[str, int], gone: Gone) -> None:
+    """How identities stood before rulings, where that names one of these faces, or a founder that is forgotten."""
+    table, faces = t.stood_before, {face_id for _, face_id in gone.places}
+    query = sa.select(table.c.name, table.c.unpublished, table.c.entry, table.c.listed)
+    for name, text, *entries in connection.execute(query).all():
         said = json.loads(text)["decisions"] if text else ()
+        founders = {json.loads(entry).get("bucket") for entry in entries if entry}
         if any(decision[1] in faces for decision in said):
             _delete(connection, counts, table, table.c.name == name)
+        elif not founders.isdisjoint(gone.buckets):
+            values = dict.fromkeys(("entry", "listed", "section", "before"))
+            connection.execute(sa.update(table).where(table.c.name == name).values(**values))
 
 
 def _delete(connection: sa.Connection, counts: dict[str, int], table: sa.Table, *where: Any) -> None:

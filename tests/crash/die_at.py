@@ -14,6 +14,7 @@ from facesets_dagster.files import writing
 from facesets_dagster.library import moves
 from facesets_dagster.settings import Settings, load_settings
 from testing.fake_home import FakeHome
+from testing.forgetting import forget_or_finish, person
 from testing.forked import Forked
 from testing.homes import clean_environment
 from testing.other_pack import reembed_to_other
@@ -27,7 +28,7 @@ def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
     """`job` in a process of its own, dead at its `fatal`-th durable step; 0: it lives on, and says how many it made.
 
     `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them; `decide`
-    and `take_back` (`five_rulings`) take none.
+    and `take_back` (`five_rulings`) take none; `forget` takes the name of one.
     """
     arguments = (str(home), job, bucket, fatal)
     return Forked(f"{__name__}:main", *arguments, environment=clean_environment(), new_session=False)
@@ -97,6 +98,8 @@ def _run(home: FakeHome, job: str, bucket: str) -> None:
         home.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
     elif job == "reembed":
         reembed_to_other(home)
+    elif job == "forget":
+        forget_or_finish(home, person(bucket))
     elif job == "undo_merges":
         home.materialize("applied_rulings", applied_rulings={"undo": bucket.split("+")})
     elif job in ("decide", "take_back"):

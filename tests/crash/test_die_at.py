@@ -11,7 +11,7 @@ import pytest
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.registry.registry import Registry
-from testing.fakes import write_looks, write_person
+from testing.fakes import FakeFace, write_looks, write_person, write_photo
 from testing.other_pack import put_on_record
 from tests.crash.die_at import KILLED, run_dying
 from tests.crash.snapshots import snapshot
@@ -83,6 +83,16 @@ def taking_back(folder: Path) -> Scenario:
     return Scenario(folder, "take_back", "-")
 
 
+def forgetting(folder: Path) -> Scenario:
+    """Two people share photos, another bucket knows both; the second is forgotten."""
+    for bucket, looks in (("a", (-0.9, -0.45, 0.0, 0.45)), ("b", (-0.7, 0.2, 0.7))):
+        for person in (1, 2):
+            write_looks(folder / "buckets" / bucket, person, looks)
+        write_photo(folder / "buckets" / bucket / "two.png", [FakeFace(1, 0.1), FakeFace(2, 0.1, x=320)], seed=5)
+        assert Scenario(folder, "strict", bucket).run(folder, 0).returncode == 0
+    return Scenario(folder, "forget", "faceset_002")
+
+
 def another_pack(folder: Path) -> Scenario:
     """Two people, of whom one has two names that were made one, get another model pack; a photo is gone."""
     start = merging(folder)
@@ -110,7 +120,7 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
 
 @pytest.fixture(
     scope="module",
-    params=[discovery, write_up, merging, unmerging, deciding, taking_back, another_pack],
+    params=[discovery, write_up, merging, unmerging, deciding, taking_back, forgetting, another_pack],
     ids=lambda one: one.__name__,
 )
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
