@@ -23,7 +23,13 @@ Say = Callable[[str], None]
 
 
 def forgetting_of(
-    home: HomeResource, embedder: EmbedderResource, instance: dg.DagsterInstance, run_id: str, say: Say
+    home: HomeResource,
+    embedder: EmbedderResource,
+    instance: dg.DagsterInstance,
+    run_id: str,
+    say: Say,
+    *,
+    via: str = "job",
 ) -> Forgetting:
     """What the domain needs. The home's own library comes first, those beside it after."""
     plain, pack, thresholds = home.plain(), embedder.pack(), embedder.thresholds()
@@ -51,6 +57,7 @@ def forgetting_of(
         run,
         [path for path in sorted(plain.folder.glob("exports*")) if path.is_dir()],
         [partial(clear_reports, Path(home.reports_dir)), partial(clear_instance, instance)],
+        via,
         _passed_over(home),
     )
 

@@ -56,7 +56,7 @@ def print_forgotten(settings: Settings, wishes: Wishes, confirm: Callable[[str],
         )
     with instance_of(settings) as instance:
         home = HomeResource.of(settings)
-        forgetting = forgetting_of(home, embedder_of(settings), instance, f"forget-{uuid.uuid4().hex[:12]}", say)
+        forgetting = forgetting_of(home, embedder_of(settings), instance, str(uuid.uuid4()), say, via="cli")
         if not wishes.dry_run:
             require_rest(instance)
             _finished_first(forgetting, wishes, alone=not named)

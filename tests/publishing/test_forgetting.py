@@ -94,6 +94,7 @@ def test_a_person_is_nowhere_and_does_not_come_back(home: FakeHome) -> None:
     assert set(faces_of(home, "holiday").filter(pl.col("path") == "both_of_us.png")["face_id"]).isdisjoint(own)
 
 
+@pytest.mark.slow
 def test_new_photos_of_a_forgotten_person_are_not_stored_with_their_face(home: FakeHome) -> None:
     forget(home, person("faceset_001"))
     write_looks(home.buckets / "office", 1, [-0.1, 0.1, 0.3])
@@ -137,6 +138,7 @@ def test_a_bucket_is_nowhere_and_cannot_be_run(home: FakeHome) -> None:
         HomeResource.of(home.settings).bucket_folder("office")
 
 
+@pytest.mark.slow
 def test_the_founder_of_a_face_set_can_be_forgotten(home: FakeHome) -> None:
     needles = needles_of(faces_of(home, "holiday"), "holiday", "Bartholo")
     done = forget(home, lambda subjects: subjects.bucket("holiday"))
@@ -147,6 +149,7 @@ def test_the_founder_of_a_face_set_can_be_forgotten(home: FakeHome) -> None:
     assert home.flaws() == []
 
 
+@pytest.mark.slow
 def test_photos_that_are_gone_are_forgotten_and_may_come_back(home: FakeHome) -> None:
     path = next(path for path in sorted((home.buckets / "holiday").iterdir()) if path.name.startswith("p02"))
     kept = path.read_bytes()
@@ -169,6 +172,7 @@ def test_photos_that_are_gone_are_forgotten_and_may_come_back(home: FakeHome) ->
     assert path.name in faces_of(home, "holiday")["path"].to_list()
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_gone_is_forgotten_unless_nothing_is_there(home: FakeHome) -> None:
     needles = needles_of(faces_of(home, "office"), "office")
     shutil.move(home.buckets, home.buckets.with_name("unmounted"))
@@ -199,6 +203,7 @@ def test_forgetting_stands_above_rulings(home: FakeHome) -> None:
     assert home.flaws() == []
 
 
+@pytest.mark.slow
 def test_a_merge_by_hand_survives_the_loss_of_a_photo(home: FakeHome) -> None:
     decide(home, lambda ask: ask.same("faceset_002", "faceset_003"))
     obey(home)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from facesets_dagster.errors import LibraryCorrupt, LibraryError
 from facesets_dagster.library import forget_files
+from facesets_dagster.library.audit import note_deed, user_here
 from facesets_dagster.library.block_list import FOLDER, Additions, block
 from facesets_dagster.library.home import Home
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
@@ -58,6 +59,8 @@ class Forgetting:
     """Folders of exports."""
     elsewhere: Sequence[Clear]
     """Reports, and Dagster's database."""
+    via: str
+    """`cli` or `job`."""
     passed_over: Sequence[Path]
     """Folders in the home that are never written to: buckets, models."""
 
@@ -89,6 +92,7 @@ def begin(forgetting: Forgetting, plan: ForgetPlan) -> None:
     if plan.is_empty:
         raise LibraryError("There is nothing to forget: no face, photo or face set of it is on record.")
     forget_files.begin(home, plan.as_json())
+    note_deed(home, "forget", who=user_here(), via=forgetting.via, kind=plan.kind, plan=plan.digest())
 
 
 def finish(forgetting: Forgetting) -> Forgotten | None:

@@ -7,9 +7,10 @@ photos are written anew without the rows.
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from facesets_dagster.export.consumers.owned_folder import remove_facesets
 from facesets_dagster.faces.store import CacheTables, FaceStore
 from facesets_dagster.faces.thumbnails import ThumbnailStore
 from facesets_dagster.files.writing import write_json, write_parquet, write_text
+from facesets_dagster.library import audit
 from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
@@ -186,7 +188,14 @@ def clear_lists(home: Home, plan: ForgetPlan, traces: Traces, swept: Swept) -> N
             write_json(home.folder_list, {**value, "folders": [one for one in value["folders"] if one not in gone]})
             swept.counts["lists"] += 1
     for path in sorted(home.folder.glob("*.jsonl")):
-        swept.counts["lists"] += drop_lines(path, traces)
+        if path.name != audit.FILE:
+            swept.counts["lists"] += drop_lines(path, traces)
+    swept.counts["lists"] += audit.without(home.folder, lambda deed: _unnamed(deed, traces))
+
+
+def _unnamed(deed: Mapping[str, Any], traces: Traces) -> dict[str, Any]:
+    """What was done stays on record, and not to what."""
+    return {key: "(forgotten)" if traces.in_text(json.dumps(value)) else value for key, value in deed.items()}
 
 
 def drop_lines(path: Path, traces: Traces) -> int:
