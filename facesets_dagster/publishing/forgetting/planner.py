@@ -12,7 +12,7 @@ from facesets_dagster.faces.schema import face_schema
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive, pictures_of, place_in_archive
 from facesets_dagster.library.member_table import read_members
-from facesets_dagster.photos.bucket_key import LIBRARY
+from facesets_dagster.photos.bucket_key import LIBRARY, file_name
 from facesets_dagster.publishing.forgetting.plan import ForgetPlan, Place
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan
@@ -144,7 +144,7 @@ class ForgetPlanner:
 
 def holds_forgotten(folder: Path, forgetting: ForgetPlan) -> bool:
     """Whether a face set's folder has a face that is forgotten, or comes from a forgotten bucket."""
-    if any((folder / f"{bucket}.txt").exists() for bucket in forgetting.buckets):  # the founder's marker
+    if any((folder / f"{file_name(bucket)}.txt").exists() for bucket in forgetting.buckets):  # the founder's marker
         return True
     path = folder / "members.parquet"
     places = set(read_members(path).select("bucket", "face_id").iter_rows()) if path.exists() else set[Place]()

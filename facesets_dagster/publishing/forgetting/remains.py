@@ -25,6 +25,7 @@ from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.moves import RETIRED
+from facesets_dagster.photos.bucket_key import file_name
 from facesets_dagster.publishing.forgetting.plan import ForgetPlan
 from facesets_dagster.publishing.forgetting.planner import holds_forgotten
 from facesets_dagster.publishing.forgetting.subjects import stores_of
@@ -56,7 +57,7 @@ def clear_face_caches(home: Home, model_id: str, plan: ForgetPlan, swept: Swept,
     Another model than `model_id` calls the same face otherwise: of a photo of which some faces go, all of its go.
     """
     for bucket in plan.buckets:
-        swept.remove(home.cache_dir / "faces" / bucket, "cache")
+        swept.remove(home.cache_dir / "faces" / file_name(bucket), "cache")
     for bucket in sorted(plan.touched_buckets() - {*plan.buckets}):
         for store in stores_of(home.cache_dir, bucket):
             with store.alone(say):
@@ -99,7 +100,7 @@ def clear_other_caches(home: Home, plan: ForgetPlan, traces: Traces, swept: Swep
         swept.remove(folder / "existing_centroids" / "all.parquet", "cache")
         swept.remove(folder / "existing_centroids" / "close_pairs.parquet", "cache")
         for bucket in plan.touched_buckets():
-            for path in sorted(folder.glob(f"*/{_globbed(bucket)}.parquet")):
+            for path in sorted(folder.glob(f"*/{_globbed(file_name(bucket))}.parquet")):
                 swept.remove(path, "cache")
     for name in (*plan.names, *plan.touched):
         for path in sorted((cache / "consumer_simulation").glob(f"*/{_globbed(name)}.parquet")):

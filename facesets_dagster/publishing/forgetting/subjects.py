@@ -19,7 +19,7 @@ from facesets_dagster.identities.rulings import MOST_IGNORED_EXEMPLARS
 from facesets_dagster.library.block_list import BlockedPerson
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
-from facesets_dagster.photos.bucket_key import is_pseudo
+from facesets_dagster.photos.bucket_key import file_name, is_pseudo, key_in
 from facesets_dagster.publishing.forgetting.plan import ForgetPlan, Place, whole_photos
 from facesets_dagster.registry.registry import NOT_THEIRS
 
@@ -40,7 +40,7 @@ class Subjects:
     @cached_property
     def buckets(self) -> list[str]:
         """All that caches or the registry know, pseudo buckets among them."""
-        found = {folder.name for folder in (self.home.cache_dir / "faces").glob("*") if folder.is_dir()}
+        found = {key_in(folder) for folder in (self.home.cache_dir / "faces").glob("*") if folder.is_dir()}
         for library in self.libraries:
             found |= {run.bucket for run in library.registry.bucket_runs()}
             found |= set(library.registry.memberships()["bucket"].unique())
@@ -222,7 +222,7 @@ def family_of(library: Library, person: Identity) -> set[str]:
 
 def stores_of(cache_dir: Path, bucket: str) -> list[FaceStore]:
     """The caches of a bucket, one for each model that has read it."""
-    folders = sorted(path for path in (cache_dir / "faces" / bucket).glob("*") if path.is_dir())
+    folders = sorted(path for path in (cache_dir / "faces" / file_name(bucket)).glob("*") if path.is_dir())
     return [FaceStore.cached(cache_dir, bucket, folder.name) for folder in folders]
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import bucket_title, file_name
 
 _HEX = re.compile(rb"[0-9a-f]{16,64}(?:-[0-9]{4}-[0-9]{4})?")
 _ZIPPED = (".fsz", ".zip", ".npz")
@@ -131,4 +131,4 @@ def spellings(texts: Iterable[str]) -> set[bytes]:
 
 def words_of(labels: Iterable[str], buckets: Collection[str]) -> frozenset[str]:
     """Names of people, keys of buckets, and these as people call them."""
-    return frozenset({*labels, *buckets, *map(bucket_title, buckets)})
+    return frozenset({*labels, *buckets, *map(bucket_title, buckets), *map(file_name, buckets)})
