@@ -42,6 +42,7 @@ from facesets_dagster.automation.sensors import (
     build_failed_run_sensor,
     build_new_bucket_sensor,
     dead_run_sensor,
+    ruling_sensor,
 )
 from facesets_dagster.embedding.thresholds import thresholds_by_files
 from facesets_dagster.errors import ModelError, SettingsError
@@ -140,6 +141,7 @@ def build_defs(
             build_failed_run_sensor(settings),
             build_ended_run_sensor(settings),
             dead_run_sensor,
+            ruling_sensor,
         ],
         schedules=[
             build_nightly_rescan(settings.job, on=on),

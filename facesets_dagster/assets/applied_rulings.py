@@ -10,7 +10,7 @@ from facesets_dagster.assets._config import PhotoConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
-from facesets_dagster.assets.rulings import rulings
+from facesets_dagster.assets.rulings import observe_obeyed, rulings
 from facesets_dagster.embedding.home_numbers import write_ruled_numbers
 from facesets_dagster.identities.rulings import Ruling, ruled_numbers
 from facesets_dagster.library.library import Library
@@ -85,6 +85,7 @@ def applied_rulings(
         page.write("Rulings applied", applied_sections(result, sheet), "the report of this run", changes=changes)
         page.observe(library)
     _set_numbers(embedder, result.in_force)
+    observe_obeyed(context, library, [ruling.ruling_id for ruling in result.in_force])
     page.say(f"{len(result.obeyed)} new rulings, {len(result.taken_back)} taken back")
     return _described(page, library, result, config.model_dump())
 

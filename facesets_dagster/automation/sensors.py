@@ -1,4 +1,6 @@
-"""The sensors: one finds changed bucket folders (by `news.decide`) and requests runs, two handle failed runs."""
+"""The sensors: one finds changed bucket folders (by `news.decide`) and requests runs, two handle failed runs,
+one reports what was decided.
+"""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -6,18 +8,21 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 
 from facesets_dagster.assets._versions import folder_observation
+from facesets_dagster.assets.rulings import observe_rulings
 from facesets_dagster.automation.hooks import note_failure, run_hook
 from facesets_dagster.automation.in_process import is_interrupt
-from facesets_dagster.automation.news import BucketState, is_news, read_cursor, state_of, story, write_cursor
+from facesets_dagster.automation.news import BucketState, is_news, names, read_cursor, state_of, story, write_cursor
 from facesets_dagster.automation.tick import look
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LIBRARY
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.rulings import rulings_written
 from facesets_dagster.registry.unfinished import BY_A_PERSON, WITH_THE_SERVER
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
+from facesets_dagster.wording import counted
 
 
 def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.SensorDefinition:
@@ -76,6 +81,23 @@ def dead_run_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> 
     """Ends runs without a process; requests none."""
     ended = end_dead_runs(context.instance, home.library().registry)
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Reports which rulings the buckets are subject to, whoever wrote or took back some, so that applied_rulings is "
+        "marked as out of date until they are applied. Starts nothing."
+    ),
+)
+def ruling_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
+    """Looks only after rulings were written or taken back; requests no run."""
+    library = home.library()
+    written = str(rulings_written(library.registry))
+    changed = [] if written == (context.cursor or "0") else observe_rulings(context.instance, library)
+    told = f"other rulings on {counted(len(changed), 'bucket')}: {names(changed)}" if changed else "no other rulings"
+    return dg.SensorResult(skip_reason=told, cursor=written)
 
 
 def build_failed_run_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -11,7 +11,7 @@ import dagster as dg
 from facesets_dagster.assets._order import RULING
 from facesets_dagster.assets.applied_rulings import applied_rulings
 from facesets_dagster.assets.library import library as library_spec
-from facesets_dagster.assets.rulings import observe_rulings, rulings
+from facesets_dagster.assets.rulings import rulings
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.noted_end import note_end, why_it_failed
@@ -36,7 +36,6 @@ def apply_now(settings: Settings, job: str = APPLY, tags: Mapping[str, str] | No
     Raises `LibraryError` if it does not end well: the rulings stay on record then.
     """
     with instance_of(settings) as instance:
-        observe_rulings(instance, HomeResource.of(settings).library())
         done = run_job(_job(settings, job), instance, tags=tags)
     note_end(done, job, settings.reports_dir)
     if not done.success:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import sqlalchemy as sa
 
 from facesets_dagster.identities.rulings import UNDOABLE, Ruling, RulingFace
+from facesets_dagster.identities.superseding import freed_by_undoing, superseded_by
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.dialect import wait_for_turn
 from facesets_dagster.registry.read_rulings import read_rulings
@@ -39,16 +40,19 @@ def all_rulings(registry: Registry, *, of_all_models: bool = False) -> tuple[Rul
         return read_rulings(connection, of_all_models=True)
 
 
-def rulings_by_bucket(registry: Registry) -> dict[str, list[str]]:
-    """Bucket -> ids of the rulings in force that speak of its faces, in order."""
+def rulings_by_bucket(registry: Registry, ids: Collection[str] | None = None) -> dict[str, list[str]]:
+    """Bucket -> ids of the rulings that speak of its faces, in order: of those in force, or of these."""
     faces, rulings = t.ruling_faces, t.rulings
     joined = faces.join(rulings, rulings.c.ruling_id == faces.c.ruling_id)
     query = sa.select(faces.c.bucket, rulings.c.ruling_id).select_from(joined)
-    query = query.where(rulings.c.state == "in_force").distinct().order_by(faces.c.bucket, rulings.c.ruling_id)
+    if ids is None:
+        query = query.where(rulings.c.state == "in_force")
+    query = query.distinct().order_by(faces.c.bucket, rulings.c.ruling_id)
     found: dict[str, list[str]] = {}
     with registry.engine.connect() as connection:
         for bucket, ruling_id in connection.execute(query):
-            found.setdefault(bucket, []).append(ruling_id)
+            if ids is None or ruling_id in ids:
+                found.setdefault(bucket, []).append(ruling_id)
     return found
 
 
@@ -69,13 +73,11 @@ def unpublished_rulings(registry: Registry) -> tuple[Ruling, ...]:
     return tuple(ruling for ruling in _known(registry) if (ruling.state == "in_force") != ruling.published)
 
 
-def write_rulings(
-    registry: Registry, rulings: Sequence[Ruling], consistent: Consistent, superseded: Callable[..., Collection[str]]
-) -> tuple[Ruling, ...]:
+def write_rulings(registry: Registry, rulings: Sequence[Ruling], consistent: Consistent) -> tuple[Ruling, ...]:
     """Enters rulings, all or none, and gives them as they are on record; those that are there already stay as they are.
 
-    `consistent` is called in the transaction with the rulings that would be in force; `superseded`: (one new ruling,
-    those in force before it) -> ids that it takes the place of. Nobody else writes rulings meanwhile.
+    `consistent` is called in the transaction with the rulings that would be in force. Nobody else writes rulings
+    meanwhile.
     """
     with registry.engine.begin() as connection:
         wait_for_turn(connection)
@@ -83,7 +85,7 @@ def write_rulings(
         known = {ruling.ruling_id for ruling in before}
         new = [ruling for ruling in rulings if ruling.ruling_id not in known]
         if new:
-            _enter(connection, new, [one for one in before if one.state == "in_force"], consistent, superseded)
+            _enter(connection, new, [one for one in before if one.state == "in_force"], consistent)
         return read_rulings(connection, t.rulings.c.ruling_id.in_([ruling.ruling_id for ruling in rulings]))
 
 
@@ -96,12 +98,16 @@ def undo_rulings(registry: Registry, ids: Collection[str], undone_by: str, consi
         wait_for_turn(connection)
         known, these = registry.rulings.all(connection), set(ids)
         gone = {one.ruling_id for one in known if one.ruling_id in these and one.state in UNDOABLE}
-        back = {one.ruling_id for one in known if one.state == "superseded" and one.superseded_by in gone} - gone
+        freed = freed_by_undoing([one for one in known if one.state in ("in_force", "superseded")], gone)
+        back = {ruling_id for ruling_id, later in freed.items() if later is None}
         values = {"state": "undone", "undone_at": now(), "undone_by": undone_by}
-        freed = {"state": "in_force", "superseded_by": None}
-        for changed, row in ((gone, values), (back, freed)):
+        again = {"state": "in_force", "superseded_by": None}
+        for changed, row in ((gone, values), (back, again)):
             for some in in_batches(sorted(changed)):
                 connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(some)).values(**row))
+        for ruling_id, later in sorted((one, later) for one, later in freed.items() if later is not None):
+            this = sa.update(t.rulings).where(t.rulings.c.ruling_id == ruling_id)
+            connection.execute(this.values(superseded_by=later))
         if gone:
             in_force = {one.ruling_id for one in known if one.state == "in_force"} - gone | back
             consistent([one for one in known if one.ruling_id in in_force])
@@ -186,12 +192,11 @@ def _enter(
     new: Sequence[Ruling],
     in_force: list[Ruling],
     consistent: Consistent,
-    superseded: Callable[..., Collection[str]],
 ) -> None:
     for ruling in insert_rulings(connection, new):
         if ruling.state != "in_force":
             continue
-        gone = superseded(ruling, in_force)
+        gone = superseded_by(ruling, in_force)
         for some in in_batches(sorted(gone)):
             values = {"state": "superseded", "superseded_by": ruling.ruling_id}
             connection.execute(sa.update(t.rulings).where(t.rulings.c.ruling_id.in_(some)).values(**values))

@@ -17,7 +17,6 @@ from facesets_dagster.identities.projection import project
 from facesets_dagster.identities.rulings import KINDS, STATES, VIAS, Ruling, RulingFace
 from facesets_dagster.library.ruling_log import as_line, read_log, write_log
 from facesets_dagster.publishing.rulings.standing import with_names
-from facesets_dagster.publishing.rulings.writing import superseded_by
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.rulings import all_rulings, rulings_in_force, undo_rulings, write_rulings
 from testing.made_up_rulings import made_up_base, rulings
@@ -155,10 +154,10 @@ def test_a_log_that_is_read_into_an_empty_registry_makes_the_same_of_the_library
         for registry in (first, second):
             registry.create()
         for one in drawn:
-            write_rulings(first, [one], lambda _: None, superseded_by)
+            write_rulings(first, [one], lambda _: None)
         for one in undone:
             undo_rulings(first, [one], "somebody", lambda _: None)
         write_log(Path(folder) / "log.jsonl", all_rulings(first))
-        write_rulings(second, read_log(Path(folder) / "log.jsonl"), lambda _: None, superseded_by)
+        write_rulings(second, read_log(Path(folder) / "log.jsonl"), lambda _: None)
         before, after = rulings_in_force(first), rulings_in_force(second)
     assert project(with_names(base, before, 100), before) == project(with_names(base, after, 100), after)

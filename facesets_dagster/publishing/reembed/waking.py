@@ -1,7 +1,8 @@
 """Rulings made with another model, whose faces the present one had not seen: found again once their photos are there.
 
 A home that was embedded anew (`publishing.reembedding`) may have left some. A ruling of which enough is found again is
-obeyed from then on, unless it contradicts one that was made meanwhile: then it goes on sleeping.
+obeyed from then on, unless it contradicts one that was made meanwhile, or that one says something else of the same:
+then it goes on sleeping.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,6 +12,7 @@ import polars as pl
 from facesets_dagster.identities.reanchoring import Reanchored, reanchored, renamed_in
 from facesets_dagster.identities.ruling_closure import contradiction
 from facesets_dagster.identities.rulings import Ruling, RulingFace
+from facesets_dagster.identities.superseding import superseded_by
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
 from facesets_dagster.publishing.reembed.old_faces import boxes_by_content, boxes_of_rulings
@@ -73,8 +75,12 @@ def _rows(faces: Collection[RulingFace], store_of: StoreOf) -> pl.DataFrame:
 
 
 def _unless_contradicted(library: Library, ruling: Ruling, after: Reanchored) -> Reanchored:
+    """Asleep too where a later ruling says something else of the same."""
     if (ruling.state, after.state) != ("dormant", "in_force"):
         return after
+    in_force = rulings_in_force(library.registry)
     made = names_of_parts(made_by_splits(library.registry))
-    clash = contradiction([*rulings_in_force(library.registry), ruling], made)
-    return after if clash is None else after.asleep()
+    if contradiction([*in_force, ruling], made) is not None:
+        return after.asleep()
+    later = [one for one in in_force if one.sequence > ruling.sequence]
+    return after.asleep() if any(superseded_by(one, [ruling]) for one in later) else after

@@ -7,6 +7,7 @@ from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.ruling_closure import Contradiction, Link, Made, contradiction
 from facesets_dagster.identities.ruling_words import in_short
 from facesets_dagster.identities.rulings import KINDS, STANDS_FOR, UNDOABLE, Ruling
+from facesets_dagster.identities.superseding import freed_by_undoing, superseded_by
 from facesets_dagster.library.audit import note_deed, user_here
 from facesets_dagster.library.library import Library
 from facesets_dagster.registry.ruled import made_by_splits, names_of_parts
@@ -41,7 +42,7 @@ def enter(library: Library, rulings: Sequence[Ruling]) -> tuple[Ruling, ...]:
     """
     new = {ruling.ruling_id for ruling in rulings}
     known = rulings_of(library.registry, new)
-    written = write_rulings(library.registry, rulings, _checked(library, new), superseded_by)
+    written = write_rulings(library.registry, rulings, _checked(library, new))
     noted: dict[tuple[str, str, str], list[str]] = {}
     for ruling in written:
         if ruling.ruling_id not in known:
@@ -73,7 +74,8 @@ def would_be_in_force(library: Library, new: Sequence[Ruling] = (), undo: Collec
     """
     known = all_rulings(library.registry)
     gone = {one.ruling_id for one in known if one.ruling_id in undo and one.state in UNDOABLE}
-    back = {one.ruling_id for one in known if one.state == "superseded" and one.superseded_by in gone}
+    standing = [one for one in known if one.state in ("in_force", "superseded")]
+    back = {ruling_id for ruling_id, later in freed_by_undoing(standing, gone).items() if later is None}
     found = [one for one in known if (one.state == "in_force" or one.ruling_id in back) and one.ruling_id not in gone]
     for ruling in new:
         found = _with(ruling, found)
@@ -98,31 +100,10 @@ def refused_among(library: Library, new: Sequence[Ruling]) -> list[tuple[Ruling,
     return refused
 
 
-_SUPERSEDING = ("name", "approve", "feature", "threshold", "assign")
-
-
-def superseded_by(ruling: Ruling, in_force: Sequence[Ruling]) -> set[str]:
-    """Ids of earlier rulings that say the same kind of thing of the same subject."""
-    if ruling.kind not in _SUPERSEDING:
-        return set()
-    return {one.ruling_id for one in in_force if one.kind == ruling.kind and _same_subject(one, ruling)}
-
-
 def _with(ruling: Ruling, in_force: Sequence[Ruling]) -> list[Ruling]:
     """The rulings in force after this one was written."""
     without = superseded_by(ruling, in_force)
     return [*(one for one in in_force if one.ruling_id not in without), ruling]
-
-
-def _same_subject(earlier: Ruling, later: Ruling) -> bool:
-    if later.kind in ("name", "approve", "feature"):
-        return earlier.names.get(STANDS_FOR) == later.names.get(STANDS_FOR)
-    if later.kind == "threshold":
-        return all(earlier.payload.get(key) == later.payload.get(key) for key in ("model_id", "number"))
-    if later.kind == "assign":
-        spoken_of = {face.face_id for face in later.of_role("face")}
-        return {face.face_id for face in earlier.of_role("face")} <= spoken_of
-    return False
 
 
 def _checked(library: Library, new: Collection[str] = ()) -> Callable[[Sequence[Ruling]], None]:
