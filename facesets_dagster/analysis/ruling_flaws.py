@@ -49,7 +49,6 @@ def _differences(now: Standing, changes: Changes) -> Iterator[str]:
     for name in changes.founded:
         yield f"{name}, which a split made, is not in the library"
     for name in changes.back:
-        if now.tombstones[name].reason != "emptied":  # nothing of it can be exported
-            yield f"{name} is in use by the rulings, the library says otherwise"
+        yield f"{name} is in use by the rulings, the library says otherwise"
     for name in changes.labels:
         yield f"the name of {name} is not the one that the rulings give"

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 
 from facesets_dagster.errors import RulingRefused
 from facesets_dagster.identities.rulings import Ruling
+from facesets_dagster.publishing.rulings.planner import changes_now
 from facesets_dagster.publishing.rulings.requests import Requests
 from facesets_dagster.publishing.rulings.writing import enter, would_be_in_force
 from facesets_dagster.registry.rulings import rulings_of
 from facesets_dagster.registry.tables import ruling_faces
 from testing.fake_home import FakeHome
-from testing.fakes import write_looks
+from testing.fakes import FakeFace, write_looks, write_photo
 from testing.merges import graves, live, manifest, rows, visible
 from testing.rulings import decide, faces_of, obey, requests, state_of_face, three_people, undo_ruling
 
@@ -202,3 +203,30 @@ def test_faces_of_which_an_older_release_kept_only_the_name_are_completed(home: 
         assert (face.photo_sha256, face.bbox, face.role) == (before.photo_sha256, before.bbox, before.role)
         assert face.embedding is not None
         assert face.embedding.tolist() == before.embedding.tolist()  # type: ignore[union-attr]
+
+
+def test_somebody_of_whom_nothing_can_be_exported_is_news_once(fake_home: FakeHome) -> None:
+    large, small = {"size": 160}, {"size": 95}  # the gates of clusters and exports lie between, at 90 and 100
+    for look, size in ((-0.9, large), (-0.45, large), (0.0, small), (0.45, small)):
+        write_photo(fake_home.buckets / "a" / f"{look:+.2f}.png", [FakeFace(1, look, **size)], seed=round(9 * look) + 9)
+    write_looks(fake_home.buckets / "a", 2, [-0.9, -0.45, 0.0])
+    fake_home.run("a", osrc_clusters={"min_faces": 3}, swap_ready_facesets={"fill_to": 0})
+    files = visible(fake_home)
+    one = next(name for name in live(fake_home) if len(faces_of(fake_home, name)) == 4)
+    rows = fake_home.library.registry.members([one])[one]
+    exported = fake_home.library.published_faces([one])
+    assert len(exported) == 2
+    gone = decide(fake_home, lambda ask: ask.not_person(dict.fromkeys(face for face in rows if face in exported), one))
+    obey(fake_home)
+    assert graves(fake_home) == {one: None}
+    generation = fake_home.library.registry.generation()
+    assert (changes_now(fake_home.library).are_none(), fake_home.flaws()) == (True, [])
+    obey(fake_home)
+    assert fake_home.library.registry.generation() == generation
+    decide(fake_home, lambda ask: ask.name(next(iter(live(fake_home))), "Berta"))
+    obey(fake_home)
+    assert graves(fake_home) == {one: None}
+    undo_ruling(fake_home, gone)
+    assert fake_home.flaws() == []
+    mine = {path: data for path, data in visible(fake_home).items() if path.startswith(f"{one}/")}
+    assert mine == {path: data for path, data in files.items() if path.startswith(f"{one}/")}

@@ -7,7 +7,8 @@ from typing import Literal
 
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Merge, Rows
-from facesets_dagster.identities.projection import Base, Out, Projection
+from facesets_dagster.identities.projection import Base, Out, Projection, project
+from facesets_dagster.identities.rulings import in_order
 from facesets_dagster.library.numbering import number_of
 from facesets_dagster.publishing.rulings.standing import Standing
 from facesets_dagster.registry.ruled import Made, Place, StoodBefore, members_digest
@@ -70,7 +71,21 @@ class Changes:
     def back(self) -> list[str]:
         """Identities that come back into use, eras too."""
         known = self.now.identities
-        return sorted(name for name in self.after.members if name in known and not known[name].live)
+        out = {name for name in self.after.members if name in known and not known[name].live}
+        return sorted(out - self.still_empty)
+
+    @cached_property
+    def still_empty(self) -> set[str]:
+        """Identities with members that went out of use because nothing of them could be exported, and of which the
+        rulings say what they said then.
+        """
+        known, stones = self.now.identities, self.now.tombstones
+        out = {name for name in self.after.members if name in stones and stones[name].reason == "emptied"}
+        if not any(not known[name].live for name in out):
+            return set()
+        obeyed = {one.ruling_id: one for one in (*self.now.rulings, *self.now.pending) if one.published}
+        before = project(self.base, in_order([*obeyed.values()])).members
+        return {name for name in out if before.get(name) == self.after.members[name]}
 
     @cached_property
     def moved(self) -> list[str]:
