@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from benchmarks.ruling_cost import cost_row
 from facesets_dagster.embedding.packs import EMBEDDED
 from facesets_dagster.errors import FacesetsError
 from facesets_dagster.identities.projection import PART
@@ -35,6 +36,11 @@ BUCKET = "people"
 RULINGS, BLOCK = 500, 25
 IGNORED, INSTALMENTS, LEAST_PHOTOS, FIRST_PHOTOS = 50, 20, 9, 7
 MAX_SWALLOWED = 0.001
+OTHER_NUMBERS = """\
+ops:
+  osrc_uncovered: {config: {cover_distance: 0.55}}
+  osrc_clusters: {config: {cluster_distance: 0.7}}
+"""
 _OF_PEOPLE = ("name", "name", "different", "same", "split", "ignore", "approve")
 _OF_FACES = ("not_person", "not_person", "assign", "assign", "feature", "not_a_face")
 
@@ -54,22 +60,26 @@ def kept_rows(folder: Path, pack: str, models: Path) -> list[Row]:
     link_photos(folder / "buckets" / BUCKET, files_below(SHARED / "data" / "labelled", "."))
     home.facesets("init")
     home.facesets("run", BUCKET)
+    cost = cost_row(home, BUCKET)
     refused = draw(home, random.Random(18))
     rows = [_row("applied", home, note=f"{refused} drawn ones contradicted others and were refused")]
     photo = next((folder / "buckets" / BUCKET).rglob("*.jpg"))
     os.utime(photo, follow_symlinks=False)
     home.facesets("run", BUCKET)
     rows.append(_row("after a scan", home))
-    home.facesets("run", BUCKET, "--all")
+    home.facesets("run", BUCKET)
     rows.append(_row("after a run", home))
-    for folder_of_tables in (home.settings.cache_dir / "tables",):
-        shutil.rmtree(folder_of_tables)
+    config = folder.with_suffix(".yaml")
+    config.write_text(OTHER_NUMBERS)
+    home.facesets("run", BUCKET, "--config", str(config))
+    rows.append(_row("with other thresholds", home))
+    shutil.rmtree(home.settings.cache_dir / "tables")
     home.facesets("run", BUCKET)
     rows.append(_row("after tables made anew", home))
     home.facesets("reembed", EMBEDDED, "--yes")
     again = RealHome(folder, EMBEDDED, models)
     again.facesets("run", BUCKET)
-    return [*rows, _row("with another model pack", again)]
+    return [*rows, _row("with another model pack", again), cost]
 
 
 def _row(name: str, home: RealHome, note: str = "") -> Row:
