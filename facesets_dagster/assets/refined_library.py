@@ -109,7 +109,7 @@ def refined_library(
     export = ExportConfig(min_face_short_px=config.export_min_face_short_px)
     run = run_of(context, home, embedder, config, export=export, library=library)
     inputs = RefineInputs(config.resolved(embedder.thresholds()), sorted(home.buckets()), config.max_faces)
-    result = refine_library(run, inputs)
+    result = refine_library(run, inputs, home.library() if config.new_library else None)
     names = refined_identities(library)
     sizes = {name: len(members) for name, members in library.registry.members(names).items()}
     faces, buckets = counted(result.faces, "face"), counted(len(result.buckets), "bucket")

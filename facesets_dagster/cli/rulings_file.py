@@ -19,6 +19,7 @@ from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.ruling_log import read_log, write_log
+from facesets_dagster.publishing.rulings.taking_over import as_of_here
 from facesets_dagster.publishing.rulings.writing import enter, refused_among
 from facesets_dagster.registry.rulings import all_rulings, rulings_of
 from facesets_dagster.settings import Settings
@@ -85,7 +86,7 @@ def import_rulings(settings: Settings, file: Path, how: How) -> None:
 def sort_out(library: Library, rulings: Sequence[Ruling]) -> Sorted:
     """Which rulings of a file are new, known, or contradict others in force or before them in the file."""
     known = rulings_of(library.registry, [one.ruling_id for one in rulings])
-    new = [one for one in rulings if one.ruling_id not in known]
+    new = as_of_here(library, (one for one in rulings if one.ruling_id not in known))
     refused = refused_among(library, new)
     ids = {one.ruling_id for one, _ in refused}
     return Sorted([one for one in new if one.ruling_id not in ids], list(known.values()), refused)

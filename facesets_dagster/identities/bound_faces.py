@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -30,6 +30,13 @@ class BoundFaces:
     refused: dict[str, set[str]] = field(default_factory=dict)
     apart: set[tuple[str, str]] = field(default_factory=set)
     ignored: dict[str, str] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    """Faces of which a ruling said whose they are."""
+
+    def with_ignored(self, members: Mapping[str, str]) -> "BoundFaces":
+        """The same where these faces, face_id -> ruling, were members of people who are ignored."""
+        others = {face: ruling for face, ruling in members.items() if face not in self.assigned}
+        return replace(self, ignored={**others, **self.ignored})
 
     def add(self, ruling: Ruling) -> None:
         """Adds what one ruling says; they come oldest first."""
@@ -47,6 +54,7 @@ class BoundFaces:
     def _assigned(self, ruling: Ruling) -> None:
         person = self.person_of(ruling, STANDS_FOR)
         for face in self._ids(ruling, "face"):
+            self.assigned.add(face)
             self.ignored.pop(face, None)
             self.refused.get(face, set()).discard(person or "")
             if person is not None:

@@ -20,7 +20,7 @@ from facesets_dagster.identities.coverage import stands_for_somebody
 from facesets_dagster.identities.gates import QualityGates, Verdict, failed_gate
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.identities.ignoring import Reached, within_reach
+from facesets_dagster.identities.ignoring import ignored_faces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,18 +143,10 @@ def _without_ignored(
     """Without the faces that a ruling ignores, or that lie nearer to somebody who is ignored than to a faceset."""
     if rows.is_empty():
         return rows
-    unit, called = normalised(rows["embedding"].to_numpy()), bindings.people.called
+    unit = normalised(rows["embedding"].to_numpy())
     centroids = [one.centroid for one in identities if stands_for_somebody(one) and one.centroid is not None]
     kept = cosine_distance(unit, np.array(centroids).reshape(len(centroids), unit.shape[1])).min(axis=1, initial=np.inf)
-    reached = within_reach(unit, bindings.people) if bindings.people.rulings else Reached.nobody(len(unit))
-    for row, face_id in enumerate(rows["face_id"].to_list()):
-        named, person = bindings.ignored.get(face_id), int(reached.whose[row])
-        if named is not None:
-            left_out[face_id] = Verdict("ignored", None, None, called(named), named)
-        elif person >= 0 and reached.distance[row] < kept[row]:
-            ruling = bindings.people.rulings[person]
-            numbers = float(reached.distance[row]), float(reached.reach[row])
-            left_out[face_id] = Verdict("ignored", *numbers, called(ruling), ruling)
+    left_out.update(ignored_faces(rows["face_id"].to_list(), unit, kept, bindings))
     return rows.filter(~pl.col("face_id").is_in(list(left_out)))
 
 

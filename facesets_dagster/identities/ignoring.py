@@ -4,12 +4,14 @@ A face is theirs if two of the faces that stand for one of them are within reach
 that happens to look alike swallows nobody. Whether somebody who is kept is nearer, the caller says.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesets_dagster.identities.bindings import IgnoredPeople
+from facesets_dagster.identities.bindings import Bindings, IgnoredPeople
+from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import cosine_distance
 
 _OWN_PERCENTILE = 95
@@ -53,6 +55,26 @@ def within_reach(unit: NDArray[np.float32], people: IgnoredPeople) -> Reached:
         whose[nearer], nearest[nearer] = person, distance[nearer, 0]
     reach = np.concatenate([people.reach, [np.nan]])[whose].astype(np.float32)
     return Reached(whose, nearest, reach)
+
+
+def ignored_faces(
+    ids: Sequence[str], unit: NDArray[np.float32], kept: NDArray[np.floating], bindings: Bindings
+) -> dict[str, Verdict]:
+    """face_id -> how it ends, of faces that a ruling ignores or that are those of somebody who is ignored.
+
+    `unit` (n, dim); `kept` (n,): distance to the nearest person who is kept, who takes the face if nearer.
+    """
+    found, called = dict[str, Verdict](), bindings.people.called
+    reached = within_reach(unit, bindings.people) if bindings.people.rulings else Reached.nobody(len(unit))
+    for row, face_id in enumerate(ids):
+        named, person = bindings.ignored.get(face_id), int(reached.whose[row])
+        if named is not None:
+            found[face_id] = Verdict("ignored", None, None, called(named), named)
+        elif person >= 0 and reached.distance[row] < kept[row]:
+            ruling = bindings.people.rulings[person]
+            numbers = float(reached.distance[row]), float(reached.reach[row])
+            found[face_id] = Verdict("ignored", *numbers, called(ruling), ruling)
+    return found
 
 
 def reach_of(exemplars: NDArray[np.float32], kept: NDArray[np.float32], cover_distance: float) -> float:

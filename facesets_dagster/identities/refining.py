@@ -11,9 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesets_dagster.identities.bindings import NO_BINDINGS, Bindings
 from facesets_dagster.identities.clustering import average_linkage
 from facesets_dagster.identities.gates import QualityGates, Verdict, sift
 from facesets_dagster.identities.geometry import centroid, cosine_distance, normalised
+from facesets_dagster.identities.ignoring import ignored_faces
+from facesets_dagster.identities.links import NO_LINKS
 from facesets_dagster.identities.looks import Pictures, distinct_photos, no_pictures
 from facesets_dagster.identities.pairs import components
 from facesets_dagster.linkage import APART, complete_linkage
@@ -45,14 +48,23 @@ class Refined:
     """Raw clusters that a joined one is made of, and its faces; only those of more than one."""
 
 
-def refine(faces: pl.DataFrame, parameters: RefineParameters, pictures: Pictures = no_pictures) -> Refined:
-    """Sorts faces (rows of the face table, one per face_id) into people; `pictures`: of faces that may be copies."""
-    faces = faces.sort("face_id")
+def refine(
+    faces: pl.DataFrame,
+    parameters: RefineParameters,
+    pictures: Pictures = no_pictures,
+    bindings: Bindings = NO_BINDINGS,
+) -> Refined:
+    """Sorts faces (rows of the face table, one per face_id) into people; `pictures`: of faces that may be copies.
+
+    What `bindings` say comes before all numbers: faces that are ignored found nobody, faces that are one person are
+    in one cluster, and two people's are not.
+    """
+    faces, verdicts = _without_ignored(faces.sort("face_id"), bindings)
     ids, photos = faces["face_id"].to_list(), faces["sha256"].to_numpy()
-    unit = normalised(faces["embedding"].to_numpy()) if ids else np.zeros((0, 1), np.float32)
-    raw = average_linkage(unit, parameters.cluster_distance)
-    labels = join_clusters(unit, raw, photos, parameters.merge_distance)
-    verdicts: dict[str, Verdict] = {}
+    unit = _unit(faces)
+    links = bindings.links(ids)
+    raw = average_linkage(unit, parameters.cluster_distance, together=links.together, cannot_link=links.apart)
+    labels = join_clusters(unit, raw, photos, parameters.merge_distance, links.apart)
     people: list[tuple[int, list[str]]] = []
     judged = parameters.judged(faces)
     columns = {gate.name: judged[gate.name].to_numpy() for gate in parameters.gates()}
@@ -79,13 +91,30 @@ def refine(faces: pl.DataFrame, parameters: RefineParameters, pictures: Pictures
     return Refined(ordered, verdicts, len(np.unique(raw)), _joined(raw, labels))
 
 
+def _without_ignored(faces: pl.DataFrame, bindings: Bindings) -> tuple[pl.DataFrame, dict[str, Verdict]]:
+    """The other faces, and how those end that rulings ignore: nobody is kept yet who could be nearer."""
+    if bindings.is_empty():
+        return faces, {}
+    unit = _unit(faces)
+    found = ignored_faces(faces["face_id"].to_list(), unit, np.full(len(unit), np.inf), bindings)
+    return faces.filter(~pl.col("face_id").is_in(list(found))), found
+
+
+def _unit(faces: pl.DataFrame) -> NDArray[np.float32]:
+    return normalised(faces["embedding"].to_numpy()) if len(faces) else np.zeros((0, 1), np.float32)
+
+
 def join_clusters(
-    unit: NDArray[np.float32], labels: NDArray[np.int64], photos: NDArray[np.object_], merge_distance: float
+    unit: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    photos: NDArray[np.object_],
+    merge_distance: float,
+    two_people: NDArray[np.int64] = NO_LINKS.apart,
 ) -> NDArray[np.int64]:
     """Labels (n,) after joining clusters whose centroids lie within `merge_distance` of each other, all pairs of them.
 
-    `photos` (n,): clusters that have a photo in common are two people and stay apart. A joined set
-    has the smallest of its labels.
+    `photos` (n,): clusters that have a photo in common are two people and stay apart, as those with the two rows of a
+    pair in `two_people` (m, 2). A joined set has the smallest of its labels.
     """
     names = np.unique(labels)
     if len(names) < 2:
@@ -93,7 +122,7 @@ def join_clusters(
     middles = _centroids(unit, labels, names)
     linked, smallest = components(middles, merge_distance), names.copy()
     together: dict[int, list[tuple[int, int]]] = {}
-    for pair in _seen_together(labels, photos, names):
+    for pair in sorted({*_seen_together(labels, photos, names), *_told_apart(labels, two_people, names)}):
         if linked[pair[0]] == linked[pair[1]]:
             together.setdefault(int(linked[pair[0]]), []).append(pair)
     order = np.argsort(linked, kind="stable")
@@ -132,6 +161,12 @@ def _seen_together(
     for index, photo in zip(np.searchsorted(names, labels).tolist(), photos.tolist(), strict=True):
         shown.setdefault(photo, set()).add(index)
     return sorted({(a, b) for indices in shown.values() for a in indices for b in indices if a < b})
+
+
+def _told_apart(labels: NDArray[np.int64], pairs: NDArray[np.int64], names: NDArray[np.int64]) -> set[tuple[int, int]]:
+    """Positions in `names` of the clusters of these pairs of rows."""
+    places = np.sort(np.searchsorted(names, labels[pairs]), axis=1)
+    return {(int(a), int(b)) for a, b in places if a != b}
 
 
 def _joined(raw: NDArray[np.int64], labels: NDArray[np.int64]) -> list[tuple[int, int]]:

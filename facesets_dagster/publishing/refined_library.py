@@ -13,9 +13,11 @@ import polars as pl
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
+from facesets_dagster.identities.bindings import united
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import nearest, normalised
 from facesets_dagster.identities.refining import Refined, RefineParameters, refine
+from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.next_number import numbers_in_folders
@@ -23,9 +25,12 @@ from facesets_dagster.photos.bucket_key import REFINED, bucket_title
 from facesets_dagster.publishing.funnel import bucket_record, inputs_digest, verdicts_of
 from facesets_dagster.publishing.gallery import Gallery, Terms
 from facesets_dagster.publishing.publisher import Plan, Update, publish
+from facesets_dagster.publishing.rulings.taking_over import as_of_here
+from facesets_dagster.publishing.rulings.writing import enter
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord, Wanted
+from facesets_dagster.registry.rulings import rulings_in_force
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,11 @@ def photos_in_order(library: Library, names: Sequence[str]) -> tuple[list[int], 
     return counts, sorted(one.number for one in everyone)
 
 
-def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
-    """Founds the people of all buckets, most photos first. Raises `PublishRefused` for a library with numbers."""
+def refine_library(run: Run, inputs: RefineInputs, before: Library | None = None) -> RefineResult:
+    """Founds the people of all buckets, most photos first. Raises `PublishRefused` for a library with numbers.
+
+    `before`: the library beside which this one begins; its rulings in force are those of this one too.
+    """
     library = run.library
     library.finish_moves(run.holder, run.say)
     faces = {bucket: _present(bucket_faces(run.store_of(bucket), library, bucket)) for bucket in inputs.buckets}
@@ -99,7 +107,13 @@ def refine_library(run: Run, inputs: RefineInputs) -> RefineResult:
             "their near pairs (1,000,000 faces: about 8 GB): raise max_faces where there is that much, or run "
             "discover_identities bucket by bucket."
         )
-    refined = refine(distinct, inputs.parameters, run.pictures.of(distinct))
+    if before is not None:
+        enter(library, as_of_here(library, rulings_in_force(before.registry)))
+    said = united(
+        bindings_of(library, bucket, run.pack.model_id, run.pack.dim, table["face_id"].to_list())
+        for bucket, table in faces.items()
+    )
+    refined = refine(distinct, inputs.parameters, run.pictures.of(distinct), said)
     run.say(f"{len(distinct)} faces: {refined.raw_clusters} raw clusters, {len(refined.people)} people")
 
     def make_plan() -> Plan[None]:

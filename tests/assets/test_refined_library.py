@@ -7,6 +7,8 @@ import pytest
 
 from testing.fake_home import FakeHome
 from testing.fakes import write_person
+from testing.merges import live
+from testing.rulings import decide, faces_of, obey, three_people
 
 CONFIG = {"min_faces": 3}
 
@@ -77,6 +79,31 @@ def test_a_library_that_discovery_made_is_refused_and_a_new_one_can_stand_beside
     assert [name for name, _, _ in labels(beside)] == ["faceset_001", "faceset_002"]
     assert beside.flaws() == []
     assert fake_home.flaws() == []
+
+
+def test_a_library_that_is_made_anew_obeys_the_rulings_of_the_old_one(fake_home: FakeHome) -> None:
+    three_people(fake_home)
+    first, *_, last = faces_of(fake_home, "faceset_001")
+    decide(fake_home, lambda ask: ask.split("faceset_001", [{first: None}, {last: None}]))
+    decide(fake_home, lambda ask: ask.name("faceset_002", "Berta"))
+    decide(fake_home, lambda ask: ask.ignore("faceset_003"))
+    obey(fake_home)
+    fresh = {"library_name": "fresh", "database_url": f"sqlite:///{fake_home.settings.home / 'registry_fresh.db'}"}
+    beside = FakeHome(fake_home.settings.model_copy(update=fresh), fake_home.instance)
+    fake_home.materialize("refined_library", refined_library={"min_faces": 1, "new_library": "fresh"})
+    ended = beside.library.registry.decisions("a")
+    assert ended.filter(pl.col("state") == "ignored").height == 3
+    obey(beside)
+    assert partition(beside) == partition(fake_home)
+    assert {one.label for one in beside.library.registry.identities()} >= {"Berta"}
+    assert beside.flaws() == []
+    again = fake_home.materialize("refined_library", refined_library={"min_faces": 1, "new_library": "fresh"})
+    assert again.asset_materializations_for_node("refined_library")[0].metadata["unchanged"].value
+
+
+def partition(home: FakeHome) -> list[list[str]]:
+    """Members of everybody in use."""
+    return sorted(faces_of(home, name) for name in live(home))
 
 
 def test_discovery_and_extend_go_on_from_a_refined_library(fake_home: FakeHome) -> None:
