@@ -76,7 +76,7 @@ def kept_rows(folder: Path, pack: str, models: Path) -> list[Row]:
     shutil.rmtree(home.settings.cache_dir / "tables")
     home.facesets("run", BUCKET)
     rows.append(_row("after tables made anew", home))
-    home.facesets("reembed", EMBEDDED, "--yes")
+    home.facesets("reembed", EMBEDDED)
     again = RealHome(folder, EMBEDDED, models)
     again.facesets("run", BUCKET)
     return [*rows, _row("with another model pack", again), cost]

@@ -113,6 +113,16 @@ def test_an_assigned_face_is_the_persons_and_no_longer_the_others(home: FakeHome
     assert home.library.registry.members([TWO])[TWO][face] == f"ruled:{ruling_id}"
 
 
+def test_a_face_that_is_about_to_leave_does_not_stand_for_who_has_it(home: FakeHome) -> None:
+    face = faces_of(home, THREE)[0]
+    decide(home, lambda ask: ask.assign({face: None}, ONE))
+    ignored = decide(home, lambda ask: ask.ignore(THREE))
+    spoken_of = {one.face_id for one in rulings_of(home.library.registry, [ignored])[ignored].faces}
+    assert spoken_of == {*faces_of(home, THREE)} - {face}
+    obey(home)
+    assert face in faces_of(home, ONE)
+
+
 def test_a_split_divides_by_examples_and_the_new_one_grows_by_itself(home: FakeHome) -> None:
     ruling_id = decide(home, split_one(home))
     obey(home)

@@ -9,10 +9,11 @@ import polars as pl
 from facesets_dagster.errors import LibraryError
 from facesets_dagster.identities.exemplars import exemplars
 from facesets_dagster.identities.geometry import normalised
-from facesets_dagster.identities.rulings import MOST_EXEMPLARS, RulingFace
+from facesets_dagster.identities.projection import PART
+from facesets_dagster.identities.rulings import MOST_EXEMPLARS, Ruling, RulingFace
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf, bucket_faces, rows_of_members
-from facesets_dagster.registry.rulings import complete_faces, incomplete_faces
+from facesets_dagster.registry.rulings import complete_faces, incomplete_faces, unpublished_rulings
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,19 @@ class Subjects:
         return replace(self, known=found)
 
     def of_identity(self, name: str, role: str, most: int = MOST_EXEMPLARS) -> list[RulingFace]:
-        """Faces that stand for an identity, with embeddings; none of one whose faces are not known here."""
-        return _chosen(self.rows_of(name), role, most)
+        """Faces that stand for an identity, with embeddings; none of one whose faces are not known here.
+
+        Faces that a ruling moves as soon as it is applied stand for nobody, where there are others.
+        """
+        rows = self.rows_of(name)
+        leaving = self._leaving() if len(rows) else frozenset[str]()
+        staying = rows.filter(~pl.col("face_id").is_in(leaving)) if leaving else rows
+        return _chosen(staying if len(staying) else rows, role, most)
+
+    def _leaving(self) -> frozenset[str]:
+        """Faces that rulings which wait to be applied move, each by itself."""
+        waiting = (one for one in unpublished_rulings(self.library.registry) if one.state == "in_force")
+        return frozenset(face.face_id for one in waiting for face in one.of_role(*_moved_by(one)))
 
     def rows_of(self, name: str) -> pl.DataFrame:
         """Rows of the face table of an identity's members, by face_id."""
@@ -80,6 +92,13 @@ class Subjects:
                 found.append(rows)
                 missing -= set(rows["face_id"])
         return pl.concat(found) if found else pl.DataFrame()
+
+
+def _moved_by(ruling: Ruling) -> tuple[str, ...]:
+    """Roles of the faces that a ruling moves by themselves, not as all that somebody has."""
+    if ruling.kind == "split":
+        return tuple(role for part in ruling.parts()[1:] for role in (part, PART + part))
+    return ("face",) if ruling.kind in ("assign", "not_person", "ignore", "not_a_face") else ()
 
 
 def ruling_faces(rows: pl.DataFrame, role: str, *, vectors: bool = True) -> list[RulingFace]:
