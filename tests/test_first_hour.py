@@ -256,6 +256,18 @@ def test_a_run_of_the_command_line_is_executed_again_by_the_ui(served: Served) -
     wait_for("the run again", lambda: ask(served.address, query)["runOrError"]["status"] == "SUCCESS", served.log, 300)
 
 
+def test_a_bucket_is_run_through_the_queue_of_the_daemon(served: Served) -> None:
+    bucket = next(path.name for path in sorted((served.home.folder / "buckets").iterdir()) if path.is_dir())
+    said = printed_by(served.home, f"facesets run --launch {bucket}")
+    assert "1 run in the queue" in said
+    assert re.search(rf"^ *{bucket} .* same *$", said, re.M), said
+    query = f'{{ runsOrError(filter: {{tags: [{{key: "dagster/partition", value: "{bucket}"}}]}}, limit: 1) '
+    (run,) = ask(served.address, query + "{ ... on Runs { results { tags { key value } } } } }")["runsOrError"][
+        "results"
+    ]
+    assert {"key": "facesets/queued_by", "value": "command line"} in run["tags"]
+
+
 def choose_partition(page: "Page", name: str) -> None:
     """Types into the launchpad's box and takes what it offers; a box filled before its list came offers nothing."""
     from playwright.sync_api import TimeoutError as NothingOffered

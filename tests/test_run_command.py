@@ -1,5 +1,6 @@
 """`facesets run` in process, with the fake model: what it takes for news, and what its summary tells."""
 
+import contextlib
 import io
 import json
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from facesets_dagster.cli import run as command
 from facesets_dagster.cli.status import print_status
+from facesets_dagster.errors import SettingsError
 from facesets_dagster.settings import Settings
 from testing.fake_home import FakeHome
 from testing.fakes import too_deep, write_looks, write_person
@@ -71,7 +73,7 @@ def test_hand_sorted_folders_without_any_bucket_are_published(fake_home: FakeHom
 
 
 def test_what_such_a_run_did_not_get_to_is_done_by_the_next_one(
-    fake_home: FakeHome, run: Run, monkeypatch: pytest.MonkeyPatch
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_looks(fake_home.buckets / "a", 2, [-0.9, 0.0, 0.9])
     write_looks(fake_home.buckets / "b", 1, [-0.9, 0.0, 0.9])
@@ -127,7 +129,7 @@ def test_a_bucket_that_cannot_be_read_stops_nobody(
 
 
 def test_a_run_that_a_person_ends_says_so_and_the_next_one_finishes_it(
-    fake_home: FakeHome, run: Run, monkeypatch: pytest.MonkeyPatch
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_person(fake_home.buckets / "a", 1, 7)
     write_person(fake_home.buckets / "b", 2, 7)
@@ -146,3 +148,13 @@ def test_a_run_that_a_person_ends_says_so_and_the_next_one_finishes_it(
     row = next(line for line in run().splitlines() if line.startswith("a "))
     assert (row.split()[4], row.split()[-1]) == ("1", "done"), "the faceset that was founded before counts as new"
     assert "1 founded" in index.read_text()
+
+
+def test_nothing_is_queued_without_a_daemon_that_takes_it(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_person(fake_home.buckets / "a", 1, 8)
+    with dg.DagsterInstance.local_temp(str(fake_home.settings.home / "dagster")) as instance:
+        monkeypatch.setattr(command, "instance_of", lambda _: contextlib.nullcontext(instance))
+        said = Console(file=io.StringIO())
+        with pytest.raises(SettingsError, match=r"No Dagster daemon takes runs from the queue.*Nothing was queued"):
+            command.run_buckets(fake_home.settings, [], None, said, launch=True)
+        assert list(instance.get_runs()) == []

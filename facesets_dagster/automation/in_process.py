@@ -6,7 +6,7 @@ that a person interrupts ends as canceled.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,20 +57,13 @@ def run_job(
 
     Raises `dagster.DagsterInvalidConfigError` for run config that does not fit; a step that fails raises nothing.
     """
-    selection = frozenset(dg.AssetKey(name) for name in assets) or None
-    chosen = job.get_subset(asset_selection=selection) if selection else job
-    run = instance.create_run_for_job(
-        chosen,
-        run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={
-            **job.run_tags,
-            STARTED_BY: "command line",
-            **(tags or {}),
-            **_partition_tags(job, partition_key, instance),
-        },
-        asset_selection=selection,
-        remote_job_origin=remote_origin(job.name),
-        job_code_origin=_code_origin(job.name),
+    run = created_run(
+        job,
+        instance,
+        partition_key=partition_key,
+        assets=assets,
+        config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={STARTED_BY: "command line", **(tags or {})},
     )
     events = []
     with interruptions_that_arrive():
@@ -78,7 +71,28 @@ def run_job(
             events.append(event)
             if is_interrupt(event):  # otherwise Dagster takes the end for a failure
                 instance.report_run_canceling(run, "A person ended the run.")
-    return _finished(run.run_id, events)
+    return finished_run(run.run_id, events)
+
+
+def created_run(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    *,
+    partition_key: str | None,
+    assets: Collection[str],
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> dg.DagsterRun:
+    """A run of the job, or of only these assets of it, that has not begun. Raises what `run_job` raises."""
+    selection = frozenset(dg.AssetKey(name) for name in assets) or None
+    return instance.create_run_for_job(
+        job.get_subset(asset_selection=selection) if selection else job,
+        run_config=config,
+        tags={**job.run_tags, **tags, **_partition_tags(job, partition_key, instance)},
+        asset_selection=selection,
+        remote_job_origin=remote_origin(job.name),
+        job_code_origin=_code_origin(job.name),
+    )
 
 
 def remote_origin(job: str) -> RemoteJobOrigin:
@@ -119,7 +133,8 @@ def _partition_tags(
         return job.get_tags_for_partition_key(partition_key, selected_asset_keys=None)
 
 
-def _finished(run_id: str, events: Sequence[dg.DagsterEvent]) -> FinishedRun:
+def finished_run(run_id: str, events: Sequence[dg.DagsterEvent]) -> FinishedRun:
+    """What the events of a run tell: of its steps' failures, its assets and its end."""
     results = [event.step_materialization_data for event in events if event.is_step_materialization]
     return FinishedRun(
         run_id=run_id,

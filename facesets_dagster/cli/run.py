@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from facesets_dagster.automation.hooks import note_failure
 from facesets_dagster.automation.in_process import FinishedRun, run_job
 from facesets_dagster.automation.jobs import BY_HAND
 from facesets_dagster.automation.noted_end import why_it_failed
+from facesets_dagster.automation.queued import finished_runs, queue_job, require_queue
 from facesets_dagster.cli.asking import bucket_named
 from facesets_dagster.cli.dagster_instance import instance_of
-from facesets_dagster.cli.run_changes import hints, system_changes
-from facesets_dagster.cli.tables import print_json, text_table
+from facesets_dagster.cli.run_results import BucketResult, print_summary, result_json
+from facesets_dagster.cli.tables import print_json
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.files.parsing import parse_yaml
@@ -36,22 +37,19 @@ from facesets_dagster.wording import counted
 ENDED = "ended by a person. Finished steps are kept; `facesets run` continues from there."
 
 
-@dataclass(frozen=True)
-class BucketResult:
-    """Result of a bucket's run."""
-
-    bucket: str
-    success: bool
-    run_id: str
-    metadata: dict[str, Any]
-    problem: str
-    interrupted: bool
-
-
 def run_buckets(
-    settings: Settings, wanted: list[str], config: Path | None, console: Console, *, as_json: bool = False
+    settings: Settings,
+    wanted: list[str],
+    config: Path | None,
+    console: Console,
+    *,
+    as_json: bool = False,
+    launch: bool = False,
 ) -> int:
-    """Runs the buckets (all with changes if none is named) and prints a table; 0 only if everything passed."""
+    """Runs the buckets (all with changes if none is named) and prints a table; 0 only if everything passed.
+
+    `launch`: through the instance's queue and launcher, in place of this process.
+    """
     home = HomeResource.of(settings)
     folders = home.buckets()
     named = [bucket_named(name, folders) for name in wanted]
@@ -61,24 +59,23 @@ def run_buckets(
     terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
     with instance_of(settings) as instance:
         end_dead_runs(instance, home.library().registry)
+        if launch:
+            require_queue(instance)
         chosen, unreadable = _to_run(settings, home, folders, named)
         instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
-        results: list[BucketResult] = []
         job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
         _refuse(run_config, job)
-        for bucket in sorted(set(chosen)):
-            results.append(_run(settings, bucket, run_config, instance, console, job))
-            if results[-1].interrupted:
-                break
+        run_all = _launched if launch else _one_by_one
+        results = run_all(settings, sorted(set(chosen)), run_config, instance, console, job)
     if not results and folders and not unreadable:
         buckets = counted(len(folders), "bucket is", "buckets are")
         console.print(f"Nothing to do: {'all ' if len(folders) > 1 else ''}{buckets} up to date.")
-    _summary(settings, results, console)
+    print_summary(settings, results, console)
     for bucket, problem in unreadable.items():
         console.print(f"{bucket_title(bucket)}: not run. {problem}", style="red", markup=False, soft_wrap=True)
     if as_json:
         not_run = [{"bucket": bucket, "problem": problem} for bucket, problem in unreadable.items()]
-        print_json({"home": settings.home, "buckets": [_json(result) for result in results], "not_run": not_run})
+        print_json({"home": settings.home, "buckets": [result_json(result) for result in results], "not_run": not_run})
     return 0 if all(result.success for result in results) and not unreadable else 1
 
 
@@ -140,36 +137,75 @@ def _quiet() -> None:
     logging.getLogger("dagster").setLevel(logging.WARNING)
 
 
-def _run(
+def _one_by_one(
     settings: Settings,
-    bucket: str,
+    buckets: list[str],
     run_config: dict[str, Any],
     instance: dg.DagsterInstance,
     console: Console,
     job: dg.JobDefinition,
-) -> BucketResult:
-    console.print(bucket_title(bucket), style="bold", markup=False)
-    by_hand = bucket == HAND_SORTED
-    if by_hand and "ops" in run_config:
-        run_config = {**run_config, "ops": {op: run_config["ops"][op] for op in BY_HAND if op in run_config["ops"]}}
-    if not by_hand:
-        with contextlib.suppress(BucketError):  # the first step says it
-            seen = HomeResource.of(settings).listing(bucket).digest()
-            instance.report_runless_asset_event(folder_observation(bucket, seen))
-    try:
-        done = run_job(
-            job,
-            instance,
-            partition_key=None if by_hand else bucket,
-            assets=BY_HAND if by_hand else (),
-            config=run_config,
+) -> list[BucketResult]:
+    results: list[BucketResult] = []
+    for bucket in buckets:
+        console.print(bucket_title(bucket), style="bold", markup=False)
+        with _config_that_fits():
+            done = run_job(job, instance, **_share(settings, bucket, run_config, instance))
+        results.append(_result(settings, bucket, done, job))
+        if results[-1].interrupted:
+            break
+    return results
+
+
+def _launched(
+    settings: Settings,
+    buckets: list[str],
+    run_config: dict[str, Any],
+    instance: dg.DagsterInstance,
+    console: Console,
+    job: dg.JobDefinition,
+) -> list[BucketResult]:
+    """A failure of such a run is entered into the reports by the sensor `failed_run_sensor`."""
+    queued: dict[str, str] = {}
+    for bucket in buckets:  # all of them first: the launcher may start several at once
+        with _config_that_fits():
+            queued[queue_job(job, instance, **_share(settings, bucket, run_config, instance))] = bucket
+    if queued:
+        console.print(f"{counted(len(queued), 'run')} in the queue; Ctrl-C ends the waiting, not the runs.")
+    results = []
+    for done in finished_runs(instance, queued):
+        result = BucketResult(
+            queued[done.run_id], done.success, done.run_id, done.metadata, _problem(done), done.interrupted
         )
+        results.append(result)
+        console.print(f"{len(results)} of {len(queued)}: {bucket_title(result.bucket)}", markup=False)
+    return sorted(results, key=lambda result: result.bucket)
+
+
+def _share(settings: Settings, bucket: str, run_config: dict[str, Any], instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What the run of a bucket is made of; the hand-sorted folders have no partition and fewer steps."""
+    if bucket == HAND_SORTED:
+        if "ops" in run_config:
+            run_config = {**run_config, "ops": {op: run_config["ops"][op] for op in BY_HAND if op in run_config["ops"]}}
+        return {"partition_key": None, "assets": BY_HAND, "config": run_config}
+    with contextlib.suppress(BucketError):  # the first step says it
+        seen = HomeResource.of(settings).listing(bucket).digest()
+        instance.report_runless_asset_event(folder_observation(bucket, seen))
+    return {"partition_key": bucket, "assets": (), "config": run_config}
+
+
+@contextlib.contextmanager
+def _config_that_fits() -> Iterator[None]:
+    try:
+        yield
     except dg.DagsterInvalidConfigError as error:
         raise SettingsError(f"The run config does not fit: {error}") from error
+
+
+def _result(settings: Settings, bucket: str, done: FinishedRun, job: dg.JobDefinition) -> BucketResult:
     problem = _problem(done)
     if problem:
         note_failure(settings.reports_dir, bucket, done.run_id, problem, job=job.name)
-        if not by_hand:
+        if bucket != HAND_SORTED:
             _note_unfinished(settings, bucket, done, problem)
     return BucketResult(bucket, done.success, done.run_id, done.metadata, problem, done.interrupted)
 
@@ -187,55 +223,3 @@ def _problem(done: FinishedRun) -> str:
     if done.interrupted:
         return ENDED
     return why_it_failed(done, "" if done.success else "the run failed before its first step; see the Dagster UI")
-
-
-def _summary(settings: Settings, results: list[BucketResult], console: Console) -> None:
-    if results:
-        console.print(text_table("Buckets", [_row(result) for result in results]))
-        for result in results:
-            for line in result.metadata.get("face_cache", {}).get("not_read", []):
-                console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
-            for line in [*system_changes(result.metadata), *hints(result.metadata)]:
-                console.print(f"{bucket_title(result.bucket)}: {line}", markup=False, soft_wrap=True)
-    from facesets_dagster.cli.status import library_table
-
-    library = HomeResource.of(settings).library()
-    console.print(library_table(library))
-    places = {
-        "library": library.folder,
-        "manifest": library.folder / "manifest.json",
-        "reports": settings.reports_dir / "index.html",
-    }
-    console.print("\n".join(f"{name:10}{path}" for name, path in places.items()), markup=False, soft_wrap=True)
-    for result in results:
-        if result.problem:
-            console.print(f"{bucket_title(result.bucket)}: {result.problem}", style="red", markup=False)
-
-
-def _json(result: BucketResult) -> dict[str, object]:
-    """The row of the table, with key and run."""
-    row = _row(result)
-    problem = result.problem or None
-    return {**row, "bucket": result.bucket, "bucket_name": row["bucket"], "run_id": result.run_id, "problem": problem}
-
-
-def _row(result: BucketResult) -> dict[str, object]:
-    cache, coverage = result.metadata.get("face_cache", {}), result.metadata.get("osrc_uncovered", {})
-    sets = result.metadata.get("swap_ready_facesets", {})
-    founded, changed, retired = (len(sets.get(key, [])) for key in ("founded", "changed", "retired"))
-    kept = len(sets.get("facesets", {})) - founded - changed - len(sets.get("revived", []))
-    note = "same" if sets.get("unchanged") and not system_changes(result.metadata) else "done"
-    if not result.success:
-        note = "ended" if result.interrupted else "failed"
-    return {
-        "bucket": bucket_title(result.bucket),
-        "photos": cache.get("files"),
-        "faces": cache.get("faces"),
-        "covered": coverage.get("covered"),
-        "new": founded,
-        "changed": changed,
-        "kept": max(kept, 0),
-        "retired": retired,
-        "exported": sets.get("exported"),
-        "result": note,
-    }

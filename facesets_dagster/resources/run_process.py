@@ -24,8 +24,11 @@ from facesets_dagster.settings import JOBS
 PROCESS_TAG = "facesets/process"
 STARTED_BY = "facesets/started_by"
 """Tag of runs that a command started, at a terminal whose Ctrl-C ends them."""
+QUEUED_BY = "facesets/queued_by"
+"""Tag of runs that a command put into the queue; they go on without it."""
 _STARTERS = {
     STARTED_BY: "cli",
+    QUEUED_BY: "cli",
     "dagster/sensor_name": "sensor",
     "dagster/schedule_name": "schedule",
     "dagster/backfill": "backfill",

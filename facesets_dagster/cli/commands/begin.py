@@ -74,6 +74,9 @@ def add_to(app: typer.Typer) -> None:
         config: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Run config in YAML, as the launchpad shows it.")
         ] = None,
+        launch: Annotated[
+            bool, typer.Option("--launch", help="Through Dagster's queue and launcher, in place of this process.")
+        ] = False,
         as_json: Json = False,
     ) -> None:
         """Find the people in new and changed buckets; ends with a table.
@@ -87,4 +90,4 @@ def add_to(app: typer.Typer) -> None:
         from facesets_dagster.cli.run import run_buckets
 
         names = [*(buckets or []), *taken_as_buckets(settings, folder or [])]
-        raise typer.Exit(run_buckets(settings, names, config, console(as_json=as_json), as_json=as_json))
+        raise typer.Exit(run_buckets(settings, names, config, console(as_json=as_json), as_json=as_json, launch=launch))
