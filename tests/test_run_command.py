@@ -11,10 +11,10 @@ import pytest
 import yaml
 from rich.console import Console
 
+from facesets_dagster.automation.in_process import FinishedRun
 from facesets_dagster.cli import run as command
 from facesets_dagster.cli.status import print_status
 from facesets_dagster.errors import SettingsError
-from facesets_dagster.settings import Settings
 from testing.fake_home import FakeHome
 from testing.fakes import too_deep, write_looks, write_person
 
@@ -73,22 +73,22 @@ def test_hand_sorted_folders_without_any_bucket_are_published(fake_home: FakeHom
 
 
 def test_what_such_a_run_did_not_get_to_is_done_by_the_next_one(
-    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+    fake_home: FakeHome, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_looks(fake_home.buckets / "a", 2, [-0.9, 0.0, 0.9])
     write_looks(fake_home.buckets / "b", 1, [-0.9, 0.0, 0.9])
     run()
     write_looks(fake_home.people / "Anna", 1, [-0.4, 0.4, 0.7])
     with monkeypatch.context() as patched:
-        patched.setattr(command, "_summary", lambda *_: None)
-        real = command._run
+        patched.setattr(command, "print_summary", lambda *_: None)
+        real = command.run_job
 
-        def ended(settings: Settings, bucket: str, *more: Any) -> command.BucketResult:
-            if bucket == "b":
-                return command.BucketResult(bucket, False, "run", {}, "ended", interrupted=True)
-            return real(settings, bucket, *more)
+        def ended(job: dg.JobDefinition, instance: dg.DagsterInstance, **share: Any) -> FinishedRun:
+            if share["partition_key"] == "b":
+                return FinishedRun("run", success=False, interrupted=True, failures=(), metadata={})
+            return real(job, instance, **share)
 
-        patched.setattr(command, "_run", ended)
+        patched.setattr(command, "run_job", ended)
         run(code=1)
     said = run()
     assert "b: 3 faces joined faceset_001 (Anna)" in said
@@ -129,7 +129,7 @@ def test_a_bucket_that_cannot_be_read_stops_nobody(
 
 
 def test_a_run_that_a_person_ends_says_so_and_the_next_one_finishes_it(
-    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+    fake_home: FakeHome, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_person(fake_home.buckets / "a", 1, 7)
     write_person(fake_home.buckets / "b", 2, 7)
@@ -152,7 +152,9 @@ def test_a_run_that_a_person_ends_says_so_and_the_next_one_finishes_it(
 
 def test_nothing_is_queued_without_a_daemon_that_takes_it(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
-    with dg.DagsterInstance.local_temp(str(fake_home.settings.home / "dagster")) as instance:
+    folder = fake_home.settings.home / "instance"
+    folder.mkdir()
+    with dg.DagsterInstance.local_temp(str(folder)) as instance:
         monkeypatch.setattr(command, "instance_of", lambda _: contextlib.nullcontext(instance))
         said = Console(file=io.StringIO())
         with pytest.raises(SettingsError, match=r"No Dagster daemon takes runs from the queue.*Nothing was queued"):
