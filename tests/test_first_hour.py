@@ -258,9 +258,9 @@ def test_a_run_of_the_command_line_is_executed_again_by_the_ui(served: Served) -
 
 def test_a_bucket_is_run_through_the_queue_of_the_daemon(served: Served) -> None:
     bucket = next(path.name for path in sorted((served.home.folder / "buckets").iterdir()) if path.is_dir())
-    said = printed_by(served.home, f"facesets run --launch {bucket}")
+    said = printed_by(served.home, f"facesets run --launch {shlex.quote(bucket)}")
     assert "1 run in the queue" in said
-    assert re.search(rf"^ *{bucket} .* same *$", said, re.M), said
+    assert re.search(rf"^ *{re.escape(bucket)} .* same *$", said, re.M), said
     query = f'{{ runsOrError(filter: {{tags: [{{key: "dagster/partition", value: "{bucket}"}}]}}, limit: 1) '
     (run,) = ask(served.address, query + "{ ... on Runs { results { tags { key value } } } } }")["runsOrError"][
         "results"
