@@ -14,7 +14,6 @@ from facesets_dagster.assets._versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.faces.unread import unread_of
 from facesets_dagster.photos.bucket_key import HAND_SORTED
-from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.photos.roots import folders_by_hand
 from facesets_dagster.publishing.hand_sorted_facesets import PeopleInputs, PeopleResult, publish_people
 from facesets_dagster.publishing.run import Run
@@ -89,20 +88,22 @@ def hand_sorted_facesets(
     page.say(f"{counted(len(result.names), 'person', 'people')} from {counted(len(result.people.people), 'folder')}")
     page.observe(run.library)
     parameters = inputs.parameters(run.export)["hand_sorted_facesets"]
-    return _described(page, run, listing, result, parameters, embedder.thresholds().cover_distance)
+    blocked = home.plain().blocked()
+    folders = [folder for folder in folders_by_hand(listing.folder) if not blocked.has_name(folder)]
+    return _described(page, run, folders, result, parameters, embedder.thresholds().cover_distance)
 
 
 def _described(
     page: Page,
     run: Run,
-    listing: BucketListing,
+    folders: list[str],
     result: PeopleResult,
     parameters: dict[str, object],
     cover_distance: float,
 ) -> Result:
     people, outcome, registry = result.people.people, result.update.outcome, run.library.registry
     known = {person.folder for person in people}
-    empty = [folder for folder in folders_by_hand(listing.folder) if folder not in known]
+    empty = [folder for folder in folders if folder not in known]
     rows = people_rows(result, run.library, empty)
     named = ", ".join(f"{name} for {folder}" for folder, name in list(result.names.items())[:5])
     sections = hand_sorted_sections(result, run.library, rows, empty)

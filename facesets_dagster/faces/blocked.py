@@ -22,6 +22,10 @@ class Blocked(Protocol):
         """Whether a photo with these bytes is blocked."""
         ...
 
+    def has_name(self, name: str, /) -> bool:
+        """Whether a hand-sorted folder, or a face set of a legacy library (ROOT/NAME), is blocked."""
+        ...
+
     def allowed_faces(
         self, face_ids: Sequence[str], embeddings: NDArray[np.float32], model_id: str, /
     ) -> NDArray[np.bool_]:
@@ -52,6 +56,9 @@ class _Nothing:
         return listing
 
     def has_content(self, _: str) -> bool:
+        return False
+
+    def has_name(self, _: str) -> bool:
         return False
 
     def allowed_faces(self, face_ids: Sequence[str], _: NDArray[np.float32], __: str) -> NDArray[np.bool_]:

@@ -60,7 +60,7 @@ class Additions:
     faces: Iterable[str] = ()
     buckets: Iterable[str] = ()
     people: Iterable[str] = ()
-    """Names of hand-sorted folders and of facesets of legacy libraries."""
+    """Names of hand-sorted folders, and facesets of legacy libraries as ROOT/NAME."""
     exemplars: Sequence[BlockedPerson] = ()
 
     def digests(self, seal: Seal) -> Mapping[str, set[str]]:
@@ -115,6 +115,10 @@ class BlockList:
         """Whether a photo with these bytes is blocked."""
         return self.has("contents", sha256)
 
+    def has_name(self, name: str) -> bool:
+        """Whether a hand-sorted folder, or a face set of a legacy library (ROOT/NAME), is blocked."""
+        return self.has("people", name)
+
     def without_files(self, bucket: str, listing: BucketListing) -> BucketListing:
         """The listing without files that are known as blocked by path and state; the same where there are none."""
         known, seal = self.digests.get("files", frozenset()), self.seal
@@ -122,7 +126,7 @@ class BlockList:
             return listing
         out = {file.path for file in listing.files if known and _of_file(seal, bucket, file) in known}
         if bucket == HAND_SORTED:
-            out |= {path for path in listing.candidates["path"] if self.has("people", path.partition("/")[0])}
+            out |= {path for path in listing.candidates["path"] if self.has_name(path.partition("/")[0])}
         return listing.without(sorted(out))
 
     def note_files(self, bucket: str, files: Sequence[PhotoFile]) -> None:

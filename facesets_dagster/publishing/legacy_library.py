@@ -8,11 +8,12 @@ Nothing below a legacy root is opened for writing; the states of its files are c
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import SettingsError
+from facesets_dagster.faces.blocked import Blocked
 from facesets_dagster.faces.face_cache import ReportProgress
 from facesets_dagster.files.states import changed_files, file_states
 from facesets_dagster.legacy.cache_file import find_caches, read_cache
@@ -63,7 +64,7 @@ def adopt_legacy(
     library.finish_moves(holder, say)
     paths = list(dict.fromkeys(path for root in roots for path in find_caches(root, inputs.columns)))
     before = file_states([*roots, *paths])
-    libraries = [read_library(root, inputs.columns) for root in roots]
+    libraries = [_remembered(read_library(root, inputs.columns), inputs.blocked) for root in roots]
     require_free_names(library, libraries)
     caches = [read_cache(path, inputs.columns) for path in paths]
     say(f"{sum(len(found.facesets) for found in libraries)} legacy facesets, {sum(map(len, caches))} cached faces")
@@ -86,6 +87,11 @@ def adopt_legacy(
         number_problems=_number_problems(library, libraries),
         next_number=next_number(library),
     )
+
+
+def _remembered(found: LegacyLibrary, blocked: Blocked) -> LegacyLibrary:
+    """Without the facesets that were forgotten here: they are not adopted again."""
+    return replace(found, facesets=[one for one in found.facesets if not blocked.has_name(f"{found.root}/{one.name}")])
 
 
 def _require_apart(roots: Sequence[Path], written: Sequence[Path]) -> None:

@@ -178,10 +178,11 @@ def additions(subjects: Subjects, plan: ForgetPlan) -> Additions:
     ]
     people = [one for one in library.registry.identities() if one.name in plan.names]
     sorted_by_hand = {one.label for one in people if one.label and one.bucket == HAND_SORTED}
+    adopted = {f"{one.root}/{name}" for name, one in library.registry.adopted(plan.names).items()}
     faces = {face for _, face in plan.faces} if plan.names else set()
     stands = subjects.exemplars(faces, plan.names) if plan.names else None
     return Additions(
-        contents, files, faces, plan.buckets, {*sorted_by_hand, *plan.names}, [stands] if stands is not None else []
+        contents, files, faces, plan.buckets, sorted_by_hand | adopted, [stands] if stands is not None else []
     )
 
 
