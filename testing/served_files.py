@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -29,14 +29,14 @@ def served_review(settings: Settings, *, ui: App | None = None, is_local: bool =
     """
     other = ui or PlainTextResponse("the UI")
     review = ReviewLater(other, settings, is_local=is_local, cover_distance=lambda: 0.45, embedder=FakeEmbedderResource)
-    with _served(FilesBesideTheUi(review, settings)) as address:
+    with _served(FilesBesideTheUi(review, settings), settings.web_hosts) as address:
         yield address
 
 
 @contextmanager
-def _served(app: App) -> Iterator[str]:
+def _served(app: App, hosts: Sequence[str] = ()) -> Iterator[str]:
     # As `web.webserver` starts it: what proxies say of addresses is not believed.
-    config = uvicorn.Config(RequestGuard(app), port=0, log_level="error", lifespan="off", forwarded_allow_ips="")
+    config = uvicorn.Config(RequestGuard(app, hosts), port=0, log_level="error", lifespan="off", forwarded_allow_ips="")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
