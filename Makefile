@@ -15,7 +15,7 @@ setup: ## install into .venv (ACCEL=cpu or gpu; default: gpu where an NVIDIA dri
 
 demo: setup ## sample buckets through the whole platform, with the embedded model pack
 	@export FACESETS_MODEL_PACK=embedded; home=$$($(INIT) --automation | sed -n 's/^home: //p'); \
-		[ -n "$$home" ] && .venv/bin/facesets sample "$$home/buckets" && .venv/bin/facesets run
+		[ -n "$$home" ] && .venv/bin/facesets sample "$$home/buckets" && .venv/bin/facesets run && .venv/bin/facesets review
 
 test: setup ## the fast tests, a process for each core
 	@$(PYTHON) -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not slow"

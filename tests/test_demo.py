@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from facesets_dagster.errors import SettingsError
@@ -32,7 +33,9 @@ def facesets(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: Pat
     assert code == 0, text
     code, text = call("run")
     assert code == 0, text
-    call.first = text  # type: ignore[attr-defined]
+    code, questions = call("review")
+    assert code == 0, questions
+    call.first = text + questions  # type: ignore[attr-defined]
     return call
 
 
@@ -52,7 +55,30 @@ def test_the_demo_ends_with_at_least_five_facesets_of_one_person_each(facesets) 
         assert count == len(photos), f"{entry['name']} mixes people: {photos}"
         owners.append(owner)
     assert len(owners) >= 5
-    assert len(set(owners)) == len(owners), f"somebody was found twice: {owners}"
+    twice = [owner for owner, count in Counter(owners).items() if count > 1]
+    assert twice == ["eileen_collins"], "who wears sunglasses at the wedding; that is a question for the review page"
+
+
+def test_the_demo_ends_with_a_question_of_each_kind_that_a_newcomer_can_answer(facesets) -> None:
+    code, text = facesets("review", "--json")
+    assert code == 0, text
+    kinds = json.loads(text)["kinds"]
+    assert set(kinds) == {"pair", "who_else", "who_not", "impossible_pair", "ignore_strangers", "approve"}
+    people_in = truth(facesets.home)
+    owners = {
+        entry["name"]: Counter(
+            person
+            for face in json.loads(
+                (facesets.home / "facesets_swap_ready" / entry["name"] / "manifest.json").read_text()
+            )["faces"]
+            for person in people_in[face["source"]["sha256"]]
+        ).most_common(1)[0][0]
+        for entry in json.loads((facesets.home / "facesets_swap_ready" / "manifest.json").read_text())["facesets"]
+    }
+    cards = pl.read_parquet(facesets.home / "cache" / "tables" / "review_queue" / "all.parquet")
+    asked = [[owners.get(side["name"]) for side in sides] for sides in cards.filter(kind="pair")["sides"]]
+    assert ["eileen_collins", "eileen_collins"] in asked, "one person as two face sets"
+    assert any(set(pair) == {"t1_5", "t1_5_sister"} for pair in asked), "two people who look alike"
 
 
 def lines_of(text: str) -> list[str]:
@@ -85,7 +111,7 @@ def test_people_of_the_album_get_their_photos_from_the_press(facesets) -> None:
     code, text = facesets("status", "--json")
     assert code == 0
     buckets = {row["bucket"]: row for row in json.loads(text)["buckets"]}
-    assert set(buckets) == {"family album", "press %5B2019%5D", "trip"}
+    assert set(buckets) == {"family album", "press %5B2019%5D", "trip", "wedding"}
     assert {row["state"] for row in buckets.values()} == {"up to date"}
     joined = buckets["press %5B2019%5D"]["joined"]
     assert set(joined) >= {"faceset_001"}
@@ -99,7 +125,7 @@ def test_people_of_the_album_get_their_photos_from_the_press(facesets) -> None:
 def test_a_second_run_finds_nothing_to_do_and_a_forced_one_changes_nothing(facesets) -> None:
     code, text = facesets("run")
     assert code == 0
-    assert "Nothing to do: all 3 buckets are up to date." in text
+    assert "Nothing to do: all 4 buckets are up to date." in text
     library = facesets.home / "facesets_swap_ready"
     before = {path: path.read_bytes() for path in library.rglob("*") if path.is_file()}
     code, text = facesets("run", "trip", "press [2019]")

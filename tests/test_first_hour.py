@@ -168,7 +168,7 @@ def test_the_quickstart_shows_what_its_commands_print(served: Served) -> None:
 
 def test_the_runs_of_the_demo_are_in_the_timeline_and_under_their_job(served: Served) -> None:
     main = [run for run in served.demo if run.job == "discover_identities"]
-    assert {run.bucket for run in main} == {"family album", "press %5B2019%5D", "trip"}
+    assert {run.bucket for run in main} == {"family album", "press %5B2019%5D", "trip", "wedding"}
     assert {run.job for run in served.demo} == {"discover_identities", "label_faceset", "export_facesets"}
     assert {(run.status, run.location) for run in served.demo} == {("SUCCESS", "facesets_dagster.definitions:defs")}
 
@@ -177,7 +177,7 @@ def test_the_dropped_folder_joins_known_people_and_founds_the_new_one(served: Se
     library = served.home.folder / "facesets_swap_ready"
     manifest = json.loads((library / "manifest.json").read_text())
     new = [entry for entry in manifest["facesets"] if entry["bucket"] == DROPPED]
-    assert [entry["name"] for entry in new] == ["faceset_009"], "the new person, numbered past everybody else"
+    assert [entry["name"] for entry in new] == ["faceset_011"], "the new person, numbered past everybody else"
     assert new[0]["input"] >= 12
     report = max((served.home.folder / "reports" / DROPPED).glob("*.md")).read_text()
     joined = {name: int(count) for count, name in re.findall(r"(\d+) faces joined (faceset_\d+)", report)}
@@ -197,9 +197,9 @@ def test_the_terminal_stays_quiet_though_a_bucket_was_run(served: Served) -> Non
 
 def test_people_are_named_found_explained_and_exported_on_the_command_line(served: Served, tmp_path: Path) -> None:
     facesets, buckets = served.home.facesets, served.home.folder / "buckets"
-    facesets("label", "faceset_009", "Anna Berg")
+    facesets("label", "faceset_011", "Anna Berg")
     shown = json.loads(facesets("show", "Anna Berg", "--json"))
-    assert (shown["name"], shown["label"]) == ("faceset_009", "Anna Berg")
+    assert (shown["name"], shown["label"]) == ("faceset_011", "Anna Berg")
 
     found = json.loads(facesets("find", "anna berg", "--json"))
     facesets("find", "Anna Berg", "--copy-to", str(tmp_path / "anna"))
@@ -209,7 +209,7 @@ def test_people_are_named_found_explained_and_exported_on_the_command_line(serve
     assert {path.read_bytes() for path in copies} == {(buckets / bucket / path).read_bytes() for bucket, path in photos}
 
     explained = facesets("explain", f"{DROPPED}/joe_biden 60.jpg")
-    assert "faceset_009" in explained
+    assert "faceset_011" in explained
 
     child = served.home.start("merge", "Anna Berg", "faceset_001", "--dry-run")
     refused, _ = child.communicate()
@@ -302,7 +302,7 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
             page.get_by_text(name, exact=True).first.wait_for()
 
         page.goto(f"{address}/locations/{LOCATION}/jobs/discover_identities/runs")
-        expect(page.get_by_text("Success", exact=True)).to_have_count(5)
+        expect(page.get_by_text("Success", exact=True)).to_have_count(6)
         page.goto(f"{address}/locations/{LOCATION}/jobs/discover_identities/playground")
         choose_partition(page, "trip")
         page.get_by_role("button", name="Launch Run").click()

@@ -157,9 +157,11 @@ class _Finder:
 
     def approvals(self, pairs: Sequence[Card]) -> Iterator[Card]:
         """People who were never approved, and those who grew since."""
-        doubt: dict[str, float] = defaultdict(lambda: _HARDLY)
+        doubt: dict[str, float] = defaultdict(lambda: _HARDLY)  # the share that is expected to be wrong
         for card in (card for card in pairs if card.joined):
-            doubt[card.sides[0].key] = max(doubt[card.sides[0].key], card.chance)
+            whole = card.sides[0].name or card.sides[0].key
+            share = card.sides[1].size / len(self._pieces.people[whole].rows)
+            doubt[whole] = max(doubt[whole], card.chance * share)
         approved = {one.identity: one.payload.get("members") for one in self._rulings if one.kind == "approve"}
         for name, piece in self._pieces.people.items():
             seen = approved.get(name, [])

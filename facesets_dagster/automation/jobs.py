@@ -79,6 +79,12 @@ ask_what_if = dg.define_asset_job(
     description="What other numbers would make of a bucket; changes nothing. `facesets what-if` runs it.",
 )
 
+make_questions = dg.define_asset_job(
+    name="make_questions",
+    selection=["review_queue"],
+    description="Makes the questions of the review page anew; changes nothing else. `facesets review` runs it.",
+)
+
 calibrate_pack = dg.define_asset_job(
     name="calibrate_pack",
     selection=["pack_calibration"],
@@ -118,6 +124,7 @@ def build_asset_jobs(*, join_known: bool) -> list[tuple[Any, Collection[str]]]:
         (undo_merges, RULING),
         (apply_rulings, RULING),
         (ask_what_if, ("what_if",)),
+        (make_questions, ("review_queue",)),
         (calibrate_pack, ("pack_calibration",)),
         (label_faceset, RULING),
         (export_facesets, ("consumer_exports",)),

@@ -2,13 +2,14 @@
 
 Three buckets of seven to nine people with group photos, byte duplicates, a PSD, a HEIC, a rotated JPEG, pictures
 without people, a truncated and a corrupt file. `family album` and `press [2019]` share people, so that coverage works.
+A fourth, `wedding`, holds what a person has to decide: somebody in sunglasses, a sister, a collage, a stranger.
 """
 
 import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,20 @@ from PIL import Image
 
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.files.writing import write_bytes, write_json
-from facesets_dagster.sample.people import GROUP_PHOTO_PEOPLE, Portrait, group_photo, photo_of, portraits
+from facesets_dagster.sample.cases import with_somebody_behind
+from facesets_dagster.sample.people import (
+    GROUP_PHOTO_PEOPLE,
+    IN_SUNGLASSES,
+    SISTER,
+    SISTER_OF,
+    STRANGER,
+    Portrait,
+    group_photo,
+    photo_of,
+    portraits,
+    stranger,
+    with_cases,
+)
 from facesets_dagster.sample.sources import NO_FACE, package_file, read_picture
 
 MARKER = ".facesets-sample.json"
@@ -71,7 +85,7 @@ def write_sample(directory: Path, *, cache_dir: Path, say: Callable[[str], None]
             written += 1
     truth = {file.path: {"sha256": _digest(file.data), "people": list(file.people)} for file in files}
     write_json(directory / MARKER, {"schema_version": 1, "files": truth})
-    return SampleSummary(directory, len(files), written, len(people))
+    return SampleSummary(directory, len(files), written, len({one for file in files for one in file.people}))
 
 
 def _made_before(directory: Path) -> dict[str, str]:
@@ -90,6 +104,7 @@ def _files(people: dict[str, list[Portrait]]) -> Iterator[SampleFile]:
     yield from _family_album(people)
     yield from _press(people)
     yield from _trip(people)
+    yield from _wedding(with_cases(people))
 
 
 def _family_album(people: dict[str, list[Portrait]]) -> Iterator[SampleFile]:
@@ -135,13 +150,26 @@ def _trip(people: dict[str, list[Portrait]]) -> Iterator[SampleFile]:
         yield _no_face(f"{bucket}/{name}", name)
 
 
+def _wedding(people: dict[str, list[Portrait]]) -> Iterator[SampleFile]:
+    """For the review page: one person as two, two as one, one twice in a photo, and one whom nobody knows."""
+    bucket = "wedding"
+    for number in range(8):
+        yield replace(
+            _jpeg(f"{bucket}/garden_{number:02d}.jpg", people, IN_SUNGLASSES, number), people=("eileen_collins",)
+        )
+        yield _jpeg(f"{bucket}/hall_{number:02d}.jpg", people, SISTER, number)
+    yield _group(f"{bucket}/collage.jpg", people, ("t1_2", "t1_2"), 70)
+    photo = with_somebody_behind(photo_of(people, SISTER_OF, 61), stranger(), height=0.3)
+    yield SampleFile(f"{bucket}/poster.jpg", jpeg_bytes(photo), (SISTER_OF, STRANGER))
+
+
 def _jpeg(path: str, people: dict[str, list[Portrait]], person: str, number: int) -> SampleFile:
     side = 480 + 80 * (number % 5)
     return SampleFile(path, jpeg_bytes(photo_of(people, person, number, side), 70 + 4 * (number % 7)), (person,))
 
 
 def _group(path: str, people: dict[str, list[Portrait]], names: tuple[str, ...], number: int) -> SampleFile:
-    photos = [photo_of(people, name, number, 480) for name in names]
+    photos = [photo_of(people, name, number + names[:place].count(name), 480) for place, name in enumerate(names)]
     return SampleFile(path, jpeg_bytes(np.hstack(photos)), names)
 
 

@@ -114,6 +114,17 @@ def add_to(app: typer.Typer) -> None:
         given = {name: value for name, value in values.items() if value is not None}
         print_what_if(settings, bucket, given, console(as_json=as_json), as_json=as_json)
 
+    @command(app, _PANEL, "facesets review", "facesets review --json")
+    def review(as_json: Json = False) -> None:
+        """Make the questions of the review page, and say where the page is.
+
+        The page is part of `make dev`. Questions change nothing; your answers do.
+        """
+        settings = existing_home()
+        from facesets_dagster.cli.review import make_questions
+
+        make_questions(settings, console(as_json=as_json), as_json=as_json)
+
     @command(app, _PANEL, "facesets open", "facesets open ui", "facesets open Anna", name="open")
     def open_(
         what: Annotated[
