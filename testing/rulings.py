@@ -1,6 +1,7 @@
 """Rulings in a home with the fake model: decided, obeyed, taken back."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 
@@ -9,8 +10,9 @@ from facesets_dagster.publishing.rulings.requests import Requests
 from facesets_dagster.publishing.rulings.subjects import Subjects
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from facesets_dagster.resources.home import HomeResource
-from testing.fake_home import FakeHome
+from testing.fake_home import FakeHome, fake_home_in
 from testing.fakes import write_looks
+from testing.forked import Forked
 
 COVER = 0.45
 """Distance at which faces are covered, in what rulings are made with here."""
@@ -32,6 +34,19 @@ def decide(home: FakeHome, make: Callable[[Requests], Ruling]) -> str:
 def obey(home: FakeHome) -> None:
     """Brings the library up to the rulings in force."""
     assert home.materialize("applied_rulings", "top_manifest").success
+
+
+def obey_apart(home: FakeHome) -> None:
+    """The same in a process of its own: while a browser is open, no run can be executed in this one."""
+    child = Forked("testing.rulings:obey_below", str(home.settings.home.parent), environment={}, new_session=False)
+    said, _ = child.communicate()
+    assert child.returncode == 0, said
+
+
+def obey_below(folder: str) -> None:
+    """Brings the library of the home below `folder` up, with a Dagster that knows nothing of earlier runs."""
+    with fake_home_in(Path(folder)) as home:
+        obey(home)
 
 
 def undo_ruling(home: FakeHome, *ids: str) -> None:
