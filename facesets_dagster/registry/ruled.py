@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.merging import Rows, is_marked, whose
 from facesets_dagster.identities.projection import RuledFace
 from facesets_dagster.registry import tables as t
@@ -234,6 +235,15 @@ def write_tombstone(connection: sa.Connection, name: str, reason: str, into: str
     """What the tombstone of an identity says."""
     this = sa.update(t.tombstones).where(t.tombstones.c.name == name)
     connection.execute(this.values(reason=reason, merged_into=into))
+
+
+def write_never_in_use(connection: sa.Connection, identity: Identity, run_id: str) -> None:
+    """Somebody whom a split makes and of whom nothing can be exported: the name is taken, and out of use."""
+    generation = sa.select(sa.cast(t.meta.c.value, sa.Integer)).where(t.meta.c.key == "generation").scalar_subquery()
+    row = {"name": identity.name, "number": identity.number, "run_id": run_id}
+    connection.execute(sa.insert(t.numbers).values(**row))
+    more = {"kind": identity.kind, "bucket": identity.bucket, "live": False, "founded": generation}
+    connection.execute(sa.insert(t.identities).values(**row, **more))
 
 
 def write_label(connection: sa.Connection, name: str, label: str | None) -> None:

@@ -44,8 +44,9 @@ class RulingsPlanner:
         archive = self._archive(changes, fates)
         gallery = self._gallery(rows, sorted({*rows, *changes.closed, *archive.names()}))
         wanted, hollow = self._wanted(changes, fates, gallery)
-        stay = [fate for fate in fates if fate.identity not in hollow]
-        ruled = Ruled(changes, stay, [identity for identity in hollow if identity.live])
+        out = {one.name for one in hollow}
+        stay = [fate for fate in fates if fate.name not in out]
+        ruled = Ruled(changes, stay, [one for one in hollow if one.live or one.name in changes.founded])
         if changes.are_none() and not ruled.pending:
             return Plan((), gallery, ruled)
         also = statements(ruled, archive, self._run)
@@ -64,6 +65,9 @@ class RulingsPlanner:
                 if (fate.identity.live and lost) or (stone is not None and stone.reason == "emptied"):
                     hollow.append(fate.identity)
                     continue
+            if fate.identity is None and _is_never_in_use(gallery, one):
+                hollow.append(_out_of_use(one))
+                continue
             wanted.append(one)
         return wanted, hollow
 
@@ -115,6 +119,20 @@ class RulingsPlanner:
             places=lambda name: {face: bucket for face, (bucket, _) in rows[name].items()},
             pictures=pictures_of(library.folder, names),
         )
+
+
+def _is_never_in_use(gallery: Gallery, wanted: Wanted) -> bool:
+    """Whether nothing of it can be exported, though the photos of all its faces are there."""
+    content = gallery.content(wanted.members, wanted.whose(), wanted.terms)
+    there = content.members.filter(~pl.col("source_missing"))
+    return not content.faces and len(there) == len(wanted.members)
+
+
+def _out_of_use(wanted: Wanted) -> Identity:
+    """As it enters the registry."""
+    assert wanted.name is not None and wanted.number is not None  # noqa: PT018 - a split gives both
+    bucket = wanted.terms.bucket
+    return Identity(0, wanted.name, wanted.number, "discovered", None, bucket, None, False, 0, None, None)
 
 
 def changes_now(library: Library) -> Changes:

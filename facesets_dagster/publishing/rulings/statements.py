@@ -34,7 +34,7 @@ class Ruled:
     changes: Changes
     fates: Sequence[Fate]
     hollow: Sequence[Identity] = ()
-    """Live identities of which nothing can be exported after it: they go out of use."""
+    """Live identities, and new ones of splits, of which nothing can be exported after it: they are out of use."""
 
     @property
     def pending(self) -> Sequence[Ruling]:
@@ -50,7 +50,7 @@ class Ruled:
         return [fate for fate in self.fates if fate.end == "unpublished"]
 
     def retired(self) -> list[Identity]:
-        """Live identities that go out of use."""
+        """Identities that go out of use, or never come into it."""
         return [self.changes.now.identities[name] for name in self.changes.closed] + list(self.hollow)
 
     def stale_buckets(self, library: Library) -> set[str]:
@@ -73,6 +73,9 @@ def statements(ruled: Ruled, archive: Archive, run: Run) -> Callable[[sa.Connect
         entries = _entries_as_they_stand(library, changes) if records else {}
         for record in records:
             r.write_record(connection, _with_entry(record, entries.get(record.name)))
+        for identity in ruled.hollow:
+            if identity.name in changes.founded:
+                r.write_never_in_use(connection, identity, run_id)
         for name in changes.moved + changes.back + changes.founded:
             r.write_members(connection, name, changes.after.members[name], runs)
         for name, out in {**changes.closed, **changes.led_elsewhere}.items():
