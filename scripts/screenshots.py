@@ -1,7 +1,7 @@
 """`make screenshots`: pictures of the real UI and report for the docs, into `docs/pictures/`.
 
 The sample buckets and one more, `portraits`, made of official portraits in the public domain (NASA, US government):
-faces are shown of that bucket only. Needs Chromium from the system.
+faces are shown of that bucket only, on the review pages too, whose home has no other. Needs Chromium from the system.
 
 `record.json` beside them says what they show: the UI's version, its graph (each asset and what it is made of), and the
 size of each picture. A test compares the graph with today's.
@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from facesets_dagster.embedding.packs import EMBEDDED, pull_pack
 from facesets_dagster.sample.buckets import jpeg_bytes, write_sample
-from facesets_dagster.sample.people import photo_of, portraits
+from facesets_dagster.sample.people import IN_SUNGLASSES, photo_of, portraits, with_cases
 from testing.browser import BROKEN_PICTURES, LOCATION, browser_path, open_sheet
 from testing.dev_server import ask, dev_server
 from testing.homes import RealHome
@@ -58,6 +59,50 @@ def make_home(folder: Path) -> RealHome:
     for bucket in ("family album", "press [2019]", "portraits"):
         home.facesets("run", bucket)
     return home
+
+
+def make_review_home(folder: Path, models: Path) -> RealHome:
+    """A home of public domain portraits alone, with something to decide: one person as two face sets, a collage."""
+    home = RealHome(folder, EMBEDDED, models)
+    home.facesets("init")
+    bucket = folder / "buckets" / "portraits"
+    write_portraits(bucket, models / "sample")
+    people = with_cases(portraits(models / "sample", print))
+    both = [photo_of(people, "barack_obama", number, 480) for number in (70, 71)]
+    (bucket / "collage.jpg").write_bytes(jpeg_bytes(np.hstack(both)))
+    garden = folder / "buckets" / "wedding"
+    garden.mkdir()
+    for number in range(8):
+        (garden / f"garden_{number:02d}.jpg").write_bytes(jpeg_bytes(photo_of(people, IN_SUNGLASSES, number)))
+    home.facesets("run")
+    home.facesets("label", "faceset_002", "Eileen")
+    home.facesets("review")
+    return home
+
+
+def take_review(page: "Page", address: str) -> None:
+    """The pages where people decide."""
+    shots: list[tuple[str, str, str, int]] = [
+        ("review_people", "people", ".tile:visible", 500),
+        ("review_person", "people/faceset_002", "#faces .tile:focus", 880),
+        ("review_queue", "queue", "#card img", 680),
+    ]
+    for name, path, ready, height in shots:
+        page.set_viewport_size({"width": 1000, "height": height})
+        page.goto(f"{address}/review/{path}")
+        page.locator(ready).first.wait_for()
+        if name == "review_queue":
+            _show_pair(page)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def _show_pair(page: "Page") -> None:
+    """Passes over cards until two people are compared."""
+    heading = page.locator("#card h2")
+    while heading.inner_text() != "Are these two one person?":
+        page.keyboard.press("Space")
+        page.wait_for_timeout(500)
 
 
 def take(page: "Page", address: str, home: RealHome) -> None:
@@ -130,6 +175,11 @@ def main() -> None:
         with dev_server(home, Path(folder) / "dev.log") as address, sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
             take(chromium.new_page(viewport={"width": 1400, "height": 1000}), address, home)
+            chromium.close()
+        review = make_review_home(Path(folder) / "review", home.models_root)
+        with dev_server(review, Path(folder) / "review.log") as address, sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+            take_review(chromium.new_page(locale="en-GB"), address)
             write_record(address)
             chromium.close()
 

@@ -27,7 +27,10 @@ _OF_RUNS = frozenset({"run_id", "runs", "created_at", "updated_at", "written_at"
 
 
 def library_of(root: Path) -> dict[str, Any]:
-    """Path -> bytes of every file of the library, of manifests all but runs and dates; the archive is left out."""
+    """Path -> bytes of every file of the library, of manifests all but runs and dates.
+
+    Left out are the archive, and tombstones of names that splits took for a while.
+    """
     found: dict[str, Any] = {}
     for path in sorted(root.rglob("*")):
         place = path.relative_to(root)
@@ -39,7 +42,10 @@ def library_of(root: Path) -> dict[str, Any]:
 
 def _without_runs(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_runs(one) for key, one in value.items() if key not in _OF_RUNS}
+        kept = {key: _without_runs(one) for key, one in value.items() if key not in _OF_RUNS}
+        if "tombstones" in kept:  # numbers that splits took are never given again
+            kept["tombstones"] = [one for one in kept["tombstones"] if one["reason"] != "undone"]
+        return kept
     return [_without_runs(one) for one in value] if isinstance(value, list) else value
 
 
@@ -57,20 +63,19 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHome]:
 
 
 @pytest.mark.timeout(300)
-def test_a_short_sitting_by_keys_is_undone_last_first_and_in_any_order(begun: FakeHome, chromium: "Browser") -> None:
+def test_a_short_sitting_by_keys_is_undone_in_any_order(begun: FakeHome, chromium: "Browser") -> None:
     root = begun.settings.library_dir
     first = library_of(root)
     with served_review(begun.settings) as address:
         page = chromium.new_context(locale="en-GB").new_page()
         page.goto(f"{address}/review/people")
-        for seed, undone in ((1, Sitting.undo_last), (2, Sitting.undo_any)):
-            sitting = Sitting(Keyboard(page), address, random.Random(seed))
-            sitting.rule(FEW)
-            obey_apart(begun)
-            assert different(first, library_of(root)), "a run of the rulings changed the library"
-            undone(sitting)
-            obey_apart(begun)
-            assert different(first, library_of(root)) == [], sitting.kinds
+        sitting = Sitting(Keyboard(page), address, random.Random(1))
+        sitting.rule(FEW)
+        obey_apart(begun)
+        assert different(first, library_of(root)), "a run of the rulings changed the library"
+        sitting.undo_any()
+        obey_apart(begun)
+        assert different(first, library_of(root)) == [], sitting.kinds
         page.context.close()
 
 

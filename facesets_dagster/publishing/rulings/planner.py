@@ -130,7 +130,8 @@ def _is_never_in_use(gallery: Gallery, wanted: Wanted) -> bool:
 
 def _out_of_use(wanted: Wanted) -> Identity:
     """As it enters the registry."""
-    assert wanted.name is not None and wanted.number is not None  # noqa: PT018 - a split gives both
+    assert wanted.name is not None  # a split gives names and numbers
+    assert wanted.number is not None
     bucket = wanted.terms.bucket
     return Identity(0, wanted.name, wanted.number, "discovered", None, bucket, None, False, 0, None, None)
 
