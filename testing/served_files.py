@@ -23,12 +23,15 @@ def served_files(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def served_review(settings: Settings, *, ui: App | None = None, is_local: bool = True) -> Iterator[str]:
+def served_review(
+    settings: Settings, *, ui: App | None = None, is_local: bool = True, fake: bool = True
+) -> Iterator[str]:
     """The address of the review page and the files, with the numbers of the fake model; `ui`: in the place of
     Dagster's.
     """
     other = ui or PlainTextResponse("the UI")
-    review = ReviewLater(other, settings, is_local=is_local, cover_distance=lambda: 0.45, embedder=FakeEmbedderResource)
+    numbers = {"cover_distance": lambda: 0.45, "embedder": FakeEmbedderResource} if fake else {}
+    review = ReviewLater(other, settings, is_local=is_local, **numbers)  # type: ignore[arg-type]
     with _served(FilesBesideTheUi(review, settings), settings.web_hosts) as address:
         yield address
 

@@ -51,7 +51,7 @@ def test_a_dozen_keys_set_the_sample_right(
     (home.folder / "buckets").symlink_to(sample)
     home.facesets("run")
     home.facesets("review")
-    with served_review(home.settings) as address:
+    with served_review(home.settings, fake=False) as address:
         page = chromium.new_context(locale="en-GB").new_page()
         page.goto(f"{address}/review/queue")
         oracle = Oracle(Keyboard(page), address, people_of(home))
