@@ -14,12 +14,15 @@ from facesets_dagster.embedding.packs import find_pack
 from facesets_dagster.errors import FacesetsError
 from facesets_dagster.files.parsing import parse_yaml
 from facesets_dagster.home import has_home, recorded_pack, require_library
+from facesets_dagster.library.pair import shown_registry
 from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
 from facesets_dagster.photos.left_out import WRITTEN
 from facesets_dagster.photos.links import LEADS_OUT
 from facesets_dagster.photos.listing import list_bucket
 from facesets_dagster.photos.roots import find_buckets, look_at_root
 from facesets_dagster.photos.single_folders import single_folders
+from facesets_dagster.publishing.recovery.recovery import whats_wrong
+from facesets_dagster.registry.registry import registry_at
 from facesets_dagster.settings import Settings, provider_names
 from facesets_dagster.wording import counted
 
@@ -279,8 +282,13 @@ def _folders_in(root: Path) -> list[Path]:
 
 
 def _library(settings: Settings) -> Finding:
+    """Library and registry belong together."""
     require_library(settings)
-    return Finding("library", "ok", str(settings.library_dir))
+    registry = registry_at(settings.database_url)
+    found = whats_wrong(settings.library_dir, registry) if has_home(settings) else ""
+    if found:
+        return Finding("library", "problem", "library and registry do not fit", found)
+    return Finding("library", "ok", f"{settings.library_dir}, registry {shown_registry(registry)}")
 
 
 def _names(settings: Settings) -> Finding:

@@ -14,6 +14,7 @@
     └── LibraryError
         ├── LibraryLocked      another live process holds the library
         ├── RegistryUnavailable   the registry's database cannot do its work now
+        ├── LibraryUnpaired    library and registry do not belong together, or one of them is lost
         ├── LibraryCorrupt     a file differs from what its manifest or the registry says
         ├── PublishRefused     publishing would have broken a rule of the library
         └── RulingRefused      a ruling contradicts others that are in force
@@ -86,6 +87,10 @@ class LibraryLocked(LibraryError):
 
 class RegistryUnavailable(LibraryError):
     """The registry's database cannot do its work now: locked, full, read-only, or not reached."""
+
+
+class LibraryUnpaired(LibraryError):
+    """Library and registry do not belong together, or one of them is lost."""
 
 
 class LibraryCorrupt(LibraryError):

@@ -15,6 +15,7 @@ import dagster as dg
 from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.pair import NOTES
 from facesets_dagster.library.verification import Flaw
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.photos.bucket_key import partition_key
@@ -125,12 +126,12 @@ class FakeHome:
         return every_flaw(self.library)
 
     def files(self) -> dict[str, bytes]:
-        """Every file of the library."""
+        """Every file of the library but what is noted for recovery, which follows the registry."""
         root = self.settings.library_dir
         return {
             str(path.relative_to(root)): path.read_bytes()
             for path in sorted(root.rglob("*"))
-            if path.is_file() and not path.name.startswith(".lock")
+            if path.is_file() and not path.name.startswith(".lock") and path.relative_to(root).parts[0] != NOTES
         }
 
 

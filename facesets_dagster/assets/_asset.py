@@ -16,9 +16,10 @@ from sqlalchemy.exc import OperationalError
 
 from facesets_dagster.assets._early_end import noting_an_early_end
 from facesets_dagster.assets._order import RUNS_AFTER, priority
-from facesets_dagster.errors import FacesetsError, LibraryLocked, RegistryUnavailable
+from facesets_dagster.errors import FacesetsError, LibraryError, LibraryLocked, RegistryUnavailable
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
+from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.interruptions import interruptions_that_arrive
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def teaching(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        _refuse_what_is_no_pair([*args, *kwargs.values()])
         with noting_an_early_end([*args, *kwargs.values()]):
             try:
                 with interruptions_that_arrive():
@@ -186,3 +188,12 @@ def teaching(function: Callable[P, R]) -> Callable[P, R]:
                 raise dg.Failure(str(error), allow_retries=False) from error
 
     return wrapped
+
+
+def _refuse_what_is_no_pair(arguments: Iterable[object]) -> None:
+    """Raises `dg.Failure`, before anything is written, if the home's library is not the registry's."""
+    try:
+        for home in (one for one in arguments if isinstance(one, HomeResource)):
+            home.library()
+    except LibraryError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

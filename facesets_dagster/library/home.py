@@ -12,7 +12,7 @@ from facesets_dagster.errors import BucketError
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.home import require_library
 from facesets_dagster.library.block_list import BlockList
-from facesets_dagster.library.library import Library
+from facesets_dagster.library.library import Library, open_library
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LEGACY, bucket_title
 from facesets_dagster.photos.listing import BucketListing, list_bucket
 from facesets_dagster.photos.roots import (
@@ -25,8 +25,14 @@ from facesets_dagster.photos.roots import (
     the_only,
 )
 from facesets_dagster.photos.single_folders import single_folders
-from facesets_dagster.registry.registry import open_registry
-from facesets_dagster.settings import Settings, checked_library_name, library_folder, library_names, registry_url
+from facesets_dagster.settings import (
+    BACKUPS_KEPT,
+    Settings,
+    checked_library_name,
+    library_folder,
+    library_names,
+    registry_url,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Home:
     """Folders to which symbolic links in a bucket may lead."""
     folder_list: Path | None = None
     """The list of folders that are buckets where they lie."""
+    registry_backups: int = BACKUPS_KEPT
+    """Copies of the registry that are kept."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Home":
@@ -64,18 +72,20 @@ class Home:
             own_folders=settings.own_folders,
             linked_roots=settings.linked_roots,
             folder_list=settings.folder_list,
+            registry_backups=settings.registry_backups,
         )
 
     def library(self, beside: str | None = None) -> Library:
-        """The library with its registry; the registry's tables are made if they are absent.
+        """The library with its registry; the registry's tables are made if both are new.
 
+        Raises `LibraryUnpaired`, before anything is made, if they do not belong together or one of them is lost.
         `beside`: the name of another library of this home, as `FACESETS_LIBRARY` would name it.
         """
         folder, url = self.library_dir, self.database_url
         if beside:
             home = folder.parent
             folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
-        return Library(folder, open_registry(url), () if beside else self.legacy_roots)
+        return open_library(folder, url, () if beside else self.legacy_roots, self.registry_backups)
 
     def libraries(self) -> list[Library] | None:
         """All libraries that share the cache; None where that cannot be said: a library beside the default one does not

@@ -7,14 +7,20 @@ from pathlib import Path
 
 import polars as pl
 
+from facesets_dagster.files.states import state_of
+from facesets_dagster.library.bucket_notes import note_bucket
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.member_table import read_members
 from facesets_dagster.library.moves import finish_moves
+from facesets_dagster.library.notes import bring_up_notes, catch_up
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
-from facesets_dagster.registry.registry import Registry
+from facesets_dagster.library.pair import mark_file, require_pair
+from facesets_dagster.registry.backups import back_up
+from facesets_dagster.registry.registry import Registry, file_of, open_registry, registry_at
 from facesets_dagster.registry.server_lock import ServerLock
 from facesets_dagster.registry.snapshot import Snapshot
+from facesets_dagster.settings import BACKUPS_KEPT
 
 Say = Callable[[str], None]
 
@@ -26,6 +32,8 @@ class Library:
     folder: Path
     registry: Registry
     legacy_roots: tuple[Path, ...]
+    backups_kept: int = BACKUPS_KEPT
+    """Copies of the registry that are kept."""
 
     def snapshot(self) -> Snapshot:
         """The registry as it is now; the same object as long as nothing was published or named."""
@@ -41,16 +49,29 @@ class Library:
 
     @contextmanager
     def held(self, holder: str, say: Say) -> Iterator[None]:
-        """The lock, with the moves finished that an interrupted publication owes: registry and folders agree."""
+        """The lock, with the moves finished that an interrupted publication owes: registry and folders agree.
+
+        What was published is noted in the folder when the block ends without an error, and the registry copied. Raises
+        `LibraryUnpaired` if folder and registry do not belong together.
+        """
+        require_pair(self.folder, self.registry)
         with self.locked(holder, say):
             finish_moves(self.registry, self.folder, say)
+            catch_up(self.folder, self.registry)
             yield
+            bring_up_notes(self.folder, self.registry, self.backups_kept)
 
     def finish_moves(self, holder: str, say: Say) -> None:
         """Finishes what an interrupted publication owes; takes the lock only if there is something to do."""
         if self.registry.owes_moves():
             with self.held(holder, say):
                 pass
+
+    def note_bucket(self, bucket: str, *, copy_registry: bool = False) -> None:
+        """Notes the funnel of a bucket in the folder, for recovery; with `copy_registry` the registry is copied too."""
+        note_bucket(self.folder, self.registry, bucket)
+        if copy_registry:
+            back_up(self.registry, self.backups_kept)
 
     def published_faces(self, names: list[str]) -> dict[str, Path]:
         """face_id -> PNG of the named facesets, in place or retired."""
@@ -66,3 +87,19 @@ class Library:
         paths = [self.folder / part / name / "members.parquet" for name in names for part in ("", "_thin")]
         frames = [read_members(path) for path in paths if path.exists()]
         return pl.concat(frames) if frames else None
+
+
+def open_library(
+    folder: Path, database_url: str, legacy_roots: tuple[Path, ...] = (), backups_kept: int = BACKUPS_KEPT
+) -> Library:
+    """A library with its registry, whose tables are made if both are new.
+
+    Raises `LibraryUnpaired`, and makes nothing, if they do not belong together or one of them is lost.
+    """
+    registry = registry_at(database_url)
+    state = file_of(registry.engine), state_of(mark_file(folder))
+    if None in state or registry.paired.get(folder) != state:
+        require_pair(folder, registry)
+    open_registry(database_url)
+    registry.paired[folder] = file_of(registry.engine), state[1]
+    return Library(folder, registry, legacy_roots, backups_kept)

@@ -130,6 +130,9 @@ def _commit(run: Run, plan: Plan[Notes], held_from: int) -> tuple[Outcome, dict[
     if moves or plan.also is not None or _differs(library, published, records):
         also = _until_reported(run, plan.bucket, outcome) if plan.bucket else plan.also
         commit(library.registry, stamp, published, plan.retire, moves, records, also, follows=held_from)
+        for record in records:
+            if record.bucket != plan.bucket:  # whose run notes it once it has reported
+                library.note_bucket(record.bucket)
     return outcome, names
 
 

@@ -21,7 +21,7 @@ from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.proposal import proposal_of, units_of
 from facesets_dagster.publishing.publisher import publish, unreported
 from facesets_dagster.publishing.run import Run
-from facesets_dagster.registry.unfinished import settle
+from facesets_dagster.registry.unfinished import settle, unfinished_run
 from facesets_dagster.wording import counted
 
 
@@ -93,7 +93,9 @@ def settle_bucket(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) ->
     if folder_digest is None:
         return
     late = _founded_meanwhile(run, inputs, joined_from)
+    published = unfinished_run(run.library.registry, inputs.bucket) is not None
     settle(run.library.registry, inputs.bucket, folder_digest, run_again=late)
+    run.library.note_bucket(inputs.bucket, copy_registry=published)
     if late:
         run.say(f"{bucket_title(inputs.bucket)}: people of it were founded meanwhile; its next run lets its faces join")
 

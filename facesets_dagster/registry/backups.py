@@ -138,7 +138,7 @@ def _copy(file: Path, folder: Path) -> tuple[Backup, State]:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copies a SQLite file by its online backup, whoever reads or writes it meanwhile; no other file beside `target`."""
+    """Copies a SQLite file by its online backup, whoever writes it meanwhile; leaves no other file beside `target`."""
     with closing(sqlite3.connect(source, timeout=60)) as read, closing(sqlite3.connect(target)) as written:
         read.backup(written)
         written.execute("PRAGMA journal_mode=DELETE")

@@ -96,6 +96,8 @@ class Registry:
         """All rulings, as this process knows them."""
         self.checked: tuple[int, int] | None = None
         """The file whose tables `open_registry` has looked at."""
+        self.paired: dict[Path, object] = {}
+        """Library folder -> state of both when they were found to belong together (`library.opening`)."""
 
     def create(self) -> None:
         """Makes tables and indexes that are absent; raises `LibraryCorrupt` for another schema version."""
@@ -274,6 +276,12 @@ class Registry:
             rows = connection.execute(sa.select(t.bucket_folders.c.bucket, t.bucket_folders.c.folder_digest))
             return {row.bucket: row.folder_digest for row in rows}
 
+    def folder_digest(self, bucket: str) -> str | None:
+        """State of the bucket's folder that the library was last brought up to; empty if it is up to none."""
+        query = sa.select(t.bucket_folders.c.folder_digest).where(t.bucket_folders.c.bucket == bucket)
+        with self.engine.connect() as connection:
+            return connection.scalar(query)
+
     def note_folder(self, bucket: str, digest: str) -> None:
         """Records that the library is up to this state of the bucket's folder."""
         self._note_folders({bucket: digest})
@@ -356,11 +364,16 @@ def open_registry(database_url: str) -> Registry:
 
     They are looked at once, and again if SQLite's file is absent or another one by now.
     """
-    registry = _shared(database_url, os.getpid())
-    if registry.checked is None or registry.checked != _file_of(registry.engine):
+    registry = registry_at(database_url)
+    if registry.checked is None or registry.checked != file_of(registry.engine):
         registry.create()
-        registry.checked = _file_of(registry.engine)
+        registry.checked = file_of(registry.engine)
     return registry
+
+
+def registry_at(database_url: str) -> Registry:
+    """The same object, whether or not there is anything at this URL; nothing is made."""
+    return _shared(database_url, os.getpid())
 
 
 @lru_cache(maxsize=16)
@@ -369,12 +382,12 @@ def _shared(database_url: str, process: int) -> Registry:
     return Registry(database_url)
 
 
-def _file_of(engine: sa.Engine) -> tuple[int, int] | None:
-    """Device and inode of SQLite's file, None if it is absent; (0, 0) for a server."""
+def file_of(engine: sa.Engine) -> tuple[int, int] | None:
+    """Device and inode of SQLite's file, None if it is absent or empty; (0, 0) for a server."""
     if engine.dialect.name != "sqlite":
         return 0, 0
     try:
         status = os.stat(str(engine.url.database))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_size else None

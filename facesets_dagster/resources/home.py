@@ -18,7 +18,7 @@ from facesets_dagster.photos.workers.decoders import use_limits
 from facesets_dagster.photos.workers.limits import PhotoLimits
 from facesets_dagster.registry.passwords import hidden, revealed
 from facesets_dagster.resources.run_process import note_process, note_run
-from facesets_dagster.settings import PHOTO_FILE_MB, PHOTO_SECONDS, Settings
+from facesets_dagster.settings import BACKUPS_KEPT, PHOTO_FILE_MB, PHOTO_SECONDS, Settings
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -47,6 +47,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     review_page: bool = Field(
         default=True, description="There is a review page beside the UI, which metadata links to."
+    )
+    registry_backups: int = Field(
+        default=BACKUPS_KEPT, description="Copies of the registry that are kept, one made after each publication."
     )
     photo_memory_mb: float | None = Field(
         default=None, description="Memory for photos in all, MB; null = half of what the machine or its container has."
@@ -81,6 +84,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             folder_list=str(settings.folder_list),
             pictures_in_ui=settings.pictures_in_ui,
             review_page=settings.review != "off",
+            registry_backups=settings.registry_backups,
             photo_memory_mb=settings.photo_memory_mb,
             photo_file_mb=settings.photo_file_mb,
             photo_seconds=settings.photo_seconds,
@@ -99,6 +103,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             own_folders=tuple(Path(folder) for folder in self.own_folders),
             linked_roots=tuple(Path(folder) for folder in self.linked_roots),
             folder_list=Path(self.folder_list) if self.folder_list else None,
+            registry_backups=self.registry_backups,
         )
 
     def library(self, beside: str | None = None) -> Library:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.library.home import Home
-from facesets_dagster.library.library import Library
+from facesets_dagster.library.library import Library, open_library
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
-from facesets_dagster.registry.registry import NOT_THEIRS, open_registry
+from facesets_dagster.registry.registry import NOT_THEIRS
 from facesets_dagster.reports.faceset_page import faceset_page
 from facesets_dagster.reports.folder_page import folder_page
 from facesets_dagster.reports.index import last_report
@@ -61,9 +61,9 @@ class Pages:
     def _library(self, folder: Path) -> Library:
         settings = self._settings
         if folder == settings.library_dir:
-            return Library(folder, open_registry(settings.database_url), settings.legacy_roots)
+            return open_library(folder, settings.database_url, settings.legacy_roots)
         name = folder.name.removeprefix("facesets_swap_ready").lstrip("_")
-        return Library(folder, open_registry(registry_url(settings.home, name or None)), ())
+        return open_library(folder, registry_url(settings.home, name or None))
 
     def _photos(self) -> PhotoLinks:
         return PhotoLinks(folders_of(self._settings), None)

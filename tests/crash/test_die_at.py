@@ -14,7 +14,7 @@ from facesets_dagster.registry.registry import Registry
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
 from testing.other_pack import put_on_record
 from tests.crash.die_at import KILLED, run_dying
-from tests.crash.snapshots import snapshot
+from tests.crash.snapshots import require_noted, snapshot
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
     assert after.returncode == 0, after.stdout[-2000:]
     assert snapshot(home / "facesets_swap_ready") == undisturbed
     registry = Registry(f"sqlite:///{home / 'registry.db'}")
-    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
+    library = Library(home / "facesets_swap_ready", registry, ())
+    assert verify_library(library) == []
+    require_noted(library)
     shutil.rmtree(home)
 
 

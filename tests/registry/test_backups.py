@@ -32,7 +32,8 @@ def test_a_copy_is_the_registry_as_it_was_and_private_whatever_the_umask(registr
         made = back_up(registry, 3)
     finally:
         os.umask(before)
-    assert made is not None and backups_of(registry) == [made]
+    assert made is not None
+    assert backups_of(registry) == [made]
     assert (made.path.stat().st_mode & 0o777, made.path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert [path.name for path in made.path.parent.iterdir()] == [made.name]
     with closing(sqlite3.connect(made.path)) as copy:
@@ -69,8 +70,12 @@ def test_forgetting_leaves_one_copy_and_none_of_an_upgrade(registry: Registry) -
     old = file.with_name("registry.db.schema1")
     shutil.copy(file, old)
     removed = renew_backups(registry, 3)
-    assert len(removed) == 3 and old in removed and not old.exists()
+    assert len(removed) == 3
+    assert old in removed
+    assert not old.exists()
     assert [one.is_of(registry.state()) for one in backups_of(registry)] == [True]
-    assert remove_backups(registry) and backups_of(registry) == []
+    assert remove_backups(registry)
+    assert backups_of(registry) == []
     folder = backups_folder(registry)
-    assert folder is not None and list(folder.iterdir()) == []
+    assert folder is not None
+    assert list(folder.iterdir()) == []

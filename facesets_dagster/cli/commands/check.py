@@ -31,6 +31,29 @@ def add_to(app: typer.Typer) -> None:
 
         raise typer.Exit(print_verification(settings, as_json=as_json))
 
+    @command(app, _PANEL, "facesets recover --dry-run", "facesets recover", "facesets recover --from-backup latest")
+    def recover(
+        name: Annotated[
+            str | None, typer.Argument(metavar="[NAME]", help="With --from-backup: the copy; without, they are listed.")
+        ] = None,
+        from_backup: Annotated[
+            bool, typer.Option("--from-backup", help="Put a copy of the registry in its place.")
+        ] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Rebuild a registry that is lost or damaged from the library, which stays as it is."""
+        settings = home_of_any_pack()
+        from facesets_dagster.cli.recover import print_backups, print_recovery, print_restored, require_no_name
+
+        if from_backup and name is not None and not dry_run:
+            print_restored(settings, name, as_json=as_json)
+        elif from_backup:
+            print_backups(settings, as_json=as_json)
+        else:
+            require_no_name(name)
+            print_recovery(settings, dry_run=dry_run, as_json=as_json)
+
     @command(app, _PANEL, "facesets doctor")
     def doctor(as_json: Json = False) -> None:
         """Check the environment; each problem comes with its remedy."""

@@ -1,0 +1,1 @@
+"""A registry that was lost, rebuilt from what the library says of itself."""
