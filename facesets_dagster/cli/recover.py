@@ -1,4 +1,4 @@
-"""`facesets recover`: a registry that was lost, out of the library or out of a copy."""
+"""`facesets recover` and `facesets upgrade`: a registry that was lost, and a home of an older release."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.home import require_library
 from facesets_dagster.publishing.recovery.recovery import Recovery, recover, recovery, restore
+from facesets_dagster.publishing.upgrading import upgrade, upgrade_steps
 from facesets_dagster.registry.backups import Backup, backups_of
 from facesets_dagster.registry.registry import registry_at
 from facesets_dagster.settings import Settings
@@ -27,6 +28,19 @@ def print_recovery(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
         return
     for line in _lines(found, dry_run=dry_run):
         typer.echo(line)
+
+
+def print_upgrade(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
+    """Brings a home of an older release up to this one, or says what that would come to."""
+    require_library(settings)
+    steps = upgrade_steps(settings) if dry_run else upgrade(settings, say)
+    if as_json:
+        print_json({"steps": steps, "dry_run": dry_run})
+        return
+    for line in steps or ["The home is of this release: there is nothing to upgrade."]:
+        typer.echo(line)
+    if steps:
+        typer.echo("Nothing was written." if dry_run else "Done. No faceset was touched.")
 
 
 def print_restored(settings: Settings, name: str, *, as_json: bool) -> None:

@@ -16,8 +16,8 @@ from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.notes import bring_up_notes, catch_up
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.library.pair import mark_file, require_pair
-from facesets_dagster.registry.backups import back_up
-from facesets_dagster.registry.registry import Registry, file_of, open_registry, registry_at
+from facesets_dagster.registry.backups import back_up, registry_file
+from facesets_dagster.registry.registry import Registry, open_registry, registry_at
 from facesets_dagster.registry.server_lock import ServerLock
 from facesets_dagster.registry.snapshot import Snapshot
 from facesets_dagster.settings import BACKUPS_KEPT
@@ -97,9 +97,14 @@ def open_library(
     Raises `LibraryUnpaired`, and makes nothing, if they do not belong together or one of them is lost.
     """
     registry = registry_at(database_url)
-    state = file_of(registry.engine), state_of(mark_file(folder))
-    if None in state or registry.paired.get(folder) != state:
+    if registry.paired.get(folder) != _state_of_pair(registry, folder):
         require_pair(folder, registry)
     open_registry(database_url)
-    registry.paired[folder] = file_of(registry.engine), state[1]
+    registry.paired[folder] = _state_of_pair(registry, folder)
     return Library(folder, registry, legacy_roots, backups_kept)
+
+
+def _state_of_pair(registry: Registry, folder: Path) -> tuple[object, ...]:
+    """Of the registry's file and of the mark in the folder; the former is another one after each write."""
+    file = registry_file(registry)
+    return state_of(file) if file else "server", state_of(mark_file(folder))

@@ -59,13 +59,16 @@ def read_manifest(library_dir: Path) -> dict[str, object]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LibraryCorrupt(
-            f"The manifest {path} cannot be read ({error}). Expected a JSON object with a list `facesets`. Fix it or "
-            "restore it from a backup; nothing was changed."
+            f"The manifest {path} cannot be read ({str(error)[:200]}). Expected a JSON object with a list `facesets`. "
+            "Fix it or restore it from a backup. Nothing was changed."
         ) from error
     if not isinstance(manifest, dict):
-        raise LibraryCorrupt(f"The manifest {path} holds a {type(manifest).__name__}, expected a JSON object.")
+        raise LibraryCorrupt(
+            f"The manifest {path} holds a {type(manifest).__name__}, expected a JSON object. Fix it or restore it from "
+            "a backup. Nothing was changed."
+        )
     return manifest
 
 

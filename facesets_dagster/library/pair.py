@@ -128,8 +128,8 @@ def _no_library(library_dir: Path, registry: Registry) -> str:
     return (
         f"The registry {shown_registry(registry)} knows facesets ({name}, ...), and {library_dir} holds none of them: "
         "the library is not there, its disk is not mounted, or the registry is another library's. Bring back the "
-        "folder from a backup, or set FACESETS_HOME or FACESETS_DATABASE_URL to what belongs together. To begin anew, move "
-        "the registry away. Nothing was changed."
+        "folder from a backup, or set FACESETS_HOME or FACESETS_DATABASE_URL to what belongs together. To begin anew, "
+        "move the registry away. Nothing was changed."
     )
 
 

@@ -4,20 +4,23 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facesets_dagster.errors import LibraryCorrupt
+from facesets_dagster.errors import LibraryCorrupt, LibraryError, SettingsError
 from facesets_dagster.files.writing import sha256_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.archive import damaged_files, place_in_archive
+from facesets_dagster.library.bucket_notes import bucket_notes
 from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.notes import rulings_file
 from facesets_dagster.library.numbering import faceset_folder, number_of
+from facesets_dagster.library.ruling_log import read_log
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.registry.merges import merges_in_force
 from facesets_dagster.registry.ruled import kept_folders
@@ -32,6 +35,11 @@ class Flaw:
     advice: str
 
 
+_NOTED_AGAIN = "Delete it; it is written again by the next publication. Only `facesets recover` reads it."
+_REMAKE = (
+    "Restore it from a backup, or delete it and materialize top_manifest: it is made anew from the registry, without "
+    "what others added to it."
+)
 _REPUBLISH = "Restore the folder from a backup, or move it away and materialize swap_ready_facesets of its bucket."
 
 
@@ -44,11 +52,32 @@ def verify_library(library: Library) -> list[Flaw]:
     live = [identity for identity in identities if identity.live]
     published = [identity for identity in live if not lies_elsewhere(identity, digests[identity.name])]
     for identity in published:
-        flaws += _faceset_flaws(library, identity, digests[identity.name])
-    flaws += _number_flaws(library, identities)
-    flaws += _manifest_flaws(library, identities, digests)
-    flaws += _merge_flaws(library, identities)
+        flaws += _looked(identity.name, lambda one=identity: _faceset_flaws(library, one, digests[one.name]))
+    flaws += _looked("registry", lambda: _number_flaws(library, identities))
+    flaws += _looked("manifest.json", lambda: _manifest_flaws(library, identities, digests), _REMAKE)
+    flaws += _looked("_retired", lambda: _merge_flaws(library, identities))
+    flaws += _looked("_registry", lambda: _note_flaws(library))
     return flaws + _funnel_flaws(library, published)
+
+
+def _looked(where: str, look: Callable[[], list[Flaw]], advice: str = "") -> list[Flaw]:
+    """The flaws of one part; a file of it that cannot be read is one, and the other parts are still looked at."""
+    try:
+        return look()
+    except LibraryError as error:
+        return [Flaw(where, str(error), advice or _REPUBLISH)]
+
+
+def _note_flaws(library: Library) -> list[Flaw]:
+    """What is noted for recovery can be read."""
+    _, problems = bucket_notes(library.folder)
+    flaws = [Flaw("_registry", problem, _NOTED_AGAIN) for problem in problems]
+    path = rulings_file(library.folder)
+    try:
+        read_log(path) if path.exists() else ()
+    except SettingsError as error:
+        flaws.append(Flaw(str(path), str(error), _NOTED_AGAIN))
+    return flaws
 
 
 def _faceset_flaws(library: Library, identity: Identity, digest: str | None) -> list[Flaw]:
@@ -116,7 +145,7 @@ def _number_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
         if identity.live == (identity.name in tombstones):
             flaws.append(Flaw("registry", f"{identity.name} and its tombstone contradict", "Report this as a defect."))
     known = {identity.name for identity in identities if identity.live}
-    listed = set(entries_by_name(library.folder))
+    listed = _listed_names(library)
     if library.folder.is_dir():
         for folder in sorted(library.folder.iterdir()):
             if folder.is_dir() and number_of(folder.name) is not None and folder.name not in known | listed:
@@ -126,6 +155,14 @@ def _number_flaws(library: Library, identities: list[Identity]) -> list[Flaw]:
                     )
                 )
     return flaws
+
+
+def _listed_names(library: Library) -> set[str]:
+    """Of the top-level manifest; none of a broken one, which `_manifest_flaws` reports."""
+    try:
+        return set(entries_by_name(library.folder))
+    except LibraryCorrupt:
+        return {folder.name for folder in library.folder.iterdir()}
 
 
 def _manifest_flaws(library: Library, identities: list[Identity], digests: Mapping[str, str | None]) -> list[Flaw]:

@@ -35,22 +35,29 @@ def create_tables(engine: sa.Engine) -> None:
 
     Raises `LibraryCorrupt` for another schema version.
     """
-    found = _versions(engine)
+    found = versions_of(engine)
     if found.get("layout") != t.LAYOUT or found.get("schema_version") == _BEFORE:
         with engine.begin() as connection:
             wait_for_turn(connection)
             _make(connection)
-        found = _versions(engine)
+        found = versions_of(engine)
     if found.get("schema_version") != t.SCHEMA_VERSION:
+        refuse_newer(found)
+
+
+def refuse_newer(found: dict[str, str]) -> None:
+    """Raises `LibraryCorrupt` for versions that this release does not read; `found`: of `versions_of`."""
+    if found.get("schema_version") not in (None, _BEFORE, t.SCHEMA_VERSION):
         raise LibraryCorrupt(
             f"The registry has schema version {found.get('schema_version')}, this release reads {t.SCHEMA_VERSION}. "
             "Use the release that wrote it, or follow the upgrade page of the docs. Nothing was changed."
         )
 
 
-def _versions(engine: sa.Engine) -> dict[str, str]:
-    """Schema version and layout; {} where there are no tables yet."""
-    query = sa.select(t.meta.c.key, t.meta.c.value).where(t.meta.c.key.in_(["schema_version", "layout"]))
+def versions_of(engine: sa.Engine) -> dict[str, str]:
+    """Schema version, layout and generation; {} where there are no tables yet."""
+    keys = ["schema_version", "layout", "generation"]
+    query = sa.select(t.meta.c.key, t.meta.c.value).where(t.meta.c.key.in_(keys))
     try:
         with engine.connect() as connection:
             return {row.key: row.value for row in connection.execute(query)}

@@ -54,6 +54,17 @@ def add_to(app: typer.Typer) -> None:
             require_no_name(name)
             print_recovery(settings, dry_run=dry_run, as_json=as_json)
 
+    @command(app, _PANEL, "facesets upgrade --dry-run", "facesets upgrade")
+    def upgrade(
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Bring a home of an older release up to this one now; the next run does it otherwise."""
+        settings = home_of_any_pack()
+        from facesets_dagster.cli.recover import print_upgrade
+
+        print_upgrade(settings, dry_run=dry_run, as_json=as_json)
+
     @command(app, _PANEL, "facesets doctor")
     def doctor(as_json: Json = False) -> None:
         """Check the environment; each problem comes with its remedy."""
