@@ -56,6 +56,11 @@ def note_bucket(library_dir: Path, registry: Registry, bucket: str) -> None:
     write_parquet(path, table, {_KEY: head})
 
 
+def is_noted(library_dir: Path, bucket: str) -> bool:
+    """Whether there is a note of the bucket at all."""
+    return note_path(library_dir, bucket).exists()
+
+
 def note_path(library_dir: Path, bucket: str) -> Path:
     """Where the note of a bucket lies; a key may be longer than a file's name."""
     return (

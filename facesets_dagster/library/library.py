@@ -13,7 +13,7 @@ from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.lock import library_lock
 from facesets_dagster.library.member_table import read_members
 from facesets_dagster.library.moves import finish_moves
-from facesets_dagster.library.notes import bring_up_notes, catch_up
+from facesets_dagster.library.notes import bring_up_notes, renew_bucket_notes
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.library.pair import mark_file, require_pair
 from facesets_dagster.registry.backups import back_up, registry_file
@@ -54,10 +54,11 @@ class Library:
         What was published is noted in the folder when the block ends without an error, and the registry copied. Raises
         `LibraryUnpaired` if folder and registry do not belong together.
         """
-        require_pair(self.folder, self.registry)
         with self.locked(holder, say):
+            is_noted = require_pair(self.folder, self.registry)
             finish_moves(self.registry, self.folder, say)
-            catch_up(self.folder, self.registry)
+            if not is_noted:  # by an interrupted publication, or an older release
+                renew_bucket_notes(self.folder, self.registry)
             yield
             bring_up_notes(self.folder, self.registry, self.backups_kept)
 

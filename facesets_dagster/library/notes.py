@@ -52,14 +52,6 @@ def bring_up_notes(library_dir: Path, registry: Registry, backups_kept: int) -> 
     back_up(registry, backups_kept)
 
 
-def catch_up(library_dir: Path, registry: Registry) -> None:
-    """Funnels that an interrupted publication or an older release did not note; the caller holds the lock."""
-    mark, state = read_mark(library_dir), registry.state()
-    if state.generation == 0 or (mark is not None and mark.state == state):
-        return
-    renew_bucket_notes(library_dir, registry)
-
-
 def renew_bucket_notes(library_dir: Path, registry: Registry, *, every: bool = False) -> None:
     """Writes the notes of buckets that are of another run than the registry's, or `every` one."""
     runs = registry.bucket_runs()

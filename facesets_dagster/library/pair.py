@@ -15,7 +15,7 @@ from facesets_dagster.errors import LibraryCorrupt, LibraryUnpaired
 from facesets_dagster.files.writing import sha256_of, write_json
 from facesets_dagster.library.moves import RETIRED, STAGING
 from facesets_dagster.library.numbering import faceset_folder, number_of
-from facesets_dagster.registry.pairing import RegistryFacts, facts_of, knows, published_digests, staged_folders
+from facesets_dagster.registry.pairing import RegistryFacts, facts_of, published_digests, staged_folders
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.schema import State
 
@@ -78,39 +78,43 @@ def write_mark(library_dir: Path, mark: LibraryMark) -> None:
     write_json(mark_file(library_dir), value)
 
 
-def require_pair(library_dir: Path, registry: Registry) -> None:
-    """Raises `LibraryUnpaired` if folder and registry do not belong together; writes nothing, makes no tables."""
-    found = unpaired(library_dir, registry)
+def require_pair(library_dir: Path, registry: Registry) -> bool:
+    """Whether the folder is up to the registry, and belongs to it; writes nothing, makes no tables.
+
+    Raises `LibraryUnpaired` if folder and registry do not belong together.
+    """
+    mark = read_mark(library_dir)
+    facts = facts_of(registry, mark.state if mark else None)
+    found = _problem(library_dir, registry, facts, mark)
     if found:
         raise LibraryUnpaired(found)
+    return mark is not None and mark.state == facts.state
 
 
 def unpaired(library_dir: Path, registry: Registry) -> str | None:
     """What is wrong with the pair and what to do, None if nothing is."""
-    facts, mark = facts_of(registry), read_mark(library_dir)
-    if facts.is_empty:
-        return _without_people(library_dir, registry, facts, mark)
-    if mark is None:
-        return None if _has_its_facesets(library_dir, registry) else _no_library(library_dir, registry)
-    if facts.library_id is not None and facts.library_id != mark.library_id:
-        return _other_pair(library_dir, registry, facts.library_id, mark.library_id)
-    if not knows(registry, mark.state):
-        return (
-            f"The registry {shown_registry(registry)} is not the one that {library_dir} was last published from: it is "
-            f"at generation {facts.generation}, the library was brought up to generation {mark.state.generation}. It "
-            f"is an older copy. Restore the newer registry, or the library that belongs to this one. {_RECOVER}"
-        )
-    return None
+    mark = read_mark(library_dir)
+    return _problem(library_dir, registry, facts_of(registry, mark.state if mark else None), mark)
 
 
-def _without_people(
-    library_dir: Path, registry: Registry, facts: RegistryFacts, mark: LibraryMark | None
-) -> str | None:
-    """Of a registry that knows nobody; a library without facesets of ours may begin with it."""
+def _problem(library_dir: Path, registry: Registry, facts: RegistryFacts, mark: LibraryMark | None) -> str | None:
     if mark is not None and facts.library_id is not None and facts.library_id != mark.library_id:
         return _other_pair(library_dir, registry, facts.library_id, mark.library_id)
-    if mark is not None and facts.library_id is not None and knows(registry, mark.state):
+    if not facts.knows_somebody:
+        return None if facts.knows_mark else _without_people(library_dir, registry)
+    if mark is None:
+        return None if _has_its_facesets(library_dir, registry) else _no_library(library_dir, registry)
+    if facts.knows_mark:
         return None
+    return (
+        f"The registry {shown_registry(registry)} is not the one that {library_dir} was last published from: it is "
+        f"at generation {facts.state.generation}, the library was brought up to generation {mark.state.generation}. It "
+        f"is an older copy. Restore the newer registry, or the library that belongs to this one. {_RECOVER}"
+    )
+
+
+def _without_people(library_dir: Path, registry: Registry) -> str | None:
+    """Of a registry that knows nobody; a library without facesets of ours may begin with it."""
     names = [name for _, name in zip(range(_MOST_NAMED), _made_here(library_dir), strict=False)]
     if not names:
         return None

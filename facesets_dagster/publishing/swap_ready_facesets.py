@@ -10,6 +10,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.schema import require_one_model
 from facesets_dagster.identities.cluster_table import ClusterTable
 from facesets_dagster.library.bindings import bindings_of
+from facesets_dagster.library.bucket_notes import is_noted
 from facesets_dagster.library.coverage import coverage_now
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.photos.bucket_key import bucket_title
@@ -95,7 +96,8 @@ def settle_bucket(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) ->
     late = _founded_meanwhile(run, inputs, joined_from)
     published = unfinished_run(run.library.registry, inputs.bucket) is not None
     settle(run.library.registry, inputs.bucket, folder_digest, run_again=late)
-    run.library.note_bucket(inputs.bucket, copy_registry=published)
+    if published or not is_noted(run.library.folder, inputs.bucket):
+        run.library.note_bucket(inputs.bucket, copy_registry=published)
     if late:
         run.say(f"{bucket_title(inputs.bucket)}: people of it were founded meanwhile; its next run lets its faces join")
 

@@ -32,11 +32,12 @@ def upgrade_steps(settings: Settings) -> list[str]:
     steps = []
     schema, layout = found.get("schema_version"), found.get("layout")
     file = registry_file(registry)
-    copied = f"; its file is copied to {file}.schema{schema} before" if file else ""
+    ending = f"schema{schema}" if schema != SCHEMA_VERSION else f"layout{layout or 0}"
+    copied = f"; its file is copied to {file}.{ending} before" if file else ""
     if schema and schema != SCHEMA_VERSION:
         steps.append(f"The registry becomes one of schema {SCHEMA_VERSION} (it is one of schema {schema}){copied}.")
     elif schema and layout != LAYOUT:
-        steps.append(f"The registry gets tables, columns and indexes that were added since (layout {layout}).")
+        steps.append(f"The registry gets what was added since layout {layout or 0}{copied}.")
     if read_mark(settings.library_dir) is None and int(found.get("generation", 0)) > 0:
         steps.append("Registry and library get one id, and what `facesets recover` needs is noted in the library.")
     return steps

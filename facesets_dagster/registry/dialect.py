@@ -1,5 +1,6 @@
 """What differs between SQLite and PostgreSQL: how an engine is made, upserts, and waiting for one's turn."""
 
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.files.access import begin_file
-from facesets_dagster.registry.unavailable import say_in_a_sentence
+from facesets_dagster.registry.unavailable import damage, say_in_a_sentence
 
 _TURN = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
@@ -37,12 +38,18 @@ def make_engine(database_url: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _durable(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA busy_timeout=60000")
-        connection.execute("PRAGMA synchronous=FULL")
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            # Two who switch at once are refused in spite of the timeout; the mode stays in the file.
-            with FileLock(f"{engine.url.database}.lock"):
-                connection.execute("PRAGMA journal_mode=WAL")
+        try:
+            connection.execute("PRAGMA busy_timeout=60000")
+            connection.execute("PRAGMA synchronous=FULL")
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                # Two who switch at once are refused in spite of the timeout; the mode stays in the file.
+                with FileLock(f"{engine.url.database}.lock"):
+                    connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.DatabaseError as error:
+            damaged = damage(engine, error)
+            if damaged is None:
+                raise
+            raise damaged from error
 
     return engine
 

@@ -4,7 +4,7 @@ Nothing is made here: a registry whose tables are absent is one that knows nothi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -21,50 +21,48 @@ ID_KEY = "library_id"
 class RegistryFacts:
     """What a registry says of itself."""
 
-    library_id: str | None
+    library_id: str | None = None
     """None before its first publication by a release that gives one."""
-    identities: int
-    generation: int
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it knows nobody."""
-        return self.identities == 0
+    knows_somebody: bool = False
+    state: State = field(default_factory=lambda: State(0, None))
+    knows_mark: bool = False
+    """Whether it was in the state that was asked about: a copy that is older, or went another way since, was not."""
 
 
-_NOTHING = RegistryFacts(None, 0, 0)
+def facts_of(registry: Registry, noted: State | None) -> RegistryFacts:
+    """One query. Of a registry that is absent, empty or without tables, nothing.
 
-
-def facts_of(registry: Registry) -> RegistryFacts:
-    """Of a registry that is absent, empty or without tables, all that is zero.
-
-    Raises `LibraryCorrupt` if the file is no database.
+    `noted`: the state that a library was brought up to. Raises `LibraryCorrupt` if the file is no database.
     """
     if file_of(registry.engine) is None:
-        return _NOTHING
-    known = sa.select(t.meta.c.key, t.meta.c.value).where(t.meta.c.key.in_([ID_KEY, "generation"]))
-    some = sa.select(t.identities.c.identity_id).where(t.identities.c.identity_id > 0).limit(1).subquery()
+        return RegistryFacts()
+    generation = sa.cast(t.meta.c.value, sa.Integer)
+    joined = t.meta.outerjoin(t.generations, t.generations.c.generation == generation)
+    own, marks = t.meta.alias(), t.generations.alias()
+    query = sa.select(
+        generation,
+        t.generations.c.mark,
+        sa.select(own.c.value).where(own.c.key == ID_KEY).scalar_subquery(),
+        sa.exists().where(t.identities.c.identity_id > 0),
+        sa.select(marks.c.mark).where(marks.c.generation == (noted.generation if noted else -1)).scalar_subquery(),
+    )
     try:
         with registry.engine.connect() as connection:
-            meta = {row.key: row.value for row in connection.execute(known)}
-            people = connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+            row = connection.execute(query.select_from(joined).where(t.meta.c.key == "generation")).one_or_none()
     except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-        if _has(registry, t.identities):
-            raise
-        return _NOTHING
-    return RegistryFacts(meta.get(ID_KEY), int(people), int(meta.get("generation", 0)))
+        return _facts_of_an_older_release(registry)
+    if row is None:
+        return RegistryFacts()
+    return RegistryFacts(row[2], bool(row[3]), State(int(row[0]), row[1]), noted is not None and row[4] == noted.mark)
 
 
-def knows(registry: Registry, state: State) -> bool:
-    """Whether the registry was in this state once: a copy that is older, or went another way since, was not."""
-    query = sa.select(t.generations.c.mark).where(t.generations.c.generation == state.generation)
-    try:
-        with registry.engine.connect() as connection:
-            return connection.scalar(query) == state.mark
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-        if _has(registry, t.generations):
-            raise
-        return False  # of an older release
+def _facts_of_an_older_release(registry: Registry) -> RegistryFacts:
+    """Without marks of generations; nothing where there are no tables."""
+    if not sa.inspect(registry.engine).has_table(t.identities.name):
+        return RegistryFacts()
+    with registry.engine.connect() as connection:
+        somebody = connection.scalar(sa.select(sa.exists().where(t.identities.c.identity_id > 0)))
+    return RegistryFacts(None, bool(somebody))
 
 
 def published_digests(registry: Registry) -> Iterator[tuple[str, str, str]]:
@@ -88,7 +86,3 @@ def note_library_id(registry: Registry, library_id: str) -> str:
         insert = insert_into(connection, t.meta).on_conflict_do_nothing()
         connection.execute(insert, [{"key": ID_KEY, "value": library_id}])
         return str(connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == ID_KEY)))
-
-
-def _has(registry: Registry, table: sa.Table) -> bool:
-    return sa.inspect(registry.engine).has_table(table.name)

@@ -71,8 +71,9 @@ def _make(connection: sa.Connection) -> None:
         version = connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "schema_version"))
     if version not in (None, _BEFORE, t.SCHEMA_VERSION):
         return
-    if version == _BEFORE:
-        keep_copy(connection)
+    if version is not None:
+        layout = connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "layout"))
+        keep_copy(connection, f"schema{version}" if version == _BEFORE else f"layout{layout or 0}")
     t.metadata.create_all(connection)
     for name, column, kind in _LATER_COLUMNS:
         if column not in {known["name"] for known in sa.inspect(connection).get_columns(name)}:

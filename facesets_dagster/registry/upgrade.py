@@ -24,14 +24,15 @@ _GONE = ("merge_records", "merge_archives", "rejected_merges")
 """Tables that schema 2 has no more."""
 
 
-def keep_copy(connection: sa.Connection) -> Path | None:
-    """Copies SQLite's file to `<file>.schema1` and gives its path; None for a server, which is backed up by its own
-    means. Nobody must be writing.
+def keep_copy(connection: sa.Connection, ending: str = "schema1") -> Path | None:
+    """Copies SQLite's file to `<file>.<ending>`, for its owner alone, and gives its path.
+
+    None for a server, which is backed up by its own means. Nobody must be writing.
     """
     database = connection.engine.url.database
     if connection.dialect.name != "sqlite" or not database or database == ":memory:":
         return None
-    path = Path(f"{database}.schema1")
+    path = Path(f"{database}.{ending}")
     with temporary_for(path) as temporary:
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(temporary)) as copy:
             source.backup(copy)

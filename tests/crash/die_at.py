@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from facesets_dagster.files import writing
 from facesets_dagster.library import moves
+from facesets_dagster.publishing.recovery.recovery import recover
 from facesets_dagster.settings import Settings, load_settings
 from testing.fake_home import FakeHome
 from testing.forgetting import forget_or_finish, person
@@ -28,7 +29,7 @@ def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
     """`job` in a process of its own, dead at its `fatal`-th durable step; 0: it lives on, and says how many it made.
 
     `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them; `decide`
-    and `take_back` (`five_rulings`) take none; `forget` takes the name of one.
+    and `take_back` (`five_rulings`) take none, nor does `recover`; `forget` takes the name of one.
     """
     arguments = (str(home), job, bucket, fatal)
     return Forked(f"{__name__}:main", *arguments, environment=clean_environment(), new_session=False)
@@ -96,6 +97,8 @@ def _run(home: FakeHome, job: str, bucket: str) -> None:
         strict = {"osrc_uncovered": {"cover_distance": 0.0}}
         home.run(bucket, osrc_clusters={"rematch_distance": 0.0, "min_faces": 3}, **strict)
         home.materialize("era_facesets", era_facesets={"split": ["*"], "min_era_faces": 2})
+    elif job == "recover":
+        recover(home.settings.library_dir, home.settings.database_url, print)
     elif job == "reembed":
         reembed_to_other(home)
     elif job == "forget":

@@ -69,8 +69,7 @@ def recover(library_dir: Path, database_url: str, say: Say) -> Recovery:
             _require_empty(registry)
             _write(registry, remains, found.rows)
             return found
-        new = file.with_name(f".{file.name}.recovered.tmp")
-        _remove_database(new)
+        new = _fresh_file(file)
         built = Registry(f"sqlite:///{new}")
         _write(built, remains, found.rows)
         built.engine.dispose()
@@ -87,8 +86,7 @@ def restore(library_dir: Path, database_url: str, name: str, say: Say) -> tuple[
     file = registry_file(registry)
     assert file is not None
     with library_lock(library_dir, "facesets recover", say=say):
-        new = file.with_name(f".{file.name}.recovered.tmp")
-        _remove_database(new)
+        new = _fresh_file(file)
         copy_database(chosen.path, new)
         candidate = Registry(f"sqlite:///{new}")
         problem = fits(candidate) or unpaired(library_dir, candidate)
@@ -122,7 +120,7 @@ def _chosen(registry: Registry, name: str) -> Backup:
 
 
 def _require_empty(registry: Registry) -> None:
-    if not facts_of(registry).is_empty:
+    if facts_of(registry, None).knows_somebody:
         raise LibraryUnpaired(
             "The database of the registry knows people, so nothing was written into it. Set FACESETS_DATABASE_URL to "
             "an empty database or schema, and recover into that."
@@ -147,21 +145,29 @@ def _write(registry: Registry, remains: Remains, rows: RebuiltRows) -> None:
 
 
 def _put_in_place(new: Path, file: Path, registry: Registry) -> Path | None:
-    """By one rename; before it the old file and its journal are moved aside under a name of the day."""
-    aside = None
-    if file.exists():
-        aside = file.with_name(f"{file.name}.before-recovery-{time.strftime('%Y%m%dT%H%M%S')}")
-        for ending in ("-wal", "-shm"):
-            beside = file.with_name(file.name + ending)
-            if beside.exists():
-                beside.replace(aside.with_name(aside.name + ending))
-        file.replace(aside)
+    """By one rename, after the old file and then its journal were moved aside: another's journal is never read."""
+    aside = file.with_name(f"{file.name}.before-recovery-{time.strftime('%Y%m%dT%H%M%S')}")
+    kept = None
+    for ending in ("", "-wal", "-shm"):
+        there = file.with_name(file.name + ending)
+        if there.exists():
+            there.replace(aside.with_name(aside.name + ending))
+            kept = aside
+    sync_folder(file.parent)
     registry.engine.dispose()
     new.replace(file)
     sync_folder(file.parent)
     registry.paired.clear()
     registry.checked = None
-    return aside
+    return kept
+
+
+def _fresh_file(file: Path) -> Path:
+    """An empty file beside the registry, for its owner alone; what a dead recovery left goes."""
+    new = file.with_name(f".{file.name}.recovered.tmp")
+    _remove_database(new)
+    new.touch(mode=0o600)
+    return new
 
 
 def _remove_database(path: Path) -> None:
