@@ -101,7 +101,7 @@ def _read(path: Path) -> BucketNote:
         head = json.loads(pl.read_parquet_metadata(path)[_KEY])
         if head["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {head['schema_version']}, this release reads {SCHEMA_VERSION}")
-        table = pl.read_parquet(path).cast(_SCHEMA)  # type: ignore[arg-type]
+        table = pl.read_parquet(path).cast(_SCHEMA)
         extension = head["extension"]
         return BucketNote(
             BucketRun(**head["run"]),

@@ -68,6 +68,15 @@ class FoundAdopted:
 
 
 @dataclass(frozen=True)
+class _Listed:
+    """What the top-level manifest says."""
+
+    entries: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    tombstones: list[Mapping[str, Any]] = field(default_factory=list)
+    adopted: list[FoundAdopted] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Remains:
     """All of it."""
 
@@ -97,21 +106,23 @@ def read_remains(library_dir: Path) -> Remains:
             return otherwise
 
     mark = attempt(lambda: read_mark(library_dir), None)
-    entries, tombstones, adopted = attempt(lambda: _listed(library_dir), ({}, [], []))
+    listed = attempt(lambda: _listed(library_dir), _Listed())
     facesets = [
         found
         for folder, live in _folders(library_dir)
-        if (found := _faceset(folder, entries.get(folder.name, {}), live, attempt)) is not None
+        if (found := _faceset(folder, listed.entries.get(folder.name, {}), live, attempt)) is not None
     ]
     notes, broken = bucket_notes(library_dir)
-    rulings = attempt(lambda: read_log(rulings_file(library_dir)) if rulings_file(library_dir).exists() else (), ())
-    kept = attempt(lambda: _kept(library_dir), {})
+    nobody_ruled: tuple[Ruling, ...] = ()
+    rulings = attempt(lambda: _rulings(library_dir), nobody_ruled)
+    nothing: dict[str, Any] = {}
+    kept = attempt(lambda: _kept(library_dir), nothing)
     numbers = {one.number: one.name for one in facesets if "_era_" not in one.name}
-    for name in (str(one.get("name", "")) for one in [*tombstones, *(one.entry for one in adopted)]):
+    for name in (str(one.get("name", "")) for one in [*listed.tombstones, *(one.entry for one in listed.adopted)]):
         if (number := number_of(name)) is not None and "_era_" not in name:
             numbers.setdefault(number, name)
     problems += broken
-    return Remains(mark, facesets, adopted, tombstones, numbers, notes, rulings, kept, problems)
+    return Remains(mark, facesets, listed.adopted, listed.tombstones, numbers, notes, rulings, kept, problems)
 
 
 def _folders(library_dir: Path) -> Iterator[tuple[Path, bool]]:
@@ -181,7 +192,7 @@ def _members(folder: Path) -> pl.DataFrame:
     absent = [name for name in wanted if name not in table.columns]
     if absent:
         raise LibraryCorrupt(f"{folder / 'members.parquet'} has no column {absent[0]}. Restore it from a backup.")
-    return table.select(wanted).cast(dict(_no_members().schema))
+    return table.select(wanted).cast(_no_members().schema)
 
 
 def _no_members() -> pl.DataFrame:
@@ -189,16 +200,19 @@ def _no_members() -> pl.DataFrame:
     return pl.DataFrame(schema={**texts, "source_missing": pl.Boolean, "truncated": pl.Boolean})
 
 
-def _listed(
-    library_dir: Path,
-) -> tuple[dict[str, Mapping[str, Any]], list[Mapping[str, Any]], list[FoundAdopted]]:
-    """Entries by name, tombstones, and those of adopted facesets."""
+def _listed(library_dir: Path) -> _Listed:
     manifest = read_top_manifest(library_dir)
     listed = [entry for key in ("facesets", "thin_eras") for entry in manifest.listed(key)]
-    entries = {str(entry.get("name")): entry for entry in listed}
-    adopted = [FoundAdopted(entry) for entry in listed if entry.get("legacy_root") and not entry.get("sha256")]
-    stones = [stone for stone in manifest.listed("tombstones") if isinstance(stone.get("number"), int)]
-    return entries, stones, adopted
+    return _Listed(
+        {str(entry.get("name")): entry for entry in listed},
+        [stone for stone in manifest.listed("tombstones") if isinstance(stone.get("number"), int)],
+        [FoundAdopted(entry) for entry in listed if entry.get("legacy_root") and not entry.get("sha256")],
+    )
+
+
+def _rulings(library_dir: Path) -> tuple[Ruling, ...]:
+    path = rulings_file(library_dir)
+    return read_log(path) if path.exists() else ()
 
 
 def _kept(library_dir: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,8 @@ def verify_library(library: Library) -> list[Flaw]:
     live = [identity for identity in identities if identity.live]
     published = [identity for identity in live if not lies_elsewhere(identity, digests[identity.name])]
     for identity in published:
-        flaws += _looked(identity.name, lambda one=identity: _faceset_flaws(library, one, digests[one.name]))
+        look = partial(_faceset_flaws, library, identity, digests[identity.name])
+        flaws += _looked(identity.name, look)
     flaws += _looked("registry", lambda: _number_flaws(library, identities))
     flaws += _looked("manifest.json", lambda: _manifest_flaws(library, identities, digests), _REMAKE)
     flaws += _looked("_retired", lambda: _merge_flaws(library, identities))

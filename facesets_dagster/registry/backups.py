@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from facesets_dagster.files.writing import sync_folder
+from facesets_dagster.files.writing import remove_leftovers, sync_folder, temporary_for
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.schema import State, read_state
 
@@ -87,6 +87,7 @@ def back_up(registry: Registry, keep: int, *, at_once: bool = False) -> Backup |
     if known and not at_once and _was_copied_a_moment_ago(file, known[0]):
         return None
     folder.mkdir(mode=0o700, exist_ok=True)
+    remove_leftovers(folder)
     made, state = _copy(file, folder)
     same = [one for one in known if one.is_of(state)]
     others = [one for one in known if one not in same]
@@ -119,20 +120,19 @@ def renew_backups(registry: Registry, keep: int) -> list[Path]:
 
 
 def _copy(file: Path, folder: Path) -> tuple[Backup, State]:
-    temporary = folder / f".copy.{os.getpid()}.tmp"
-    temporary.unlink(missing_ok=True)
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    copy_database(file, temporary)
-    engine = sa.create_engine(f"sqlite:///{temporary}", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        state = read_state(connection)
-    with open(temporary, "rb") as stream:
-        os.fsync(stream.fileno())
-    now = datetime.now(UTC)
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    stamp = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03d}Z"
-    path = folder / f"{stamp}-g{state.generation:06d}-{_mark_digits(state)}.db"
-    os.replace(temporary, path)
+    with temporary_for(folder / "copy") as temporary:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        copy_database(file, temporary)
+        engine = sa.create_engine(f"sqlite:///{temporary}", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            state = read_state(connection)
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        now = datetime.now(UTC)
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        stamp = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03d}Z"
+        path = folder / f"{stamp}-g{state.generation:06d}-{_mark_digits(state)}.db"
+        os.replace(temporary, path)
     sync_folder(folder)
     return Backup(path, now, state.generation, _mark_digits(state)), state
 

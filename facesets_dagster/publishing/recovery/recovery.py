@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from facesets_dagster.errors import LibraryCorrupt, LibraryUnpaired
 from facesets_dagster.files.writing import sync_folder
 from facesets_dagster.identities.rulings import Ruling
-from facesets_dagster.library.lock import library_lock
+from facesets_dagster.library.library import Library
 from facesets_dagster.library.pair import unpaired
 from facesets_dagster.library.remains import Remains, read_remains
 from facesets_dagster.publishing.recovery.rebuilt import RebuiltRows, rebuilt_rows
@@ -59,7 +59,10 @@ def recovery(library_dir: Path, database_url: str) -> Recovery:
 
 def recover(library_dir: Path, database_url: str, say: Say) -> Recovery:
     """Rebuilds the registry, unless it belongs to the library as it is."""
-    with library_lock(library_dir, "facesets recover", say=say):
+    found = recovery(library_dir, database_url)
+    if not found.why:
+        return found
+    with Library(library_dir, registry_at(database_url), ()).locked("facesets recover", say):
         found = recovery(library_dir, database_url)
         if not found.why:
             return found
@@ -85,7 +88,7 @@ def restore(library_dir: Path, database_url: str, name: str, say: Say) -> tuple[
     chosen = _chosen(registry, name)
     file = registry_file(registry)
     assert file is not None
-    with library_lock(library_dir, "facesets recover", say=say):
+    with Library(library_dir, registry_at(database_url), ()).locked("facesets recover", say):
         new = _fresh_file(file)
         copy_database(chosen.path, new)
         candidate = Registry(f"sqlite:///{new}")
