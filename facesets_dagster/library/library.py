@@ -55,12 +55,12 @@ class Library:
         `LibraryUnpaired` if folder and registry do not belong together.
         """
         with self.locked(holder, say):
-            is_noted = require_pair(self.folder, self.registry)
+            pair = require_pair(self.folder, self.registry)
             finish_moves(self.registry, self.folder, say)
-            if not is_noted:  # by an interrupted publication, or an older release
+            if not pair.is_noted:  # by an interrupted publication, or an older release
                 renew_bucket_notes(self.folder, self.registry)
             yield
-            bring_up_notes(self.folder, self.registry, self.backups_kept)
+            bring_up_notes(self.folder, self.registry, self.backups_kept, has_id=pair.has_id)
 
     def finish_moves(self, holder: str, say: Say) -> None:
         """Finishes what an interrupted publication owes; takes the lock only if there is something to do."""

@@ -38,15 +38,17 @@ def kept_file(library_dir: Path) -> Path:
     return library_dir / NOTES / "kept.json"
 
 
-def bring_up_notes(library_dir: Path, registry: Registry, backups_kept: int) -> None:
+def bring_up_notes(library_dir: Path, registry: Registry, backups_kept: int, *, has_id: bool) -> None:
     """After a publication: everything but funnels, then the mark, then a copy of the registry. Nothing else does it.
 
-    The caller holds the lock. Nothing is written where nothing was published since.
+    The caller holds the lock. Nothing is written where nothing was published since. `has_id`: the registry has one.
     """
     mark, state = read_mark(library_dir), registry.state()
     if state.generation == 0 or (mark is not None and mark.state == state):
         return
-    library_id = note_library_id(registry, mark.library_id if mark else uuid.uuid4().hex)
+    library_id = mark.library_id if mark and has_id else None
+    if library_id is None:
+        library_id = note_library_id(registry, mark.library_id if mark else uuid.uuid4().hex)
     _note_rulings(library_dir, registry)
     write_mark(library_dir, LibraryMark(library_id, state))
     back_up(registry, backups_kept)

@@ -78,8 +78,18 @@ def write_mark(library_dir: Path, mark: LibraryMark) -> None:
     write_json(mark_file(library_dir), value)
 
 
-def require_pair(library_dir: Path, registry: Registry) -> bool:
-    """Whether the folder is up to the registry, and belongs to it; writes nothing, makes no tables.
+@dataclass(frozen=True)
+class Pair:
+    """A library and a registry that belong together."""
+
+    is_noted: bool
+    """Whether the folder is up to the registry."""
+    has_id: bool
+    """Whether the registry has its id."""
+
+
+def require_pair(library_dir: Path, registry: Registry) -> Pair:
+    """How the two stand; writes nothing, makes no tables.
 
     Raises `LibraryUnpaired` if folder and registry do not belong together.
     """
@@ -88,7 +98,7 @@ def require_pair(library_dir: Path, registry: Registry) -> bool:
     found = _problem(library_dir, registry, facts, mark)
     if found:
         raise LibraryUnpaired(found)
-    return mark is not None and mark.state == facts.state
+    return Pair(mark is not None and mark.state == facts.state, facts.library_id is not None)
 
 
 def unpaired(library_dir: Path, registry: Registry) -> str | None:
