@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.errors import LibraryError
 from facesets_dagster.library.library import Library, open_library
+from facesets_dagster.library.ruling_log import as_line
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.registry.registry import Registry
+from facesets_dagster.registry.rulings import all_rulings
 from testing.fakes import write_person
 from tests.crash.die_at import KILLED, run_dying
 from tests.crash.snapshots import snapshot
@@ -48,3 +51,27 @@ def test_a_recovery_that_dies_at_any_step_is_done_by_the_next(damaged: Path, tmp
         assert verify_library(library) == []
         assert snapshot(folder) == before
         shutil.rmtree(home)
+
+
+@pytest.mark.slow
+def test_rulings_and_who_is_out_of_use_come_back(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for person, bucket in enumerate("abcde", start=1):
+        write_person(home / "buckets" / bucket, person, 6)
+        assert run_dying(home, "discover_identities", bucket, 0).returncode == 0
+    assert run_dying(home, "decide", "-", 0).returncode == 0
+    folder, url = home / "facesets_swap_ready", f"sqlite:///{home / 'registry.db'}"
+    known, before = all_rulings(open_library(folder, url).registry), snapshot(folder)
+    assert known
+    for path in home.glob("registry.db*"):
+        path.unlink()
+    assert run_dying(home, "recover", "-", 0).returncode == 0
+    library = Library(folder, Registry(url), ())
+    assert [as_line(one) for one in all_rulings(library.registry)] == [as_line(one) for one in known]
+    assert [one.published for one in all_rulings(library.registry)] == [one.published for one in known]
+    assert every_flaw(library) == []
+    for bucket in "abcde":
+        assert run_dying(home, "discover_identities", bucket, 0).returncode == 0
+    assert snapshot(folder) == before
+    assert run_dying(home, "take_back", "-", 0).returncode == 0
+    assert every_flaw(Library(folder, Registry(url), ())) == []
