@@ -13,7 +13,7 @@ from facesets_dagster.export import folder, look_store
 from facesets_dagster.export.consumers import owned_folder
 from facesets_dagster.export.png import read_lineage
 from facesets_dagster.faces import landmark_store, schema
-from facesets_dagster.library import top_manifest
+from facesets_dagster.library import pair, top_manifest
 from facesets_dagster.registry import tables
 from testing.fake_home import FakeHome
 from testing.fakes import PACK, write_person
@@ -73,6 +73,8 @@ def test_the_documented_keys_are_those_of_the_files(published: FakeHome) -> None
     top = json.loads((published.settings.library_dir / "manifest.json").read_text())
     assert tables_of("Top-level manifest") == [set(top["facesets"][0])]
     assert set(top) <= set(re.findall(r"`([a-z_0-9]+)`", section("Top-level manifest")))
+    named = set(re.findall(r"`([a-z_0-9]+)`", section("What recovery needs")))
+    assert set(json.loads(pair.mark_file(published.settings.library_dir).read_text())) <= named
     line = json.loads((published.settings.reports_dir / "runs.jsonl").read_text().splitlines()[0])
     assert set(line) <= set(re.findall(r"`([a-z_0-9]+)`", section("Reports")))
 
@@ -95,6 +97,7 @@ def test_the_documented_columns_of_landmarks_and_keys_of_exports_are_those_of_th
         ("Its manifest", folder.SCHEMA_VERSION),
         ("Its members", folder.SCHEMA_VERSION),
         ("Top-level manifest", top_manifest.SCHEMA_VERSION),
+        ("What recovery needs", pair.SCHEMA_VERSION),
         ("Landmarks", int(landmark_store.SCHEMA_VERSION)),
         ("Consumer simulation", int(look_store.SCHEMA_VERSION)),
         ("Exports", owned_folder.SCHEMA_VERSION),
