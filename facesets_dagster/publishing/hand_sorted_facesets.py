@@ -77,6 +77,7 @@ def publish_people(run: Run, inputs: PeopleInputs) -> PeopleResult:
     folder_digest = store.folder_digest()
     if folder_digest is not None:
         library.registry.note_folder(HAND_SORTED, folder_digest)
+        library.note_bucket(HAND_SORTED)
     names = {folder: update.names[place] for folder, place in update.notes.items() if place in update.names}
     return PeopleResult(update, people, names, loose)
 

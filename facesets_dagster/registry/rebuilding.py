@@ -54,8 +54,9 @@ def write_registry(
         _write_meta(connection, meta)
         for name, values in rows.items():
             table = t.metadata.tables[name]
-            columns = {column.name for column in table.columns}
-            known = [{key: row[key] for key in row if key in columns} for row in values]
+            columns = {column.name for column in table.columns} - {"changed"}  # of this transaction, for every row
+            wanted = sorted({key for row in values for key in row} & columns)
+            known = [{key: row.get(key) for key in wanted} for row in values]
             for start in range(0, len(known), _AT_ONCE):
                 connection.execute(sa.insert(table), known[start : start + _AT_ONCE])
         enter_kept_rows(connection, kept)
