@@ -19,6 +19,7 @@ from facesets_dagster.library import forget_files
 from facesets_dagster.library.audit import note_deed, user_here
 from facesets_dagster.library.block_list import FOLDER, Additions, block
 from facesets_dagster.library.home import Home
+from facesets_dagster.library.notes import renew_notes
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
 from facesets_dagster.photos.listing import PhotoFile
 from facesets_dagster.publishing.forgetting.plan import ForgetPlan
@@ -120,6 +121,7 @@ def finish(forgetting: Forgetting) -> Forgotten | None:
     for library in forgetting.subjects.libraries:
         with library.held(forgetting.run.holder, forgetting.run.say):
             clear_library(library, plan, traces, swept)
+            renew_notes(library.folder, library.registry)
     for exports_dir in forgetting.exports:
         clear_exports(exports_dir, {*plan.names, *plan.touched, *removed}, swept)
     clear_lists(forgetting.home, plan, traces, swept)
