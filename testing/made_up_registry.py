@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.notes import bring_up_notes
 from facesets_dagster.library.top_manifest import merge_manifest
 from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.schema import next_generation
@@ -75,6 +76,7 @@ def fill(library: Library, identities: int, members: int) -> None:
         ]  # fmt: skip
         for start in range(0, len(rows), _AT_ONCE):
             connection.execute(sa.insert(t.members), rows[start : start + _AT_ONCE])
+    bring_up_notes(library.folder, library.registry, 0, has_id=False)
 
 
 def _entry(place: int, members: int) -> dict[str, object]:
