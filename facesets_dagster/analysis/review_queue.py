@@ -15,15 +15,17 @@ from facesets_dagster.analysis.review_pieces import Piece, Pieces, pieces_of
 from facesets_dagster.embedding.embedder import ModelPack
 from facesets_dagster.identities.bindings import Bindings, united
 from facesets_dagster.identities.cards import IMPORTANT, MOST_CANDIDATES, NEW, Card, by_value, made, valued
-from facesets_dagster.identities.chances import Likeness, rows_of, started
+from facesets_dagster.identities.chances import Chances, Likeness, rows_of, started
 from facesets_dagster.identities.doubts import Margins
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.pairs import near_pairs
 from facesets_dagster.identities.rulings import Ruling
+from facesets_dagster.identities.told_answers import told_in
 from facesets_dagster.library.bindings import bindings_of, known_rulings
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.rulings.standing import two_people
+from facesets_dagster.registry.rulings import rulings_in_force
 
 _STRANGERS = 100
 """People of one photo on a card, so that a person can look at all of them."""
@@ -51,8 +53,9 @@ class QueueNumbers:
 
 def find_cards(inventory: Inventory, library: Library, pack: ModelPack, numbers: QueueNumbers) -> list[Card]:
     """By value, `most_cards` at most, known ones last. Raises `ModelMismatch` for faces of another model."""
-    found = _Finder(inventory, library, pack, numbers)
-    chances = started(numbers.calibrated_distance)
+    told = told_in(rulings_in_force(library.registry), pack.model_id)
+    chances = started(numbers.calibrated_distance).learnt(told)
+    found = _Finder(inventory, library, pack, numbers, chances)
     pairs = [valued(card, chances) for card in (*found.near(), *found.doubtful())]
     singles = [*pairs, *_grids(pairs)]
     others = [*found.strangers(), *found.approvals(pairs)]
@@ -91,14 +94,16 @@ def _grids(pairs: Sequence[Card]) -> Iterator[Card]:
 class _Finder:
     """Cards of each origin."""
 
-    def __init__(self, inventory: Inventory, library: Library, pack: ModelPack, numbers: QueueNumbers) -> None:
+    def __init__(
+        self, inventory: Inventory, library: Library, pack: ModelPack, numbers: QueueNumbers, chances: Chances
+    ) -> None:
         self._inventory, self._library, self._pack, self._numbers = inventory, library, pack, numbers
         margins = Margins(numbers.reach, numbers.cover_distance, numbers.outlier_distance)
         self._doubts = find_doubts(inventory, library, pack, margins)
         self._pieces: Pieces = pieces_of(
             inventory, library, pack, cluster_distance=numbers.cluster_distance, sharp_at=numbers.sharp_at
         )
-        self._chances = started(numbers.calibrated_distance)
+        self._chances = chances
         self._means = np.array([self._pieces.mean(piece) for piece in self._pieces.all]).reshape(-1, pack.dim)
         least = 1 - numbers.cover_distance - numbers.reach
         near = [np.stack([one, other], axis=1) for one, other, _ in near_pairs(normalised(self._means), least)]

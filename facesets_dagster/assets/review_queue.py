@@ -86,8 +86,14 @@ def review_queue(
         apart=numbers.calibrated_distance,
         farthest=farthest,
     )
-    cut = {"cluster_distance": numbers.cluster_distance, "photo_limit": limit}
-    return _described(page, table_of(cards, pack.model_id, **cut), cards, {**asdict(numbers), "photo_limit": limit})
+    table = table_of(
+        cards,
+        pack.model_id,
+        cluster_distance=numbers.cluster_distance,
+        calibrated_distance=numbers.calibrated_distance,
+        photo_limit=limit,
+    )
+    return _described(page, table, cards, {**asdict(numbers), "photo_limit": limit})
 
 
 def _described(page: Page, table: pl.DataFrame, cards: list[Card], numbers: dict[str, float]) -> Result:

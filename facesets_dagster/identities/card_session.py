@@ -68,6 +68,11 @@ class CardSession:
     def __len__(self) -> int:
         return sum(card is not None for card in self._cards) + len(self._next)
 
+    def go_on_from(self, before: "CardSession") -> None:
+        """How much was asked, and how known cards were answered, in a session with other cards before this one."""
+        self.asked, self._known = before.asked, before._known
+        self.known_right, self.known_wrong = before.known_right, before.known_wrong
+
     def next(self, kinds: Collection[str] | None = None, leave_out: Collection[str] = ()) -> Card | None:
         """The card to ask, None if there is none; it stays until it is answered.
 

@@ -43,6 +43,10 @@ _CARD = {
     "likenesses": (pl.List(_LIKENESS), "what is known of the first side and each later one"),
     "truth": (pl.Boolean(), "of a known pair: whether it is one person"),
     "cluster_distance": (pl.Float64(), "of average linkage; what a `threshold` card would change"),
+    "calibrated_distance": (
+        pl.Float64(),
+        "of average linkage, as the pack's calibration chose it: where chances start",
+    ),
     "photo_limit": (pl.Float64(), "the largest one that faces of one photo allow"),
     "model_id": (pl.String(), "digest of the weights and det_size"),
 }
@@ -50,7 +54,9 @@ CARD_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _CARD.items()})
 CARD_COLUMNS = {name: words for name, (_, words) in _CARD.items()}
 
 
-def table_of(cards: Sequence[Card], model_id: str, *, cluster_distance: float, photo_limit: float) -> pl.DataFrame:
+def table_of(
+    cards: Sequence[Card], model_id: str, *, cluster_distance: float, calibrated_distance: float, photo_limit: float
+) -> pl.DataFrame:
     """Rows of `CARD_SCHEMA`, in the order of the cards; the numbers are the same in all of them."""
     rows = [
         {
@@ -60,6 +66,7 @@ def table_of(cards: Sequence[Card], model_id: str, *, cluster_distance: float, p
             "sides": [_lists(asdict(side)) for side in card.sides],
             "likenesses": [asdict(likeness) for likeness in card.likenesses],
             "cluster_distance": cluster_distance,
+            "calibrated_distance": calibrated_distance,
             "photo_limit": photo_limit,
             "model_id": model_id,
         }

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from facesets_dagster.analysis.reviewed import reviewed
 from facesets_dagster.registry.rulings import rulings_in_force
+from facesets_dagster.web.review.sittings import Sittings
 from testing.fake_home import FakeHome, fake_home_in
 from testing.fakes import write_looks
 from testing.http import HttpAnswer, ask_http
@@ -68,6 +70,29 @@ def test_every_card_can_be_answered_and_every_answer_is_undone(home: FakeHome, a
     assert undone.status == 200
     again = queue(address)
     assert (again["left"], again["cards"][0]["card_id"]) == (before["left"], before["cards"][0]["card_id"])
+
+
+def test_what_answers_taught_outlives_the_server_and_goes_with_an_undo(home: FakeHome) -> None:
+    def sitting() -> tuple[list[bool], float | None]:
+        sittings = Sittings(home.settings, lambda: rulings_in_force(home.library.registry))
+        assert sittings.cards("tom", reviewed(home.library)) is not None
+        chances = sittings.chances("tom")
+        assert chances is not None
+        return [one.same for one in chances.told], chances.even_distance()
+
+    told, even = sitting()
+    assert told == []
+    with served_review(home.settings) as address:
+        pair = next_of_kind(address, "pair")
+        answer = answered(address, 9, pair, "different")
+        while answer.json["again"]:
+            answer = answered(address, 9, pair, "different") if queue(address) else answer
+        (ruling,) = answer.json["rulings"]
+    assert sitting() == ([False], pytest.approx(sitting()[1]))
+    assert sitting()[1] != even
+    with served_review(home.settings) as address:
+        assert send(address, "undo", {"ids": [ruling["ruling_id"]]}).status == 200
+    assert sitting() == ([], even)
 
 
 def test_an_answer_that_is_sent_twice_is_one(home: FakeHome, address: str) -> None:

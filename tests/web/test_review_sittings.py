@@ -38,8 +38,10 @@ def test_after_twelve_answers_another_distance_is_offered_and_taken(tmp_path: Pa
     ]
     folder = settings.tables_dir / "review_queue"
     folder.mkdir(parents=True)
-    table_of(cards, "m", cluster_distance=0.5, photo_limit=0.7).write_parquet(folder / "all.parquet")
-    sittings, kinds = Sittings(settings), list[str]()
+    table_of(cards, "m", cluster_distance=0.5, calibrated_distance=0.5, photo_limit=0.7).write_parquet(
+        folder / "all.parquet"
+    )
+    sittings, kinds = Sittings(settings, tuple), list[str]()
     for _ in range(4 * PAIRS):
         found = sittings.cards("anna", view())
         assert found is not None

@@ -14,11 +14,12 @@ from facesets_dagster.analysis.reviewed import Reviewed
 from facesets_dagster.errors import FacesetsError, RulingRefused
 from facesets_dagster.identities.card_session import Answer
 from facesets_dagster.identities.cards import ANSWERS, MOST_SHOWN, Card
+from facesets_dagster.identities.told_answers import payload_of
 from facesets_dagster.publishing.rulings.answers import rulings_of as made_of
 from facesets_dagster.publishing.rulings.requests import Requests
 from facesets_dagster.publishing.rulings.subjects import Subjects
 from facesets_dagster.publishing.rulings.writing import Author, enter
-from facesets_dagster.registry.rulings import rulings_of
+from facesets_dagster.registry.rulings import rulings_in_force, rulings_of
 from facesets_dagster.web.review.app import Review
 from facesets_dagster.web.review.inputs import ids_of_input
 from facesets_dagster.web.review.sittings import Sittings
@@ -43,7 +44,7 @@ class Queue:
 
     def __init__(self, review: Review, writing: Writing, cover_distance: Callable[[], float]) -> None:
         self._review, self._writing, self._cover_distance = review, writing, cover_distance
-        self._sittings = Sittings(review.access.settings)
+        self._sittings = Sittings(review.access.settings, lambda: rulings_in_force(review.view.library.registry))
         writing.on_undo = self._sittings.begin_again
 
     def routes(self) -> list[BaseRoute]:
@@ -93,10 +94,13 @@ class Queue:
             self._cover_distance() if needs_distance else 0.0,
         )
         try:
-            rulings = made_of(answered.statements, requests, self._sittings.model_id() or "")
-            reason = f"card {wanted.card_id[:200]}"
+            model_id, reason = self._sittings.model_id() or "", f"card {wanted.card_id[:200]}"
+            rulings = made_of(answered.statements, requests, model_id)
             ids = ids_of_input(wanted.answer_id, len(rulings))
-            named = [replace(one, ruling_id=own, reason=reason) for one, own in zip(rulings, ids, strict=True)]
+            named = [
+                replace(one, ruling_id=own, reason=reason, payload={**one.payload, **payload_of(told, model_id)})
+                for one, own, told in zip(rulings, ids, answered.told, strict=True)
+            ]
             written = enter(library, named)
         except RulingRefused as error:
             return self._writing.contradiction(error)

@@ -1,12 +1,12 @@
 """Sittings at the cards of `review_queue`: one for each visitor, who get no card twice at the same time.
 
-A sitting begins with the table that the asset wrote, and again when the asset wrote another one or a ruling was taken
-back. Cards that rulings have answered since are passed over.
+A sitting begins with the table that the asset wrote and with what the rulings in force were told, and again when the
+asset wrote another table or a ruling was taken back. Cards that rulings have answered since are passed over.
 """
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,12 +17,16 @@ from facesets_dagster.identities.card_rulings import Statement, ruling_of
 from facesets_dagster.identities.card_session import Answer, CardSession, Outcome
 from facesets_dagster.identities.card_table import cards_of
 from facesets_dagster.identities.cards import Card, Side
-from facesets_dagster.identities.chances import started
+from facesets_dagster.identities.chances import Chances, Told, started
 from facesets_dagster.identities.projection import is_ruled
+from facesets_dagster.identities.rulings import Ruling
 from facesets_dagster.identities.threshold_offer import threshold_card
+from facesets_dagster.identities.told_answers import told_in, told_of_each
 from facesets_dagster.settings import Settings
 
 LEASE_SECONDS = 60.0
+_NOTHING = (0, 0)
+"""State of no table."""
 AHEAD = 4
 """Cards that a page has in hand."""
 
@@ -58,6 +62,8 @@ class Answered:
     """What an answer came to."""
 
     statements: Sequence[Statement]
+    told: Sequence[Sequence[Told]]
+    """What was said of likenesses, with each statement."""
     again: bool
     """It is asked once more, because it was hardly expected."""
     expected: float | None
@@ -67,7 +73,9 @@ class Answered:
 class Sittings:
     """All sittings of a server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, in_force: Callable[[], Sequence[Ruling]]) -> None:
+        """`in_force`: gives the rulings in force."""
+        self._in_force = in_force
         self._table = settings.tables_dir / "review_queue" / "all.parquet"
         self._lock = threading.Lock()
         self._by_name: dict[str, Sitting] = {}
@@ -111,9 +119,13 @@ class Sittings:
             sitting.shown.pop(card_id)
             self._leases.pop(card_id, None)
             sitting.offer_distance()
-            said = [one for decided in outcome.decided for one in ruling_of(*decided)]
+            said, told = list[Statement](), list[list[Told]]()
+            for decided in outcome.decided:
+                statements = ruling_of(*decided)
+                said += statements
+                told += told_of_each(*decided, len(statements))
             expected = card.chances[0] if card.kind == "pair" and card.chances else None
-            return Answered(said, bool(outcome.again), expected)
+            return Answered(said, told, bool(outcome.again), expected)
 
     def error_rate(self, who: str) -> float | None:
         """Share of known cards that a visitor answered wrongly."""
@@ -121,10 +133,17 @@ class Sittings:
             sitting = self._by_name.get(who)
             return sitting.session.error_rate() if sitting else None
 
+    def chances(self, who: str) -> Chances | None:
+        """The curve of a visitor's sitting; None before it begins."""
+        with self._lock:
+            sitting = self._by_name.get(who)
+            return sitting.session.chances if sitting else None
+
     def begin_again(self) -> None:
         """A ruling was taken back: what it answered is a question again."""
         with self._lock:
-            self._by_name.clear()
+            for sitting in self._by_name.values():
+                sitting.made_of = _NOTHING
 
     def _sitting(self, who: str) -> Sitting | None:
         state = _state_of(self._table)
@@ -132,13 +151,23 @@ class Sittings:
             return None
         known = self._by_name.get(who)
         if known is None or known.made_of != state:
-            table = pl.read_parquet(self._table)
-            cards, numbers = cards_of(table), table.select("cluster_distance", "photo_limit").head(1).rows()
-            cut, limit = numbers[0] if numbers else (0.0, 0.0)
-            session = CardSession(cards, started(cut), [card for card in cards if card.kind == "known"])
-            known = Sitting(session, state, cut=cut, limit=limit)
-            self._by_name[who] = known
+            sitting = self._begun(state)
+            if known is not None:
+                sitting.session.go_on_from(known.session)
+                sitting.offered_at = known.offered_at
+            self._by_name[who] = known = sitting
         return known
+
+    def _begun(self, state: tuple[int, int]) -> Sitting:
+        table = pl.read_parquet(self._table)
+        if "calibrated_distance" not in table.columns:  # of an older release
+            table = table.with_columns(calibrated_distance="cluster_distance")
+        columns = ("model_id", "cluster_distance", "calibrated_distance", "photo_limit")
+        cards, numbers = cards_of(table), table.select(columns).head(1).rows()
+        model_id, cut, calibrated, limit = numbers[0] if numbers else ("", 0.0, 0.0, 0.0)
+        chances = started(calibrated).learnt(told_in(self._in_force(), model_id))
+        session = CardSession(cards, chances, [card for card in cards if card.kind == "known"])
+        return Sitting(session, state, cut=cut, limit=limit)
 
     def _not_for(self, who: str, sitting: Sitting, found: Sequence[Card]) -> set[str]:
         now = time.monotonic()
