@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Detections, Embedder, ModelPack
-from facesets_dagster.embedding.home_numbers import numbers_at_home
+from facesets_dagster.embedding.home_numbers import numbers_at_home, with_ruled_numbers
 from facesets_dagster.embedding.thresholds import ARCFACE, PackThresholds
 from facesets_dagster.resources.embedder import EmbedderResource
 
@@ -173,7 +173,8 @@ class FakeEmbedderResource(EmbedderResource):
         return self.embedder().pack
 
     def thresholds(self) -> PackThresholds:
-        return numbers_at_home(ARCFACE, self.calibration_file(), self.pack().model_id)
+        measured = numbers_at_home(ARCFACE, self.calibration_file(), self.pack().model_id)
+        return with_ruled_numbers(measured, self.ruled_file(), self.pack().model_id)
 
     def embedder(self) -> Embedder:
         return _EMBEDDER

@@ -1,9 +1,9 @@
 """Run config that several assets have in common."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from facesets_dagster.embedding.thresholds import LEGACY, PackThresholds
@@ -41,6 +41,17 @@ class RunConfig(dg.Config):
 
 class NumbersConfig(RunConfig):
     """Run config with numbers that depend on the model pack: null = the pack's."""
+
+    shown: ClassVar[dict[str, float]] = {}
+    """The pack's numbers as the launchpad shows them: as they were when the code was loaded. A ruling may have set
+    others since, so one of these in a run's config says no more than null."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_shown(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in cls.shown or value != cls.shown[name]}
 
     @classmethod
     def of_pack(cls, pack: PackThresholds) -> dict[str, float]:

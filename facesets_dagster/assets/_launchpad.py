@@ -22,6 +22,7 @@ def _filled(asset: Any, pack: PackThresholds) -> Any:
     if config is None or not issubclass(config, NumbersConfig):
         return asset
     schema = config_with_pack_numbers(config, pack).to_config_schema()
+    config.shown = config.of_pack(pack)
     op = asset.node_def.with_replaced_properties(name=asset.node_def.name, config_schema=schema)
     return dg.AssetsDefinition.dagster_internal_init(**{**asset.get_attributes_dict(), "node_def": op})
 

@@ -41,7 +41,7 @@ def test_cards_of_every_origin_come_by_value(fake_home: FakeHome) -> None:
     (strangers,) = of_kind(found, "ignore_strangers")
     assert [side.size for side in strangers.sides] == [1]
     assert len(of_kind(found, "approve")) == 3
-    table = table_of(found, "m", cluster_distance=0.1, photo_limit=0.4)
+    table = table_of(found, "m", cluster_distance=0.1, calibrated_distance=0.1, photo_limit=0.4)
     assert table.schema == CARD_SCHEMA
     assert cards_of(table) == found
 
