@@ -1,7 +1,7 @@
 """People of the library and groups of faces that are nobody's, as the sides of cards."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,8 @@ class Pieces:
     """Sharpness from which a face is sharp enough to tell."""
     all: tuple[Piece, ...]
     """People by name, then groups by their first face."""
+    years: Mapping[str, int] = field(default_factory=dict)
+    """Content digest -> year of the photo, where it is known."""
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -69,6 +71,11 @@ class Pieces:
     def _sharp(self) -> NDArray[np.float64]:
         measured = self.faces.select(pl.coalesce("sharpness", "blur")).to_series().to_numpy()
         return np.asarray((measured / max(self.sharp_at, 1e-9)).clip(0, 1), np.float64)
+
+    @cached_property
+    def _year(self) -> NDArray[np.float64]:
+        """(n,): year of each face's photo; NaN where it is not known."""
+        return np.array([self.years.get(sha256, np.nan) for sha256 in self._photos], np.float64)
 
     def ids(self, piece: Piece) -> tuple[str, ...]:
         """face_ids of a piece."""
@@ -104,6 +111,17 @@ class Pieces:
             exemplars=tuple(ids[place] for place in shown),
         )
 
+    def years_between(self, first: Piece, second: Piece) -> float | None:
+        """Years between the middle years of two pieces; None where one of them is undated."""
+        middle = []
+        for piece in (first, second):
+            known = self._year[list(piece.rows)]
+            known = known[np.isfinite(known)]
+            if not len(known):
+                return None
+            middle.append(float(np.median(known)))
+        return abs(middle[0] - middle[1])
+
     def likeness(self, first: Piece, second: Piece) -> Likeness:
         """What is known of two pieces; the mean of all pairs of faces is the product of their means."""
         photos = self.photos(first) & self.photos(second)
@@ -112,14 +130,21 @@ class Pieces:
             distance=float(1 - self.mean(first) @ self.mean(second)),
             smaller=min(len(first.rows), len(second.rows)),
             sharpness=sharp,
+            years=self.years_between(first, second),
             same_photo=bool(photos) and not set(first.rows) & set(second.rows),
         )
 
 
 def pieces_of(
-    inventory: Inventory, library: Library, pack: ModelPack, *, cluster_distance: float, sharp_at: float
+    inventory: Inventory,
+    library: Library,
+    pack: ModelPack,
+    *,
+    cluster_distance: float,
+    sharp_at: float,
+    years: Mapping[str, int],
 ) -> Pieces:
-    """People in use, and the faces that funnels left over, grouped by average linkage."""
+    """People in use, and the faces that funnels left over, grouped by average linkage. `years`: of photos."""
     faces = inventory.faces
     unit = normalised(faces["embedding"].to_numpy().reshape(-1, pack.dim))
     row_of = {face_id: row for row, face_id in enumerate(faces["face_id"])}
@@ -132,7 +157,7 @@ def pieces_of(
     taken = set(inventory.memberships["face_id"].to_list())
     free = sorted({row_of[one] for one in _left_over(library, faces) if one in row_of and one not in taken})
     groups = [Piece(None, rows) for rows in _groups(unit, free, cluster_distance)]
-    return Pieces(faces, unit, sharp_at, (*people, *groups))
+    return Pieces(faces, unit, sharp_at, (*people, *groups), years)
 
 
 def _left_over(library: Library, faces: pl.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ Reads registry and caches; opens no photo and changes nothing. What a ruling in 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,11 +51,16 @@ class QueueNumbers:
     most_cards: int
 
 
-def find_cards(inventory: Inventory, library: Library, pack: ModelPack, numbers: QueueNumbers) -> list[Card]:
-    """By value, `most_cards` at most, known ones last. Raises `ModelMismatch` for faces of another model."""
+def find_cards(
+    inventory: Inventory, library: Library, pack: ModelPack, numbers: QueueNumbers, years: Mapping[str, int]
+) -> list[Card]:
+    """By value, `most_cards` at most, known ones last. Raises `ModelMismatch` for faces of another model.
+
+    `years`: content digest -> year of the photo, where it is known.
+    """
     told = told_in(rulings_in_force(library.registry), pack.model_id)
     chances = started(numbers.calibrated_distance).learnt(told)
-    found = _Finder(inventory, library, pack, numbers, chances)
+    found = _Finder(inventory, library, pack, numbers, chances, years)
     pairs = [valued(card, chances) for card in (*found.near(), *found.doubtful())]
     singles = [*pairs, *_grids(pairs)]
     others = [*found.strangers(), *found.approvals(pairs)]
@@ -95,13 +100,24 @@ class _Finder:
     """Cards of each origin."""
 
     def __init__(
-        self, inventory: Inventory, library: Library, pack: ModelPack, numbers: QueueNumbers, chances: Chances
+        self,
+        inventory: Inventory,
+        library: Library,
+        pack: ModelPack,
+        numbers: QueueNumbers,
+        chances: Chances,
+        years: Mapping[str, int],
     ) -> None:
         self._inventory, self._library, self._pack, self._numbers = inventory, library, pack, numbers
         margins = Margins(numbers.reach, numbers.cover_distance, numbers.outlier_distance)
         self._doubts = find_doubts(inventory, library, pack, margins)
         self._pieces: Pieces = pieces_of(
-            inventory, library, pack, cluster_distance=numbers.cluster_distance, sharp_at=numbers.sharp_at
+            inventory,
+            library,
+            pack,
+            cluster_distance=numbers.cluster_distance,
+            sharp_at=numbers.sharp_at,
+            years=years,
         )
         self._chances = chances
         self._means = np.array([self._pieces.mean(piece) for piece in self._pieces.all]).reshape(-1, pack.dim)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import polars as pl
 
 from facesets_dagster.analysis.reviewed import Reviewed, ReviewedPerson
-from facesets_dagster.faces.photo_dates import date_contents
+from facesets_dagster.faces.photo_dates import years_on_record
 from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.faceset_manifest import ExcludedFace, ExportedFace, read_faceset
 from facesets_dagster.library.home import Home
@@ -77,7 +76,7 @@ def _face(
     exported: ExportedFace | None,
     excluded: ExcludedFace | None,
     doubts: Mapping[str, float],
-    years: Mapping[str, int | None],
+    years: Mapping[str, int],
 ) -> ReviewedFace:
     sha256, path = places.get(face_id, ("", ""))
     return ReviewedFace(
@@ -120,12 +119,9 @@ def _doubts(known: pl.DataFrame | None) -> dict[str, float]:
     return dict(zip(known["face_id"], np.round(far, 4).tolist(), strict=True))
 
 
-def _years(home: Home, known: pl.DataFrame | None) -> dict[str, int | None]:
-    """Content -> year, by dates that are on record and by names; no photo is opened."""
-    if known is None:
-        return {}
-    dates = date_contents(known, home.cached, {}, home.cache_dir, max_pixels=1, today=date.today(), say=lambda _: None)
-    return {sha256: found.year for sha256, found in dates.items()}
+def _years(home: Home, known: pl.DataFrame | None) -> dict[str, int]:
+    """Content -> year; no photo is opened."""
+    return {} if known is None else years_on_record(known, home.cached, home.cache_dir)
 
 
 _LAST = 1 << 30

@@ -16,6 +16,7 @@ from facesets_dagster.assets._config import Distance, PhotoConfig
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets.top_manifest import top_manifest
 from facesets_dagster.embedding.thresholds import PackThresholds
+from facesets_dagster.faces.photo_dates import years_on_record
 from facesets_dagster.faces.photo_loader import photo_loader
 from facesets_dagster.identities.card_table import CARD_COLUMNS, table_of
 from facesets_dagster.identities.cards import KINDS, Card
@@ -75,7 +76,8 @@ def review_queue(
     library, numbers = home.library(), config.resolved(embedder.thresholds())
     library.finish_moves(f"run {context.run.run_id}", context.log.info)
     inventory = inventory_of(library, home.store_of(pack), cache, pack)
-    cards = find_cards(inventory, library, pack, numbers)
+    years = years_on_record(inventory.faces, home.store_of(pack), cache)
+    cards = find_cards(inventory, library, pack, numbers, years)
     load_photo = photo_loader(home.folders(), inventory.faces, config.max_pixels)
     sheet = queue_sheet(cards, inventory.faces, load_photo, cache)
     page.write("Cards", queue_sections(cards, sheet, asdict(numbers)), "the questions, with pictures", sheet=sheet[:20])

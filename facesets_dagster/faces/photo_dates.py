@@ -42,7 +42,7 @@ def date_contents(
     taken, found = _read_cache(cache_dir, say), dict[str, PhotoDate]()
     known = len(taken)
     for (bucket,), group in rows.sort("bucket").group_by("bucket", maintain_order=True):
-        files = store_of(str(bucket)).read().files
+        files = store_of(str(bucket)).columns("files")
         wanted = set(group["sha256"])
         if str(bucket) in folders:
             taken.update(_read_headers(files, wanted - taken.keys(), folders[str(bucket)], max_pixels))
@@ -57,6 +57,12 @@ def date_contents(
         table = pl.DataFrame({"sha256": list(taken), "taken": list(taken.values())}, schema=TAKEN_SCHEMA)
         write_parquet(_cache_path(cache_dir), table.sort("sha256"), {"schema_version": SCHEMA_VERSION})
     return found
+
+
+def years_on_record(rows: pl.DataFrame, store_of: Callable[[str], FaceStore], cache_dir: Path) -> dict[str, int]:
+    """Content digest -> year, of those photos of these rows whose date is on record or in their names; opens none."""
+    dates = date_contents(rows, store_of, {}, cache_dir, max_pixels=1, today=date.today(), say=lambda _: None)
+    return {sha256: found.year for sha256, found in dates.items() if found.year is not None}
 
 
 def _place(bucket: str, path: str) -> str:
