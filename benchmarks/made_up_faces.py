@@ -64,7 +64,8 @@ def write_cache(store: FaceStore, vectors: NDArray[np.float32], bucket: str, pac
                 {"face_id": face_id, "bucket": bucket, "sha256": sha256, "path": path, "aliases": [],
                  "photo_width": 4000, "photo_height": 3000, "bbox": bbox[number],
                  "kps": np.zeros((5, 2), np.float32), "det_score": rng.uniform(0.5, 0.95),
-                 "face_short": short[number], "blur": np.exp(rng.normal(5, 0.8)), "frontality": rng.uniform(0.2, 1),
+                 "face_short": short[number], "turn": 0, "sharpness": np.exp(rng.normal(4, 0.5)),
+                 "blur": np.exp(rng.normal(5, 0.8)), "frontality": rng.uniform(0.2, 1),
                  "symmetry": rng.uniform(0.2, 1), "truncated": False, "source_missing": False,
                  "model_id": pack.model_id, "embedding": vectors[len(rows)]}
             )  # fmt: skip

@@ -28,6 +28,7 @@ from benchmarks.registry_scale import measure_registry_growth, measure_registry_
 from benchmarks.rescan import measure_rescan
 from benchmarks.results_file import write_results
 from benchmarks.review import measure_review
+from benchmarks.review_size import measure_review_size
 from benchmarks.rulings import measure_rulings
 from benchmarks.sample_run import measure_sample
 from benchmarks.simulation import measure_simulation
@@ -79,6 +80,7 @@ BENCHMARKS = {
         long=True,
         embedded=True,
     ),
+    "review_size": Benchmark(measure_review_size, shared=False, long=True),
     "curation_buffalo_sc": Benchmark(lambda: measure_curation(REFERENCE, MODELS)),
     "curation_embedded": Benchmark(lambda: measure_curation(EMBEDDED, MODELS), embedded=True),
     "curation_mbf128": Benchmark(lambda: measure_curation(str(SHARED / "models" / "mbf128"), MODELS)),

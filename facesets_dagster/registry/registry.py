@@ -6,7 +6,8 @@ Identities are written by `publishing` alone, in one transaction under the libra
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -102,6 +103,15 @@ class Registry:
     def create(self) -> None:
         """Makes tables and indexes that are absent; raises `LibraryCorrupt` for another schema version."""
         create_tables(self.engine)
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """SQLite's file stays open during the block: opening it for each query costs more than the query."""
+        connection = self.engine.raw_connection()
+        try:
+            yield
+        finally:
+            connection.close()
 
     def state(self) -> State:
         """Which registry this is now; one query."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -28,6 +29,7 @@ _ABSENT = (
 )
 
 Page = Callable[[LibraryView, pages.Seen], str]
+Answer = TypeVar("Answer")
 
 
 class Review:
@@ -59,6 +61,15 @@ class Review:
             Route("/api/photo/{face}.webp", self._photo),
             Mount("/static", _OwnFiles(directory=STATIC)),
         ]
+
+    async def at_once(self, call: Callable[..., Answer], *arguments: object) -> Answer:
+        """What a call that writes gives, made in another thread while the registry's file stays open."""
+
+        def made() -> Answer:
+            with self.view.library.registry.kept_open():
+                return call(*arguments)
+
+        return await run_in_threadpool(made)
 
     def visitor(self, request: Request) -> Visitor:
         """Who asks."""

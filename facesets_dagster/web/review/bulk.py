@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
@@ -96,7 +95,7 @@ class BulkRulings:
             first = error.errors(include_url=False, include_context=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             return refusal(400, "BadRequest", f"`{where}`: {first['msg']}. Nothing was changed.")
-        return await run_in_threadpool(self._written, wanted, str(visitor.name))
+        return await self._review.at_once(self._written, wanted, str(visitor.name))
 
     def _written(self, wanted: Bulk, who: str) -> JSONResponse:
         library, now = self._review.view.library, self._review.view.now()

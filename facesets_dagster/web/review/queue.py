@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
@@ -71,7 +70,7 @@ class Queue:
             wanted = Answering.model_validate_json(await body_of(request))
         except ValidationError:
             return refusal(400, "BadRequest", "Expected a card, a word and an id. Nothing was changed.")
-        return await run_in_threadpool(self._answered, wanted, str(visitor.name))
+        return await self._review.at_once(self._answered, wanted, str(visitor.name))
 
     def _answered(self, wanted: Answering, who: str) -> JSONResponse:
         library = self._review.view.library

@@ -67,7 +67,7 @@ class Writing:
             first = error.errors(include_url=False, include_context=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             return refusal(400, "BadRequest", f"`{where}`: {first['msg']}. Nothing was changed.")
-        return await run_in_threadpool(self._written, wanted, visitor)
+        return await self._review.at_once(self._written, wanted, visitor)
 
     def _written(self, wanted: Statements, visitor: Visitor) -> JSONResponse:
         library, ids = self._review.view.library, [one.ruling_id for one in wanted.rulings]
@@ -105,7 +105,7 @@ class Writing:
             wanted = Undo.model_validate_json(await body_of(request))
         except ValidationError:
             return refusal(400, "BadRequest", "Expected `ids`, a list of rulings. Nothing was changed.")
-        return await run_in_threadpool(self._undone, wanted.ids, visitor)
+        return await self._review.at_once(self._undone, wanted.ids, visitor)
 
     def _undone(self, ids: list[str], visitor: Visitor) -> JSONResponse:
         library = self._review.view.library
@@ -127,7 +127,7 @@ class Writing:
             wanted = Undo.model_validate_json(await body_of(request))
         except ValidationError:
             return refusal(400, "BadRequest", "Expected `ids`, a list of rulings. Nothing was changed.")
-        return await run_in_threadpool(self._redone, wanted.ids, str(visitor.name))
+        return await self._review.at_once(self._redone, wanted.ids, str(visitor.name))
 
     def _redone(self, ids: list[str], who: str) -> JSONResponse:
         library = self._review.view.library
