@@ -73,8 +73,9 @@ def finish_pending(
 
 
 def _passed_over(home: HomeResource) -> list[Path]:
-    """Folders with photos and models, which are never written to."""
+    """What the last search does not look into: photos and models, which are never written to, and one page."""
     plain = home.plain()
     singles = plain.single_folders().values()
     sorted_by_hand = [plain.hand_sorted_root] if plain.hand_sorted_root else []
-    return [*plain.bucket_roots, *singles, *sorted_by_hand, *plain.legacy_roots, plain.folder / "models"]
+    index = Path(home.reports_dir) / "index.html"  # made anew of registry and list of runs; its words are ours
+    return [*plain.bucket_roots, *singles, *sorted_by_hand, *plain.legacy_roots, plain.folder / "models", index]

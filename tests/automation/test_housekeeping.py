@@ -97,7 +97,8 @@ def test_the_job_shows_the_settings_as_defaults(fake_home: FakeHome) -> None:
     job = build_defs(fake_home.settings).resolve_job_def("housekeeping")
     assert job.execute_in_process(instance=fake_home.instance).success
     shown = job.run_config["ops"]["remove_what_is_old"]["config"]  # type: ignore[index]
-    assert shown == {"keep_retired_days": 0.0, "keep_reports_days": 365.0, "keep_runs_days": 365.0}
+    days = {"keep_retired_days": 0.0, "keep_reports_days": 365.0, "keep_runs_days": 365.0}
+    assert shown == {**days, "forget_gone": False}
 
 
 def test_a_failed_run_leaves_one_line_in_the_index(fake_home: FakeHome) -> None:
