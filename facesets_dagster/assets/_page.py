@@ -97,11 +97,10 @@ class Page:
         """Metadata that comes first."""
         self._shown.update(metadata)
 
-    def show_review(self, text: str) -> None:
-        """The link to the page of the review on what this asset reports; none where the home has no such page."""
+    def show_review(self, asset: str, text: str) -> None:
+        """The link to the page of the review on what the asset reports; none where the home has no such page."""
         if self._home.review_page:
-            address = review_page_of(self._context.asset_key.to_user_string())
-            self.show(review=review_link(text, address))
+            self.show(review=review_link(text, review_page_of(asset)))
 
     def show_sheets(self, **sheets: Sequence[SheetRow]) -> None:
         """Contact sheets, of at most 200 kB each; none where the home keeps pictures out of the UI."""

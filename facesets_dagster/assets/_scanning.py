@@ -37,7 +37,7 @@ def list_and_scan(
 
     Listed while no other run scans the same photos: by a listing from before a wait, what came meanwhile would be gone.
     """
-    finish_pending(home, embedder, context.instance, context.run.run_id, context.log.info)
+    finish_pending(home, embedder, context.instance, context.op_execution_context.run_id, context.log.info)
     pack = embedder.pack()
     store = home.face_store(bucket, pack.model_id, pack.dim)
     with store.alone(context.log.info):

@@ -98,7 +98,7 @@ def _set_numbers(embedder: EmbedderResource, in_force: Sequence[Ruling]) -> None
 
 
 def _described(page: Page, library: Library, result: ApplyResult, parameters: dict[str, object]) -> Result:
-    page.show_review("every ruling, each to be taken back")
+    page.show_review("applied_rulings", "every ruling, each to be taken back")
     leads = sorted(redirects(library.registry).items())
     in_force = [ruling.ruling_id for ruling in result.in_force]
     touched = sorted(result.update.outcome.touched_undeclared)

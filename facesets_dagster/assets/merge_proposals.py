@@ -96,7 +96,7 @@ def merge_proposals(
 
 
 def _described(page: Page, found: Proposals, numbers: dict[str, float]) -> Result:
-    page.show_review("the questions, the most valuable first")
+    page.show_review("merge_proposals", "the questions, the most valuable first")
     proposed = found.table.filter(pl.col("state") == PROPOSED)
     states = Counter(found.table["state"].to_list())
     page.say(f"{counted(len(found.people), 'faceset')} compared: {dict(sorted(states.items()))}")

@@ -117,7 +117,7 @@ def osrc_clusters(
 
 def _described(page: Page, bucket: str, found: Clusters, too_loose: str) -> Result:
     """A person's members count as a cluster, so that the numbers of an unchanged bucket stay as they are."""
-    page.show_review("who is who, to decide about")
+    page.show_review("osrc_clusters", "who is who, to decide about")
     sizes, states, numbers = found.groups(), found.states(), found.clusters.identity_parameters()
     clustered = found.sizes()
     page.say(

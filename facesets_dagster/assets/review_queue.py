@@ -99,7 +99,7 @@ def review_queue(
 
 
 def _described(page: Page, table: pl.DataFrame, cards: list[Card], numbers: dict[str, float]) -> Result:
-    page.show_review("the questions, the most valuable first")
+    page.show_review("review_queue", "the questions, the most valuable first")
     counts = Counter(card.kind for card in cards)
     page.say(f"{counted(len(cards), 'card')}: {dict(counts)}")
     return page.table(

@@ -74,7 +74,7 @@ def _described(
     review: bool,
 ) -> Result:
     outcome, funnel = result.outcome, report.funnel
-    page.show_review("who is who, to decide about")
+    page.show_review("swap_ready_facesets", "who is who, to decide about")
     page.show_sheets(contact_sheet=sheet_of_facesets(report), contact_sheet_not_exported=sheet_of_reasons(report))
     return page.result(
         {
