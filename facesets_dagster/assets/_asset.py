@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from facesets_dagster.assets._early_end import noting_an_early_end
 from facesets_dagster.assets._order import RUNS_AFTER, priority
 from facesets_dagster.errors import FacesetsError, LibraryError, LibraryLocked, RegistryUnavailable
+from facesets_dagster.files.trouble import disk_words
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.reports.markdown import Markdown
 from facesets_dagster.resources.home import HomeResource
@@ -172,6 +173,14 @@ def _with_specs(asset: dg.AssetsDefinition, specs: Sequence[dg.AssetSpec]) -> dg
     return dg.AssetsDefinition.dagster_internal_init(**{**asset.get_attributes_dict(), "specs": specs})
 
 
+def _last_words(error: Exception, arguments: Sequence[object]) -> str | None:
+    """The sentence with which the last try of a step ends; None if it is tried again, or there is no sentence."""
+    tries = [one.retry_number for one in arguments if isinstance(one, dg.AssetExecutionContext | dg.OpExecutionContext)]
+    if not tries or max(tries) < MAX_RETRIES:
+        return None
+    return disk_words(error) if isinstance(error, OSError) else str(error) if isinstance(error, FacesetsError) else None
+
+
 def teaching(function: Callable[P, R]) -> Callable[P, R]:
     """Turns a `FacesetsError` into a `dg.Failure` with its text, and what may pass by itself into a retry."""
 
@@ -183,6 +192,9 @@ def teaching(function: Callable[P, R]) -> Callable[P, R]:
                 with interruptions_that_arrive():
                     return function(*args, **kwargs)
             except _MAY_PASS as error:
+                words = _last_words(error, [*args, *kwargs.values()])
+                if words is not None:
+                    raise dg.Failure(words, allow_retries=False) from error
                 raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_SECONDS) from error
             except FacesetsError as error:
                 raise dg.Failure(str(error), allow_retries=False) from error

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from facesets_dagster.errors import FacesetsError
+from facesets_dagster.files.trouble import disk_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,12 +46,16 @@ class Program(TyperGroup):
             code = super().main(arguments, standalone_mode=False, **extra)
         except FacesetsError as error:
             code = _fail(str(error), _kind(error), as_json=as_json)
+        except OSError as error:
+            code = _fail(_in_words(error, disk_words(error)), "disk", as_json=as_json)
         except typer.TyperException as error:  # a wrong command line; the help it stands for was printed already
             code, text = error.exit_code, error.format_message()
             if text:
                 _fail(text, "usage", as_json=as_json, hint=_usage(error))
         except typer.Abort:
             code = _fail("Ended. What was finished is kept.", "ended", as_json=as_json)
+        except Exception as error:
+            code = _fail(_in_words(error, _of_database(error)), "database", as_json=as_json)
         sys.exit(code or 0)
 
     def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
@@ -150,6 +155,23 @@ def _fail(text: str, kind: str, *, as_json: bool, hint: str = "") -> int:
         if hint:
             say(hint)
     return 1
+
+
+def _in_words(error: Exception, words: str | None) -> str:
+    """The words; raises the error again if there are none: a defect is shown with its traceback."""
+    if words is None:
+        raise error
+    return words
+
+
+def _of_database(error: Exception) -> str | None:
+    """Of Dagster's own databases; the registry's errors are sentences already."""
+    if not type(error).__module__.startswith("sqlalchemy"):
+        return None
+    from facesets_dagster.registry.unavailable import reason_of
+
+    reason = reason_of(getattr(error, "orig", None))
+    return None if reason is None else f"Dagster's database (DAGSTER_HOME) cannot be used: {reason}, and do it again."
 
 
 def _kind(error: FacesetsError) -> str:

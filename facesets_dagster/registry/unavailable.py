@@ -33,7 +33,7 @@ def say_in_a_sentence(engine: sa.Engine, database_url: str) -> None:
         damaged = damage(engine, context.original_exception)
         if damaged is not None:
             raise damaged from None
-        reason = _reason(context.original_exception)
+        reason = reason_of(context.original_exception)
         if reason is not None:
             raise RegistryUnavailable(
                 f"The registry {address} cannot be used: {reason}, and do it again. Nothing was changed."
@@ -51,7 +51,8 @@ def damage(engine: sa.Engine, error: BaseException | None) -> LibraryCorrupt | N
     )
 
 
-def _reason(error: BaseException | None) -> str | None:
+def reason_of(error: BaseException | None) -> str | None:
+    """Why a database does not do its work now, and what to do, for an error of its driver; None for another error."""
     if isinstance(error, sqlite3.OperationalError):
         return _SQLITE.get((getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY)
     if type(error).__module__.startswith("psycopg") and type(error).__name__ in ("OperationalError", "DiskFull"):

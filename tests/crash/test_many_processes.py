@@ -1,0 +1,80 @@
+"""Many processes at once on buckets with people in common: no number twice, nobody twice, a library that is sound."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from facesets_dagster.library.library import Library
+from facesets_dagster.library.verification import verify_library
+from facesets_dagster.registry.registry import Registry
+from testing.fakes import write_person
+from tests.crash.die_at import run_dying, start_dying
+from tests.crash.snapshots import snapshot
+
+BUCKETS = 8
+PHOTOS = 6
+
+
+def overlapping_buckets(home: Path, count: int) -> list[str]:
+    """Every person is in two of the buckets."""
+    for number in range(count):
+        for person in (number, (number + 1) % count):
+            write_person(home / "buckets" / f"b{number}", person + 1, PHOTOS, first=PHOTOS * (person != number))
+    return [f"b{number}" for number in range(count)]
+
+
+def one_round(home: Path, rng: random.Random, count: int = BUCKETS) -> None:
+    """All buckets at once, one of them twice as two daemons would; then what is stale, one after the other."""
+    buckets = overlapping_buckets(home, count)
+    at_once = [*buckets, rng.choice(buckets)]
+    rng.shuffle(at_once)
+    children = [start_dying(home, "discover_identities", bucket, 0) for bucket in at_once]
+    said = [child.communicate()[0] for child in children]
+    assert [child.wait() for child in children] == [0] * len(at_once), said
+    require_sound(home)
+    registry = Registry(f"sqlite:///{home / 'registry.db'}")
+    for _ in range(count):
+        stale = stale_buckets(registry, buckets)
+        if not stale:
+            break
+        for bucket in stale:
+            assert run_dying(home, "discover_identities", bucket, 0).returncode == 0
+    people = require_sound(home)
+    assert len(people) == count, "somebody is there twice, or is missing"
+    assert stale_buckets(registry, buckets) == []
+    before = snapshot(home / "facesets_swap_ready")
+    assert run_dying(home, "discover_identities", rng.choice(buckets), 0).returncode == 0
+    assert snapshot(home / "facesets_swap_ready") == before
+
+
+def stale_buckets(registry: Registry, buckets: list[str]) -> list[str]:
+    """Those that the next run would take up."""
+    known = registry.folder_digests()
+    return [bucket for bucket in buckets if not known.get(bucket)]
+
+
+def require_sound(home: Path) -> list[int]:
+    """The numbers of those in use, each once."""
+    registry = Registry(f"sqlite:///{home / 'registry.db'}")
+    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
+    every = [identity.number for identity in registry.identities()]
+    assert len(set(every)) == len(every)
+    live = [identity for identity in registry.identities() if identity.live]
+    members = registry.members([identity.name for identity in live])
+    faces = [face for of_one in members.values() for face in of_one]
+    assert len(set(faces)) == len(faces), "a face belongs to two people"
+    return [identity.number for identity in live]
+
+
+def test_four_processes_on_overlapping_buckets_come_to_a_sound_library(tmp_path: Path) -> None:
+    one_round(tmp_path / "home", random.Random(1), count=3)
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("part", range(8))
+def test_two_hundred_rounds_of_eight_processes_come_to_sound_libraries(tmp_path: Path, part: int) -> None:
+    for number in range(25):
+        one_round(tmp_path / f"home {number}", random.Random(1000 * part + number))
