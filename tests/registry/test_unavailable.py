@@ -25,15 +25,14 @@ def engine(tmp_path: Path) -> sa.Engine:
 
 
 def test_a_full_disk_is_said_in_a_sentence_and_nothing_is_half_written(engine: sa.Engine) -> None:
-    with (
-        pytest.raises(
-            RegistryUnavailable, match=r"The registry sqlite:.* cannot be used: its disk is full\. Free some"
-        ),
-        engine.begin() as connection,
-    ):
-        connection.exec_driver_sql("PRAGMA max_page_count = 3")
-        connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(100))")
-        connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(1000000))")
+    def fill() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 3")
+            connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(100))")
+            connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(1000000))")
+
+    with pytest.raises(RegistryUnavailable, match=r"The registry sqlite:.* be used: its disk is full\. Free some"):
+        fill()
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
 
@@ -41,18 +40,16 @@ def test_a_full_disk_is_said_in_a_sentence_and_nothing_is_half_written(engine: s
 def test_a_database_that_stays_locked_is_said_in_a_sentence(engine: sa.Engine) -> None:
     other = sqlite3.connect(str(engine.url.database))
     other.execute("BEGIN IMMEDIATE")
-    with (
-        pytest.raises(RegistryUnavailable, match="another program has held it locked"),
-        engine.connect() as connection,
-    ):
+    with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 50")
-        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        with pytest.raises(RegistryUnavailable, match="another program has held it locked"):
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
     other.close()
 
 
 def test_a_registry_in_the_place_of_which_a_folder_lies_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "registry.db").mkdir()
-    with pytest.raises(RegistryUnavailable, match="it cannot be opened. Expected a file"):
+    with pytest.raises(RegistryUnavailable, match=r"it cannot be opened. Expected a file"):
         make_engine(f"sqlite:///{tmp_path / 'registry.db'}").connect()
 
 
