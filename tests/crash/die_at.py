@@ -1,5 +1,6 @@
 """A run with the fake model that dies at its N-th durable step: a rename, a folder swap, a removal or a commit."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from facesets_dagster.assets import _asset as asset_module
 from facesets_dagster.files import writing
 from facesets_dagster.library import moves
 from facesets_dagster.publishing.recovery.recovery import recover
@@ -28,6 +30,7 @@ KILLED = 137
 def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
     """`job` in a process of its own, dead at its `fatal`-th durable step; 0: it lives on, and says how many it made.
 
+    Below 0: from that step on every one is refused, as a full disk refuses it.
     `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them; `decide`
     and `take_back` (`five_rulings`) take none, nor does `recover`; `forget` takes the name of one.
     """
@@ -45,6 +48,7 @@ def run_dying(home: Path, job: str, bucket: str, fatal: int) -> "subprocess.Comp
 def main(folder: str, job: str, bucket: str, fatal: int) -> None:
     """In the process."""
     home, steps = Path(folder), _Steps(fatal)
+    asset_module.RETRY_SECONDS = 0
     environment = {"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home)}
     if (home / "people").is_dir():
         environment["FACESETS_HAND_SORTED"] = str(home / "people")
@@ -66,6 +70,8 @@ class _Steps:
         self.made += 1
         if self.made == self.fatal:
             os._exit(KILLED)
+        if 0 < -self.fatal <= self.made:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "of the test")
 
     def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:

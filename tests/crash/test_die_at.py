@@ -146,6 +146,7 @@ def test_a_run_that_dies_at_three_steps_is_finished_by_the_next(
         check(start, undisturbed, tmp_path / f"home {fatal}", fatal)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_run_that_dies_at_any_step_is_finished_by_the_next(
@@ -154,3 +155,31 @@ def test_a_run_that_dies_at_any_step_is_finished_by_the_next(
     count, undisturbed = steps
     for fatal in range(1, count + 1):
         check(start, undisturbed, tmp_path / f"home {fatal}", fatal)
+
+
+def check_full(scenario: Scenario, undisturbed: dict[str, str], home: Path, step: int) -> None:
+    """From this step on the disk takes nothing; then there is room again, and the next run makes the same library."""
+    shutil.copytree(scenario.home, home)
+    before = snapshot(home / "facesets_swap_ready")
+    full = scenario.run(home, -step)
+    assert full.returncode not in (0, KILLED), full.stdout[-2000:]
+    left = snapshot(home / "facesets_swap_ready")
+    whole = {path for path in before if path.startswith("faceset_001/") and path in undisturbed}
+    assert {path for path in left if path.startswith("faceset_001/")} >= whole, "the old faceset must stay whole"
+    after = scenario.run(home, 0)
+    assert after.returncode == 0, after.stdout[-2000:]
+    assert snapshot(home / "facesets_swap_ready") == undisturbed
+    registry = Registry(f"sqlite:///{home / 'registry.db'}")
+    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
+    shutil.rmtree(home)
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_disk_that_is_full_from_any_step_on_costs_nothing_but_the_run(
+    start: Scenario, steps: tuple[int, dict[str, str]], tmp_path: Path
+) -> None:
+    count, undisturbed = steps
+    for step in range(1, count):
+        check_full(start, undisturbed, tmp_path / f"home {step}", step)

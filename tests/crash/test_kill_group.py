@@ -72,6 +72,7 @@ def test_a_killed_run_is_finished_by_the_next(one_bucket: Undisturbed, tmp_path:
     killed_run(one_bucket, tmp_path / "home", share * random.Random(share).uniform(0.8, 1.1))
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_twenty_killed_runs_over_all_buckets_are_finished_by_the_next(
