@@ -67,7 +67,9 @@ def test_a_short_sitting_by_keys_is_undone_in_any_order(begun: FakeHome, chromiu
     root = begun.settings.library_dir
     first = library_of(root)
     with served_review(begun.settings) as address:
-        page = chromium.new_context(locale="en-GB").new_page()
+        page, elsewhere = chromium.new_context(locale="en-GB").new_page(), list[str]()
+        own = (f"{address}/", "blob:", "data:")
+        page.on("request", lambda one: None if one.url.startswith(own) else elsewhere.append(one.url))
         page.goto(f"{address}/review/people")
         sitting = Sitting(Keyboard(page), address, random.Random(1))
         sitting.rule(FEW)
@@ -77,6 +79,7 @@ def test_a_short_sitting_by_keys_is_undone_in_any_order(begun: FakeHome, chromiu
         obey_apart(begun)
         assert different(first, library_of(root)) == [], sitting.kinds
         page.context.close()
+        assert elsewhere == []
 
 
 @pytest.mark.slow
@@ -90,7 +93,9 @@ def test_fifty_rulings_by_keys_are_published_and_undone_in_any_order(
     home.facesets("review")
     first = library_of(home.settings.library_dir)
     with dev_server(home, tmp_path / "dev.log") as address:
-        page = chromium.new_context(locale="en-GB").new_page()
+        page, elsewhere = chromium.new_context(locale="en-GB").new_page(), list[str]()
+        own = (f"{address}/", "blob:", "data:")
+        page.on("request", lambda one: None if one.url.startswith(own) else elsewhere.append(one.url))
         page.goto(f"{address}/review/people")
         for seed, undone in ((1, Sitting.undo_last), (2, Sitting.undo_any)):
             sitting = Sitting(Keyboard(page), address, random.Random(seed))
@@ -105,3 +110,4 @@ def test_fifty_rulings_by_keys_are_published_and_undone_in_any_order(
             home.facesets("verify")
             print(sitting.kinds, sitting.keys.inputs)
         page.context.close()
+        assert elsewhere == []
