@@ -24,20 +24,22 @@ class Subjects:
     store_of: StoreOf
     known: Mapping[str, pl.DataFrame] | None = None
     """Rows of people whose faces are read already; others are looked up."""
+    leaving: frozenset[str] | None = None
+    """Faces that rulings which wait to be applied move, each by itself; None: looked up."""
 
     def loaded(self, names: Collection[str]) -> "Subjects":
         """The same with the faces of these people in memory: each bucket is read once."""
-        snapshot = self.library.snapshot()
+        leaving, snapshot = self._leaving(), self.library.snapshot()
         snapshot.members(names)  # in few queries; one each would follow
         places = {name: snapshot.places(name) for name in names}
         wanted = {face: bucket for rows in places.values() for face, bucket in rows.items()}
         rows = rows_of_members(self.library, self.store_of, wanted) if wanted else None
         if rows is None:
-            return replace(self, known=dict.fromkeys(names, pl.DataFrame()))
+            return replace(self, known=dict.fromkeys(names, pl.DataFrame()), leaving=leaving)
         rows = rows.sort("face_id")
         row_of = {face: row for row, face in enumerate(rows["face_id"])}
         found = {name: rows[sorted(row_of[face] for face in of if face in row_of)] for name, of in places.items()}
-        return replace(self, known=found)
+        return replace(self, known=found, leaving=leaving)
 
     def of_identity(self, name: str, role: str, most: int = MOST_EXEMPLARS) -> list[RulingFace]:
         """Faces that stand for an identity, with embeddings; none of one whose faces are not known here.
@@ -50,7 +52,8 @@ class Subjects:
         return _chosen(staying if len(staying) else rows, role, most)
 
     def _leaving(self) -> frozenset[str]:
-        """Faces that rulings which wait to be applied move, each by itself."""
+        if self.leaving is not None:
+            return self.leaving
         waiting = (one for one in unpublished_rulings(self.library.registry) if one.state == "in_force")
         return frozenset(face.face_id for one in waiting for face in one.of_role(*_moved_by(one)))
 
