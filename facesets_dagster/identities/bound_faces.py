@@ -52,13 +52,17 @@ class BoundFaces:
             self.ignored.update(dict.fromkeys(self._ids(ruling, "face"), ruling.ruling_id))
 
     def _assigned(self, ruling: Ruling) -> None:
+        """Says nothing where the person is not in use: faces that were assigned to somebody who is ignored now are
+        ignored as all others of that person.
+        """
         person = self.person_of(ruling, STANDS_FOR)
+        if person is None:
+            return
         for face in self._ids(ruling, "face"):
             self.assigned.add(face)
             self.ignored.pop(face, None)
-            self.refused.get(face, set()).discard(person or "")
-            if person is not None:
-                self.belongs[face] = person
+            self.refused.get(face, set()).discard(person)
+            self.belongs[face] = person
 
     def _not_person(self, ruling: Ruling) -> None:
         person = self.person_of(ruling, STANDS_FOR)

@@ -123,6 +123,17 @@ def test_a_face_that_is_about_to_leave_does_not_stand_for_who_has_it(home: FakeH
     assert face in faces_of(home, ONE)
 
 
+def test_a_face_that_was_assigned_to_somebody_who_is_ignored_stays_ignored(home: FakeHome) -> None:
+    face = faces_of(home, ONE)[0]
+    decide(home, lambda ask: ask.assign({face: None}, THREE))
+    obey(home)
+    decide(home, lambda ask: ask.ignore(THREE))
+    obey(home)
+    home.run("a", osrc_clusters={"min_faces": 3, "outlier_min_size": 5})
+    assert state_of_face(home, face)[0] == "ignored"
+    assert face not in faces_of(home, ONE)
+
+
 def test_a_split_divides_by_examples_and_the_new_one_grows_by_itself(home: FakeHome) -> None:
     ruling_id = decide(home, split_one(home))
     obey(home)
