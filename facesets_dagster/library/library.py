@@ -74,6 +74,10 @@ class Library:
         if copy_registry:
             back_up(self.registry, self.backups_kept)
 
+    def note_all_buckets(self) -> None:
+        """Notes the funnels of all buckets whose note is of another run than the registry's."""
+        renew_bucket_notes(self.folder, self.registry)
+
     def published_faces(self, names: list[str]) -> dict[str, Path]:
         """face_id -> PNG of the named facesets, in place or retired."""
         pictures: dict[str, Path] = {}

@@ -118,12 +118,14 @@ def reembed(job: Reembedding, begin: Callable[[], None], finish: Callable[[], No
             library.finish_moves(job.run.holder, job.run.say)
             old = model_of(library)
             if old is None or old == new:
-                merge_top_manifest(library, job.run.holder, job.run.say)  # owed by a call that was cut off
+                library.note_all_buckets()  # owed by a call that was cut off, like the next
+                merge_top_manifest(library, job.run.holder, job.run.say)
                 continue
             run = replace(job.run, library=library)
             pictures = FromPictures(run.embedder(), Path(scratch, library.folder.name))
             planner = ReembedPlanner(run, job.caches, old, pictures, job.numbers, job.cover_distance, begin)
             update = publish(run, planner.plan)
+            library.note_all_buckets()
             brought.append(Brought(library, update.notes, update.outcome))
     finish()
     for library in job.libraries:

@@ -13,6 +13,7 @@ from facesets_dagster.registry import tables as t
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.ruled import Place
 from facesets_dagster.registry.ruling_rows import count_writing
+from facesets_dagster.registry.schema import next_generation
 from facesets_dagster.registry.snapshot import in_batches
 
 REASON = "forgotten"
@@ -74,10 +75,15 @@ def forget(connection: sa.Connection, gone: Gone, run_id: str) -> dict[str, int]
     for some in in_batches(sorted(gone.names)):
         _forget_people(connection, counts, some, run_id)
     _forget_records(connection, counts, gone)
-    # Whoever kept an older state of the registry in memory reads all of it again.
-    newest = sa.select(sa.func.max(t.generations.c.generation)).scalar_subquery()
-    connection.execute(sa.delete(t.generations).where(t.generations.c.generation < newest))
+    _break_off(connection)
     return counts
+
+
+def _break_off(connection: sa.Connection) -> None:
+    """Leaves a generation out: whoever kept an older state of the registry in memory reads all of it again."""
+    missing = connection.scalar(sa.select(sa.func.max(t.generations.c.generation)))
+    next_generation(connection)
+    connection.execute(sa.delete(t.generations).where(t.generations.c.generation == missing))
 
 
 def _forget_rulings(connection: sa.Connection, gone: Gone) -> dict[str, int]:

@@ -8,7 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from facesets_dagster.analysis.ruling_flaws import ruling_flaws
+from facesets_dagster.library.library import Library
 from facesets_dagster.registry import tables as t
+from facesets_dagster.registry.registry import open_registry
 from testing.fake_home import FakeHome
 from testing.paths import REPOSITORY
 
@@ -26,7 +28,8 @@ def ruled(fake_home: FakeHome) -> FakeHome:
 
 def told(home: FakeHome, *statements: sa.Executable) -> list[str]:
     """What is off after somebody wrote this into the registry."""
-    library = home.library
+    # Taken by itself: the facesets of this registry lie nowhere.
+    library = Library(home.settings.library_dir, open_registry(home.settings.database_url), ())
     with library.registry.engine.begin() as connection:
         for statement in statements:
             connection.execute(statement)

@@ -84,4 +84,4 @@ def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
     said = home.facesets("run")
     assert "left locked" not in said
     home.facesets("verify")
-    assert len(json.loads(home.facesets("status", "--json"))["buckets"]) == 3
+    assert len(json.loads(home.facesets("status", "--json"))["buckets"]) == 4

@@ -41,4 +41,4 @@ def require_noted(library: Library) -> None:
     assert mark is not None
     assert mark.state == library.registry.state()
     for run in library.registry.bucket_runs():
-        assert run_on_note(library.folder, run.bucket) == f"{run.run_id} {run.inputs_digest}"
+        assert run_on_note(library.folder, run.bucket) == f"{run.run_id} {run.inputs_digest}", run.bucket
