@@ -302,7 +302,7 @@ def test_a_person_sees_lineage_runs_a_partition_and_finds_pictures_and_ticks(ser
             page.get_by_text(name, exact=True).first.wait_for()
 
         page.goto(f"{address}/locations/{LOCATION}/jobs/discover_identities/runs")
-        expect(page.get_by_text("Success", exact=True)).to_have_count(6)
+        expect(page.get_by_text("Success", exact=True)).to_have_count(7)
         page.goto(f"{address}/locations/{LOCATION}/jobs/discover_identities/playground")
         choose_partition(page, "trip")
         page.get_by_role("button", name="Launch Run").click()

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from facesets_dagster.cli.run import BucketResult, _row
+from facesets_dagster.cli.run_results import BucketResult, _row
 from facesets_dagster.cli.tables import print_lines, text_table
 from facesets_dagster.photos.bucket_key import partition_key
 

@@ -11,7 +11,7 @@ from facesets_dagster.cli.commands import look
 from facesets_dagster.cli.commands import rule as rule_commands
 from facesets_dagster.cli.commands import rulings as rulings_commands
 from facesets_dagster.cli.main import app
-from facesets_dagster.publishing.rulings import writing
+from facesets_dagster.library import audit
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_photo
 from testing.labels import give_label
@@ -45,7 +45,7 @@ def home(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> FakeHome:
     monkeypatch.setattr(ruling_job, "embedder_of", lambda _: fake_home.embedder)
     for module in (rule_commands, rulings_commands, look):
         monkeypatch.setattr(module, "existing_home", lambda: fake_home.settings)
-    monkeypatch.setattr(writing.getpass, "getuser", lambda: "kim")
+    monkeypatch.setattr(audit.getpass, "getuser", lambda: "kim")
     monkeypatch.setenv("COLUMNS", "200")
     return fake_home
 

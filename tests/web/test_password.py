@@ -68,7 +68,9 @@ def served(embedded_models_root: Path, tmp_path_factory: pytest.TempPathFactory)
         everything = json.dumps(ask(address, _EVERYTHING))
         answers = {page: ask_http(address, page) for page in _PAGES}
         answers["refused"] = ask_http(address, "/", headers={"Host": "a@127.0.0.1"})
-        commands = [" ".join(one.cmdline()) for one in psutil.process_iter() if one.pid != os.getpid()]
+        commands = [
+            " ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]) if one.pid != os.getpid()
+        ]
     assert "database_url" in everything
     texts = [answer.text for answer in answers.values()]
     return Served(home.folder, answers, [everything, *texts, *commands, said, (tmp_path / "dev.log").read_text()])

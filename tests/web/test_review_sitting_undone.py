@@ -29,12 +29,13 @@ _OF_RUNS = frozenset({"run_id", "runs", "created_at", "updated_at", "written_at"
 def library_of(root: Path) -> dict[str, Any]:
     """Path -> bytes of every file of the library, of manifests all but runs and dates.
 
-    Left out are the archive, and tombstones of names that splits took for a while.
+    Left out are the archive, what recovery needs (all rulings, undone ones too), and tombstones of names that splits
+    took for a while.
     """
     found: dict[str, Any] = {}
     for path in sorted(root.rglob("*")):
         place = path.relative_to(root)
-        if path.is_file() and place.parts[0] != "_retired" and not path.name.startswith(".lock"):
+        if path.is_file() and place.parts[0] not in ("_retired", "_registry") and not path.name.startswith(".lock"):
             data = path.read_bytes()
             found[str(place)] = _without_runs(json.loads(data)) if path.suffix == ".json" else data
     return found
