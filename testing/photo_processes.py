@@ -5,11 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from facesets_dagster.photos.workers.decoders import photo_decoders
 
 WITHOUT_OPTIONAL_DECODERS = "import sys\nsys.modules['rawpy'] = sys.modules['pillow_jxl'] = None\n"
+
+
+def photo_processes() -> list[psutil.Process]:
+    """Photo processes of the process of the tests: it has other children too, as the database server of its tests."""
+    return [one for one in psutil.Process().children() if "photo_process" in " ".join(_command_line(one))]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from facesets_dagster.photos.workers.memory_budget import MemoryBudget, Stopped
 from facesets_dagster.photos.workers.opened_file import FileState
 from facesets_dagster.photos.workers.process_pool import StopSign
 from testing.bombs import jpeg_of_scans, png_bomb
-from testing.photo_processes import hostile_photos
+from testing.photo_processes import hostile_photos, photo_processes
 
 LIMIT = 300_000_000
 SCANS = 506
@@ -107,23 +107,23 @@ def test_a_photo_or_folder_that_hangs_is_waited_for_no_longer_than_the_limit(
     path = tmp_path / name
     path.write_bytes(b"HOSTILE hang")
     with hostile_photos(tmp_path / "site", monkeypatch):
-        decoders = impatient()
+        decoders, before = impatient(), dead_children()
         began = time.monotonic()
         error = refused(decoders, path)
         assert error.reason == "too_slow"
         assert "FACESETS_PHOTO_SECONDS" in error.detail
         assert time.monotonic() - began < 15
-        assert not [child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE]
+        assert dead_children() <= before
         decoders.end_idle()
 
 
 def test_a_process_that_was_killed_by_others_costs_no_photo(decoders: PhotoDecoders, tmp_path: Path) -> None:
     path = noise(tmp_path / "a.png")
     with decoders.photo(path) as photo:
-        photo_processes = [one for one in psutil.Process().children() if "photo_process" in " ".join(one.cmdline())]
-        assert photo_processes
-        for child in photo_processes:  # the tests have other children too
-            child.kill()
+        running = photo_processes()
+        assert running
+        for process in running:
+            process.kill()
         assert photo.decode(LIMIT).image.shape == (200, 300, 3)
 
 
@@ -187,7 +187,7 @@ def shape_of(decoders: PhotoDecoders, path: Path) -> tuple[int, ...]:
 
 
 class most_memory:  # noqa: N801
-    """Peak of the memory of all child processes, shared pages counted once for each of them."""
+    """Peak of the memory of all photo processes, shared pages counted once for each of them."""
 
     def __enter__(self) -> list[int]:
         self._peak, self._over = [0], threading.Event()
@@ -201,7 +201,12 @@ class most_memory:  # noqa: N801
 
     def _watch(self) -> None:
         while not self._over.wait(0.01):
-            self._peak[0] = max(self._peak[0], sum(map(resident, psutil.Process().children())))
+            self._peak[0] = max(self._peak[0], sum(map(resident, photo_processes())))
+
+
+def dead_children() -> set[int]:
+    """Children that ended and that nobody waited for."""
+    return {one.pid for one in psutil.Process().children() if one.status() == psutil.STATUS_ZOMBIE}
 
 
 def resident(process: psutil.Process) -> int:
