@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from facesets_dagster.dagster_yaml import require_storage, storage_url
+from facesets_dagster.databases import INSTALL, look_at, with_driver
 from facesets_dagster.embedding.packs import find_pack
 from facesets_dagster.errors import FacesetsError
 from facesets_dagster.files.parsing import parse_yaml
@@ -61,6 +63,8 @@ def run_doctor(settings: Settings) -> list[Finding]:
         _formats,
         _hand_sorted,
         _legacy,
+        _registry,
+        _dagster_storage,
         _library,
         _names,
         _telemetry,
@@ -279,6 +283,28 @@ def _unreadable(folder: Path) -> str:
 
 def _folders_in(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _registry(settings: Settings) -> Finding:
+    """Connects to the registry's database."""
+    facts = look_at(with_driver(settings.database_url), named_by="FACESETS_DATABASE_URL")
+    return Finding("registry", "ok", facts.text)
+
+
+def _dagster_storage(settings: Settings) -> Finding:
+    """Connects to the database with Dagster's runs and events."""
+    name = "dagster_storage"
+    require_storage(settings)
+    url = storage_url(settings)
+    if url is None:
+        on_server = settings.server_url is not None and not settings.server_url.startswith("sqlite")
+        advice = "For runs on several machines set FACESETS_DAGSTER_DATABASE_URL before the home is made."
+        return Finding(name, "ok", f"as {settings.dagster_home / 'dagster.yaml'} says", advice if on_server else "")
+    pinned = next((line for line in requires("dagster-postgres") or [] if line.startswith("dagster==")), "")
+    if pinned and pinned != f"dagster=={installed('dagster')}":
+        found = f"dagster-postgres {installed('dagster-postgres')} belongs to {pinned}, not {installed('dagster')}"
+        return Finding(name, "problem", found, f"They must be the same release: {INSTALL}.")
+    return Finding(name, "ok", look_at(url, named_by="dagster.yaml").text)
 
 
 def _library(settings: Settings) -> Finding:

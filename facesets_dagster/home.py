@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from filelock import FileLock
 
+from facesets_dagster.dagster_yaml import require_driver, require_storage, storage_url, yaml_file, yaml_text
 from facesets_dagster.embedding.packs import EMBEDDED, default_pack, pull_pack
 from facesets_dagster.embedding.precision import FP32
 from facesets_dagster.errors import SettingsError
@@ -26,35 +27,6 @@ _SWITCHING = "switching_to"
 """Key of `home.json`: the pack that the home is on its way to."""
 _SHARED_WITH, _NOT_SET = "shared_with", ""
 """Key of `home.json`: the group to which its files were given, null for nobody; absent from homes of older releases."""
-_DAGSTER_YAML = """\
-# Made by `facesets init`; your changes are kept.
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-
-run_monitoring:
-  enabled: true
-  # Slots of runs that died are given back after this time.
-  free_slots_after_run_end_seconds: 60
-
-concurrency:
-  runs:
-    # Runs from the UI and the sensor are processes of their own; each loads the models.
-    max_concurrent_runs: 1
-  pools:
-    granularity: op
-
-retention:
-  sensor:
-    purge_after_days:
-      skipped: 7
-      failure: 30
-      success: -1
-  schedule:
-    purge_after_days: 90
-"""
-
 Say = Callable[[str], None]
 
 
@@ -66,6 +38,7 @@ def init_home(settings: Settings, *, say: Say, automation: bool | None = None) -
     recorded = _record(settings)
     if "dagster_ready" not in recorded or (automation is not None and recorded.get("automation") != automation):
         _make(settings, say, automation)
+    require_storage(settings)
     recorded_precision(settings)
     _keep_to(access, settings, say, is_new=not recorded)
     if recorded_pack(settings) == EMBEDDED:
@@ -213,10 +186,17 @@ def _make_folders(settings: Settings) -> None:
 
 
 def _make_dagster(settings: Settings) -> None:
-    config = settings.dagster_home / "dagster.yaml"
+    config = yaml_file(settings)
     if not config.exists():
-        write_text(config, _DAGSTER_YAML)
-    environment = {**os.environ, "DAGSTER_HOME": str(settings.dagster_home)}
+        require_driver(settings)
+        write_text(config, yaml_text(settings))
+    require_storage(settings)
+    url = storage_url(settings)
+    if url is not None:  # its answer in a sentence, before Dagster's in pages
+        from facesets_dagster.databases import look_at
+
+        look_at(url, named_by=str(config))
+    environment = {**os.environ, **settings.dagster_environment}
     command = [sys.executable, "-m", "dagster", "instance", "migrate"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

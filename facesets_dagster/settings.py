@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from facesets_dagster.addresses import DAGSTER_PASSWORD, DAGSTER_URL, DagsterDatabase, registry_url
 from facesets_dagster.errors import SettingsError
 
 Job = Literal["discover_identities", "full_pipeline"]
@@ -111,6 +112,17 @@ def _database(url: str) -> str:
     return url
 
 
+def _dagster_database(url: str) -> DagsterDatabase:
+    try:
+        return DagsterDatabase.of(url)
+    except ValueError:
+        raise PydanticCustomError(
+            "setting",
+            "`postgresql://USER@HOST:PORT/DATABASE` without a password, which belongs in "
+            f"{DAGSTER_PASSWORD}: this address is written to dagster.yaml, a password never is",
+        ) from None
+
+
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -152,11 +164,16 @@ class Settings(BaseModel):
     """None means the precision that the home was made with."""
     library_name: Annotated[str, AfterValidator(checked_library_name)] | None = Field(None, alias="FACESETS_LIBRARY")
     """A library beside the default one; None means the default."""
-    database_url: Annotated[str, AfterValidator(_database)] = Field(
-        alias="FACESETS_DATABASE_URL",
-        repr=False,
-        default_factory=lambda given: registry_url(given["home"], given["library_name"]),
+    server_url: Annotated[str, AfterValidator(_database)] | None = Field(
+        None, alias="FACESETS_DATABASE_URL", repr=False
     )
+    """Where the default library has its registry; None means a file in the home."""
+    dagster_database: Annotated[DagsterDatabase, BeforeValidator(_dagster_database)] | None = Field(
+        None, alias="FACESETS_DAGSTER_DATABASE_URL"
+    )
+    """Where Dagster keeps runs and events; None means what `dagster.yaml` says, files in the home if nothing."""
+    dagster_password: str | None = Field(None, alias="FACESETS_DAGSTER_DATABASE_PASSWORD", repr=False)
+    """Of that user there; None for none, or one that PostgreSQL's own files name."""
     job: Annotated[Job, _expected(" or ".join(f"`{job}`" for job in JOBS))] = Field(JOBS[0], alias="FACESETS_JOB")
     join_known: _Switch = Field(True, alias="FACESETS_JOIN_KNOWN")
     """Whether new photos of known people join their face sets in these jobs, or wait to be asked for."""
@@ -204,6 +221,21 @@ class Settings(BaseModel):
     """Whether sensor and schedule run by themselves; None means what the home says."""
     unknown: tuple[str, ...] = ()
     """A sentence for each `FACESETS_*` name that is set and is no setting."""
+
+    @property
+    def database_url(self) -> str:
+        """The address of this library's registry, with its password if it has one."""
+        return self.registry_of(self.library_name)
+
+    def registry_of(self, name: str | None) -> str:
+        """The same of another library of this home; None is the default one."""
+        return registry_of(self.home, name, self.server_url)
+
+    @property
+    def dagster_environment(self) -> dict[str, str]:
+        """What processes of Dagster need of the environment, also where it stands in `.env` alone."""
+        password = {DAGSTER_PASSWORD: self.dagster_password} if self.dagster_password else {}
+        return {"DAGSTER_HOME": str(self.dagster_home), **password}
 
     @property
     def cache_dir(self) -> Path:
@@ -260,9 +292,15 @@ def library_folder(home: Path, name: str | None) -> Path:
     return home / (f"facesets_swap_ready_{name}" if name else "facesets_swap_ready")
 
 
-def registry_url(home: Path, name: str | None) -> str:
-    """The SQLite registry of a library of this home."""
-    return f"sqlite:///{home / (f'registry_{name}.db' if name else 'registry.db')}"
+def registry_of(home: Path, name: str | None, server: str | None) -> str:
+    """As `addresses.registry_url`. Raises `SettingsError` for a name that the server would cut off."""
+    try:
+        return registry_url(home, name, server)
+    except ValueError as error:
+        raise SettingsError(
+            f"The library {name!r} would get the schema {str(error)!r} on the registry's server, whose names have at "
+            "most 63 bytes. Give it a shorter name, or the default library a shorter schema. Nothing was changed."
+        ) from None
 
 
 def library_names(home: Path) -> list[str]:
@@ -286,10 +324,11 @@ def load_settings(environment: Mapping[str, str] | None = None, working_director
     for name, text in given.items():
         if "\0" in text:
             raise SettingsError(f"{name} holds a NUL character. Expected text; was `.env` written by a program?")
-    if "FACESETS_LIBRARY" in given and "FACESETS_DATABASE_URL" in given:
+    if "FACESETS_LIBRARY" in given and given.get("FACESETS_DATABASE_URL", "").startswith("sqlite"):
         raise SettingsError(
-            "FACESETS_LIBRARY and FACESETS_DATABASE_URL are both set. A library beside the default one keeps its "
-            "registry in the home: unset FACESETS_DATABASE_URL for it."
+            "FACESETS_LIBRARY is set, and FACESETS_DATABASE_URL names the file of one registry. A library beside the "
+            "default one keeps its registry in a file of its own in the home: unset FACESETS_DATABASE_URL for it. On a "
+            "server (postgresql://...) it gets a schema of its own."
         )
     try:
         return Settings.model_validate({**given, "unknown": _unknown(environment)}, context=directory)
@@ -302,7 +341,7 @@ def load_settings(environment: Mapping[str, str] | None = None, working_director
 
 def _found(error: Mapping[str, Any]) -> str:
     """What was found; an address may have a password in it."""
-    is_secret = error["loc"][0] == "FACESETS_DATABASE_URL"
+    is_secret = error["loc"][0] in ("FACESETS_DATABASE_URL", DAGSTER_URL)
     return "is no address of a database" if is_secret else f"is {error['input']!r}"
 
 

@@ -85,7 +85,7 @@ def test_another_library_of_the_home_has_its_own_folder_registry_and_tables(tmp_
     assert fresh.tables_dir != default.tables_dir
     with pytest.raises(SettingsError, match="cannot name a library"):
         load_settings({"FACESETS_LIBRARY": "../x"}, tmp_path)
-    with pytest.raises(SettingsError, match="are both set"):
+    with pytest.raises(SettingsError, match="names the file of one registry"):
         load_settings({"FACESETS_LIBRARY": "fresh", "FACESETS_DATABASE_URL": "sqlite:///x.db"}, tmp_path)
 
 

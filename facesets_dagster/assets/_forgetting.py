@@ -35,9 +35,9 @@ def forgetting_of(
     plain, pack, thresholds = home.plain(), embedder.pack(), embedder.thresholds()
     max_pixels = PhotoConfig().max_pixels
     libraries = [plain.library()]
-    for name in (None, *library_names(plain.folder)) if plain.database_url.startswith("sqlite") else ():
-        beside = plain.library(name) if name else None
-        if beside is not None and beside.folder != libraries[0].folder:
+    for name in library_names(plain.folder):
+        beside = plain.library(name)
+        if beside.folder != libraries[0].folder:
             libraries.append(beside)
     run = Run(
         library=libraries[0],

@@ -166,11 +166,12 @@ def _in_words(error: Exception, words: str | None) -> str:
 
 def _of_database(error: Exception) -> str | None:
     """Of Dagster's own databases; the registry's errors are sentences already."""
-    if not type(error).__module__.startswith("sqlalchemy"):
+    cause = error.__cause__ if type(error).__module__.startswith("dagster_postgres") else error  # it gave up trying
+    if cause is None or not type(cause).__module__.startswith("sqlalchemy"):
         return None
     from facesets_dagster.registry.unavailable import reason_of
 
-    reason = reason_of(getattr(error, "orig", None))
+    reason = reason_of(getattr(cause, "orig", None), "dagster.yaml in DAGSTER_HOME")
     return None if reason is None else f"Dagster's database (DAGSTER_HOME) cannot be used: {reason}, and do it again."
 
 

@@ -31,7 +31,7 @@ from facesets_dagster.settings import (
     checked_library_name,
     library_folder,
     library_names,
-    registry_url,
+    registry_of,
 )
 
 
@@ -56,6 +56,8 @@ class Home:
     """The list of folders that are buckets where they lie."""
     registry_backups: int = BACKUPS_KEPT
     """Copies of the registry that are kept."""
+    server_url: str | None = field(default=None, repr=False)
+    """Where libraries have their registries; None means files in the home."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Home":
@@ -73,6 +75,7 @@ class Home:
             linked_roots=settings.linked_roots,
             folder_list=settings.folder_list,
             registry_backups=settings.registry_backups,
+            server_url=settings.server_url,
         )
 
     def library(self, beside: str | None = None) -> Library:
@@ -83,8 +86,8 @@ class Home:
         """
         folder, url = self.library_dir, self.database_url
         if beside:
-            home = folder.parent
-            folder, url = library_folder(home, checked_library_name(beside)), registry_url(home, beside)
+            home, name = folder.parent, checked_library_name(beside)
+            folder, url = library_folder(home, name), registry_of(home, name, self.server_url)
         return open_library(folder, url, () if beside else self.legacy_roots, self.registry_backups)
 
     def libraries(self) -> list[Library] | None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 from sqlalchemy.dialects import postgresql, sqlite
 
-from facesets_dagster.errors import SettingsError
+from facesets_dagster.databases import engine_for, with_driver
 from facesets_dagster.files.access import begin_file
 from facesets_dagster.registry.unavailable import damage, say_in_a_sentence
 
@@ -22,11 +22,11 @@ def make_engine(database_url: str) -> sa.Engine:
 
     So a home that is at rest has no journal beside it and can be copied, restored or removed while the daemon runs.
     """
-    url = sa.make_url(database_url)
+    url = with_driver(database_url)
     if url.get_backend_name() != "sqlite":
-        if url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-        return _on_server(url, database_url)
+        engine = engine_for(url, named_by="FACESETS_DATABASE_URL", pool_pre_ping=True)
+        say_in_a_sentence(engine, database_url)
+        return engine
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     say_in_a_sentence(engine, database_url)
 
@@ -54,18 +54,6 @@ def make_engine(database_url: str) -> sa.Engine:
     return engine
 
 
-def _on_server(url: sa.URL, database_url: str) -> sa.Engine:
-    try:
-        engine = sa.create_engine(url, pool_pre_ping=True)
-    except ImportError as error:
-        raise SettingsError(
-            f"FACESETS_DATABASE_URL names a database for which {error.name or 'its driver'} is not installed. Expected "
-            "the extra `postgres`: `uv sync --extra postgres`, or `pip install 'facesets-dagster[postgres]'`."
-        ) from error
-    say_in_a_sentence(engine, database_url)
-    return engine
-
-
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An insert that can say what happens to a row that is there, in the dialect of the database."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
@@ -77,3 +65,12 @@ def wait_for_turn(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
+
+
+def make_schema(connection: sa.Connection) -> None:
+    """Makes the schema that the registry's address names, if its server has none of that name."""
+    if connection.dialect.name == "sqlite" or connection.scalar(sa.select(sa.func.current_schema())) is not None:
+        return
+    first = str(connection.scalar(sa.select(sa.func.current_setting("search_path")))).split(",")[0].strip()
+    if first and first != '"$user"':
+        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {first}")  # written as SQL wants it already

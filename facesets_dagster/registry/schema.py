@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.registry import tables as t
-from facesets_dagster.registry.dialect import insert_into, wait_for_turn
+from facesets_dagster.registry.dialect import insert_into, make_schema, wait_for_turn
 from facesets_dagster.registry.upgrade import keep_copy, to_schema_2
 
 _BEFORE = "1"
@@ -74,6 +74,7 @@ def _make(connection: sa.Connection) -> None:
     if version is not None:
         layout = connection.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "layout"))
         keep_copy(connection, f"schema{version}" if version == _BEFORE else f"layout{layout or 0}")
+    make_schema(connection)
     t.metadata.create_all(connection)
     for name, column, kind in _LATER_COLUMNS:
         if column not in {known["name"] for known in sa.inspect(connection).get_columns(name)}:

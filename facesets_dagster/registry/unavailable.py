@@ -51,11 +51,18 @@ def damage(engine: sa.Engine, error: BaseException | None) -> LibraryCorrupt | N
     )
 
 
-def reason_of(error: BaseException | None) -> str | None:
-    """Why a database does not do its work now, and what to do, for an error of its driver; None for another error."""
+def reason_of(error: BaseException | None, named_by: str = "FACESETS_DATABASE_URL") -> str | None:
+    """Why a database does not do its work now, and what to do, for an error of its driver; None for another error.
+
+    `named_by`: the setting that says where it is.
+    """
     if isinstance(error, sqlite3.OperationalError):
         return _SQLITE.get((getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY)
-    if type(error).__module__.startswith("psycopg") and type(error).__name__ in ("OperationalError", "DiskFull"):
-        first = (str(error).strip().splitlines() or ["no answer"])[0]
-        return f"its server says {first[:300]!r}. See that it runs and FACESETS_DATABASE_URL names it"
+    if not type(error).__module__.startswith("psycopg"):
+        return None
+    first = (str(error).strip().splitlines() or ["no answer"])[0]
+    if type(error).__name__ in ("OperationalError", "DiskFull"):
+        return f"its server says {first[:300]!r}. See that it runs and {named_by} names it"
+    if type(error).__name__ in ("InsufficientPrivilege", "InvalidSchemaName"):
+        return f"its server says {first[:300]!r}. Give its user that right"
     return None

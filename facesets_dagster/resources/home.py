@@ -30,6 +30,9 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     exports_dir: str = Field(description="Face sets in the formats of other programs, a folder for each.")
     reports_dir: str = Field(description="Write-ups of runs.")
     database_url: str = Field(description="SQLAlchemy URL of the registry, its password hidden.")
+    server_url: str | None = Field(
+        default=None, description="Where libraries have their registries, its password hidden; null = in the home."
+    )
     legacy_roots: list[str] = Field(description="Libraries that the platform did not make; read-only.")
     hand_sorted_root: str | None = Field(default=None, description="Folders named by people; read-only.")
     legacy_map: str | None = Field(
@@ -75,6 +78,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             exports_dir=str(settings.exports_dir),
             reports_dir=str(settings.reports_dir),
             database_url=hidden(settings.database_url),
+            server_url=hidden(settings.server_url) if settings.server_url else None,
             legacy_roots=[str(root) for root in settings.legacy_roots],
             hand_sorted_root=str(settings.hand_sorted_root) if settings.hand_sorted_root else None,
             legacy_map=str(settings.home / "facesets_legacy.yaml"),
@@ -104,6 +108,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             linked_roots=tuple(Path(folder) for folder in self.linked_roots),
             folder_list=Path(self.folder_list) if self.folder_list else None,
             registry_backups=self.registry_backups,
+            server_url=revealed(self.server_url) if self.server_url else None,
         )
 
     def library(self, beside: str | None = None) -> Library:

@@ -126,7 +126,7 @@ def _serve(host: str, port: int) -> None:
     require_address(host, settings.web_hosts)
     require_free(host, port)
     init_home(settings, say=lambda text: print(text, file=sys.stderr))
-    os.environ.update(DAGSTER_HOME=str(settings.dagster_home), DAGSTER_IS_DEV_CLI="1")
+    os.environ.update(settings.dagster_environment, DAGSTER_IS_DEV_CLI="1")
     print(f"starting Dagster for the home {settings.home}; Ctrl-C ends it", flush=True)
     with tempfile.TemporaryDirectory(prefix="facesets-") as folder:
         services = Services(Path(folder))

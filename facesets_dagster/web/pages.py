@@ -12,7 +12,7 @@ from facesets_dagster.reports.folder_page import folder_page
 from facesets_dagster.reports.index import last_report
 from facesets_dagster.reports.links import Link, PhotoLinks, review_page, served
 from facesets_dagster.reports.people import Person, people_in
-from facesets_dagster.settings import Settings, registry_url
+from facesets_dagster.settings import Settings
 
 
 class Pages:
@@ -63,7 +63,7 @@ class Pages:
         if folder == settings.library_dir:
             return open_library(folder, settings.database_url, settings.legacy_roots)
         name = folder.name.removeprefix("facesets_swap_ready").lstrip("_")
-        return open_library(folder, registry_url(settings.home, name or None))
+        return open_library(folder, settings.registry_of(name or None))
 
     def _photos(self) -> PhotoLinks:
         return PhotoLinks(folders_of(self._settings), None)

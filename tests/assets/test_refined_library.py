@@ -58,6 +58,7 @@ def test_the_same_again_changes_nothing_and_new_photos_are_refused(fake_home: Fa
     assert fake_home.files() == once
 
 
+@pytest.mark.both_databases(fast=True)
 def test_a_library_that_discovery_made_is_refused_and_a_new_one_can_stand_beside_it(fake_home: FakeHome) -> None:
     write_person(fake_home.buckets / "a", 1, 8)
     write_person(fake_home.buckets / "a", 2, 7)
@@ -67,20 +68,15 @@ def test_a_library_that_discovery_made_is_refused_and_a_new_one_can_stand_beside
         fake_home.materialize("refined_library", refined_library=CONFIG)
     fake_home.materialize("refined_library", refined_library={**CONFIG, "new_library": "fresh"})
     assert fake_home.files() == once
-    beside = FakeHome(
-        fake_home.settings.model_copy(
-            update={
-                "library_name": "fresh",
-                "database_url": f"sqlite:///{fake_home.settings.home / 'registry_fresh.db'}",
-            }
-        ),
-        fake_home.instance,
-    )
+    beside = beside_it(fake_home)
     assert [name for name, _, _ in labels(beside)] == ["faceset_001", "faceset_002"]
+    is_file = beside.settings.database_url.startswith("sqlite")
+    assert (fake_home.settings.home / "registry_fresh.db").exists() == is_file
     assert beside.flaws() == []
     assert fake_home.flaws() == []
 
 
+@pytest.mark.both_databases
 def test_a_library_that_is_made_anew_obeys_the_rulings_of_the_old_one(fake_home: FakeHome) -> None:
     three_people(fake_home)
     first, *_, last = faces_of(fake_home, "faceset_001")
@@ -88,8 +84,7 @@ def test_a_library_that_is_made_anew_obeys_the_rulings_of_the_old_one(fake_home:
     decide(fake_home, lambda ask: ask.name("faceset_002", "Berta"))
     decide(fake_home, lambda ask: ask.ignore("faceset_003"))
     obey(fake_home)
-    fresh = {"library_name": "fresh", "database_url": f"sqlite:///{fake_home.settings.home / 'registry_fresh.db'}"}
-    beside = FakeHome(fake_home.settings.model_copy(update=fresh), fake_home.instance)
+    beside = beside_it(fake_home)
     fake_home.materialize("refined_library", refined_library={"min_faces": 1, "new_library": "fresh"})
     ended = beside.library.registry.decisions("a")
     assert ended.filter(pl.col("state") == "ignored").height == 3
@@ -99,6 +94,11 @@ def test_a_library_that_is_made_anew_obeys_the_rulings_of_the_old_one(fake_home:
     assert beside.flaws() == []
     again = fake_home.materialize("refined_library", refined_library={"min_faces": 1, "new_library": "fresh"})
     assert again.asset_materializations_for_node("refined_library")[0].metadata["unchanged"].value
+
+
+def beside_it(home: FakeHome) -> FakeHome:
+    """The same home, for its library `fresh`."""
+    return FakeHome(home.settings.model_copy(update={"library_name": "fresh"}), home.instance)
 
 
 def partition(home: FakeHome) -> list[list[str]]:

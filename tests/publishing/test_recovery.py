@@ -122,7 +122,7 @@ def test_the_registry_of_another_home_is_refused(home: FakeHome, tmp_path: Path)
         source.backup(copy)
         copy.execute("UPDATE meta SET value = 'another' WHERE key = 'library_id'")
         copy.commit()
-    home.settings = home.settings.model_copy(update={"database_url": f"sqlite:///{other}"})
+    home.settings = home.settings.model_copy(update={"server_url": f"sqlite:///{other}"})
     with pytest.raises(LibraryUnpaired, match="belongs to the library another"):
         home.library.snapshot()
 
@@ -130,7 +130,8 @@ def test_the_registry_of_another_home_is_refused(home: FakeHome, tmp_path: Path)
 def test_two_homes_on_one_registry_are_refused(home: FakeHome, tmp_path: Path) -> None:
     second = tmp_path / "second"
     (second / "buckets" / "b").mkdir(parents=True)
-    home.settings = home.settings.model_copy(update={"home": second, "bucket_roots": (second / "buckets",)})
+    same = {"server_url": home.settings.database_url}
+    home.settings = home.settings.model_copy(update={"home": second, "bucket_roots": (second / "buckets",), **same})
     write_person(second / "buckets" / "b", 2, 6)
     assert not home.run("b", raise_on_error=False).success
     with pytest.raises(LibraryUnpaired, match="holds none of them"):
