@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from facesets_dagster.assets._asset import in_job_order
+from facesets_dagster.assets._asset import in_job_order, record_edges_of
 from facesets_dagster.assets._launchpad import with_pack_numbers
 from facesets_dagster.assets.applied_rulings import applied_rulings
 from facesets_dagster.assets.bucket_folder import bucket_folder
@@ -130,7 +130,7 @@ def build_defs(
     def resolved(job: Any, names: Collection[str]) -> dg.JobDefinition:
         """A job runs its optional assets first; in the graph those are not upstream of what works without them."""
         own = dg.Definitions(assets=in_job_order(assets, names), jobs=[job], resources=resources, executor=executor)
-        return own.resolve_job_def(job.name)
+        return record_edges_of(graph, own.resolve_job_def(job.name))
 
     jobs = build_asset_jobs(join_known=settings.join_known)
     return dg.Definitions(

@@ -151,9 +151,28 @@ def in_job_order(assets: Iterable[Any], names: Collection[str]) -> list[Any]:
     return ordered
 
 
+def record_edges_of(graph: Iterable[Any], job: dg.JobDefinition) -> dg.JobDefinition:
+    """The job, whose steps take down as what they read only what is upstream in the graph too.
+
+    Otherwise Dagster (1.13) marks what a job made as out of date for good: "removed dependency on" what was there for
+    the order of the job alone. The order itself lies in the steps, which are made already.
+    """
+    drawn = {spec.key: {dep.asset_key for dep in spec.deps} for asset in graph for spec in _specs_of(asset)}
+    for key in job.asset_layer.executable_asset_keys:
+        node = job.asset_layer.get(key)
+        node.parent_keys = node.parent_keys & drawn[key]
+    return job
+
+
 def config_of(key: dg.AssetKey) -> type[dg.Config] | None:
     """The class of an asset's run config."""
     return _CONFIGS.get(key)
+
+
+def _specs_of(asset: dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec) -> Iterable[dg.AssetSpec]:
+    if isinstance(asset, dg.AssetSpec):
+        return [asset]
+    return asset.specs if isinstance(asset, dg.AssetsDefinition) else ()
 
 
 def _without_edges_from(asset: dg.AssetsDefinition, names: Sequence[str]) -> dg.AssetsDefinition:
