@@ -58,6 +58,11 @@ class Bindings:
     """face_id -> id of the ruling that ignores this very face."""
     people: IgnoredPeople = field(default_factory=IgnoredPeople.nobody)
     """All who are ignored, in whichever bucket."""
+    stays: Mapping[str, str] = field(default_factory=dict)
+    """face_id -> live identity that has it, where a ruling says that it is one person with others. Such a face is
+    clustered as any other, but nobody else gets it: that is no matter of the tables, so `is_empty` and `digest` do
+    not go by it.
+    """
 
     def is_empty(self) -> bool:
         """Whether nothing is said."""

@@ -32,6 +32,8 @@ class BoundFaces:
     ignored: dict[str, str] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
     """Faces of which a ruling said whose they are."""
+    stays: dict[str, str] = field(default_factory=dict)
+    """Members whom a ruling says to be one person with others."""
 
     def with_ignored(self, members: Mapping[str, str]) -> "BoundFaces":
         """The same where these faces, face_id -> ruling, were members of people who are ignored."""
@@ -44,6 +46,8 @@ class BoundFaces:
             self._assigned(ruling)
         elif ruling.kind == "not_person":
             self._not_person(ruling)
+        elif ruling.kind == "same":
+            self._same(ruling)
         elif ruling.kind == "different":
             self._sides(ruling, [(role, self.person_of(ruling, role)) for role in ("a", "b")])
         elif ruling.kind == "split":
@@ -75,6 +79,14 @@ class BoundFaces:
                 del self.belongs[face]
         anchors = self._standing_for(ruling, STANDS_FOR, person)
         self._tell_apart(faces, [face for face in anchors if face not in faces])
+
+    def _same(self, ruling: Ruling) -> None:
+        """Says which members must not be taken to somebody else, away from the others that are named."""
+        for role in ("a", "b"):
+            person = self.person_of(ruling, role)
+            if person is not None:
+                had = (face for face in self._ids(ruling, role) if person in self._has(face))
+                self.stays.update(dict.fromkeys(had, person))
 
     def _split(self, ruling: Ruling) -> None:
         first, *others = ruling.parts()
@@ -129,7 +141,8 @@ class BoundFaces:
             if face in here and names - self._has(face)
         }
         ignored = {face: one for face, one in sorted(self.ignored.items()) if face in here and not self._has(face)}
-        return Bindings(groups, frozenset(apart - inside), refused, belongs, ignored, people)
+        stays = {face: name for face, name in sorted(self.stays.items()) if face in here}
+        return Bindings(groups, frozenset(apart - inside), refused, belongs, ignored, people, stays)
 
     def _has(self, face: str) -> AbstractSet[str]:
         """The live identities that have a face."""

@@ -19,7 +19,7 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.identities.matching import match_by_overlap
 from facesets_dagster.library.numbering import faceset_name
 from facesets_dagster.publishing.proposal import Proposal
-from facesets_dagster.publishing.ruled_resolution import Refusals, evicted, obeying
+from facesets_dagster.publishing.ruled_resolution import Refusals, evicted, obeying, without_those_who_stay
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ def resolve(
         result.overrides.update((face, one) for face, one in proposal.verdicts.items() if one != before[face])
     refusals = Refusals(proposal.bindings)
     proposal, matched = _matches(proposal, own, members, elsewhere, theirs, refusals)
+    proposal, elsewhere = without_those_who_stay(proposal, own.values(), matched, members, elsewhere)
     _keep_own(proposal, own, members, elsewhere, matched, refusals, result)
     live = _live(proposal, identities, members, build, result)
     for group in result.groups:

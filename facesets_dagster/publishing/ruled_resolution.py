@@ -10,6 +10,7 @@ from dataclasses import replace
 from facesets_dagster.identities.bindings import Bindings
 from facesets_dagster.identities.consequences import completed
 from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.identity import Identity
 from facesets_dagster.publishing.proposal import Proposal
 
 
@@ -103,6 +104,36 @@ def obeying(
     }
     proposal, theirs = _restated(proposal, own)
     return proposal, pinned, theirs
+
+
+def without_those_who_stay(
+    proposal: Proposal,
+    own: Iterable[Identity],
+    matched: Mapping[int, Identity],
+    members: Mapping[str, Mapping[str, str]],
+    elsewhere: Mapping[str, AbstractSet[str]],
+) -> tuple[Proposal, Mapping[str, AbstractSet[str]]]:
+    """The clusters without members of others that must not be taken from them, who are members that parameters do not
+    move; in a cluster that goes to their own identity they stay.
+
+    `matched`: cluster -> own identity. They were matched with these faces, as they would be without rulings.
+    """
+    live = {identity.name for identity in own if identity.live}
+    said = proposal.bindings.stays.items()
+    stays = {face: name for face, name in said if name in live and face in members.get(name, {})}
+    taken = {
+        label: {face for face in faces & stays.keys() if label not in matched or matched[label].name != stays[face]}
+        for label, faces in proposal.clusters.items()
+    }
+    if not any(taken.values()):
+        return proposal, elsewhere
+    pinned = {name: set(faces) for name, faces in elsewhere.items()}
+    for face in (face for faces in taken.values() for face in faces):
+        pinned.setdefault(stays[face], set()).add(face)
+    left = {label: faces - taken[label] for label, faces in proposal.clusters.items()}
+    return replace(
+        proposal, clusters={label: faces for label, faces in left.items() if faces or label in matched}
+    ), pinned
 
 
 def _faces_of(proposal: Proposal, members: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:

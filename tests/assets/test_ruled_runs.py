@@ -44,6 +44,15 @@ def test_two_left_over_faces_that_are_one_person_found_somebody(home: FakeHome) 
     assert home.flaws() == []
 
 
+def test_faces_that_are_one_person_stay_together_although_everything_is_clustered_otherwise(home: FakeHome) -> None:
+    both = {*faces_of(home, TWO), *faces_of(home, THREE)}
+    decide(home, lambda ask: ask.same(THREE, TWO))
+    obey(home)
+    home.run("a", osrc_clusters={"min_faces": 3, "cluster_distance": 1.9})
+    assert set(faces_of(home, TWO)) == both
+    assert home.flaws() == []
+
+
 def test_two_faces_that_are_two_people_are_never_one_persons_members(home: FakeHome) -> None:
     write_looks(home.buckets / "b", 5, [-0.4, 0.0])
     home.run("b", **NUMBERS)

@@ -210,6 +210,26 @@ def test_no_drawn_ruling_is_broken_and_other_clusters_end_as_without(seed: int, 
     assert clusters[4][0] in [set(group.members) for group in without.groups]
 
 
+def test_a_face_that_a_ruling_says_to_be_one_person_with_others_is_not_taken_to_somebody_else() -> None:
+    members = {"faceset_020": founded(faces("a", 5)), "faceset_021": founded(faces("b", 5))}
+    people = [identity(20, 0), identity(21, 1)]
+    clusters = {0: (faces("a", 5) - {"a0", "a4"}, 0), 1: (faces("b", 5) | {"a0"}, 1), 2: ({"a4"}, 2)}
+    said = Bindings(stays={"a0": "faceset_020", "a1": "faceset_020", "a4": "faceset_020", "b0": "faceset_099"})
+    result = resolved(clusters, people, said, members)
+    assert (of(result, "faceset_020"), of(result, "faceset_021")) == (faces("a", 5), faces("b", 5))
+    assert (result.overrides, result.new_groups()) == ({}, [])
+    free = resolved(clusters, people, NO_BINDINGS, members)
+    assert (of(free, "faceset_020"), of(free, "faceset_021")) == (faces("a", 5) - {"a0", "a4"}, faces("b", 5) | {"a0"})
+
+
+def test_of_one_whose_faces_all_go_to_somebody_else_those_stay_that_a_ruling_names() -> None:
+    members = {"faceset_020": founded(faces("a", 3)), "faceset_021": founded(faces("b", 5))}
+    said = Bindings(stays={"a0": "faceset_020", "a1": "faceset_020"})
+    result = resolved({0: (faces("a", 3) | faces("b", 5), 1)}, [identity(20, 0), identity(21, 1)], said, members)
+    assert (of(result, "faceset_020"), of(result, "faceset_021")) == ({"a0", "a1"}, faces("b", 5) | {"a2"})
+    assert result.vanished == []
+
+
 def test_a_table_of_an_older_release_has_no_rulings() -> None:
     row = {"face_id": "a", "state": "candidate", "cluster": 0, "mode": "grow", "model_id": "m"}
     table = pl.DataFrame([row], schema=CLUSTER_SCHEMA)
