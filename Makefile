@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # Settings come from the environment, from `make demo FACESETS_HOME=...` or from .env; only the program knows which.
 INIT := .venv/bin/facesets init
 
-.PHONY: help setup demo test test-slow test-faults dev bench screenshots check audit sbom
+.PHONY: help setup demo test test-slow test-faults dev bench screenshots check check-deploy audit sbom
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -41,8 +41,14 @@ check: setup ## linter, formatter, type checker, layers, docs
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@sh scripts/page_types/check.sh
+	@$(PYTHON) -m pytest tests/test_deploy.py
 	@$(PYTHON) -m scripts.audit
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir .venv/site
+
+check-deploy: setup ## deploy/ with every validator and launcher, in .venv-deploy (Ray: 200 MB)
+	@UV_PROJECT_ENVIRONMENT=.venv-deploy .venv/bin/uv sync --frozen --quiet --group deploy --extra cpu --extra postgres \
+		--extra kubernetes --extra celery --extra ray
+	@ALL_VALIDATORS=1 .venv-deploy/bin/python -m pytest tests/test_deploy.py
 
 audit: setup ## known vulnerabilities of the locked packages; fails if there is one
 	@$(PYTHON) -m scripts.audit --strict

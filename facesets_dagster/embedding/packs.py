@@ -7,7 +7,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,9 @@ def embedded_sources() -> dict[str, tuple[str, str, str]]:
 
 
 def pull_pack(name: str, models_root: Path, say: Say) -> PackFiles:
-    """Fetches a pack; a pack that is there is left alone."""
+    """Fetches a pack; one that is there is left alone, also where nothing can be written, as in an image."""
+    with suppress(ModelPackMissing, ModelPackInvalid):
+        return find_pack(name, models_root)
     with usual_access(), _turn_to_fetch(models_root / "models"):
         try:
             return find_pack(name, models_root)

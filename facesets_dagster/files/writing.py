@@ -105,12 +105,13 @@ def sha256_of(path: Path | str) -> str:
 def remove_leftovers(folder: Path) -> None:
     """Removes temporary files in `folder` of writers that died before their rename.
 
-    A process of this machine is looked up; those of other machines and containers are given a day.
+    A process of this machine is looked up; those of other machines and containers are given a day, and nobody more.
     """
     for name in os.listdir(folder) if folder.is_dir() else ():
         ours = _TEMPORARY.fullmatch(name)
         if ours and ours[1] == place_of_processes():
-            left = not lives_here(int(ours[2]))
+            # A container that is made anew can get the namespace's number of one that is gone, and the process's too.
+            left = not lives_here(int(ours[2])) or _is_abandoned(folder / name)
         elif ours or _OLDER_TEMPORARY.fullmatch(name):
             left = _is_abandoned(folder / name)
         else:

@@ -50,9 +50,20 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
     dead, alive = tmp_path / f".{here}-{child.pid}-{token}.tmp", tmp_path / f".{here}-{os.getpid()}-{token}.tmp"
     elsewhere, abandoned = tmp_path / f".{other}-{child.pid}-{token}.tmp", tmp_path / f".{other}-1-{token}.tmp"
     older, newest = tmp_path / ".a.json.1.tmp", tmp_path / ".b.json.2.tmp"
-    for path in (dead, alive, elsewhere, abandoned, older, newest, tmp_path / "c.tmp", tmp_path / ".d.tmp"):
+    of_a_namesake = tmp_path / f".{here}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    for path in (
+        dead,
+        alive,
+        of_a_namesake,
+        elsewhere,
+        abandoned,
+        older,
+        newest,
+        tmp_path / "c.tmp",
+        tmp_path / ".d.tmp",
+    ):
         path.touch()
-    for path in (abandoned, older):
+    for path in (abandoned, older, of_a_namesake):
         os.utime(path, (0, time.time() - 25 * 3600))
     remove_leftovers(tmp_path)
     assert set(os.listdir(tmp_path)) == {alive.name, elsewhere.name, newest.name, "c.tmp", ".d.tmp"}
