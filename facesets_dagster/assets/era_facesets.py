@@ -1,7 +1,6 @@
 """Periods of a person's life: identities split into eras by look and date."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +15,7 @@ from facesets_dagster.assets._run import run_of
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.embedding.thresholds import PackThresholds
 from facesets_dagster.identities.eras import EraNumbers
+from facesets_dagster.photos.dates import today_at_least
 from facesets_dagster.publishing.era_facesets import EraResult, publish_eras
 from facesets_dagster.publishing.eras.planner import EraInputs
 from facesets_dagster.reports.era_report import dated_by, era_rows, era_table, pictures, sections, years_picture
@@ -75,8 +75,8 @@ def era_facesets(
     identity itself stays as it is.
     """
     page, numbers = Page(context, home, embedder), config.resolved(embedder.thresholds())
-    run, today = run_of(context, home, embedder, config), datetime.now(UTC).date()
-    result = publish_eras(run, EraInputs(tuple(config.split), numbers, Path(home.cache_dir), today))
+    run = run_of(context, home, embedder, config)
+    result = publish_eras(run, EraInputs(tuple(config.split), numbers, Path(home.cache_dir), today_at_least()))
     parameters = {"split": list(config.split), **asdict(numbers)}
     if result.families or result.orphans:
         sheet = pictures(result, run.library)

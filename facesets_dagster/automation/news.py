@@ -36,7 +36,7 @@ class Stopped:
     """How the last run of a bucket ended before its end."""
 
     since: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch. A time ahead of the clock, which was set back, says nothing: the run is tried again."""
     reason: str
 
 
@@ -101,7 +101,7 @@ def decide(
             working.append(key)
         elif state.quiet_seconds < settle_seconds:
             unsettled.append(key)
-        elif last is not None and now - state.quiet_seconds <= last.since:
+        elif last is not None and now - state.quiet_seconds <= last.since <= now:
             ended[key] = last.reason
         elif pause > 0:
             paused[key] = pause
@@ -123,7 +123,7 @@ def _pause(attempts: Attempts | None, now: float) -> float:
     if attempts is None:
         return 0.0
     pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts.count - 1, 10), LONGEST_PAUSE_SECONDS)
-    return max(attempts.last_ended + pause - now, 0.0)
+    return min(max(attempts.last_ended + pause - now, 0.0), pause)  # no longer, though the clock was set back
 
 
 def story(decision: SensorDecision, reasons: Mapping[str, str]) -> str:

@@ -36,7 +36,7 @@ def require_queue(instance: dg.DagsterInstance) -> None:
             "default. Remove `run_coordinator` there. Nothing was queued."
         )
     heartbeat = instance.get_daemon_heartbeats().get(_DAEMON)
-    if heartbeat is None or time.time() - heartbeat.timestamp > _HEARTBEAT_SECONDS:
+    if heartbeat is None or abs(time.time() - heartbeat.timestamp) > _HEARTBEAT_SECONDS:
         raise SettingsError(
             "No Dagster daemon takes runs from the queue. Start one with this home (`make dev`, or `dagster-daemon "
             "run` with its DAGSTER_HOME), then run this again. Nothing was queued."

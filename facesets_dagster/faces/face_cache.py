@@ -19,6 +19,7 @@ from facesets_dagster.embedding.embedder import Embedder
 from facesets_dagster.errors import DiskSpaceError
 from facesets_dagster.faces.blocked import NOTHING, Blocked
 from facesets_dagster.faces.changes import FileChanges, find_changes
+from facesets_dagster.faces.folder_state import state_as_read
 from facesets_dagster.faces.pipeline import in_order
 from facesets_dagster.faces.read_file import FORGOTTEN, FileReader
 from facesets_dagster.faces.read_photo import SeenPhoto, face_rows
@@ -104,7 +105,7 @@ def scan_bucket(listing: BucketListing, store: FaceStore, reading: Reading) -> S
         allowed = listing.without(read.forgotten)
         if not read.nothing_new or store.has_loose_files():
             refresh_cache(store, allowed, read.known)
-        store.note_folder(listing.digest())
+        store.note_folder(state_as_read(listing, store.columns("files")) if read.opened else listing.digest())
         if read.opened:
             store.note_scan(ScanCounts(len(allowed) - read.opened, read.opened, read.decoded, read.byte_copies))
     seconds = time.monotonic() - started

@@ -16,7 +16,7 @@ from facesets_dagster.errors import PhotoError
 from facesets_dagster.faces.store import FaceStore
 from facesets_dagster.files.writing import remove_leftovers, write_parquet
 from facesets_dagster.photos.bucket_key import bucket_title
-from facesets_dagster.photos.dates import PhotoDate, counter_shapes, date_photo
+from facesets_dagster.photos.dates import PhotoDate, counter_shapes, date_photo, today_at_least
 from facesets_dagster.photos.listing import unescape_path
 from facesets_dagster.photos.workers.decoders import photo_decoders
 from facesets_dagster.photos.workers.opened_file import FileState
@@ -61,7 +61,7 @@ def date_contents(
 
 def years_on_record(rows: pl.DataFrame, store_of: Callable[[str], FaceStore], cache_dir: Path) -> dict[str, int]:
     """Content digest -> year, of those photos of these rows whose date is on record or in their names; opens none."""
-    dates = date_contents(rows, store_of, {}, cache_dir, max_pixels=1, today=date.today(), say=lambda _: None)
+    dates = date_contents(rows, store_of, {}, cache_dir, max_pixels=1, today=today_at_least(), say=lambda _: None)
     return {sha256: found.year for sha256, found in dates.items() if found.year is not None}
 
 

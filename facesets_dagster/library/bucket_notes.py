@@ -56,9 +56,10 @@ def note_bucket(library_dir: Path, registry: Registry, bucket: str) -> None:
     write_parquet(path, table, {_KEY: head})
 
 
-def is_noted(library_dir: Path, bucket: str) -> bool:
-    """Whether there is a note of the bucket at all."""
-    return note_path(library_dir, bucket).exists()
+def is_noted(library_dir: Path, registry: Registry, bucket: str) -> bool:
+    """Whether there is a note of the bucket's last run: a run that was killed at its very end leaves an older one."""
+    run = registry.bucket_run(bucket)
+    return run is None or run_on_note(library_dir, bucket) == f"{run.run_id} {run.inputs_digest}"
 
 
 def note_path(library_dir: Path, bucket: str) -> Path:

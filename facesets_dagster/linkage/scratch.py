@@ -8,11 +8,11 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from facesets_dagster.linkage.chain import Edges
 
@@ -65,10 +65,11 @@ def edges_on_disk(scratch: Path, digest: str) -> Iterator[EdgesOnDisk]:
 
 
 def _remove_abandoned(scratch: Path) -> None:
-    for folder in scratch.iterdir():
-        newest = max((path.stat().st_mtime for path in (folder, *folder.glob("*"))), default=0.0)
-        if time.time() - newest > _ABANDONED_SECONDS:
-            if folder.is_dir():
+    """Removes what has not been touched for long and nobody holds: the clock may have been set forward."""
+    for name in {path.name.removesuffix(".lock") for path in scratch.iterdir()}:
+        folder, lock = scratch / name, FileLock(scratch / f"{name}.lock")
+        left = [path for path in (folder, Path(lock.lock_file), *folder.glob("*")) if path.exists()]
+        if time.time() - max((path.stat().st_mtime for path in left), default=0.0) > _ABANDONED_SECONDS:
+            with suppress(Timeout), lock.acquire(timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
-            else:
-                folder.unlink(missing_ok=True)
+                Path(lock.lock_file).unlink(missing_ok=True)

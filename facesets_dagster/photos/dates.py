@@ -14,6 +14,9 @@ from datetime import date, timedelta
 EARLIEST_YEAR = 1900
 """Older numbers in names are counters, older EXIF dates are errors: there was no camera that wrote EXIF."""
 
+_EARLIEST_TODAY = date(2026, 1, 1)
+"""A clock that is before this is wrong: this code is younger."""
+
 SOURCES = ("exif", "file_name", "folder_name", "undated")
 """Where a date can come from, the most trusted first."""
 
@@ -25,6 +28,11 @@ class PhotoDate:
     year: int | None
     source: str
     """One of `SOURCES`."""
+
+
+def today_at_least() -> date:
+    """Today, for which later dates are none; a clock that stands in 1970 makes no photo undated."""
+    return max(date.today(), _EARLIEST_TODAY)
 
 
 def date_photo(

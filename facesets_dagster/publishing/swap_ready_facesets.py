@@ -96,8 +96,8 @@ def settle_bucket(run: Run, inputs: PublishInputs, joined_from: pl.DataFrame) ->
     late = _founded_meanwhile(run, inputs, joined_from)
     published = unfinished_run(run.library.registry, inputs.bucket) is not None
     settle(run.library.registry, inputs.bucket, folder_digest, run_again=late)
-    if published or not is_noted(run.library.folder, inputs.bucket):
-        run.library.note_bucket(inputs.bucket, copy_registry=published)
+    if published or not is_noted(run.library.folder, run.library.registry, inputs.bucket):
+        run.library.note_bucket(inputs.bucket, copy_registry=True)
     if late:
         run.say(f"{bucket_title(inputs.bucket)}: people of it were founded meanwhile; its next run lets its faces join")
 

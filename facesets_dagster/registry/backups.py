@@ -12,7 +12,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -88,7 +88,7 @@ def back_up(registry: Registry, keep: int, *, at_once: bool = False) -> Backup |
         return None
     folder.mkdir(mode=0o700, exist_ok=True)
     remove_leftovers(folder)
-    made, state = _copy(file, folder)
+    made, state = _copy(file, folder, after=known[0].made_at if known else None)
     same = [one for one in known if one.is_of(state)]
     others = [one for one in known if one not in same]
     for old in [*same, *others[keep - 1 :]]:
@@ -119,7 +119,8 @@ def renew_backups(registry: Registry, keep: int) -> list[Path]:
     return removed
 
 
-def _copy(file: Path, folder: Path) -> tuple[Backup, State]:
+def _copy(file: Path, folder: Path, *, after: datetime | None) -> tuple[Backup, State]:
+    """A copy; its date is later than `after`, though the clock was set back: the newest copy is the last one."""
     with temporary_for(folder / "copy") as temporary:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         copy_database(file, temporary)
@@ -129,6 +130,8 @@ def _copy(file: Path, folder: Path) -> tuple[Backup, State]:
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         now = datetime.now(UTC)
+        if after is not None and now <= after:
+            now = after + timedelta(milliseconds=1)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         stamp = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03d}Z"
         path = folder / f"{stamp}-g{state.generation:06d}-{_mark_digits(state)}.db"

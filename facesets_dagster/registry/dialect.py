@@ -15,6 +15,8 @@ from facesets_dagster.registry.unavailable import damage, say_in_a_sentence
 
 _TURN = 0x66616365
 """Key of the advisory lock in PostgreSQL; any constant of our own."""
+BUSY_SECONDS = 60
+"""For so long a SQLite file that another program has locked is waited for; after that a sentence says so."""
 
 
 def make_engine(database_url: str) -> sa.Engine:
@@ -39,7 +41,7 @@ def make_engine(database_url: str) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _durable(connection: Any, _: object) -> None:
         try:
-            connection.execute("PRAGMA busy_timeout=60000")
+            connection.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}")
             connection.execute("PRAGMA synchronous=FULL")
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                 # Two who switch at once are refused in spite of the timeout; the mode stays in the file.

@@ -175,13 +175,31 @@ def _count(counts: dict[str, int], table: sa.Table, rows: int) -> None:
 
 
 def purge(registry: Registry) -> None:
-    """Writes the registry's file anew without deleted rows; of a server, what its own VACUUM does."""
+    """Writes the registry's file anew without deleted rows; on a server its tables and their statistics.
+
+    A server's log of changes (WAL) and its backups are its own: they hold what was deleted until it removes them.
+    """
     if registry.engine.dialect.name == "sqlite":
         registry.engine.dispose()
         purge_file(Path(str(registry.engine.url.database)))
         return
     with registry.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("VACUUM FULL"))
+        _purge_tables(connection)
+
+
+def _purge_tables(connection: sa.Connection) -> None:
+    """Writes our tables anew, and the statistics of the server, where values of their columns lie too.
+
+    `ANALYZE` leaves the statistics of an empty table as they are; naming the type of a column drops them.
+    """
+    named = connection.dialect.identifier_preparer.format_table
+    for table in t.metadata.sorted_tables:
+        if connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None:
+            types = [(column.name, column.type.compile(connection.dialect)) for column in table.columns]
+            columns = ", ".join(f'ALTER COLUMN "{name}" TYPE {kind}' for name, kind in types)
+            connection.execute(sa.text(f"ALTER TABLE {named(table)} {columns}"))
+    connection.execute(sa.text(f"VACUUM (FULL, ANALYZE) {', '.join(map(named, t.metadata.sorted_tables))}"))
+    connection.execute(sa.text("VACUUM FULL pg_catalog.pg_statistic"))
 
 
 def purge_file(path: Path) -> None:

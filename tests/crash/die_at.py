@@ -22,6 +22,7 @@ from testing.forked import Forked
 from testing.homes import clean_environment
 from testing.other_pack import reembed_to_other
 from tests.crash.five_rulings import decide, take_all_back
+from tests.crash.ticks import tick_until_rest
 
 KILLED = 137
 """The exit code, as a shell gives it after `kill -9`."""
@@ -32,7 +33,7 @@ def start_dying(home: Path, job: str, bucket: str, fatal: int) -> Forked:
 
     Below 0: from that step on every one is refused, as a full disk refuses it.
     `apply_merges` and `undo_merges` take the names of facesets instead of a bucket, with a `+` between them; `decide`
-    and `take_back` (`five_rulings`) take none, nor does `recover`; `forget` takes the name of one.
+    and `take_back` (`five_rulings`) take none, nor do `recover` and `ticks`; `forget` takes the name of one.
     """
     arguments = (str(home), job, bucket, fatal)
     return Forked(f"{__name__}:main", *arguments, environment=clean_environment(), new_session=False)
@@ -107,6 +108,8 @@ def _run(home: FakeHome, job: str, bucket: str) -> None:
         recover(home.settings.library_dir, home.settings.database_url, print)
     elif job == "reembed":
         reembed_to_other(home)
+    elif job == "ticks":
+        tick_until_rest(home)
     elif job == "forget":
         forget_or_finish(home, person(bucket))
     elif job == "undo_merges":

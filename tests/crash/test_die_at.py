@@ -102,6 +102,13 @@ def another_pack(folder: Path) -> Scenario:
     return Scenario(folder, "reembed", "other")
 
 
+def ticking(folder: Path) -> Scenario:
+    """The sensor finds a bucket that has grown, a new one and a hand-sorted folder, and runs both buckets."""
+    start = write_up(folder)
+    write_person(folder / "buckets" / "a", 5, 6)
+    return Scenario(folder, "ticks", start.bucket)
+
+
 def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: int) -> None:
     shutil.copytree(scenario.home, home, copy_function=shutil.copy2)
     before = snapshot(home / "facesets_swap_ready")
@@ -122,7 +129,10 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
 
 @pytest.fixture(
     scope="module",
-    params=[discovery, write_up, merging, unmerging, deciding, taking_back, forgetting, another_pack],
+    params=[
+        *(discovery, write_up, merging, unmerging, deciding, taking_back, forgetting, another_pack),
+        pytest.param(ticking, marks=[pytest.mark.faults, pytest.mark.slow]),
+    ],
     ids=lambda one: one.__name__,
 )
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
