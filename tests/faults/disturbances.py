@@ -14,13 +14,20 @@ import testing.fakes
 
 NOBODY = 65534
 _CLONE_NEWNS = 0x00020000
+_PR_CAPBSET_DROP, _CAPABILITY_VERSION_3 = 24, 0x20080522
 
 
-def as_nobody(_: Path) -> None:
-    """From now on this process is another user's, who is no administrator."""
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+def as_a_user(_: Path) -> None:
+    """From now on this process and its children have the rights of their user alone, and none of an administrator.
+
+    The user stays the one that may read the interpreter; what belongs to `NOBODY` is another user's.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(64):
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # or a program that is started would have them again
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    if libc.capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def library_mounted_read_only(home: Path) -> None:
