@@ -151,4 +151,5 @@ def _tell(value: dict[str, object], lines: Collection[str], how: How) -> None:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:] if not text.startswith("faceset") else text
+    """As a sentence begins; a name (`faceset_020`, `cover_distance`) is written as it is."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]

@@ -163,6 +163,11 @@ def test_what_a_dry_run_says_is_what_happens_and_undo_takes_it_back(home: FakeHo
     assert home.flaws() == []
 
 
+def test_names_begin_a_sentence_as_they_are_written(home: FakeHome) -> None:
+    assert facesets("rule", "threshold", "cover-distance", "0.4", "--dry-run").startswith("cover_distance is 0.4, not ")
+    assert facesets("rule", "approve", "faceset_001", "--dry-run").startswith("faceset_001 is right as it stands.")
+
+
 def test_a_ruling_that_contradicts_is_refused_with_the_chain_and_the_ways_out(home: FakeHome) -> None:
     first = as_json("rule", "different", "faceset_001", "faceset_003")["rulings"][0]["ruling_id"]
     second = as_json("rule", "same", "faceset_001", "faceset_002")["rulings"][0]["ruling_id"]
