@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,10 @@ def kept_rows(folder: Path, pack: str, models: Path) -> list[Row]:
 
 
 def _row(name: str, home: RealHome, note: str = "") -> Row:
-    broken, dormant = judged(home)
-    told = f"{dormant} dormant" + (f"; {note}" if note else "")
+    """How many are broken; the counts of states say whether any was forgotten."""
+    broken, states = judged(home), Counter(ruling.state for ruling in all_rulings(home.library.registry))
+    told = ", ".join(f"{states[state]} {state.replace('_', ' ')}" for state in ("in_force", "superseded", "dormant"))
+    told += f"; {note}" if note else ""
     return Row(f"rulings broken, {name}", len(broken), "rulings", target="0", met=not broken, note=told)
 
 
@@ -144,21 +147,19 @@ class Living:
         return self.ask.author.ruling("same", names=names, faces=tuple(faces), payload={"keeper": "b"})
 
 
-def judged(home: RealHome) -> tuple[list[str], int]:
-    """Ids of rulings in force that the library does not obey, found by faces alone, and how many are dormant.
+def judged(home: RealHome) -> list[str]:
+    """Ids of rulings in force that the library does not obey, found by faces alone.
 
     What a later ruling says of the same face is not held against an earlier one.
     """
     library, model_id = home.library, home.model().model_id
     live = {one.name: one for one in library.snapshot().people() if one.live}
     owner = {face: name for name, rows in library.registry.members(list(live)).items() for face in rows}
-    everything = all_rulings(library.registry)
-    in_force = [ruling for ruling in everything if ruling.state == "in_force"]
+    in_force = rulings_in_force(library.registry)
     last: dict[str, str] = {}
     for ruling in in_force:
         last.update((face, ruling.ruling_id) for face in _moved(ruling, model_id))
-    broken = [one.ruling_id for one in in_force if not _holds(one, owner, last, model_id)]
-    return broken, sum(ruling.state == "dormant" for ruling in everything)
+    return [one.ruling_id for one in in_force if not _holds(one, owner, last, model_id)]
 
 
 def _moved(ruling: Ruling, model_id: str) -> list[str]:
