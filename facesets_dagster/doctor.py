@@ -13,9 +13,10 @@ from pathlib import Path
 from facesets_dagster.dagster_yaml import require_storage, storage_url
 from facesets_dagster.databases import INSTALL, look_at, with_driver
 from facesets_dagster.embedding.packs import find_pack
-from facesets_dagster.errors import FacesetsError
+from facesets_dagster.errors import FacesetsError, SettingsError
 from facesets_dagster.files.parsing import parse_yaml
 from facesets_dagster.home import has_home, recorded_pack, require_library
+from facesets_dagster.library.consent import consent_file, read_policy
 from facesets_dagster.library.pair import shown_registry
 from facesets_dagster.photos.formats import OPTIONAL_DECODERS, OptionalDecoder
 from facesets_dagster.photos.left_out import WRITTEN
@@ -66,6 +67,7 @@ def run_doctor(settings: Settings) -> list[Finding]:
         _registry,
         _dagster_storage,
         _library,
+        _consent,
         _names,
         _telemetry,
     )
@@ -305,6 +307,18 @@ def _dagster_storage(settings: Settings) -> Finding:
         found = f"dagster-postgres {installed('dagster-postgres')} belongs to {pinned}, not {installed('dagster')}"
         return Finding(name, "problem", found, f"They must be the same release: {INSTALL}.")
     return Finding(name, "ok", look_at(url, named_by="dagster.yaml").text)
+
+
+def _consent(settings: Settings) -> Finding:
+    """The policy can be read; what it withholds is for `facesets consent`."""
+    path = consent_file(settings.library_dir)
+    try:
+        policy = read_policy(path)
+    except SettingsError as error:
+        return Finding("consent", "problem", str(error), "`facesets consent` checks it; docs/consent.md has its form.")
+    if policy is None:
+        return Finding("consent", "ok", f"no {path.name} in the home: everything may be exported")
+    return Finding("consent", "ok", f"export: {policy.export}, {counted(len(policy.rules), 'rule')} of never")
 
 
 def _library(settings: Settings) -> Finding:

@@ -21,10 +21,11 @@ from facesets_dagster.embedding.landmarks import Values
 from facesets_dagster.errors import SettingsError
 from facesets_dagster.export.consumers import CONSUMERS, LEFT_OUT
 from facesets_dagster.export.consumers.consumer import Consumer, FacesetSource, file_names, unique_titles
-from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, held_in, update_folder
+from facesets_dagster.export.consumers.owned_folder import INDEX, FolderOutcome, held_in, sources_in, update_folder
 from facesets_dagster.export.pictures import Picture
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.library import Library
+from facesets_dagster.publishing.consent.judging import Consent, withheld_now
 
 SWAPPERS_RECOGNISER = "w600k_r50.onnx"
 """ArcFace of `buffalo_l` and `buffalo_m`, whose embeddings Inswapper was trained with."""
@@ -53,6 +54,18 @@ class ExportInputs:
     """Files are named by the person instead of the faceset."""
     filled: bool = True
     """Faces that fill a set up are exported too."""
+    consent: Consent | None = None
+    """The home's policy; None: it has none."""
+
+    def withheld(self) -> dict[str, str]:
+        """Faceset -> why not, of those that the policy withholds and the library does not yet."""
+        every = self.consent.concerned() if self.consent else []
+        return {one.identity.name: _withheld(one.wanted.rules) for one in every if one.lets_out and one.wanted}
+
+    @property
+    def policy(self) -> str | None:
+        """Digest of the policy."""
+        return self.consent.policy.digest if self.consent and self.consent.policy else None
 
 
 @dataclass(frozen=True)
@@ -106,25 +119,42 @@ def export_consumers(
         exports = []
         for consumer in chosen:
             folder = inputs.exports_dir / consumer.name
-            unnamed = set() if inputs.remove_others else held_in(folder) & others
+            unnamed = set() if inputs.remove_others else (held_in(folder) & others) - _with_more(library, folder)
             mine = sources
             if consumer.shared_file and unnamed:
-                beside, unnamed = _published(library, inputs, sorted(unnamed))[0].facesets, set()
+                beside, unnamed = _published(library, inputs, sorted(unnamed))[0].facesets, set[str]()
                 mine = {**sources, **_sources(beside, titles, stems, inputs.pack)}
-            made = _export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say)
+            made = _export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say, inputs.policy)
             exports.append(replace(made, left_out={**made.left_out, **too_small}))
     return Exports(exports, refused, published.facesets, published.not_published_here, titles)
 
 
 def _published(library: Library, inputs: ExportInputs, names: Sequence[str]) -> tuple[Published, dict[str, str]]:
-    """These facesets, or all, with the faces that are wanted; and faceset -> why it has none."""
+    """These facesets, or all, with the faces that are wanted; and faceset -> why it has none.
+
+    Those that the home's policy withholds are among the latter, whether they are named or not.
+    """
     published = published_facesets(library, inputs.pack, names)
+    out = {name: _withheld(rules) for name, rules in published_facesets(library, inputs.pack).withheld.items()}
+    out |= inputs.withheld()
+    published = replace(published, facesets=[one for one in published.facesets if one.name not in out])
     if inputs.filled:
-        return published, {}
+        return published, out
     strict = {faceset.name: faceset.without_filled() for faceset in published.facesets}
     kept = [faceset for faceset in strict.values() if faceset is not None]
     none = "none of its faces passes the export gates, and `filled` is false"
-    return replace(published, facesets=kept), {name: none for name, faceset in strict.items() if faceset is None}
+    out |= {name: none for name, faceset in strict.items() if faceset is None}
+    return replace(published, facesets=kept), out
+
+
+def _with_more(library: Library, folder: Path) -> set[str]:
+    """Facesets of which faces are withheld now, and whose files in a folder may be of a time before that."""
+    digests, sources = library.registry.manifest_digests(), sources_in(folder)
+    return {name for name in withheld_now(library) if sources.get(name, set()) - {str(digests.get(name))}}
+
+
+def _withheld(rules: Sequence[str]) -> str:
+    return f"consent.yaml withholds it ({', '.join(rules)})"
 
 
 def choose_consumers(inputs: ExportInputs) -> tuple[list[Consumer], dict[str, str]]:
@@ -217,6 +247,7 @@ def _export(
     values: Mapping[str, Values],
     unnamed: Collection[str],
     say: Callable[[str], None],
+    policy: str | None,
 ) -> ConsumerExport:
     left_out: dict[str, str] = {}
     if consumer.tasks:
@@ -229,6 +260,6 @@ def _export(
     provenance = {
         source.name: {"manifest_sha256": source.manifest_sha256, "model_id": source.model_id} for source in sources
     }
-    outcome = update_folder(folder, consumer.files(sources), provenance, unnamed={*left_out, *unnamed})
+    outcome = update_folder(folder, consumer.files(sources), provenance, unnamed={*left_out, *unnamed}, policy=policy)
     say(f"{folder}: {len(outcome.written)} written, {len(outcome.removed)} removed, {len(outcome.kept)} as they were")
     return ConsumerExport(consumer, folder, [source.name for source in sources], sorted(unnamed), left_out, outcome)

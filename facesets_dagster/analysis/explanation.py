@@ -188,6 +188,7 @@ def reason(decision: Mapping[str, object]) -> str:
         "export_outlier": f"A member of {identity}, but {value} from its centroid, more than {threshold}.",
         "cut_off": f"A member of {identity}, but {_percent(decision['value'])} of its crop could not be decoded.",
         "crop_failed": f"A member of {identity}, but {_crop(which, value, threshold)}.",
+        "withheld": f"A member of {identity} that would be exported, at rank {value}; `consent.yaml` withholds it.",
         "exported": f"In {identity}{_filled(decision)}.",
     }
     return sentences.get(state, str(decision["state"]))

@@ -78,7 +78,7 @@ def facesets_to_describe(
     Read under the lock: a run that publishes meanwhile would look like a damaged library.
     """
     if not models:
-        return Published([], {}, ())
+        return Published([], {}, (), {})
     with library.held(holder, say):
         return published_facesets(library, pack, names)
 

@@ -87,6 +87,8 @@ class Published:
     """Adopted legacy faceset -> the library that its files lie in; none where facesets were named."""
     known: tuple[Identity, ...]
     """All facesets that can be named."""
+    withheld: dict[str, tuple[str, ...]]
+    """Facesets of which `consent.yaml` withholds every face -> its rules; none of them is in `facesets`."""
 
 
 def published_facesets(
@@ -110,10 +112,13 @@ def published_facesets(
     chosen = [identity for name, identity in here.items() if not names or name in names]
     require_model(chosen, pack)
     adopted = library.registry.adopted()
+    read = [_read_faceset(library.folder, identity, digests.get(identity.name)) for identity in chosen]
+    withheld = {faceset.name: faceset.manifest.withheld for faceset in read if not faceset.faces}
     return Published(
-        [_read_faceset(library.folder, identity, digests.get(identity.name)) for identity in chosen],
+        [faceset for faceset in read if faceset.name not in withheld],
         {} if names else {name: adopted[name].root for name in sorted(elsewhere)},
         tuple(here.values()),
+        withheld,
     )
 
 

@@ -51,6 +51,7 @@ def forgetting_of(
         run_id=run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
         say=say,
+        cover_distance=thresholds.cover_distance,
     )
     return Forgetting(
         Subjects(plain, tuple(libraries), pack.model_id, pack.dim, thresholds.cover_distance),

@@ -9,6 +9,7 @@ from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig
 from facesets_dagster.assets._forgetting import finish_pending
+from facesets_dagster.library.consent import policy_of
 from facesets_dagster.library.library import Library
 from facesets_dagster.publishing.run import Run
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -30,6 +31,7 @@ def run_of(
     `export`: how faces are exported, the pack's numbers without it; `library`: another one than the home's; `folders`:
     further buckets.
     """
+    policy_of(Path(home.library_dir))  # one that cannot be used stops the run before anything is written
     finish_pending(home, embedder, context.instance, context.run.run_id, context.log.info)
     pack, every = embedder.pack(), {**home.folders(), **(folders or {})}
     return Run(
@@ -44,6 +46,7 @@ def run_of(
         run_id=context.run.run_id,
         code_version=f"{__version__}/{CODE_VERSION}",
         say=context.log.info,
+        cover_distance=embedder.thresholds().cover_distance,
     )
 
 

@@ -20,6 +20,7 @@ from facesets_dagster.analysis.face_landmarks import enrich_faces
 from facesets_dagster.analysis.published_facesets import PublishedFaceset
 from facesets_dagster.assets._asset import Check, Result, library_asset
 from facesets_dagster.assets._config import PhotoConfig
+from facesets_dagster.assets._consent import consent_here
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.top_manifest import top_manifest
@@ -85,6 +86,7 @@ def consumer_exports(
     reported. A program that does not fit the home's model pack is left out with the reason.
     """
     page, pack, library = Page(context, home, embedder), embedder.pack(), home.library()
+    consent = consent_here(home, embedder, max_pixels=config.max_pixels)
     inputs = ExportInputs(
         consumers=config.consumers,
         facesets=config.facesets,
@@ -95,6 +97,7 @@ def consumer_exports(
         run_id=context.run.run_id,
         by_person=config.by_person,
         filled=config.filled,
+        consent=consent,
     )
     result = export_consumers(inputs, library, _describer(context, config, home, embedder), say=context.log.info)
     doubt, sheet = other_recogniser([export.consumer for export in result.exports], pack), export_sheet(result)

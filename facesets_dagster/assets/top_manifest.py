@@ -6,6 +6,7 @@ import dagster as dg
 from dagster import AssetExecutionContext
 
 from facesets_dagster.assets._asset import Result, library_asset
+from facesets_dagster.assets._consent import CONSENT_KEPT, consent_check, consent_here
 from facesets_dagster.assets._page import Page
 from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.library import library
@@ -14,18 +15,20 @@ from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.reports.index import write_index
 from facesets_dagster.reports.markdown import MAX_ROWS, faceset_link, link, markdown_table
 from facesets_dagster.reports.people import people_in, people_sheet, title_of
+from facesets_dagster.resources.embedder import EmbedderResource
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.wording import counted
 
 
-@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], pool="library")
-def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
+@library_asset(kinds={"json"}, deps=[library, "swap_ready_facesets"], pool="library", checks=[CONSENT_KEPT])
+def top_manifest(context: AssetExecutionContext, home: HomeResource, embedder: EmbedderResource) -> Result:
     """The library's table of contents, `facesets_swap_ready/manifest.json`, over all buckets: merged, never rewritten.
 
     Entries of facesets that did not change keep their bytes, keys that you added are kept, and names out of use are
     listed as tombstones. It reads the library, so a bucket that was never materialized does not matter.
     """
     page, library = Page(context, home), home.library()
+    consent = consent_here(home, embedder)
     changed = merge_top_manifest(library, f"run {context.run.run_id}", context.log.info)
     manifest = read_top_manifest(library.folder)
     facesets, tombstones = manifest.listed("facesets"), manifest.listed("tombstones")
@@ -47,6 +50,7 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource) -> Result:
         },
         rows=len(facesets),
         version=text_version(manifest.text),
+        checks=[consent_check(consent, Path(home.exports_dir))],
     )
 
 

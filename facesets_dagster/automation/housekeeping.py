@@ -13,6 +13,7 @@ from facesets_dagster.faces.thumbnails import ThumbnailStore
 from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.moves import RETIRED
+from facesets_dagster.library.withheld import KEPT_WHOLE
 from facesets_dagster.registry.rulings import all_rulings
 from facesets_dagster.reports.index import write_index
 
@@ -23,17 +24,18 @@ def remove_old_retired(library: Library, days: float, holder: str) -> list[str]:
     """Removes folders of `_retired/` that were retired more than `days` ago; their names and numbers stay taken.
 
     People who are found again get their number back, and their pictures are cropped anew. What undoing a merge needs
-    stays.
+    stays. So go the whole folders of people of whom a policy withholds faces.
     """
     if days <= 0:
         return []
     removed = []
     with library.locked(holder, say=lambda _: None):
         live = {identity.name for identity in library.registry.identities() if identity.live}
-        for folder in sorted((library.folder / RETIRED).glob("*")):
+        for folder in sorted([*(library.folder / RETIRED).glob("*"), *(library.folder / KEPT_WHOLE).glob("*")]):
             # The change time of a folder is that of its last rename: when it was retired.
             old = folder.is_dir() and time.time() - folder.stat().st_ctime > days * DAY
-            if old and folder.name not in live and folder.name != MERGED.name:
+            withheld = folder.parent.name == KEPT_WHOLE.name
+            if old and (withheld or folder.name not in live) and folder.name not in (MERGED.name, KEPT_WHOLE.name):
                 shutil.rmtree(folder)
                 removed.append(folder.name)
     return removed

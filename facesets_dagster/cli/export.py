@@ -8,6 +8,7 @@ from facesets_dagster.analysis.handed_over import HandedOver, hand_over
 from facesets_dagster.automation.in_process import run_job
 from facesets_dagster.automation.noted_end import note_end, why_it_failed
 from facesets_dagster.cli.asking import person_called
+from facesets_dagster.cli.consent import require_let_out
 from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.outside import require_outside
 from facesets_dagster.cli.program import console
@@ -30,6 +31,7 @@ def print_export(
     if folder is not None:
         require_outside(folder, settings, f", or none: the files are in {settings.exports_dir} anyway")
     person = person_called(Home.of(settings).library(), name)
+    require_let_out(settings, person)
     run_id = _export(settings, person.name, programs, by_name=by_name)
     made = {
         consumer: [str(settings.exports_dir / consumer / file.path) for file in files_of(place, person.name)]

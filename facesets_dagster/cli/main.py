@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from facesets_dagster.cli.commands import begin, check, forget, look, people, rule, rulings
+from facesets_dagster.cli.commands import begin, check, consent, forget, look, people, rule, rulings
 from facesets_dagster.cli.program import new_group
 
 app = new_group("Turns folders of photos into curated, per-person, swap-ready face sets.")
@@ -38,7 +38,7 @@ def facesets(
     """
 
 
-for group in (begin, look, people, rule, rulings, forget, check):
+for group in (begin, look, people, rule, rulings, consent, forget, check):
     group.add_to(app)
 
 

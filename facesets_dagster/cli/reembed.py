@@ -123,6 +123,7 @@ def _job(settings: Settings, embedder: EmbedderResource) -> Reembedding:
         run_id=str(uuid.uuid4()),
         code_version=f"{__version__}/{CODE_VERSION}",
         say=say,
+        cover_distance=thresholds.cover_distance,
     )
     numbers = PackNumbers(
         run.export.outlier_distance,

@@ -30,10 +30,16 @@ def embedder_of(settings: Settings) -> EmbedderResource:
     return EmbedderResource.of(settings)
 
 
-def apply_now(settings: Settings, job: str = APPLY, tags: Mapping[str, str] | None = None) -> str:
+def apply_now(
+    settings: Settings,
+    job: str = APPLY,
+    tags: Mapping[str, str] | None = None,
+    *,
+    command: str = "facesets rulings apply",
+) -> str:
     """Runs `applied_rulings` and `top_manifest` as the job of that name; gives the id of the run.
 
-    Raises `LibraryError` if it does not end well: the rulings stay on record then.
+    Raises `LibraryError` if it does not end well: the rulings stay on record then. `command`: what tries again.
     """
     with instance_of(settings) as instance:
         done = run_job(_job(settings, job), instance, tags=tags)
@@ -42,7 +48,7 @@ def apply_now(settings: Settings, job: str = APPLY, tags: Mapping[str, str] | No
         why = why_it_failed(done, "see the Dagster UI").rstrip(".")
         raise LibraryError(
             f"It is on record and waits, the library is as before: the run {done.run_id} did not finish: {why}. "
-            "`facesets rulings apply` tries again."
+            f"`{command}` tries again."
         )
     return done.run_id
 

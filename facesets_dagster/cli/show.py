@@ -57,6 +57,8 @@ def show(settings: Settings, faceset: str, *, as_json: bool) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for rule in manifest.get("withheld", ()):
+        out.print(f"withheld by consent.yaml: {rule}", style="yellow", markup=False, soft_wrap=True)
     print_lines(out, "Exported", [_ranked(face) for face in manifest["faces"]])
     filled = [face["rank"] for face in manifest["faces"] if face.get("filled")]
     if filled:

@@ -26,6 +26,7 @@ from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name
 from facesets_dagster.photos.bucket_key import LEGACY, bucket_title, file_name
 from facesets_dagster.photos.listing import BucketListing
+from facesets_dagster.publishing.consent.judging import withheld_now
 from facesets_dagster.publishing.extended_facesets import joined_words, waiting_words
 from facesets_dagster.registry.merges import redirects
 from facesets_dagster.registry.rulings import all_rulings, swallowed
@@ -51,7 +52,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         identities = sum(identity.live for identity in library.registry.identities())
         value = {"buckets": buckets, "identities": identities, "facesets": facesets, "tombstones": tombstones}
-        print_json({**value, "rulings": rulings})
+        print_json({**value, "rulings": rulings, "withheld": withheld_now(library)})
         return
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
@@ -72,6 +73,11 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     console.print(library_table(library))
     if tombstones:
         console.print(text_table("Out of use", [_shown(row) for row in tombstones]))
+    withheld = withheld_now(library)
+    if withheld:
+        console.print(
+            f"\nconsent.yaml withholds faces of {counted(len(withheld), 'faceset')}; `facesets consent` lists them"
+        )
     for line in _lines_on_rulings(rulings):
         console.print(line, markup=False, soft_wrap=True)
 

@@ -48,6 +48,8 @@ class FacesetContent:
     model: Mapping[str, object]
     feature: str | None = None
     """face_id of the exported face that stands for the person, if somebody chose one."""
+    withheld: tuple[str, ...] = ()
+    """Rules of the home's policy by which faces are withheld; `faces` lacks them, `excluded` names them."""
 
     def vectors(self) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         """Raw embeddings (n, dim) of the exported faces in rank order."""
@@ -74,16 +76,21 @@ class FacesetContent:
         hasher.update(repr(sorted(self.excluded.items())).encode())
         hasher.update(repr(self.members.drop("embedding").rows()).encode())
         hasher.update(self.feature.encode() if self.feature else b"")
+        hasher.update(repr(self.withheld).encode() if self.withheld else b"")
         return hasher.hexdigest()
 
 
 def write_faceset(
     folder: Path, name: str, content: FacesetContent, *, run_id: str, created_at: str, code_version: str
 ) -> str:
-    """Writes the folder and returns the sha256 of its manifest."""
-    pictures = {f"{rank:04d}.png": face.picture for rank, face in enumerate(content.faces, start=1)}
-    _write_pictures(folder, name, pictures, content.export.top_n)
-    write_bytes(folder / f"{name}.npz", _vectors_file(content))
+    """Writes the folder and returns the sha256 of its manifest.
+
+    Of a face set of which every face is withheld there are no pictures, archives and vectors.
+    """
+    if content.faces:
+        pictures = {f"{rank:04d}.png": face.picture for rank, face in enumerate(content.faces, start=1)}
+        _write_pictures(folder, name, pictures, content.export.top_n)
+        write_bytes(folder / f"{name}.npz", _vectors_file(content))
     write_parquet(folder / "members.parquet", content.members, {"schema_version": str(SCHEMA_VERSION)})
     write_text(folder / f"{file_name(content.bucket)}.txt", _marker(name, content, run_id, created_at))
     manifest = {
@@ -97,6 +104,7 @@ def write_faceset(
         "model": dict(content.model),
         "parameters": dict(content.parameters),
         **_feature(content),
+        **({"withheld": list(content.withheld)} if content.withheld else {}),
         "faces": _face_entries(content),
         "excluded": [_excluded_entry(face_id, verdict) for face_id, verdict in sorted(content.excluded.items())],
         "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()},
@@ -151,6 +159,8 @@ def _feature(content: FacesetContent) -> dict[str, str]:
 
 
 def _face_entries(content: FacesetContent) -> list[dict[str, object]]:
+    if not content.faces:
+        return []
     vectors = content.vectors()
     distances = cosine_distance(normalised(vectors), content.centroid()[None])[:, 0]
     numbers = zip(content.faces, distances, influences(vectors), strict=True)
@@ -201,6 +211,7 @@ def _marker(name: str, content: FacesetContent, run_id: str, created_at: str) ->
         f"model: {content.model['pack']} ({content.model['model_id']}, det_size {content.model['det_size']})",
         f"members: {len(content.members)}, exported: {len(content.faces)}, excluded: {len(content.excluded)}",
         *_filled_line(content),
+        *(f"withheld by consent.yaml: {rule}" for rule in content.withheld),
         "photos from: " + ", ".join(f"{bucket_title(bucket)} ({count})" for bucket, count in _origins(content)),
         "parameters:",
         *(

@@ -10,13 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-import numpy as np
-
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.files.writing import link_folder, sha256_of
 from facesets_dagster.library.faceset_manifest import FacesetManifest, read_faceset
 from facesets_dagster.library.moves import RETIRED
+from facesets_dagster.library.withheld import centroid_in
 
 MERGED = Path(RETIRED, "_merged")
 _DIGITS = 16
@@ -75,7 +74,8 @@ class Archive:
         """
         versions = [folder for folder in versions_of(self._dir, name) if not damaged_files(folder)]
         same = [folder for folder in versions if _read(folder).content_digest == content.digest()]
-        found = same[0] if same else versions[-1] if versions and not live and not content.faces else None
+        last = versions and not live and not content.faces and not content.withheld
+        found = same[0] if same else versions[-1] if last else None
         if found is None:
             return None
         link_folder(found, target)
@@ -107,9 +107,9 @@ def damaged_files(folder: Path) -> list[str]:
 def row_of_folder(folder: Path, name: str) -> dict[str, object]:
     """What the registry records of a faceset that is given out again."""
     manifest = _read(folder)
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as vectors:
-        centroid = vectors["centroid"].astype(np.float32).tobytes()
-    return {"run_id": manifest.run_id, "model_id": manifest.model.model_id, "centroid": centroid}
+    centroid = centroid_in(manifest)
+    known = {} if centroid is None else {"centroid": centroid.tobytes()}
+    return {"run_id": manifest.run_id, "model_id": manifest.model.model_id, **known}
 
 
 def pictures_of(library_dir: Path, names: Iterable[str]) -> dict[str, Path]:

@@ -101,6 +101,8 @@ class FacesetManifest:
     """Name -> sha256 of archives, vectors, members and marker."""
     feature: str | None = None
     """PNG of the face that stands for the person, if somebody chose one."""
+    withheld: tuple[str, ...] = ()
+    """Rules of `consent.yaml` by which faces are withheld; `excluded` names the faces. Absent where there is none."""
 
     def shown_first(self) -> tuple[ExportedFace, ...]:
         """The faces by rank, the one that stands for the person before the others."""

@@ -16,6 +16,7 @@ from facesets_dagster.library.moves import finish_moves
 from facesets_dagster.library.notes import bring_up_notes, renew_bucket_notes
 from facesets_dagster.library.numbering import ForeignFaceset, foreign_facesets
 from facesets_dagster.library.pair import mark_file, require_pair
+from facesets_dagster.library.withheld import KEPT_WHOLE
 from facesets_dagster.registry.backups import back_up, registry_file
 from facesets_dagster.registry.registry import Registry, open_registry, registry_at
 from facesets_dagster.registry.server_lock import ServerLock
@@ -79,10 +80,15 @@ class Library:
         renew_bucket_notes(self.folder, self.registry)
 
     def published_faces(self, names: list[str]) -> dict[str, Path]:
-        """face_id -> PNG of the named facesets, in place or retired."""
+        """face_id -> PNG of the named facesets, in place, retired, or whole where a policy withholds faces."""
         pictures: dict[str, Path] = {}
         for name in names:
-            for folder in (self.folder / "_retired" / name, self.folder / "_thin" / name, self.folder / name):
+            for folder in (
+                self.folder / KEPT_WHOLE / name,
+                self.folder / "_retired" / name,
+                self.folder / "_thin" / name,
+                self.folder / name,
+            ):
                 manifest = read_faceset(folder)
                 pictures.update({face.face_id: folder / face.file for face in manifest.faces} if manifest else {})
         return pictures

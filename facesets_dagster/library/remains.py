@@ -24,6 +24,7 @@ from facesets_dagster.library.numbering import number_of, read_manifest
 from facesets_dagster.library.pair import LibraryMark, read_mark
 from facesets_dagster.library.ruling_log import read_log
 from facesets_dagster.library.top_manifest import read_top_manifest
+from facesets_dagster.library.withheld import centroid_in
 
 _T = TypeVar("_T")
 _OURS = frozenset(
@@ -171,6 +172,10 @@ def _faceset(
 
 def _centroid(folder: Path) -> bytes:
     path = folder / f"{folder.name}.npz"
+    manifest = read_faceset(folder)
+    if manifest is not None and manifest.withheld:
+        middle = centroid_in(manifest)
+        return b"" if middle is None else middle.tobytes()
     try:
         with np.load(path, allow_pickle=False) as vectors:
             found = vectors["centroid"]

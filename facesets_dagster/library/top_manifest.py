@@ -18,7 +18,9 @@ from facesets_dagster.library.numbering import read_manifest
 from facesets_dagster.registry.ruled import KeptEntry
 
 SCHEMA_VERSION = 1
-LATER_KEYS = frozenset({"filled"})
+CONSENT = "consent"
+"""Key of the digest of the home's policy; absent without one."""
+LATER_KEYS = frozenset({"filled", "withheld"})
 """Keys of ours that entries of older releases and of adopted facesets lack; every other key is in each entry."""
 _LISTS = ("facesets", "thin_eras", "tombstones")
 
@@ -67,14 +69,18 @@ def merge_manifest(
     thin_eras: Iterable[Mapping[str, object]],
     tombstones: Iterable[Mapping[str, object]],
     kept: Mapping[str, KeptEntry] | None = None,
+    *,
+    policy: str | None = None,
 ) -> bool:
     """Merges entries into `manifest.json` by name; True if the file changed.
 
     An entry of a name with a tombstone leaves the facesets, a tombstone of a name that lives again leaves the
     tombstones; names that are not given stay as they stand. `kept`: entries that get their text and place back where
-    they say the same again.
+    they say the same again. `policy`: digest of the home's.
     """
     old = read_top_manifest(library_dir)
+    beside = {key: value for key, value in old.others.items() if key != CONSENT}
+    beside |= {CONSENT: policy} if policy else {}
     live = {str(entry["name"]): entry for entry in facesets}
     thin = {str(entry["name"]): entry for entry in thin_eras}
     dead = {str(entry["name"]): entry for entry in tombstones}
@@ -83,12 +89,12 @@ def merge_manifest(
         "thin_eras": _merged(old.entries["thin_eras"], thin, {*dead, *live}, _of_section(kept, "thin_eras")),
         "tombstones": _merged(old.entries["tombstones"], dead, {*live, *thin}, {}),
     }
-    text = _render(old.others, merged)
+    text = _render(beside, merged)
     if text == old.text:
         return False
     path = library_dir / "manifest.json"
     write_text(path, text)
-    others = {"schema_version": SCHEMA_VERSION, **old.others}
+    others = {"schema_version": SCHEMA_VERSION, **beside}
     _KNOWN.put(path, state_of(path), TopManifest(text, others, merged))
     return True
 

@@ -17,12 +17,13 @@ from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.adopted import lies_elsewhere
 from facesets_dagster.library.archive import damaged_files, place_in_archive
 from facesets_dagster.library.bucket_notes import bucket_notes
-from facesets_dagster.library.faceset_manifest import ExportedFace, read_faceset
+from facesets_dagster.library.faceset_manifest import MANIFEST, ExportedFace, FacesetManifest, read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.notes import rulings_file
 from facesets_dagster.library.numbering import faceset_folder, number_of
 from facesets_dagster.library.ruling_log import read_log
 from facesets_dagster.library.top_manifest import entries_by_name
+from facesets_dagster.library.withheld import centroid_in
 from facesets_dagster.registry.merges import merges_in_force
 from facesets_dagster.registry.ruled import kept_folders
 
@@ -96,12 +97,34 @@ def _faceset_flaws(library: Library, identity: Identity, digest: str | None) -> 
         Flaw(str(path), "changed since it was published" if path.exists() else "missing", _REPUBLISH)
         for path in (folder / name for name in damaged_files(folder))
     ]
-    return flaws or _content_flaws(folder, identity, manifest.faces)
+    return (
+        flaws
+        or _withheld_flaws(folder, identity, manifest)
+        or _content_flaws(folder, identity, manifest.faces, some_withheld=bool(manifest.withheld))
+    )
 
 
-def _content_flaws(folder: Path, identity: Identity, faces: Sequence[ExportedFace]) -> list[Flaw]:
+def _withheld_flaws(folder: Path, identity: Identity, manifest: FacesetManifest) -> list[Flaw]:
+    """What `consent.yaml` withholds has no file, and the registry's centroid is that of all faces."""
+    if not manifest.withheld:
+        return []
+    known = {MANIFEST, *manifest.digests()}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    more = [path for path in files if str(path.relative_to(folder)) not in known]
+    flaws = [Flaw(str(path), f"is there although {manifest.withheld[0]} withholds it", "Delete it.") for path in more]
+    middle = centroid_in(manifest)
+    if middle is not None and (identity.centroid is None or not np.array_equal(middle, identity.centroid)):
+        flaws.append(Flaw(str(folder / "members.parquet"), "does not fit manifest and registry", _REPUBLISH))
+    return flaws
+
+
+def _content_flaws(
+    folder: Path, identity: Identity, faces: Sequence[ExportedFace], *, some_withheld: bool
+) -> list[Flaw]:
     """The archives hold the pictures, the vectors belong to them, the registry has the same centroid."""
     flaws: list[Flaw] = []
+    if not faces:
+        return flaws
     digests = [face.sha256 for face in faces]
     with zipfile.ZipFile(io.BytesIO((folder / f"{identity.name}.fsz").read_bytes())) as archive:
         packed = [hashlib.sha256(archive.read(name)).hexdigest() for name in sorted(archive.namelist())]
@@ -110,6 +133,7 @@ def _content_flaws(folder: Path, identity: Identity, faces: Sequence[ExportedFac
     with np.load(folder / f"{identity.name}.npz", allow_pickle=False) as vectors:
         same_ids = vectors["face_ids"].tolist() == [face.face_id for face in faces]
         same_centroid = identity.centroid is not None and np.array_equal(vectors["centroid"], identity.centroid)
+        same_centroid |= some_withheld  # of which `_withheld_flaws` looks at the centroid
     if not same_ids or not same_centroid:
         flaws.append(Flaw(str(folder / f"{identity.name}.npz"), "does not fit manifest and registry", _REPUBLISH))
     return flaws

@@ -26,12 +26,16 @@ from facesets_dagster.faces.schema import face_schema, require_one_model
 from facesets_dagster.files.writing import exchange_folders, sha256_of, sync_folder
 from facesets_dagster.identities.bindings import united
 from facesets_dagster.identities.candidates import CandidateParameters, Offer, Offers, offer_candidates
+from facesets_dagster.identities.consent import WITHHELD
+from facesets_dagster.identities.gates import Verdict
+from facesets_dagster.identities.geometry import normalised
 from facesets_dagster.library.bindings import bindings_of
 from facesets_dagster.library.in_place import folders_in_place
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import bucket_faces
 from facesets_dagster.library.model import require_model
 from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.publishing.consent.judging import Consent, subject_of
 from facesets_dagster.publishing.member_rows import boxes_by_photo, neighbours
 from facesets_dagster.publishing.run import Run
 
@@ -121,6 +125,7 @@ def _fill(
     buckets = sorted(set(candidates["bucket"]))
     bindings = united(bindings_of(library, bucket, pack.model_id, pack.dim, ids) for bucket in buckets)
     offers = offer_candidates(candidates, identities, _photos_of(library), parameters, bindings)
+    offers = _let_out(offers, run.consent(), candidates)
     load_photo = photo_loader(run.folders, faces, run.max_pixels)
     in_place = pictures_in_place(library.folder / CANDIDATES)
     boxes = boxes_by_photo(faces)
@@ -148,6 +153,27 @@ def _fill(
         written.append(write_candidates(folder, offer, rendered, provenance, sheet))
     run.pictures.kept.write()
     return offers, written
+
+
+def _let_out(offers: Offers, consent: Consent, candidates: pl.DataFrame) -> Offers:
+    """The offers without faces that the home's policy withholds, and without those to people of whom it withholds all.
+
+    Whoever approves faces approves a face set; so under `export: approved` there are no candidates.
+    """
+    judge = consent.judge()
+    if judge is None:
+        return offers
+    unit = dict(zip(candidates["face_id"], normalised(candidates["embedding"].to_numpy()), strict=True))
+    people = {one.name: subject_of(one) for one in consent.library.registry.identities() if one.live}
+    kept, left_out = list[Offer](), dict(offers.left_out)
+    for offer in offers.offers:
+        ids = [face.face_id for face in offer.faces]
+        found = judge.on(people[offer.faceset], ids) if offer.faceset in people else None
+        out = {face for face in ids if judge.on_nobody(face, unit[face])} | (found.faces if found else set())
+        left_out.update(dict.fromkeys(out, Verdict(WITHHELD)))
+        faces = tuple(face for face in offer.faces if face.face_id not in out)
+        kept += [replace(offer, faces=faces)] if faces else []
+    return Offers(tuple(kept), left_out)
 
 
 def _photos_of(library: Library) -> dict[str, set[str]]:

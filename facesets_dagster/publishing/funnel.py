@@ -18,6 +18,7 @@ from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.folder import FacesetContent
 from facesets_dagster.identities.bindings import Bindings
+from facesets_dagster.identities.consent import WITHHELD
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import distance_between
 from facesets_dagster.identities.identity import Identity
@@ -40,6 +41,7 @@ STATES = (
     "export_outlier",
     "cut_off",
     "crop_failed",
+    "withheld",
     "exported",
 )
 """Terminal states, in the order in which a face can meet them; `below_gate:blur` counts as `below_gate`."""
@@ -147,8 +149,9 @@ def _exported(face: ExportedFace, smallest_strict: float | None, name: str) -> V
 
 
 def exported_in_place(folder: Path, name: str) -> dict[str, Verdict]:
-    """face_id -> terminal verdict of the faces that a faceset exports, by its manifest."""
-    return {face_id: one for face_id, one in verdicts_in_place(folder, name).items() if one.state == "exported"}
+    """face_id -> terminal verdict of the faces that a faceset exports or would, by its manifest."""
+    found = verdicts_in_place(folder, name)
+    return {face_id: one for face_id, one in found.items() if one.state in ("exported", WITHHELD)}
 
 
 def verdicts_of(content: FacesetContent, bucket: str, name: str | None) -> dict[str, Verdict]:

@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.identities.consent import WITHHELD, Judge, Subject
+from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.archive import Archive
 from facesets_dagster.library.in_place import in_place, touched_since
@@ -23,12 +25,15 @@ from facesets_dagster.library.library import Library
 from facesets_dagster.library.moves import STAGING, Move, finish_moves
 from facesets_dagster.library.next_number import next_number
 from facesets_dagster.library.numbering import faceset_folder, faceset_name
+from facesets_dagster.publishing.consent.judging import Consent
 from facesets_dagster.publishing.gallery import Gallery
 from facesets_dagster.publishing.outcome import Outcome
 from facesets_dagster.publishing.run import Run, RunStamp
 from facesets_dagster.publishing.staging import Fate, Staged, stage
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
 from facesets_dagster.publishing.transaction import BucketRecord, PublishedIdentity, Wanted, commit
+from facesets_dagster.publishing.withholding.contents import moves_beside, shown_in, shown_of
+from facesets_dagster.publishing.withholding.planner import ConsentPlanner
 from facesets_dagster.registry.unfinished import note_unreported, unfinished_run
 
 Notes = TypeVar("Notes")
@@ -83,14 +88,18 @@ class _Entry:
     staged: Staged
     leaves: str | None
     """The place that it leaves: an era that is no longer thin."""
+    beside: tuple[list[Move], list[Move]]
+    """Moves of the whole folder of one of which faces are withheld: before its own, and after it."""
 
 
 def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
     """Brings the library up to the plan; nothing happens where it is already so.
 
-    A faceset that differs afterwards although nothing was to become of it is listed in `touched_undeclared`.
+    A faceset that differs afterwards although nothing was to become of it is listed in `touched_undeclared`. What the
+    home's policy withholds is not written, and what it withholds or lets out since the last publication follows in one
+    of its own. Raises `SettingsError`, before anything is written, for a policy that cannot be used.
     """
-    library = run.library
+    library, consent = run.library, run.consent()
     library.finish_moves(run.holder, run.say)
     generation, plan = library.registry.generation(), make_plan()
     for wanted in plan.wanted:  # renders outside of the lock
@@ -100,32 +109,46 @@ def publish(run: Run, make_plan: Callable[[], Plan[Notes]]) -> Update[Notes]:
         held_from = library.registry.generation()
         if plan.stands is not None or held_from != generation:
             plan = make_plan()
-        update = _publish_locked(run, plan, held_from)
+        update = _publish_locked(run, plan, held_from, consent)
+    _obey(run, consent)
     merge_top_manifest(library, run.holder, run.say)
     return update
 
 
-def _publish_locked(run: Run, plan: Plan[Notes], held_from: int) -> Update[Notes]:
+def _obey(run: Run, consent: Consent) -> None:
+    """Brings the folders of everybody up to the policy; names, approvals and the policy itself may be others now."""
+    library, planner = run.library, ConsentPlanner(run, consent)
+    if not consent.concerned():
+        return
+    with library.held(run.holder, run.say):
+        held_from = library.registry.generation()
+        wanted, gallery = planner.wanted()
+        outcome = _publish_locked(run, Plan(wanted, gallery, None), held_from, consent).outcome
+    for name in outcome.changed:
+        run.say(f"consent.yaml: {name} is brought up to the policy")
+
+
+def _publish_locked(run: Run, plan: Plan[Notes], held_from: int, consent: Consent) -> Update[Notes]:
     if plan.stands is not None:
         return Update(Outcome(unchanged=True, kept=list(plan.stands)), {}, plan)
     library = run.library
     before = in_place(library)
-    outcome, names = _commit(run, plan, held_from)
+    outcome, names = _commit(run, plan, held_from, consent)
     finish_moves(library.registry, library.folder, run.say)
     touched = touched_since(library, before, run.run_id)
     shared = plan.archive.names() if plan.archive else set()
     return Update(replace(outcome, touched_undeclared=sorted(touched - outcome.declared() - shared)), names, plan)
 
 
-def _commit(run: Run, plan: Plan[Notes], held_from: int) -> tuple[Outcome, dict[int, str]]:
+def _commit(run: Run, plan: Plan[Notes], held_from: int, consent: Consent) -> tuple[Outcome, dict[int, str]]:
     """Stages what changes and makes it true; the moves are still owed. `held_from`: generation that the plan is of."""
     library, stamp, staging = run.library, run.stamp(), uuid.uuid4().hex
     away = plan.archive.keep(library.folder / STAGING / staging) if plan.archive else set[str]()
-    entries = _staged(run, plan, stamp, staging)
+    entries = _staged(run, plan, stamp, staging, consent.judge())
     names = {entry.position: entry.published.name for entry in entries}
     published = [entry.published for entry in entries]
     moves = _moves(plan, entries, staging, away)
-    records = plan.records(names) if plan.records else []
+    records = [shown_in(one, _withheld(entries)) for one in plan.records(names)] if plan.records else []
     outcome = _outcome(plan, entries)
     if moves or plan.also is not None or _differs(library, published, records):
         also = _until_reported(run, plan.bucket, outcome) if plan.bucket else plan.also
@@ -155,7 +178,7 @@ def _outcome(plan: Plan[Notes], entries: Sequence[_Entry]) -> Outcome:
     return Outcome(False, names["founded"], names["changed"], names["kept"], retired, names["revived"])
 
 
-def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[_Entry]:
+def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str, judge: Judge | None) -> list[_Entry]:
     """The identities of the plan with their names, their folders staged where they differ from those in place."""
     library = run.library
     number = next_number(library)
@@ -167,13 +190,38 @@ def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str) -> list[
         name = identity.name if identity else wanted.name or faceset_name(number)
         own_number = identity.number if identity else wanted.number or number
         number += name == faceset_name(number)
-        staged = stage(library.folder, staging, name, identity, content, stamp, plan.archive)
+        shown = _shown(name, wanted, content, judge)
+        staged = stage(library.folder, staging, name, identity, shown, stamp, plan.archive)
         digest = staged.move.manifest_sha256 if staged.move else None
-        published = PublishedIdentity(name, own_number, wanted, content, digest)
+        published = PublishedIdentity(name, own_number, wanted, content, digest, shown)
+        place = faceset_folder(name, content.kind)
+        beside = moves_beside(library.folder, staging, name, place, shown) if staged.move else ([], [])
         moves_house = identity is not None and identity.is_era and identity.kind != content.kind
         leaves = faceset_folder(name, identity.kind) if identity and moves_house else None
-        entries.append(_Entry(position, published, staged, leaves))
+        entries.append(_Entry(position, published, staged, leaves, beside))
     return entries
+
+
+def _shown(name: str, wanted: Wanted, content: FacesetContent, judge: Judge | None) -> FacesetContent:
+    """What the folder of an identity holds of its content, by the policy."""
+    if judge is None:
+        return content
+    identity = wanted.identity
+    parent, label = (identity.parent, identity.label) if identity else (wanted.parent, wanted.label)
+    middle = content.centroid() if content.faces else identity.centroid if identity else None
+    subject = Subject(name, parent or name, label, middle)
+    return shown_of(content, judge.on(subject, {str(face.row["face_id"]) for face in content.faces}))
+
+
+def _withheld(entries: Sequence[_Entry]) -> dict[str, dict[str, Verdict]]:
+    """Name -> verdicts on the faces of its content that are withheld."""
+    return {
+        entry.published.name: {
+            face: one for face, one in entry.published.shown.excluded.items() if one.state == WITHHELD
+        }
+        for entry in entries
+        if entry.published.shown.withheld
+    }
 
 
 def _moves(plan: Plan[Notes], entries: Sequence[_Entry], staging: str, away: set[str]) -> list[Move]:
@@ -185,7 +233,7 @@ def _moves(plan: Plan[Notes], entries: Sequence[_Entry], staging: str, away: set
         moves.append(Move(staging, action, faceset_folder(identity.name, identity.kind), None))
     for entry in entries:
         moves += [Move(staging, "retire", entry.leaves, None)] if entry.leaves else []
-        moves += [entry.staged.move] if entry.staged.move else []
+        moves += [*entry.beside[0], entry.staged.move, *entry.beside[1]] if entry.staged.move else []
     return moves + ([Move(staging, "drop", place, None) for place in archive.dropped] if archive else [])
 
 

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facesets_dagster.embedding.embedder import Embedder, ModelPack
+from facesets_dagster.embedding.thresholds import thresholds_for
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
+from facesets_dagster.publishing.consent.judging import Consent, consent_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,16 @@ class Run:
     run_id: str
     code_version: str
     say: Callable[[str], None]
+    cover_distance: float | None = None
+    """Up to this cosine distance a faceset shows the person of a photo; None: as the pack is shipped."""
+
+    def consent(self) -> Consent:
+        """The home's policy. Raises `SettingsError` for one that cannot be used."""
+        distance = thresholds_for(self.pack).cover_distance if self.cover_distance is None else self.cover_distance
+        buckets, model_id = list(self.folders), self.pack.model_id
+        return consent_of(
+            self.library, self.store_of, buckets, model_id, self.embedder, distance, max_pixels=self.max_pixels
+        )
 
     @property
     def holder(self) -> str:

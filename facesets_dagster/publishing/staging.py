@@ -7,11 +7,13 @@ from typing import Literal
 from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.export.folder import FacesetContent, write_faceset
+from facesets_dagster.files.writing import link_folder, sha256_of
 from facesets_dagster.identities.identity import Identity
-from facesets_dagster.library.archive import Archive
+from facesets_dagster.library.archive import Archive, damaged_files
 from facesets_dagster.library.faceset_manifest import MANIFEST, read_faceset
 from facesets_dagster.library.moves import STAGING, Move
 from facesets_dagster.library.numbering import faceset_folder
+from facesets_dagster.library.withheld import KEPT_WHOLE
 from facesets_dagster.publishing.gallery import Terms
 from facesets_dagster.publishing.run import RunStamp
 
@@ -47,21 +49,35 @@ def stage(
         return Staged("kept")
     staged = library_dir / STAGING / staging / place
     archived = archive.give_out(name, content, identity.live, staged) if archive and identity else None
-    if identity is not None and archived is None and not content.faces:
+    if identity is not None and archived is None and not content.faces and not content.withheld:
         return Staged("kept")
     # A folder that the platform did not write is never replaced, not even by an identity of that name.
     if (library_dir / place / MANIFEST).exists() and (identity is None or current is None):
         raise LibraryCorrupt(f"{library_dir / place} exists although it was never founded here. Move it away.")
-    digest = archived or write_faceset(
-        staged,
-        name,
-        content,
-        run_id=stamp.run_id,
-        created_at=stamp.created_at,
-        code_version=stamp.code_version,
+    digest = (
+        archived
+        or _as_it_was(library_dir, name, content, staged)
+        or write_faceset(
+            staged,
+            name,
+            content,
+            run_id=stamp.run_id,
+            created_at=stamp.created_at,
+            code_version=stamp.code_version,
+        )
     )
     fate: Fate = "founded" if identity is None else "changed" if identity.live else "revived"
     return Staged(fate, Move(staging, "install", place, digest))
+
+
+def _as_it_was(library_dir: Path, name: str, content: FacesetContent, staged: Path) -> str | None:
+    """Stages the folder that was kept while faces of it were withheld; None where it does not hold this content."""
+    kept = library_dir / KEPT_WHOLE / name
+    manifest = read_faceset(kept)
+    if manifest is None or manifest.content_digest != content.digest() or damaged_files(kept):
+        return None
+    link_folder(kept, staged)
+    return sha256_of(staged / MANIFEST)
 
 
 def standing_terms(library_dir: Path, identity: Identity | None, terms: Terms) -> Terms:

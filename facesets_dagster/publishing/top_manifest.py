@@ -12,10 +12,17 @@ from facesets_dagster.errors import LibraryCorrupt
 from facesets_dagster.files.states import state_of
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.adopted import lies_elsewhere
+from facesets_dagster.library.consent import policy_of
 from facesets_dagster.library.faceset_manifest import read_faceset
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.library.top_manifest import LATER_KEYS, entries_by_name, merge_manifest
+from facesets_dagster.library.top_manifest import (
+    CONSENT,
+    LATER_KEYS,
+    entries_by_name,
+    merge_manifest,
+    read_top_manifest,
+)
 from facesets_dagster.photos.bucket_key import LIBRARY, bucket_title
 from facesets_dagster.registry.registry import Adopted, Listed
 from facesets_dagster.registry.ruled import stood_before
@@ -35,7 +42,10 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
         names = None
         if listed is not None and listed.file == state_of(path):
             names = known.names_changed_since(listed.state)
-        changed = _merge(library, known, names) if names is None or names else False
+        policy = policy_of(library.folder)
+        digest = policy.digest if policy else None
+        stale = names is None or names or read_top_manifest(library.folder).others.get(CONSENT) != digest
+        changed = _merge(library, known, names, digest) if stale else False
         file = state_of(path)
         if file is not None and listed != Listed(known.state, file):
             library.registry.note_listed(Listed(known.state, file))
@@ -43,13 +53,15 @@ def merge_top_manifest(library: Library, holder: str, say: Callable[[str], None]
 
 
 def _is_up_to_date(library: Library, path: Path) -> bool:
-    """Whether file and registry are as they were left, as after a publisher of the same run."""
-    file = state_of(path)
-    return file is not None and library.registry.listed() == Listed(library.snapshot().state, file)
+    """Whether file, registry and policy are as they were left, as after a publisher of the same run."""
+    file, policy = state_of(path), policy_of(library.folder)
+    if file is None or library.registry.listed() != Listed(library.snapshot().state, file):
+        return False
+    return read_top_manifest(library.folder).others.get(CONSENT) == (policy.digest if policy else None)
 
 
-def _merge(library: Library, known: Snapshot, names: Collection[str] | None) -> bool:
-    """`names`: of the identities and tombstones that may have changed; None for all."""
+def _merge(library: Library, known: Snapshot, names: Collection[str] | None, policy: str | None) -> bool:
+    """`names`: of the identities and tombstones that may have changed; None for all. `policy`: its digest."""
     identities = known.identities() if names is None else known.named(names).values()
     live = sorted((identity for identity in identities if identity.live), key=lambda identity: identity.name)
     digests = known.digests(identity.name for identity in live)
@@ -65,7 +77,7 @@ def _merge(library: Library, known: Snapshot, names: Collection[str] | None) -> 
         entries[identity.kind == "thin_era"].append(entry)
     tombstones = [asdict(tombstone) for tombstone in library.registry.tombstones(names)]
     kept = {name: record.entry for name, record in stood_before(library.registry, names).items() if record.entry}
-    return merge_manifest(library.folder, entries[False], entries[True], tombstones, kept)
+    return merge_manifest(library.folder, entries[False], entries[True], tombstones, kept, policy=policy)
 
 
 def _entry(
@@ -112,6 +124,7 @@ def _counted(folder: Path) -> dict[str, object]:
         "excluded": dict(sorted(Counter(entry.state for entry in manifest.excluded).items())),
         "run_id": manifest.run_id,
         "model_id": manifest.model.model_id,
+        **({"withheld": list(manifest.withheld)} if manifest.withheld else {}),
     }
 
 

@@ -58,6 +58,8 @@ class PublishedIdentity:
     content: FacesetContent
     manifest_sha256: str | None
     """Of the staged manifest; None if the faceset in place stays as it is."""
+    shown: FacesetContent
+    """What its folder holds: the content without what the home's policy withholds."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _write_identity(
             "live": True,
             "kind": content.kind,
             "model_id": stamp.model_id,
-            "centroid": content.centroid().tobytes(),
+            **({"centroid": content.centroid().tobytes()} if content.faces else {}),
             "manifest_sha256": entry.manifest_sha256,
             "run_id": stamp.run_id,
         }
@@ -254,7 +256,7 @@ def _write_decisions_elsewhere(connection: sa.Connection, entry: PublishedIdenti
     if not entry.content.faces or entry.content.kind in ERA_KINDS:
         return
     members = entry.content.members.filter(~pl.col("bucket").is_in(settled))
-    verdicts, rows = entry.content.verdicts(), []
+    verdicts, rows = entry.shown.verdicts(), []
     for row in members.select("bucket", "face_id", "source_missing", "truncated").iter_rows(named=True):
         verdict = verdicts.get(row["face_id"], Verdict("exported"))
         ended = {"state": verdict.state, "value": verdict.value, "threshold": verdict.threshold}

@@ -26,6 +26,7 @@ _COLOURS = {
     "export_outlier": "#fdba74",
     "cut_off": "#0f766e",
     "crop_failed": "#64748b",
+    "withheld": "#1e293b",
     "exported": "#16a34a",
 }
 _MEANINGS = {
@@ -52,6 +53,7 @@ _MEANINGS = {
     "crop_failed:several_faces_found": "members, but the picture that was cut out shows more than one face",
     "crop_failed:looks_different": "members, but the picture that was cut out looks like another face",
     "crop_failed:source_missing": "members, but the photo is gone",
+    "withheld": "would be exported, but `consent.yaml` withholds them",
     "exported": "in a faceset",
 }
 """State -> its meaning. A state that is not here has the meaning of its part before the colon, and names the reason."""
@@ -70,6 +72,7 @@ _UNITS = {
     "export_outlier": "cos-dist {:.3f}",
     "cut_off": "{:.0%} of the crop",
     "crop_failed:looks_different": "cos-dist {:.3f}",
+    "withheld": "rank {:.0f}",
     "exported": "{:.0f} px",
 }
 """State -> how the number that decided it is written."""

@@ -47,6 +47,24 @@ def held_in(folder: Path) -> set[str]:
     return {name for path, entry in _read_index(folder).items() if (folder / path).is_file() for name in entry.facesets}
 
 
+def sources_in(folder: Path) -> dict[str, set[str]]:
+    """Faceset -> digests of the manifests from which its files in place were made."""
+    found: dict[str, set[str]] = {}
+    for path, entry in _read_index(folder).items():
+        for name, source in entry.facesets.items() if (folder / path).is_file() else ():
+            found.setdefault(name, set()).add(source.get("manifest_sha256", ""))
+    return found
+
+
+def policy_in(folder: Path) -> str | None:
+    """Digest of the policy under which the folder's files were written; None without one."""
+    try:
+        found = parse_json((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(found["consent"]) if isinstance(found, dict) and "consent" in found else None
+
+
 def files_of(folder: Path, faceset: str) -> list[ExportFile]:
     """The files in place that were written here for a faceset; some may hold others too."""
     found = []
@@ -63,11 +81,12 @@ def update_folder(
     provenance: Mapping[str, Mapping[str, str]],
     *,
     unnamed: Collection[str],
+    policy: str | None = None,
 ) -> FolderOutcome:
     """Makes `folder` hold these files; nothing is written where it does already.
 
     `provenance`: faceset -> its origin, for the index. `unnamed`: facesets that are not exported now and keep their
-    files of earlier runs.
+    files of earlier runs. `policy`: digest of the home's, for the index; None without one.
     """
     known, wanted = _read_index(folder), {file.path: file for file in files}
     stays = {
@@ -82,7 +101,7 @@ def update_folder(
         path: Entry((file.sha256,), {name: provenance[name] for name in file.facesets}) for path, file in ours.items()
     }
     if to_write or outcome.removed:
-        _write_index(folder, _with_former(final, known))
+        _write_index(folder, _with_former(final, known), policy)
     for path in to_write:
         data = ours[path].read()
         if hashlib.sha256(data).hexdigest() != ours[path].sha256:
@@ -92,7 +111,7 @@ def update_folder(
     for path in outcome.removed:
         _remove(folder, path)
     outcome.kept = sorted([*outcome.kept, *stays])
-    _write_index(folder, final)
+    _write_index(folder, final, policy)
     return outcome
 
 
@@ -106,7 +125,8 @@ def remove_facesets(folder: Path, names: Collection[str]) -> list[str]:
         if (folder / path).is_file():
             _remove(folder, path)
     if gone:
-        _write_index(folder, {path: entry for path, entry in known.items() if path not in gone})
+        left = {path: entry for path, entry in known.items() if path not in gone}
+        _write_index(folder, left, policy_in(folder))
     return gone
 
 
@@ -178,7 +198,7 @@ def _read_index(folder: Path) -> dict[str, Entry]:
     return known
 
 
-def _write_index(folder: Path, entries: Mapping[str, Entry]) -> None:
+def _write_index(folder: Path, entries: Mapping[str, Entry], policy: str | None = None) -> None:
     """Replaces the index where it differs; a folder that holds nothing of ours has none."""
     path = folder / INDEX
     if not entries:
@@ -188,6 +208,7 @@ def _write_index(folder: Path, entries: Mapping[str, Entry]) -> None:
         name: {"sha256": list(entry.sha256), "facesets": {who: dict(what) for who, what in entry.facesets.items()}}
         for name, entry in sorted(entries.items())
     }
-    index = {"schema_version": SCHEMA_VERSION, "files": files}
+    consent = {"consent": policy} if policy else {}
+    index = {"schema_version": SCHEMA_VERSION, **consent, "files": files}
     if not path.exists() or parse_json(path.read_text(encoding="utf-8")) != index:
         write_json(path, index)

@@ -25,7 +25,9 @@ from facesets_dagster.library.archive import MERGED
 from facesets_dagster.library.home import Home
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.moves import RETIRED
+from facesets_dagster.library.withheld import KEPT_WHOLE
 from facesets_dagster.photos.bucket_key import file_name
+from facesets_dagster.publishing.consent.probes import KEPT as PROBES
 from facesets_dagster.publishing.forgetting.plan import ForgetPlan
 from facesets_dagster.publishing.forgetting.planner import holds_forgotten
 from facesets_dagster.publishing.forgetting.subjects import stores_of
@@ -96,6 +98,7 @@ def _recounted(contents: pl.DataFrame, faces: pl.DataFrame, prefixes: Collection
 def clear_other_caches(home: Home, plan: ForgetPlan, traces: Traces, swept: Swept) -> None:
     """Tables beside the face tables: pictures, hashes, landmarks, dates, what runs hand on to each other."""
     cache = home.cache_dir
+    swept.remove(cache / PROBES.name, "cache")
     for folder in sorted(cache.glob("tables*")):
         swept.remove(folder / "existing_centroids" / "all.parquet", "cache")
         swept.remove(folder / "existing_centroids" / "close_pairs.parquet", "cache")
@@ -154,17 +157,17 @@ def _clear_thumbnails(cache: Path, traces: Traces, swept: Swept) -> None:
 def clear_library(library: Library, plan: ForgetPlan, traces: Traces, swept: Swept) -> None:
     """Folders that count as no face set: retired and kept ones, candidates. The caller holds the lock."""
     folder, names = library.folder, set(plan.names)
-    for retired in sorted((folder / RETIRED).glob("*")):
+    for retired in sorted([*(folder / RETIRED).glob("*"), *(folder / KEPT_WHOLE).glob("*")]):
         if (
             retired.is_dir()
-            and retired.name != MERGED.name
+            and retired.name not in (MERGED.name, KEPT_WHOLE.name)
             and (retired.name in names or holds_forgotten(retired, plan))
         ):
             swept.remove(retired, "retired")
     for kept in sorted((folder / MERGED).glob("*/*")):
         if kept.is_dir() and (kept.parent.name in names or holds_forgotten(kept, plan)):
             swept.remove(kept, "retired")
-    for named in (*(folder / MERGED).glob("*"), folder / MERGED, folder / RETIRED):
+    for named in (*(folder / MERGED).glob("*"), folder / MERGED, folder / KEPT_WHOLE, folder / RETIRED):
         if named.is_dir() and not any(named.iterdir()):
             named.rmdir()
     for candidates in (folder / "_candidates", folder / ".candidates"):

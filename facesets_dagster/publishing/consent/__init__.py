@@ -1,0 +1,1 @@
+"""A home's policy held against the library as it is now."""

@@ -1,0 +1,1 @@
+"""What a policy withholds, taken out of face sets and given back."""
