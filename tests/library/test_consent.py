@@ -51,7 +51,10 @@ def test_the_digest_is_of_what_it_says_alone(tmp_path: Path) -> None:
         ("never:\n- Anna\n", "line 2: an entry of `never` holds 'Anna', expected keys: person, faceset, folder, photo"),
         ("never:\n- person: Anna\n- persn: B\n", "line 3: `persn` is no key of an entry of `never`"),
         ("never:\n- person: Anna\n  folder: a\n", "names one of person, faceset, folder, photo, found `person` and"),
-        ("never:\n- reason: no\n", "line 2: an entry of `never` names one of person, faceset, folder, photo, found none"),
+        (
+            "never:\n- reason: no\n",
+            "line 2: an entry of `never` names one of person, faceset, folder, photo, found none",
+        ),
         ("never:\n- person:\n", "line 2: `person` is nothing, expected a text"),
         ("never:\n- person: ''\n", "line 2: `person` is nothing, expected a text"),
         ("never:\n- {person: {a: 1}}\n", "line 2: `person` is a mapping, expected a text"),
