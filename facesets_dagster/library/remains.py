@@ -29,7 +29,7 @@ from facesets_dagster.library.withheld import centroid_in
 _T = TypeVar("_T")
 _OURS = frozenset(
     {"name", "number", "kind", "parent", "bucket", "label", "exported", "input", "excluded", "run_id", "model_id"}
-    | {"legacy_root", "sha256", "filled"}
+    | {"legacy_root", "sha256", "filled", "withheld"}
 )
 """Keys of an entry of the top-level manifest that the platform writes."""
 

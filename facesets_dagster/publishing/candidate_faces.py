@@ -164,7 +164,7 @@ def _let_out(offers: Offers, consent: Consent, candidates: pl.DataFrame) -> Offe
     if judge is None:
         return offers
     unit = dict(zip(candidates["face_id"], normalised(candidates["embedding"].to_numpy()), strict=True))
-    people = {one.name: subject_of(one) for one in consent.library.registry.identities() if one.live}
+    people = {one.name: subject_of(one, consent.model_id) for one in consent.library.registry.identities() if one.live}
     kept, left_out = list[Offer](), dict(offers.left_out)
     for offer in offers.offers:
         ids = [face.face_id for face in offer.faces]

@@ -208,7 +208,7 @@ def _shown(name: str, wanted: Wanted, content: FacesetContent, judge: Judge | No
         return content
     identity = wanted.identity
     parent, label = (identity.parent, identity.label) if identity else (wanted.parent, wanted.label)
-    middle = content.centroid() if content.faces else identity.centroid if identity else None
+    middle = content.centroid() if content.faces else None
     subject = Subject(name, parent or name, label, middle)
     return shown_of(content, judge.on(subject, {str(face.row["face_id"]) for face in content.faces}))
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from facesets_dagster.errors import PublishRefused
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.identities.consent import WITHHELD
 from facesets_dagster.identities.eras import Anchor
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.identity import ERA_KINDS, Identity
@@ -122,6 +123,7 @@ def commit(
             connection.execute(sa.insert(t.pending_moves), rows)
         if also is not None:
             also(connection)
+        _write_withheld(connection, published)
 
 
 def _write_identity(
@@ -195,6 +197,26 @@ def _write_who_left(connection: sa.Connection, left: Sequence[tuple[str, str]]) 
         owner = owner_of.get(face_id)
         rows.append({"of": bucket, "face": face_id, "ends": "covered" if owner else "outlier", "owner": owner})
     connection.execute(sa.update(t.decisions).where(*this).values(**values), rows)
+
+
+def _write_withheld(connection: sa.Connection, published: Sequence[PublishedIdentity]) -> None:
+    """Faces that the home's policy withholds, whatever wrote the funnels."""
+    rows = [
+        {"of": entry.name, "face": face_id, "rank": verdict.value}
+        for entry in published
+        if entry.shown.withheld and entry.shown.kind not in ERA_KINDS
+        for face_id, verdict in entry.shown.excluded.items()
+        if verdict.state == WITHHELD
+    ]
+    if rows:
+        column = t.decisions.c
+        this = (
+            column.identity == sa.bindparam("of"),
+            column.face_id == sa.bindparam("face"),
+            column.state == "exported",
+        )
+        now: dict[str, Any] = {"state": WITHHELD, "value": sa.bindparam("rank"), "threshold": None}
+        connection.execute(sa.update(t.decisions).where(*this).values(**now), rows)
 
 
 def _insert_identity(connection: sa.Connection, entry: PublishedIdentity, run_id: str, generation: int) -> None:

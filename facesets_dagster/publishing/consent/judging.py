@@ -37,6 +37,7 @@ class Consent:
     store_of: StoreOf
     buckets: Collection[str]
     """Buckets with a folder."""
+    model_id: str
     cover_distance: float
     probes: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -47,7 +48,7 @@ class Consent:
         identities = [one for one in self.library.registry.identities() if one.live]
         centroids: dict[str, list[NDArray[np.float32]]] = {}
         for identity in identities:
-            if identity.centroid is not None:
+            if identity.centroid is not None and identity.model_id == self.model_id:
                 centroids.setdefault(identity.family, []).append(identity.centroid)
         leads = redirects(self.library.registry)
         approved = self._approved(leads) if self.policy.export == APPROVED else {}
@@ -69,7 +70,7 @@ class Consent:
                 continue
             held = frozenset(one.face_id for one in manifest.excluded if one.state == WITHHELD)
             exported = frozenset(face.face_id for face in manifest.faces) | held
-            wanted = judge.on(subject_of(identity), exported) if judge else None
+            wanted = judge.on(subject_of(identity, self.model_id), exported) if judge else None
             now = Withheld(manifest.withheld, held) if manifest.withheld else None
             if wanted != now:
                 found.append(Concerned(identity, manifest, wanted, now))
@@ -80,7 +81,7 @@ class Consent:
         judge = self.judge()
         if judge is None or self.policy is None:
             return []
-        live = [subject_of(one) for one in self.library.registry.identities() if one.live]
+        live = [subject_of(one, self.model_id) for one in self.library.registry.identities() if one.live]
         return [
             rule
             for rule in self.policy.rules
@@ -145,9 +146,10 @@ class Concerned:
         return self.wanted is not None and bool(self.wanted.faces - (self.now.faces if self.now else frozenset()))
 
 
-def subject_of(identity: Identity) -> Subject:
-    """A face set that stands."""
-    return Subject(identity.name, identity.family, identity.label, identity.centroid)
+def subject_of(identity: Identity, model_id: str) -> Subject:
+    """A face set that stands; another model's centroid says nothing."""
+    centroid = identity.centroid if identity.model_id == model_id else None
+    return Subject(identity.name, identity.family, identity.label, centroid)
 
 
 def consent_of(
@@ -164,7 +166,7 @@ def consent_of(
     rules: Sequence[Rule] = policy.of_kind("photo") if policy else ()
     home: Path = library.folder.parent
     probes = probe_faces(home, rules, model_id, embedder, max_pixels) if rules else {}
-    return Consent(library, policy, store_of, buckets, cover_distance, probes)
+    return Consent(library, policy, store_of, buckets, model_id, cover_distance, probes)
 
 
 def withheld_now(library: Library) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from facesets_dagster.identities.consent import WITHHELD
 from facesets_dagster.identities.identity import ERA_KINDS
 from facesets_dagster.library.bucket_notes import BucketNote
 from facesets_dagster.library.remains import FoundFaceset, Remains
@@ -185,7 +186,7 @@ def _decisions(remains: Remains, live: Iterable[FoundFaceset]) -> list[Row]:
             if known is None or (known["identity"], known["state"]) != (one.name, member["state"]):
                 rows[place] = _decision(one, member, known or {})
     for place, row in rows.items():
-        if row["state"] == "exported" and place not in owned:
+        if row["state"] in ("exported", WITHHELD) and place not in owned:
             rows[place] = {**row, "state": "outlier", "identity": None, "value": None, "threshold": None}
     return [rows[place] for place in sorted(rows)]
 

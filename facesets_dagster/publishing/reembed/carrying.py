@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.export.folder import FacesetContent
+from facesets_dagster.identities.consent import WITHHELD
 from facesets_dagster.identities.gates import Verdict
 from facesets_dagster.identities.geometry import centroid, normalised
 from facesets_dagster.identities.ignoring import reach_of
@@ -39,7 +40,7 @@ def carried_decisions(
     """
     found: dict[Place, Row] = {}
     for row in carried_members(rows, seen):
-        gives_up = row["identity"] in gone and row["state"] == "exported"
+        gives_up = row["identity"] in gone and row["state"] in ("exported", WITHHELD)
         found[row["bucket"], row["face_id"]] = {
             **row,
             **dict.fromkeys(_OF_A_MODEL),
