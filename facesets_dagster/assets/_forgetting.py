@@ -9,6 +9,7 @@ import dagster as dg
 from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig
+from facesets_dagster.assets._consent import ages_of
 from facesets_dagster.assets._dagster_traces import clear_instance
 from facesets_dagster.library import forget_files
 from facesets_dagster.publishing.forgetting.carrying_out import Forgetting, Forgotten, finish
@@ -52,6 +53,7 @@ def forgetting_of(
         code_version=f"{__version__}/{CODE_VERSION}",
         say=say,
         cover_distance=thresholds.cover_distance,
+        ages=ages_of(home, embedder, plain.folders(), max_pixels),
     )
     return Forgetting(
         Subjects(plain, tuple(libraries), pack.model_id, pack.dim, thresholds.cover_distance),

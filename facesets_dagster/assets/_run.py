@@ -8,6 +8,7 @@ from dagster import AssetExecutionContext, AssetKey
 from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig
+from facesets_dagster.assets._consent import ages_of
 from facesets_dagster.assets._forgetting import finish_pending
 from facesets_dagster.library.consent import policy_of
 from facesets_dagster.library.library import Library
@@ -47,6 +48,7 @@ def run_of(
         code_version=f"{__version__}/{CODE_VERSION}",
         say=context.log.info,
         cover_distance=embedder.thresholds().cover_distance,
+        ages=ages_of(home, embedder, every, config.max_pixels),
     )
 
 

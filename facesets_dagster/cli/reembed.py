@@ -12,6 +12,7 @@ import dagster as dg
 from facesets_dagster import __version__
 from facesets_dagster.assets._asset import CODE_VERSION
 from facesets_dagster.assets._config import ExportConfig, PhotoConfig
+from facesets_dagster.assets._consent import ages_of
 from facesets_dagster.assets.era_facesets import EraFacesetsConfig
 from facesets_dagster.automation.attempts import require_rest
 from facesets_dagster.cli.dagster_instance import instance_of
@@ -124,6 +125,7 @@ def _job(settings: Settings, embedder: EmbedderResource) -> Reembedding:
         code_version=f"{__version__}/{CODE_VERSION}",
         say=say,
         cover_distance=thresholds.cover_distance,
+        ages=ages_of(HomeResource.of(settings), embedder, home.folders(), max_pixels),
     )
     numbers = PackNumbers(
         run.export.outlier_distance,

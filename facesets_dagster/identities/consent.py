@@ -54,12 +54,21 @@ class Policy:
 
     export: str = ALL
     rules: tuple[Rule, ...] = ()
+    minimum_age: float | None = None
+    """Estimated age in years below which a person is withheld; None: nobody is for that."""
 
     @property
     def digest(self) -> str:
         """sha256 of what it says; reasons, order and comments make no difference."""
-        said = {"export": self.export, "never": sorted({(rule.kind, rule.value) for rule in self.rules})}
+        said: dict[str, object] = {"export": self.export}
+        said["never"] = sorted({(rule.kind, rule.value) for rule in self.rules})
+        said |= {} if self.minimum_age is None else {"minimum_age": self.minimum_age}
         return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def age_words(self) -> str:
+        """Stands for the rule in what is said of people who look too young."""
+        return f"minimum_age: {self.minimum_age:g}"
 
     def of_kind(self, kind: str) -> list[Rule]:
         """The rules that name this."""
@@ -106,8 +115,8 @@ class Judge:
     approved: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Family -> face_ids that somebody approved as this person's."""
 
-    def on(self, subject: Subject, faces: Collection[str]) -> Withheld | None:
-        """What is withheld of these exported faces; None if nothing is."""
+    def on(self, subject: Subject, faces: Collection[str], age: float | None = None) -> Withheld | None:
+        """What is withheld of these exported faces; None if nothing is. `age`: estimated, years; None: not known."""
         rules: list[str] = []
         out: set[str] = set()
         for rule in self.policy.rules:
@@ -120,12 +129,18 @@ class Judge:
             if waiting:
                 rules.append(NOT_APPROVED)
                 out |= waiting
+        minimum = self.policy.minimum_age
+        if minimum is not None and faces and (age is None or age < minimum):
+            rules.append(self.policy.age_words)
+            out |= set(faces)
         return Withheld(tuple(dict.fromkeys(rules)), frozenset(out)) if rules else None
 
     def on_nobody(self, face_id: str, unit: NDArray[np.float32]) -> str | None:
         """Words of the rule that withholds the face of nobody, such as a candidate; None if there is none."""
         if self.policy.export == APPROVED:
             return NOT_APPROVED
+        if self.policy.minimum_age is not None:
+            return self.policy.age_words
         for rule in self.policy.rules:
             if face_id[:_CONTENT_DIGITS] in self.contents.get(rule.words, ()):
                 return rule.words

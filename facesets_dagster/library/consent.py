@@ -14,7 +14,8 @@ from facesets_dagster.identities.consent import ALL, EXPORT, KINDS, Policy, Rule
 
 FILE = "consent.yaml"
 _MOST_BYTES = 1_000_000
-_KEYS = ("export", "never")
+_KEYS = ("export", "never", "minimum_age")
+_OLDEST = 120
 _IN_RULES = (*KINDS, "reason")
 
 
@@ -60,7 +61,18 @@ class _Reader:
             export = self._text(values["export"], "export")
             if export not in EXPORT:
                 raise self._wrong(values["export"], f"`export` is {export!r}, expected {' or '.join(EXPORT)}")
-        return Policy(export, tuple(self._rules(values["never"])) if "never" in values else ())
+        rules = tuple(self._rules(values["never"])) if "never" in values else ()
+        return Policy(export, rules, self._age(values["minimum_age"]) if "minimum_age" in values else None)
+
+    def _age(self, node: yaml.Node) -> float:
+        text = self._text(node, "minimum_age")
+        try:
+            age = float(text)
+        except ValueError:
+            age = -1.0
+        if not 0 < age <= _OLDEST:
+            raise self._wrong(node, f"`minimum_age` is {text!r}, expected years between 0 and {_OLDEST}")
+        return age
 
     def _rules(self, node: yaml.Node) -> Iterator[Rule]:
         if _is_null(node):

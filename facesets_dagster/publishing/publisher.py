@@ -144,7 +144,7 @@ def _commit(run: Run, plan: Plan[Notes], held_from: int, consent: Consent) -> tu
     """Stages what changes and makes it true; the moves are still owed. `held_from`: generation that the plan is of."""
     library, stamp, staging = run.library, run.stamp(), uuid.uuid4().hex
     away = plan.archive.keep(library.folder / STAGING / staging) if plan.archive else set[str]()
-    entries = _staged(run, plan, stamp, staging, consent.judge())
+    entries = _staged(run, plan, stamp, staging, consent)
     names = {entry.position: entry.published.name for entry in entries}
     published = [entry.published for entry in entries]
     moves = _moves(plan, entries, staging, away)
@@ -178,10 +178,10 @@ def _outcome(plan: Plan[Notes], entries: Sequence[_Entry]) -> Outcome:
     return Outcome(False, names["founded"], names["changed"], names["kept"], retired, names["revived"])
 
 
-def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str, judge: Judge | None) -> list[_Entry]:
+def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str, consent: Consent) -> list[_Entry]:
     """The identities of the plan with their names, their folders staged where they differ from those in place."""
     library = run.library
-    number = next_number(library)
+    number, judge = next_number(library), consent.judge()
     entries: list[_Entry] = []
     for position, wanted in enumerate(plan.wanted):
         content, identity = plan.content(wanted), wanted.identity
@@ -190,7 +190,7 @@ def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str, judge: J
         name = identity.name if identity else wanted.name or faceset_name(number)
         own_number = identity.number if identity else wanted.number or number
         number += name == faceset_name(number)
-        shown = _shown(name, wanted, content, judge)
+        shown = _shown(name, wanted, content, judge, consent)
         staged = stage(library.folder, staging, name, identity, shown, stamp, plan.archive)
         digest = staged.move.manifest_sha256 if staged.move else None
         published = PublishedIdentity(name, own_number, wanted, content, digest, shown)
@@ -202,7 +202,7 @@ def _staged(run: Run, plan: Plan[Notes], stamp: RunStamp, staging: str, judge: J
     return entries
 
 
-def _shown(name: str, wanted: Wanted, content: FacesetContent, judge: Judge | None) -> FacesetContent:
+def _shown(name: str, wanted: Wanted, content: FacesetContent, judge: Judge | None, consent: Consent) -> FacesetContent:
     """What the folder of an identity holds of its content, by the policy."""
     if judge is None:
         return content
@@ -210,7 +210,8 @@ def _shown(name: str, wanted: Wanted, content: FacesetContent, judge: Judge | No
     parent, label = (identity.parent, identity.label) if identity else (wanted.parent, wanted.label)
     middle = content.centroid() if content.faces else None
     subject = Subject(name, parent or name, label, middle)
-    return shown_of(content, judge.on(subject, {str(face.row["face_id"]) for face in content.faces}))
+    faces = {str(face.row["face_id"]) for face in content.faces}
+    return shown_of(content, judge.on(subject, faces, consent.age_of(content.members, faces)))
 
 
 def _withheld(entries: Sequence[_Entry]) -> dict[str, dict[str, Verdict]]:

@@ -11,7 +11,7 @@ from facesets_dagster.export.curation import ExportParameters
 from facesets_dagster.faces.face_pictures import PictureSource
 from facesets_dagster.library.library import Library
 from facesets_dagster.library.membership import StoreOf
-from facesets_dagster.publishing.consent.judging import Consent, consent_of
+from facesets_dagster.publishing.consent.judging import AgesOf, Consent, consent_of
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,15 @@ class Run:
     cover_distance: float | None = None
     """Up to this cosine distance a faceset shows the person of a photo; None: as the pack is shipped."""
 
+    ages: AgesOf | None = None
+    """Estimates of ages; None where the pack has no model for it."""
+
     def consent(self) -> Consent:
         """The home's policy. Raises `SettingsError` for one that cannot be used."""
         distance = thresholds_for(self.pack).cover_distance if self.cover_distance is None else self.cover_distance
         buckets, model_id = list(self.folders), self.pack.model_id
         return consent_of(
-            self.library, self.store_of, buckets, model_id, self.embedder, distance, max_pixels=self.max_pixels
+            self.library, self.store_of, buckets, model_id, self.embedder, distance, self.max_pixels, self.ages
         )
 
     @property

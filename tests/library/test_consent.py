@@ -42,8 +42,11 @@ def test_the_digest_is_of_what_it_says_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- person: Anna\n", "line 1: the file holds a list, expected keys: export, never"),
-        ("export: all\nnevr: []\n", "line 2: `nevr` is no key of the file; expected export, never"),
+        ("- person: Anna\n", "line 1: the file holds a list, expected keys: export, never, minimum_age"),
+        ("minimum_age: young\n", "line 1: `minimum_age` is 'young', expected years between 0 and 120"),
+        ("minimum_age: .nan\n", "line 1: `minimum_age` is '.nan', expected years"),
+        ("minimum_age: 0\n", "line 1: `minimum_age` is '0', expected years"),
+        ("export: all\nnevr: []\n", "line 2: `nevr` is no key of the file; expected export, never, minimum_age"),
         ("export: All\n", "line 1: `export` is 'All', expected all or approved"),
         ("export: [all]\n", "line 1: `export` is a list, expected a text"),
         ("export: all\nexport: approved\n", "line 2: `export` is given twice in the file"),

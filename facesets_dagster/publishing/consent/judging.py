@@ -5,17 +5,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from facesets_dagster.embedding.embedder import Embedder
+from facesets_dagster.errors import SettingsError
 from facesets_dagster.identities.consent import APPROVED, WITHHELD, Judge, Policy, Rule, Subject, Withheld, lies_in
 from facesets_dagster.identities.identity import Identity
 from facesets_dagster.library.adopted import lies_elsewhere
-from facesets_dagster.library.consent import policy_of
+from facesets_dagster.library.consent import consent_file, policy_of
 from facesets_dagster.library.faceset_manifest import FacesetManifest, read_faceset
 from facesets_dagster.library.library import Library
+from facesets_dagster.library.member_table import read_members
 from facesets_dagster.library.membership import StoreOf, lost_members
 from facesets_dagster.library.numbering import faceset_folder
 from facesets_dagster.library.top_manifest import entries_by_name
@@ -25,6 +29,9 @@ from facesets_dagster.registry.merges import redirects
 from facesets_dagster.registry.rulings import rulings_in_force
 
 _CONTENT_DIGITS = 16
+
+AgesOf = Callable[[pl.DataFrame], Mapping[str, float]]
+"""Rows of the face table -> face_id -> estimated age, years; a face is missing if its photo cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class Consent:
     model_id: str
     cover_distance: float
     probes: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    ages: AgesOf | None = None
+    """None: the pack has no model that estimates ages."""
 
     def judge(self) -> Judge | None:
         """By names, labels, approvals as they are now; None without a policy."""
@@ -53,6 +62,17 @@ class Consent:
         leads = redirects(self.library.registry)
         approved = self._approved(leads) if self.policy.export == APPROVED else {}
         return Judge(self.policy, self.cover_distance, leads, self._contents, self.probes, centroids, approved)
+
+    def age_of(self, members: pl.DataFrame, faces: Collection[str]) -> float | None:
+        """Median of the estimated ages of these faces; None where none is known, or nothing depends on it.
+
+        `members`: rows of the face table, of these and others.
+        """
+        if self.policy is None or self.policy.minimum_age is None or self.ages is None or not faces:
+            return None
+        rows = members.filter(pl.col("face_id").is_in(list(faces))).unique("face_id", keep="first")
+        found = self.ages(rows)
+        return median(found.values()) if found else None
 
     def concerned(self) -> list["Concerned"]:
         """Live face sets whose folder holds more or less than the policy lets out."""
@@ -70,11 +90,16 @@ class Consent:
                 continue
             held = frozenset(one.face_id for one in manifest.excluded if one.state == WITHHELD)
             exported = frozenset(face.face_id for face in manifest.faces) | held
-            wanted = judge.on(subject_of(identity, self.model_id), exported) if judge else None
+            age = self.age_of(read_members(manifest.folder / "members.parquet"), exported) if self._by_age else None
+            wanted = judge.on(subject_of(identity, self.model_id), exported, age) if judge else None
             now = Withheld(manifest.withheld, held) if manifest.withheld else None
             if wanted != now:
                 found.append(Concerned(identity, manifest, wanted, now))
         return found
+
+    @property
+    def _by_age(self) -> bool:
+        return self.policy is not None and self.policy.minimum_age is not None
 
     def unmatched(self) -> list[Rule]:
         """Rules that concern nobody and nothing that is known now; a person may come later."""
@@ -160,13 +185,21 @@ def consent_of(
     embedder: Callable[[], Embedder],
     cover_distance: float,
     max_pixels: int,
+    ages: AgesOf | None = None,
 ) -> Consent:
     """Reads the policy. Raises `SettingsError`, before anything is written, for one that cannot be used."""
     policy = policy_of(library.folder)
+    if policy is not None and policy.minimum_age is not None and ages is None:
+        raise SettingsError(
+            f"{consent_file(library.folder)}: `minimum_age` needs a model that estimates ages, and the home's pack has "
+            "none; buffalo_l, buffalo_m, buffalo_s and antelopev2 have. Nothing is guessed: take the key out, or give "
+            "the home such a pack with `facesets reembed`. Until then nothing is published or exported. Nothing was "
+            "changed."
+        )
     rules: Sequence[Rule] = policy.of_kind("photo") if policy else ()
     home: Path = library.folder.parent
     probes = probe_faces(home, rules, model_id, embedder, max_pixels) if rules else {}
-    return Consent(library, policy, store_of, buckets, model_id, cover_distance, probes)
+    return Consent(library, policy, store_of, buckets, model_id, cover_distance, probes, ages)
 
 
 def withheld_now(library: Library) -> dict[str, tuple[str, ...]]:
