@@ -132,10 +132,10 @@ def export_consumers(
 def _published(library: Library, inputs: ExportInputs, names: Sequence[str]) -> tuple[Published, dict[str, str]]:
     """These facesets, or all, with the faces that are wanted; and faceset -> why it has none.
 
-    Those that the home's policy withholds are among the latter, whether they are named or not.
+    Those that the home's policy withholds are among the latter.
     """
     published = published_facesets(library, inputs.pack, names)
-    out = {name: _withheld(rules) for name, rules in published_facesets(library, inputs.pack).withheld.items()}
+    out = {name: _withheld(rules) for name, rules in published.withheld.items()}
     out |= inputs.withheld()
     published = replace(published, facesets=[one for one in published.facesets if one.name not in out])
     if inputs.filled:

@@ -52,7 +52,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         identities = sum(identity.live for identity in library.registry.identities())
         value = {"buckets": buckets, "identities": identities, "facesets": facesets, "tombstones": tombstones}
-        print_json({**value, "rulings": rulings, "withheld": withheld_now(library)})
+        print_json({**value, "rulings": rulings, "withheld": _withheld(library)})
         return
     console = Console(highlight=False)
     console.print(text_table("Buckets", [_shown(row) for row in buckets]))
@@ -73,13 +73,21 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     console.print(library_table(library))
     if tombstones:
         console.print(text_table("Out of use", [_shown(row) for row in tombstones]))
-    withheld = withheld_now(library)
+    withheld = _withheld(library)
     if withheld:
         console.print(
             f"\nconsent.yaml withholds faces of {counted(len(withheld), 'faceset')}; `facesets consent` lists them"
         )
     for line in _lines_on_rulings(rulings):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _withheld(library: Library) -> dict[str, tuple[str, ...]]:
+    """None by a broken table of contents, which `verify` reports."""
+    try:
+        return withheld_now(library)
+    except LibraryCorrupt:
+        return {}
 
 
 def print_verification(settings: Settings, *, as_json: bool) -> int:
