@@ -94,6 +94,8 @@ class Exports:
     not_published_here: dict[str, Path]
     """As in `Published`."""
     titles: dict[str, str]
+    withheld: dict[str, str]
+    """Faceset -> by which rules the home's policy withholds it."""
 
 
 def export_consumers(
@@ -105,15 +107,15 @@ def export_consumers(
     holder = f"run {inputs.run_id}"
     with library.held(holder, say):
         generation = library.registry.generation()
-        published, too_small = _published(library, inputs, inputs.facesets)
+        published, too_small, withheld = _published(library, inputs, inputs.facesets)
     values = describe(published.facesets, tasks) if tasks else {}
     with library.held(holder, say):
         if library.registry.generation() != generation:
-            published, too_small = _published(library, inputs, inputs.facesets)
+            published, too_small, withheld = _published(library, inputs, inputs.facesets)
             values = describe(published.facesets, tasks) if tasks else {}
         titles = titles_of(published.known)
         others = {identity.name for identity in published.known} - {one.name for one in published.facesets}
-        others -= too_small.keys()
+        others -= too_small.keys() | withheld.keys()
         stems = file_names(titles) if inputs.by_person else {name: name for name in titles}
         sources = _sources(published.facesets, titles, stems, inputs.pack)
         exports = []
@@ -126,25 +128,25 @@ def export_consumers(
                 mine = {**sources, **_sources(beside, titles, stems, inputs.pack)}
             made = _export(consumer, folder, [mine[name] for name in sorted(mine)], values, unnamed, say, inputs.policy)
             exports.append(replace(made, left_out={**made.left_out, **too_small}))
-    return Exports(exports, refused, published.facesets, published.not_published_here, titles)
+    return Exports(exports, refused, published.facesets, published.not_published_here, titles, withheld)
 
 
-def _published(library: Library, inputs: ExportInputs, names: Sequence[str]) -> tuple[Published, dict[str, str]]:
-    """These facesets, or all, with the faces that are wanted; and faceset -> why it has none.
-
-    Those that the home's policy withholds are among the latter.
+def _published(
+    library: Library, inputs: ExportInputs, names: Sequence[str]
+) -> tuple[Published, dict[str, str], dict[str, str]]:
+    """These facesets, or all, with the faces that are wanted; faceset -> why it has none; faceset -> by which rules the
+    home's policy withholds it, others that the library does not withhold yet among them.
     """
     published = published_facesets(library, inputs.pack, names)
-    out = {name: _withheld(rules) for name, rules in published.withheld.items()}
-    out |= inputs.withheld()
-    published = replace(published, facesets=[one for one in published.facesets if one.name not in out])
+    withheld = {name: _withheld(rules) for name, rules in published.withheld.items()} | inputs.withheld()
+    published = replace(published, facesets=[one for one in published.facesets if one.name not in withheld])
     if inputs.filled:
-        return published, out
+        return published, {}, withheld
     strict = {faceset.name: faceset.without_filled() for faceset in published.facesets}
     kept = [faceset for faceset in strict.values() if faceset is not None]
     none = "none of its faces passes the export gates, and `filled` is false"
-    out |= {name: none for name, faceset in strict.items() if faceset is None}
-    return replace(published, facesets=kept), out
+    too_small = {name: none for name, faceset in strict.items() if faceset is None}
+    return replace(published, facesets=kept), too_small, withheld
 
 
 def _with_more(library: Library, folder: Path) -> set[str]:

@@ -166,6 +166,7 @@ def _checks(result: Exports, doubt: str | None) -> list[dg.AssetCheckResult]:
         EVERY_FACESET_EXPORTED.result(
             not left_out and not result.not_published_here,
             left_out=left_out[:100],
+            withheld=result.withheld,
             not_published_here=[f"{name}: in {root}" for name, root in result.not_published_here.items()][:100],
             what_to_do=(
                 "Make the photos readable (is a disk not mounted?). Adopted legacy facesets are published here by "

@@ -63,6 +63,12 @@ def export_sections(result: Exports, sheet: list[SheetRow], doubt: str | None) -
             ("consumer", "faceset", "why"),
             left_out,
         ),
+        Section(
+            "Withheld",
+            f"`consent.yaml` withholds {counted(len(result.withheld), 'faceset')}; files of them are removed.",
+            ("faceset", "why"),
+            sorted(result.withheld.items()),
+        ),
         *not_published_sections(result.not_published_here),
         Section(
             "Not exported",
