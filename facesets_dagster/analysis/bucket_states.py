@@ -32,7 +32,8 @@ def bucket_standings(
     buckets: Iterable[str], folders: Iterable[str], listing: Callable[[str], BucketListing], registry: Registry
 ) -> dict[str, BucketStanding]:
     """Bucket -> how it stands. `folders`: the buckets that have a folder; `listing`: gives what lies in one."""
-    done, unfinished, there = registry.folder_digests(), unfinished_runs(registry), set(folders)
+    buckets = list(buckets)
+    done, unfinished, there = registry.folder_digests(buckets), unfinished_runs(registry), set(folders)
     ran = {run.bucket for run in registry.bucket_runs()}
     return {
         bucket: _standing(bucket, listing, done, unfinished.get(bucket), ran)

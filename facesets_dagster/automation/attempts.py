@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
-from facesets_dagster.automation.news import Attempts
+from facesets_dagster.automation.news import Attempts, room
 from facesets_dagster.errors import LibraryError
 from facesets_dagster.wording import counted
 
@@ -34,6 +34,14 @@ def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
     """Ids of all runs that are queued or at work."""
     unfinished = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
     return sorted(run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)))
+
+
+def room_in_queue(instance: dg.DagsterInstance) -> int:
+    """How many more runs Dagster's queue is to hold; nothing is gained by runs that wait longer than others take."""
+    queue = instance.get_concurrency_config().run_queue_config
+    waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
+    queued = instance.get_runs_count(dg.RunsFilter(statuses=waiting))
+    return room((queue.max_concurrent_runs if queue else None) or 1, queued)
 
 
 def require_rest(instance: dg.DagsterInstance, but: str | None = None) -> None:

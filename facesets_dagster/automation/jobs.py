@@ -1,7 +1,7 @@
 """The jobs: the main chain for one bucket, in one process, so that the model is loaded once; and housekeeping."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ KNOWN_PEOPLE = "extended_facesets"
 
 FULL_PIPELINE = ("face_cache", *FIRST_TO_LAST, "candidate_faces")
 
+_AT_ONCE = 500
+"""Records of runs in memory."""
 BUCKET_JOBS = {
     "discover_identities": (
         MAIN_CHAIN,
@@ -180,21 +182,25 @@ def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
     """
     if days <= 0:
         return 0
-    removed, newer = 0, set[str]()
-    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    records = [
-        record
-        for name in BUCKET_JOBS
-        for record in instance.get_run_records(dg.RunsFilter(job_name=name, statuses=finished))
-    ]
-    for record in sorted(records, key=lambda record: record.create_timestamp, reverse=True):
+    old, newer = list[str](), set[str]()
+    for record in _finished_runs(instance):
         run, bucket = record.dagster_run, record.dagster_run.tags.get("dagster/partition", "")
         if bucket in newer and time.time() - record.create_timestamp.timestamp() > days * DAY:
-            instance.delete_run(run.run_id)
-            removed += 1
+            old.append(run.run_id)
         if run.status == dg.DagsterRunStatus.SUCCESS:
             newer.add(bucket)
-    return removed
+    for run_id in old:
+        instance.delete_run(run_id)
+    return len(old)
+
+
+def _finished_runs(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
+    """Those of the buckets' jobs, the newest first; no more than `_AT_ONCE` are in memory."""
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    last: str | None = None
+    while records := instance.get_run_records(dg.RunsFilter(statuses=finished), limit=_AT_ONCE, cursor=last):
+        yield from (record for record in records if record.dagster_run.job_name in BUCKET_JOBS)
+        last = records[-1].dagster_run.run_id
 
 
 @dg.op(description="Reads every file of the library and compares it with its manifest and the registry.")

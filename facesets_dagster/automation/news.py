@@ -7,13 +7,16 @@ alone until its folder changes, and is begun again by hand or by the nightly sch
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
 from facesets_dagster.photos.listing import BucketListing
 from facesets_dagster.wording import counted
 
-MAX_REQUESTS_PER_TICK = 25
+LEAST_ROOM = 25
+"""So many runs may wait in Dagster's queue, or four times those that run at once if that is more."""
+A_NIGHT = 1_000
+"""So many buckets are run at most by the nightly schedule; of more, as many each night in turn."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 3600.0
 """After a run that did not start; each further one doubles the pause."""
 _DAY = 86_400.0
@@ -63,7 +66,7 @@ class SensorDecision:
     paused: Mapping[str, float] = field(default_factory=dict)
     """Bucket whose run did not start -> seconds until it is requested again."""
     waiting: tuple[str, ...] = ()
-    """To be run, beyond this tick's limit."""
+    """To be run, when there is room in the queue."""
 
 
 def state_of(listing: BucketListing, now: float) -> BucketState:
@@ -85,15 +88,15 @@ def decide(
     attempts: Mapping[str, Attempts] | None = None,
     now: float,
     settle_seconds: float,
-    limit: int = MAX_REQUESTS_PER_TICK,
+    limit: int = LEAST_ROOM,
 ) -> SensorDecision:
-    """Requests at most `limit` of the buckets with news that are quiet and that nothing speaks against.
+    """Requests at most `limit` of the buckets with news that are quiet and that nothing speaks against, in their order.
 
     `done`: bucket -> state of its folder that the library is up to; `now` in seconds since the epoch.
     """
     settled, unsettled, working, run = list[str](), list[str](), list[str](), list[str]()
     ended, paused = dict[str, str](), dict[str, float]()
-    for key, state in sorted(states.items()):
+    for key, state in states.items():
         last, pause = (stopped or {}).get(key), _pause((attempts or {}).get(key), now)
         if not is_news(state, done.get(key)):
             settled.append(key)
@@ -126,11 +129,40 @@ def _pause(attempts: Attempts | None, now: float) -> float:
     return min(max(attempts.last_ended + pause - now, 0.0), pause)  # no longer, though the clock was set back
 
 
-def story(decision: SensorDecision, reasons: Mapping[str, str]) -> str:
-    """What a tick saw, e.g. "2 settled, 1 still changing: weekend"; `reasons`: why a run did not start."""
+def room(at_once: int, queued: int) -> int:
+    """How many runs may be requested. `at_once`: runs at the same time; `queued`: those that wait."""
+    return max(max(LEAST_ROOM, 4 * at_once) - queued, 0)
+
+
+def in_turn(buckets: Collection[str], first: str | None) -> list[str]:
+    """The buckets by name, from `first` on and then from the beginning."""
+    ordered = sorted(buckets)
+    return ordered if first is None else sorted(ordered, key=lambda bucket: bucket < first)
+
+
+def of_a_night(buckets: Collection[str], unfinished: Collection[str], day: int) -> list[str]:
+    """The buckets to run at night: all; of more than `A_NIGHT` the next ones in turn, and those with unfinished runs.
+
+    `day`: a number that grows by 1 each night.
+    """
+    ordered = sorted(buckets)
+    begin = day % max(-(-len(ordered) // A_NIGHT), 1) * A_NIGHT
+    left = {bucket for bucket in sorted(unfinished)[:A_NIGHT] if bucket in buckets}
+    return sorted({*ordered[begin : begin + A_NIGHT], *left})
+
+
+def story(decision: SensorDecision, reasons: Mapping[str, str], left: int = 0) -> str:
+    """What a tick saw, e.g. "2 settled, 1 still changing: weekend".
+
+    `reasons`: why a run did not start. `left`: buckets that the tick did not look at.
+    """
     parts = [f"{len(decision.run)} to run: {names(decision.run)}"] if decision.run else []
     parts += [f"{len(decision.settled)} settled"] if decision.settled else []
-    lists = (("still changing", decision.unsettled), ("under way", decision.under_way), ("next tick", decision.waiting))
+    lists = (
+        ("still changing", decision.unsettled),
+        ("under way", decision.under_way),
+        ("when the queue has room", decision.waiting),
+    )
     parts += [f"{len(found)} {word}: {names(found)}" for word, found in lists if found]
     others = decision.paused or decision.stopped
     lines = [", ".join(parts) or ("no bucket folder is to be run" if others else "no bucket folder with photos")]
@@ -143,8 +175,10 @@ def story(decision: SensorDecision, reasons: Mapping[str, str]) -> str:
             f"{title}: its last run was not finished ({reason}); it is run again when its folder changes, every night, "
             f"by `facesets run '{title}'` or Re-execute"
         )
-    left = sum(max(len(found) - _MAX_NAMED, 0) for found in (decision.paused, decision.stopped))
-    return "\n".join(lines + ([f"and {counted(left, 'more bucket')} of these kinds"] if left else []))
+    unnamed = sum(max(len(found) - _MAX_NAMED, 0) for found in (decision.paused, decision.stopped))
+    lines += [f"and {counted(unnamed, 'more bucket')} of these kinds"] if unnamed else []
+    lines += [f"the next ticks look at {counted(left, 'more bucket folder')}"] if left else []
+    return "\n".join(lines)
 
 
 def names(buckets: Sequence[str]) -> str:
@@ -153,15 +187,29 @@ def names(buckets: Sequence[str]) -> str:
     return shown + (f" and {len(buckets) - _MAX_NAMED} more" if len(buckets) > _MAX_NAMED else "")
 
 
-def read_cursor(text: str | None) -> dict[str, str]:
-    """The cursor as a mapping; an unreadable one counts as empty, which costs runs that find nothing to do."""
+@dataclass(frozen=True)
+class Cursor:
+    """What a tick leaves for the next one. The states of buckets are not in it: the registry has them."""
+
+    by_hand: str | None = None
+    """State of the hand-sorted folders for which every bucket was marked as stale."""
+    first: str | None = None
+    """Bucket that the next tick looks at first; None: the first by name."""
+
+
+def read_cursor(text: str | None) -> Cursor:
+    """The cursor; an unreadable one counts as empty, which costs runs that find nothing to do."""
     try:
         value = json.loads(text or "{}")
     except ValueError:
-        return {}
-    return {str(key): str(digest) for key, digest in value.items()} if isinstance(value, dict) else {}
+        return Cursor()
+    if not isinstance(value, dict):
+        return Cursor()
+    found = {name: value.get(name) for name in ("by_hand", "first")}
+    found["by_hand"] = found["by_hand"] or value.get(HAND_SORTED)  # as releases until 0.1.0 wrote it
+    return Cursor(**{name: text if isinstance(text, str) else None for name, text in found.items()})
 
 
-def write_cursor(seen: Mapping[str, str]) -> str:
+def write_cursor(cursor: Cursor) -> str:
     """The cursor as text."""
-    return json.dumps(dict(sorted(seen.items())), separators=(",", ":"))
+    return json.dumps({name: text for name, text in asdict(cursor).items() if text is not None}, separators=(",", ":"))

@@ -1,11 +1,15 @@
 """What happens every night: each bucket is looked at once, in case a change was missed, and old things go."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from facesets_dagster.assets._versions import folder_observation
+from facesets_dagster.automation.news import A_NIGHT, of_a_night
 from facesets_dagster.errors import BucketError
-from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.partitions import add_partitions, without_partition
 from facesets_dagster.photos.bucket_key import bucket_title
+from facesets_dagster.registry.unfinished import unfinished_runs
 from facesets_dagster.resources.home import HomeResource
 
 _NIGHTLY = {
@@ -38,14 +42,16 @@ def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
         job_name=job,
         cron_schedule="30 3 * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Runs {job} for every bucket folder at 03:30; an unchanged bucket costs seconds.",
+        description=(
+            f"Runs {job} for every bucket folder at 03:30; an unchanged bucket costs seconds. Of more than {A_NIGHT:,} "
+            "folders, so many each night in turn, and those whose last run did not come to its end."
+        ),
     )
     def nightly_rescan(context: dg.ScheduleEvaluationContext, home: HomeResource) -> list[dg.RunRequest]:
-        states = _readable(context, home)
-        known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
-        new = [bucket for bucket in states if bucket not in known]
-        if new:
-            context.instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), new)
+        unfinished = unfinished_runs(home.library().registry)
+        chosen = of_a_night(home.buckets(), unfinished, context.scheduled_execution_time.toordinal())
+        states = _readable(context, home, chosen)
+        add_partitions(context.instance, without_partition(context.instance, list(states)))
         for bucket, digest in states.items():
             context.instance.report_runless_asset_event(folder_observation(bucket, digest))
         night = context.scheduled_execution_time.strftime("%Y-%m-%d")
@@ -54,13 +60,13 @@ def build_nightly_rescan(job: str, *, on: bool) -> dg.ScheduleDefinition:
     return nightly_rescan
 
 
-def _readable(context: dg.ScheduleEvaluationContext, home: HomeResource) -> dict[str, str]:
+def _readable(context: dg.ScheduleEvaluationContext, home: HomeResource, buckets: Iterable[str]) -> dict[str, str]:
     """Bucket -> state of its folder.
 
     A run of a bucket whose folder cannot be read would fail every night; `facesets status` names those.
     """
     states = dict[str, str]()
-    for bucket in home.buckets():
+    for bucket in buckets:
         try:
             states[bucket] = home.listing(bucket).digest()
         except BucketError as error:

@@ -11,10 +11,20 @@ from facesets_dagster.assets._versions import folder_observation
 from facesets_dagster.assets.rulings import observe_rulings
 from facesets_dagster.automation.hooks import note_failure, run_hook
 from facesets_dagster.automation.in_process import is_interrupt
-from facesets_dagster.automation.news import BucketState, is_news, names, read_cursor, state_of, story, write_cursor
+from facesets_dagster.automation.news import (
+    BucketState,
+    Cursor,
+    in_turn,
+    is_news,
+    names,
+    read_cursor,
+    state_of,
+    story,
+    write_cursor,
+)
 from facesets_dagster.automation.tick import look
 from facesets_dagster.errors import BucketError
-from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.partitions import SOURCE_BUCKET, without_partition
 from facesets_dagster.photos.bucket_key import HAND_SORTED, LIBRARY
 from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.rulings import rulings_written
@@ -23,6 +33,9 @@ from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.resources.run_process import end_dead_runs
 from facesets_dagster.settings import Settings
 from facesets_dagster.wording import counted
+
+LISTING_SECONDS = 10.0
+"""So long a tick lists folders, and one at least; the next tick goes on with the others."""
 
 
 def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.SensorDefinition:
@@ -34,7 +47,7 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
         description=(
             "Looks for bucket folders that are new or changed and have been quiet for "
-            f"{settle_seconds:g} seconds, makes partitions of them and runs {job}; at most 25 a tick. "
+            f"{settle_seconds:g} seconds, makes partitions of them and runs {job}, as many as the queue has room for. "
             "With full_pipeline, a change in the hand-sorted folders counts as a change of every bucket."
         ),
     )
@@ -42,20 +55,19 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
         # A root that cannot be listed raises: the tick shows the error, and nothing is taken for empty.
         folders = home.buckets()
         by_hand = [HAND_SORTED] if job == "full_pipeline" and home.hand_sorted_root else []
-        states, unreadable = _states(home, [*folders, *by_hand])
         registry, before = home.library().registry, read_cursor(context.cursor)
-        marked = _mark_by_hand(registry, states, folders, before, settle_seconds)
+        states, unreadable, left = _states(home, [*by_hand, *in_turn(folders, before.first)])
+        marked = _mark_by_hand(registry, states, folders, before.by_hand, settle_seconds)
         if folders:
             states.pop(HAND_SORTED, None)
-        tick = look(context.instance, registry, states, marked.get(HAND_SORTED), settle_seconds)
-        told = story(tick.decision, tick.reasons)
-        if unreadable and not tick.decision.run and marked.get(HAND_SORTED) == before.get(HAND_SORTED):
+        tick = look(context.instance, registry, states, marked, settle_seconds)
+        told = story(tick.decision, tick.reasons, len(left))
+        if unreadable and not (tick.decision.run or left) and marked == before.by_hand:
             raise BucketError("\n".join([*unreadable, told]))
         for text in unreadable:
             context.log.error(text)
         context.log.info(told)
-        known = set(context.instance.get_dynamic_partitions(str(SOURCE_BUCKET.name)))
-        new = [bucket for bucket in tick.decision.run if bucket not in known and bucket != HAND_SORTED]
+        new = without_partition(context.instance, [bucket for bucket in tick.decision.run if bucket != HAND_SORTED])
         return dg.SensorResult(
             run_requests=tick.requests,
             skip_reason=None if tick.requests else told,
@@ -63,7 +75,7 @@ def build_new_bucket_sensor(job: str, *, settle_seconds: float, on: bool) -> dg.
             asset_events=[
                 folder_observation(bucket, states[bucket].digest) for bucket in tick.decision.run if bucket in folders
             ],
-            cursor=write_cursor(marked),
+            cursor=write_cursor(Cursor(marked, next(iter([*tick.decision.waiting, *left]), None))),
         )
 
     return new_bucket_sensor
@@ -162,33 +174,34 @@ def failure_in_words(event: dg.DagsterEvent) -> str:
     return described or (failure.error.to_string() if failure.error else "the step failed without a word")
 
 
-def _states(home: HomeResource, keys: Sequence[str]) -> tuple[dict[str, BucketState], list[str]]:
-    """What each looks like now, and why others cannot be listed."""
-    states, unreadable = dict[str, BucketState](), list[str]()
-    for key in keys:
+def _states(home: HomeResource, keys: Sequence[str]) -> tuple[dict[str, BucketState], list[str], Sequence[str]]:
+    """What each looks like now, why others cannot be listed, and those that `LISTING_SECONDS` were too short for."""
+    states, unreadable, began = dict[str, BucketState](), list[str](), time.monotonic()
+    for number, key in enumerate(keys):
+        if time.monotonic() - began > LISTING_SECONDS and len(states) > (HAND_SORTED in states):
+            return states, unreadable, keys[number:]
         try:
             states[key] = state_of(home.listing(key), time.time())
         except BucketError as error:
             unreadable.append(str(error))
-    return states, unreadable
+    return states, unreadable, ()
 
 
 def _mark_by_hand(
     registry: Registry,
     states: Mapping[str, BucketState],
     folders: Collection[str],
-    marked: Mapping[str, str],
+    marked: str | None,
     settle_seconds: float,
-) -> dict[str, str]:
-    """Marks every bucket as stale once for each settled state of the hand-sorted folders; the new cursor.
+) -> str | None:
+    """Marks every bucket as stale once for each settled state of the hand-sorted folders; gives the last one of these.
 
     A person of those folders may be in any bucket.
     """
-    kept = {key: digest for key, digest in marked.items() if key == HAND_SORTED}
     state = states.get(HAND_SORTED)
-    if state is None or state.quiet_seconds < settle_seconds or kept.get(HAND_SORTED) == state.digest:
-        return kept
-    if not is_news(state, registry.folder_digests().get(HAND_SORTED)):
-        return kept
+    if state is None or state.quiet_seconds < settle_seconds or marked == state.digest:
+        return marked
+    if not is_news(state, registry.folder_digest(HAND_SORTED)):
+        return marked
     registry.mark_stale(folders)
-    return {HAND_SORTED: state.digest}
+    return state.digest

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from facesets_dagster.automation.attempts import attempts_for, buckets_under_way, reason_of, request_of
+from facesets_dagster.automation.attempts import attempts_for, buckets_under_way, reason_of, request_of, room_in_queue
 from facesets_dagster.automation.jobs import BUCKET_JOBS, BY_HAND
 from facesets_dagster.automation.news import BucketState, SensorDecision, Stopped, decide, is_news
 from facesets_dagster.photos.bucket_key import HAND_SORTED
@@ -32,7 +32,7 @@ def look(
     settle_seconds: float,
 ) -> Tick:
     """Decides on these buckets. `by_hand`: state of the hand-sorted folders for which all were marked as stale."""
-    done = registry.folder_digests()
+    done = registry.folder_digests(states)
     wanted = {
         bucket: ":".join(filter(None, (bucket, state.digest, by_hand)))
         for bucket, state in states.items()
@@ -51,6 +51,7 @@ def look(
         attempts=attempts,
         now=time.time(),
         settle_seconds=settle_seconds,
+        limit=room_in_queue(instance),
     )
     return Tick(
         decision,

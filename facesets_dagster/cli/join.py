@@ -8,7 +8,7 @@ from facesets_dagster.cli.program import console
 from facesets_dagster.cli.tables import print_json
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError
-from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.partitions import add_partitions
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
@@ -24,7 +24,7 @@ def print_joined(settings: Settings, names: list[str], *, as_json: bool) -> None
     buckets = sorted({bucket_named(name, folders) for name in names}) if names else published
     joined: dict[str, list[str]] = {}
     with instance_of(settings) as instance:
-        instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), buckets)
+        add_partitions(instance, buckets)
         job = build_defs(settings).resolve_job_def(JOB)
         for bucket in buckets:
             done = run_job(job, instance, partition_key=bucket)

@@ -26,7 +26,7 @@ from facesets_dagster.cli.tables import print_json
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError, SettingsError
 from facesets_dagster.files.parsing import parse_yaml
-from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.partitions import add_partitions
 from facesets_dagster.photos.bucket_key import HAND_SORTED, bucket_title
 from facesets_dagster.registry.unfinished import BY_A_PERSON, note_unfinished, unfinished_run
 from facesets_dagster.resources.home import HomeResource
@@ -62,7 +62,7 @@ def run_buckets(
         if launch:
             require_queue(instance)
         chosen, unreadable = _to_run(settings, home, folders, named)
-        instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), sorted(folders))
+        add_partitions(instance, sorted(folders))
         job = build_defs(settings, terminal=terminal).resolve_job_def(settings.job)
         _refuse(run_config, job)
         run_all = _launched if launch else _one_by_one

@@ -16,7 +16,7 @@ from facesets_dagster.cli.dagster_instance import instance_of
 from facesets_dagster.cli.tables import print_json, text_table
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import LibraryError, SettingsError
-from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.partitions import add_partitions
 from facesets_dagster.photos.bucket_key import bucket_title, file_name
 from facesets_dagster.resources.home import HomeResource
 from facesets_dagster.settings import Settings
@@ -46,7 +46,7 @@ def print_what_if(
     config = {"points": [dict(values)], "sweep": False} if values else {}
     logging.getLogger("dagster").setLevel(logging.WARNING)
     with instance_of(settings) as instance:
-        instance.add_dynamic_partitions(str(SOURCE_BUCKET.name), [bucket])
+        add_partitions(instance, [bucket])
         done = run_job(
             build_defs(settings).resolve_job_def("ask_what_if"),
             instance,

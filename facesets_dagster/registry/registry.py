@@ -280,11 +280,15 @@ class Registry:
         with self.engine.connect() as connection:
             return bool(connection.scalar(sa.select(sa.func.count()).select_from(t.pending_moves)))
 
-    def folder_digests(self) -> dict[str, str]:
-        """Bucket -> state of its folder that the library was last brought up to."""
+    def folder_digests(self, buckets: Iterable[str]) -> dict[str, str]:
+        """Bucket -> state of its folder that the library was last brought up to, of these buckets."""
+        query = sa.select(t.bucket_folders.c.bucket, t.bucket_folders.c.folder_digest)
+        found = dict[str, str]()
         with self.engine.connect() as connection:
-            rows = connection.execute(sa.select(t.bucket_folders.c.bucket, t.bucket_folders.c.folder_digest))
-            return {row.bucket: row.folder_digest for row in rows}
+            for some in in_batches(sorted(buckets)):
+                rows = connection.execute(query.where(t.bucket_folders.c.bucket.in_(some)))
+                found.update({row.bucket: row.folder_digest for row in rows})
+        return found
 
     def folder_digest(self, bucket: str) -> str | None:
         """State of the bucket's folder that the library was last brought up to; empty if it is up to none."""
@@ -301,7 +305,8 @@ class Registry:
         buckets = list(buckets)
         self._note_folders(dict.fromkeys(buckets, ""))
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(t.bucket_extensions).where(t.bucket_extensions.c.bucket.in_(buckets)))
+            for some in in_batches(buckets):
+                connection.execute(sa.delete(t.bucket_extensions).where(t.bucket_extensions.c.bucket.in_(some)))
 
     def extension(self, bucket: str) -> tuple[str, float | None] | None:
         """Inputs and distance by which faces of the bucket last joined known people; None before the first time."""

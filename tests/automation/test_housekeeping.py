@@ -89,6 +89,7 @@ def test_superseded_runs_go_and_the_last_success_of_a_bucket_stays(
     assert remove_old_runs(fake_home.instance, 30) == 0
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 31 * DAY)
+    monkeypatch.setattr("facesets_dagster.automation.jobs._AT_ONCE", 2)
     assert remove_old_runs(fake_home.instance, 30) == 1
     assert {run.run_id for run in fake_home.instance.get_runs()} == {runs[1], runs[2]}
 

@@ -14,13 +14,18 @@ from hypothesis import strategies as st
 from facesets_dagster.automation.attempts import ATTEMPT, FOLDER_STATE
 from facesets_dagster.automation.in_process import remote_origin
 from facesets_dagster.automation.news import (
-    MAX_REQUESTS_PER_TICK,
+    A_NIGHT,
+    LEAST_ROOM,
     Attempts,
     BucketState,
+    Cursor,
     SensorDecision,
     Stopped,
     decide,
+    in_turn,
+    of_a_night,
     read_cursor,
+    room,
     story,
     write_cursor,
 )
@@ -29,6 +34,7 @@ from facesets_dagster.automation.sensors import build_new_bucket_sensor
 from facesets_dagster.definitions import build_defs
 from facesets_dagster.errors import BucketError
 from facesets_dagster.partitions import SOURCE_BUCKET
+from facesets_dagster.photos.bucket_key import HAND_SORTED
 from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
 from testing.fakes import too_deep, write_person
@@ -106,8 +112,30 @@ def test_a_tick_says_what_it_saw_with_the_names_of_folders() -> None:
 
 
 def test_a_cursor_comes_back_as_it_went_and_a_broken_one_is_empty() -> None:
-    assert read_cursor(write_cursor({"b": "2", "a": "1"})) == {"a": "1", "b": "2"}
-    assert read_cursor("no json") == read_cursor(None) == read_cursor("[1]") == {}
+    for cursor in (Cursor(), Cursor("1"), Cursor("1", "a"), Cursor(None, "a")):
+        assert read_cursor(write_cursor(cursor)) == cursor
+    assert read_cursor("no json") == read_cursor(None) == read_cursor("[1]") == read_cursor('{"first": 1}') == Cursor()
+    assert read_cursor(f'{{"{HAND_SORTED}": "1"}}') == Cursor("1"), "as older releases wrote it"
+
+
+def test_the_queue_holds_four_times_what_runs_at_once() -> None:
+    assert (room(1, 0), room(1, 20), room(1, 30), room(-1, 0)) == (25, 5, 0, 25)
+    assert (room(50, 0), room(50, 190)) == (200, 10)
+
+
+def test_buckets_are_looked_at_in_turn() -> None:
+    assert in_turn({"c", "a", "b"}, None) == ["a", "b", "c"]
+    assert in_turn(["a", "b", "c"], "b") == ["b", "c", "a"]
+    assert in_turn(["a", "c"], "b") == ["c", "a"], "the bucket is gone meanwhile"
+
+
+def test_every_bucket_has_its_night() -> None:
+    buckets = [f"b{number:05d}" for number in range(2 * A_NIGHT + 300)]
+    nights = [of_a_night(buckets, ["b00000", "gone"], day) for day in (739_000, 739_001, 739_002)]
+    assert set().union(*nights) == set(buckets)
+    assert sum(map(len, nights)) <= len(buckets) + 3
+    assert all("b00000" in night and "gone" not in night for night in nights)
+    assert of_a_night(buckets[:7], [], 739_000) == buckets[:7]
 
 
 def tick(home: FakeHome, cursor: str | None = None, job: str = "discover_identities") -> dg.SensorResult:
@@ -146,14 +174,16 @@ def test_a_settled_folder_becomes_a_partition_and_a_run(fake_home: FakeHome, mon
     assert result.dynamic_partitions_requests == [SOURCE_BUCKET.build_add_request(["osrc %5B1%5D"])]
 
 
-def queue(home: FakeHome, result: dg.SensorResult) -> list[dg.DagsterRun]:
-    """What Dagster makes of the requests: runs in its queue."""
+def queue(
+    home: FakeHome, result: dg.SensorResult, status: dg.DagsterRunStatus = dg.DagsterRunStatus.QUEUED
+) -> list[dg.DagsterRun]:
+    """What Dagster makes of the requests: runs in its queue, or in another state."""
     job, runs = build_defs(home.settings).resolve_job_def("full_pipeline"), []
     for request in result.run_requests or []:
         partition = {"dagster/partition": request.partition_key} if request.partition_key else {}
         tags = {**request.tags, **partition}
-        queued, origin = dg.DagsterRunStatus.QUEUED, remote_origin(job.name)
-        runs.append(home.instance.create_run_for_job(job, tags=tags, status=queued, remote_job_origin=origin))
+        origin = remote_origin(job.name)
+        runs.append(home.instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=origin))
     return runs
 
 
@@ -216,13 +246,35 @@ def test_a_bucket_that_the_command_line_ran_is_no_news(fake_home: FakeHome, monk
 
 
 def test_many_new_folders_are_taken_in_portions(fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(MAX_REQUESTS_PER_TICK + 5):
+    for number in range(LEAST_ROOM + 5):
         write_person(fake_home.buckets / f"b{number:02d}", 1, 1)
     age(fake_home.buckets, 60, monkeypatch)
     first = tick(fake_home)
     queue(fake_home, first)
+    assert first.cursor == '{"first":"b25"}'
     second = tick(fake_home, first.cursor)
-    assert (len(first.run_requests or []), len(second.run_requests or [])) == (25, 5)
+    assert requested(second) == [], "the queue is full"
+    for run in fake_home.instance.get_runs(limit=10):
+        fake_home.instance.report_run_canceling(run)  # taken from the queue
+    third = tick(fake_home, second.cursor)
+    assert requested(third) == [f"b{number}" for number in range(25, 30)]
+
+
+def test_a_tick_goes_on_where_the_last_one_had_no_time_left(
+    fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facesets_dagster.automation.sensors.LISTING_SECONDS", 0.0)
+    for name in ("a", "b", "c"):
+        write_person(fake_home.buckets / name, 1, 1)
+    age(fake_home.buckets, 60, monkeypatch)
+    cursor, found = None, []
+    for _ in range(4):
+        result = tick(fake_home, cursor)
+        queue(fake_home, result)
+        found += requested(result)
+        cursor = result.cursor
+    assert found == ["a", "b", "c"]
+    assert "the next ticks look at 2 more bucket folders" in said(result)
 
 
 def requested(result: dg.SensorResult) -> list[str | None]:
@@ -232,14 +284,15 @@ def requested(result: dg.SensorResult) -> list[str | None]:
 def test_settled_news_of_the_hand_sorted_folders_are_news_for_every_bucket(
     fake_home: FakeHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(MAX_REQUESTS_PER_TICK + 2):
+    at_work = dg.DagsterRunStatus.STARTED  # the queue has room again
+    for number in range(LEAST_ROOM + 2):
         write_person(fake_home.buckets / f"b{number:02d}", 1, 1)
     with monkeypatch.context() as later:
         age(fake_home.buckets, 60, later)
         first = tick(fake_home, job="full_pipeline")
-        runs = queue(fake_home, first)
+        runs = queue(fake_home, first, at_work)
         second = tick(fake_home, first.cursor, job="full_pipeline")
-        runs += queue(fake_home, second)
+        runs += queue(fake_home, second, at_work)
         before = tick(fake_home, second.cursor, job="full_pipeline")
         assert requested(before) == []
     write_person(fake_home.people / "Anna", 1, 6)
@@ -249,11 +302,11 @@ def test_settled_news_of_the_hand_sorted_folders_are_news_for_every_bucket(
     for run in runs:
         fake_home.instance.delete_run(run.run_id)  # however it ended
     third = tick(fake_home, before.cursor, job="full_pipeline")
-    queue(fake_home, third)
-    assert len(requested(third)) == MAX_REQUESTS_PER_TICK
+    queue(fake_home, third, at_work)
+    assert len(requested(third)) == LEAST_ROOM
     fake_home.materialize("hand_sorted_facesets")
     fourth = tick(fake_home, third.cursor, job="full_pipeline")
-    queue(fake_home, fourth)
+    queue(fake_home, fourth, at_work)
     assert sorted(requested(third) + requested(fourth)) == sorted(requested(first) + requested(second))  # type: ignore[type-var]
     assert requested(tick(fake_home, fourth.cursor, job="full_pipeline")) == []
     keys = [one.run_key for result in (first, second, third, fourth) for one in result.run_requests or []]
