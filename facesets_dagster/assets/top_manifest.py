@@ -12,7 +12,7 @@ from facesets_dagster.assets._versions import text_version
 from facesets_dagster.assets.library import library
 from facesets_dagster.library.top_manifest import read_top_manifest
 from facesets_dagster.publishing.top_manifest import merge_top_manifest
-from facesets_dagster.reports.index import write_index
+from facesets_dagster.reports.index import bring_up_index
 from facesets_dagster.reports.markdown import MAX_ROWS, faceset_link, link, markdown_table
 from facesets_dagster.reports.people import people_in, people_sheet, title_of
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -34,10 +34,10 @@ def top_manifest(context: AssetExecutionContext, home: HomeResource, embedder: E
     facesets, tombstones = manifest.listed("facesets"), manifest.listed("tombstones")
     words = f"{counted(len(facesets), 'faceset')}, {counted(len(tombstones), 'tombstone')}"
     page.say(f"{words}, {'merged' if changed else 'unchanged'}")
-    write_index(Path(home.reports_dir))
+    bring_up_index(Path(home.reports_dir))
     # Of a legacy faceset that was never published here it is whatever its library said.
     exported = sum(count for entry in facesets if isinstance(count := entry.get("exported"), int))
-    people = [one for one in people_in(library.folder) if one.parent is None]
+    people = people_in(library.folder, eras=False)
     page.show(people=link("all people, with a face each", "library", ""))
     page.show_sheets(contact_sheet=people_sheet(people, library.folder, Path(home.cache_dir)))
     return page.result(

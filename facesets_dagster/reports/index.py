@@ -14,6 +14,7 @@ from typing import Any
 
 from facesets_dagster.errors import LibraryError
 from facesets_dagster.files.parsing import parse_json
+from facesets_dagster.files.states import Kept, State, state_of
 from facesets_dagster.files.writing import write_text
 from facesets_dagster.photos.bucket_key import file_name
 from facesets_dagster.reports.links import Link, on_disk, served
@@ -28,7 +29,7 @@ _MAIN_JOBS = ("", "discover_identities", "full_pipeline")
 """Jobs of which a failure is one of the bucket; a page of the main chain names no job."""
 _JOINS = "extended_facesets"
 """The asset of the main chain by which known people's new faces join them."""
-MAX_PEOPLE = 500
+MAX_PEOPLE = 200
 """Of each library; the library's own page has all."""
 
 
@@ -109,7 +110,7 @@ def add_run(reports_dir: Path, line: RunLine) -> None:
 def write_index(reports_dir: Path) -> Path:
     """Makes `index.html`; a line that was cut off by a kill is passed over, a report that is gone is not linked."""
     lines = _lines(reports_dir)[::-1]
-    path = reports_dir / "index.html"
+    path, made_of = reports_dir / "index.html", _made_of(reports_dir)
     content = {
         "title": "Runs, people, buckets",
         "runs": [ListedRun(line, _report(reports_dir, line)) for line in lines[:MAX_SHOWN]],
@@ -119,7 +120,23 @@ def write_index(reports_dir: Path) -> Path:
         "most_people": MAX_PEOPLE,
     }
     write_text(path, template("index.html").render(content))
+    _WRITTEN.put(path, state_of(path), made_of)
     return path
+
+
+def bring_up_index(reports_dir: Path) -> None:
+    """Makes `index.html` again unless this process has made it of the same runs and libraries."""
+    if _WRITTEN.get(reports_dir / "index.html") != _made_of(reports_dir):
+        write_index(reports_dir)
+
+
+_WRITTEN = Kept[tuple[State | None, ...]]()
+
+
+def _made_of(reports_dir: Path) -> tuple[State | None, ...]:
+    """States of the files that the page is made of; reports that are gone are not seen."""
+    manifests = [folder / "manifest.json" for folder in _library_folders(reports_dir).values()]
+    return tuple(map(state_of, [reports_dir / "runs.jsonl", *manifests]))
 
 
 def last_report(reports_dir: Path, bucket: str) -> Link | None:
@@ -165,10 +182,13 @@ def _by_name(line: RunLine) -> tuple[str, str]:
 
 def _libraries(reports_dir: Path) -> list[ListedLibrary]:
     """All libraries of the home in which the reports lie."""
-    home = reports_dir.parent
-    folders = {None: library_folder(home, None)} | {name: library_folder(home, name) for name in library_names(home)}
-    found = [_listed(name, folder, reports_dir) for name, folder in folders.items()]
+    found = [_listed(name, folder, reports_dir) for name, folder in _library_folders(reports_dir).items()]
     return [library for library in found if library.people or library.problem]
+
+
+def _library_folders(reports_dir: Path) -> dict[str | None, Path]:
+    home = reports_dir.parent
+    return {None: library_folder(home, None)} | {name: library_folder(home, name) for name in library_names(home)}
 
 
 def _listed(name: str | None, folder: Path, reports_dir: Path) -> ListedLibrary:

@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import overload
 
 from facesets_dagster.errors import BucketError
 from facesets_dagster.files.writing import write_bytes
 from facesets_dagster.library.numbering import faceset_folder
-from facesets_dagster.library.top_manifest import read_top_manifest
+from facesets_dagster.library.top_manifest import Entry, read_top_manifest
 from facesets_dagster.photos.bucket_key import bucket_title
 from facesets_dagster.reports.contact_sheet import SheetRow, Tile, rows_of
 from facesets_dagster.reports.links import Link, on_disk, served
@@ -27,6 +28,7 @@ KINDS = {
 """Kind of an identity -> what people read."""
 BEST_FACE = "faces/0001.png"
 MAX_IN_SHEET = 96
+LOOKED_FOR = 1_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Person:
         return Link(here, served(library.name, *path.split("/"), folder=folder) + ("" if folder else "?small"))
 
 
+@lru_cache(maxsize=10_000)
 def title_of(bucket: str) -> str:
     """A bucket as people call it; a key that is not valid stays as it is."""
     try:
@@ -89,21 +92,53 @@ def title_of(bucket: str) -> str:
         return bucket
 
 
-def people_in(library_dir: Path, page_folder: Path | None = None) -> list[Person]:
+class People(Sequence[Person]):
+    """Facesets of a library. A person is made when asked for: a library has tens of thousands, a page shows some."""
+
+    def __init__(
+        self, facesets: Sequence[Entry], thin: Sequence[Entry], library_dir: Path, page_folder: Path | None
+    ) -> None:
+        """`facesets`, then `thin`, eras with few faces: entries of the manifest."""
+        self._facesets, self._thin, self._folders = facesets, thin, (library_dir, page_folder)
+
+    def __len__(self) -> int:
+        return len(self._facesets) + len(self._thin)
+
+    @overload
+    def __getitem__(self, index: int) -> Person: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Person]: ...
+    def __getitem__(self, index: int | slice) -> Person | list[Person]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        place, before = range(len(self))[index], len(self._facesets)
+        if place < before:
+            return _person(self._facesets[place][0], *self._folders, thin=False)
+        return _person(self._thin[place - before][0], *self._folders, thin=True)
+
+
+def people_in(library_dir: Path, page_folder: Path | None = None, *, eras: bool = True) -> People:
     """All facesets of the manifest, then the eras with few faces. Raises `LibraryCorrupt`.
 
-    `page_folder`: of a page on disk; None for a page that is only served.
+    `page_folder`: of a page on disk; None for a page that is only served. `eras`: those with a parent too.
     """
-    manifest = read_top_manifest(library_dir)
-    listed = [(entry, key) for key in ("facesets", "thin_eras") for entry in manifest.listed(key)]
-    return [_person(entry, library_dir, page_folder, thin=key == "thin_eras") for entry, key in listed]
+    entries = read_top_manifest(library_dir).entries
+    facesets, thin = (
+        found if eras else [entry for entry in found if not entry[0].get("parent")]
+        for found in (entries["facesets"], entries["thin_eras"])
+    )
+    return People(facesets, thin, library_dir, page_folder)
 
 
 def people_sheet(people: Sequence[Person], library_dir: Path, cache: Path) -> list[SheetRow]:
-    """One face of each, eight in a row, with the name below; at most `MAX_IN_SHEET`."""
+    """One face of each, eight in a row, with the name below; at most `MAX_IN_SHEET`.
+
+    Only the first `LOOKED_FOR` are asked for a picture: those of an adopted library may all lie elsewhere.
+    """
+    shown = (person for person in people[:LOOKED_FOR] if person.picture is not None)
     tiles = [
         Tile(jpeg, person.title)
-        for person in islice((one for one in people if one.picture is not None), MAX_IN_SHEET)
+        for person in islice(shown, MAX_IN_SHEET)
         if (jpeg := _best_face(library_dir / faceset_folder(person.name, person.kind) / BEST_FACE, cache)) is not None
     ]
     rows = rows_of(tiles)

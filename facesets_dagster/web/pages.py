@@ -51,7 +51,7 @@ class Pages:
 
     def _people_of(self, bucket: str) -> list[Person]:
         """Those with a face in the bucket: whom it founded, then whom it only shows."""
-        people = [one for one in people_in(self._settings.library_dir) if one.parent is None]
+        people = people_in(self._settings.library_dir, eras=False)
         own = [one for one in people if one.bucket == bucket]
         library = self._library(self._settings.library_dir)
         decided = library.registry.decisions(bucket)
