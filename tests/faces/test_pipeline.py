@@ -95,7 +95,8 @@ def test_nothing_to_do_is_done_at_once() -> None:
         assert list(outcomes) == []
 
 
-def test_batches_are_filled_from_several_photos() -> None:
+def test_batches_are_filled_from_several_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "AHEAD", 64)  # however slowly the outcomes are taken
     work = CountedWork(lambda _: 3, batch=8)
     with in_order(work, range(64), 1) as outcomes:
         list(outcomes)
