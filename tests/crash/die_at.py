@@ -12,6 +12,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from facesets_dagster.assets import _asset as asset_module
+from facesets_dagster.databases import with_driver
 from facesets_dagster.files import writing
 from facesets_dagster.library import moves
 from facesets_dagster.publishing.recovery.recovery import recover
@@ -22,6 +23,7 @@ from testing.forked import Forked
 from testing.homes import clean_environment
 from testing.other_pack import reembed_to_other
 from tests.crash.five_rulings import decide, take_all_back
+from tests.crash.homes import settings_of
 from tests.crash.ticks import tick_until_rest
 
 KILLED = 137
@@ -50,7 +52,7 @@ def main(folder: str, job: str, bucket: str, fatal: int) -> None:
     """In the process."""
     home, steps = Path(folder), _Steps(fatal)
     asset_module.RETRY_SECONDS = 0
-    environment = {"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home)}
+    environment = {"FACESETS_HOME": str(home), "FACESETS_MODELS": str(home), **settings_of(home)}
     if (home / "people").is_dir():
         environment["FACESETS_HAND_SORTED"] = str(home / "people")
     settings = load_settings(environment, home)
@@ -90,7 +92,7 @@ class _Steps:
 
         def watched(url: str | sa.URL, *args: Any, **kwargs: Any) -> sa.Engine:
             engine = engine_of(url, *args, **kwargs)
-            if sa.make_url(url) == sa.make_url(settings.database_url):
+            if sa.make_url(url) == with_driver(settings.database_url):
                 sa.event.listen(engine, "commit", self.one)
             return engine
 

@@ -1,19 +1,17 @@
 """A run that dies between any two durable steps leaves a library that the next run makes what it should be."""
 
 import random
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
-from facesets_dagster.registry.registry import Registry
 from testing.fakes import FakeFace, write_looks, write_person, write_photo
 from testing.other_pack import put_on_record
 from tests.crash.die_at import KILLED, run_dying
+from tests.crash.homes import begun, copied, library_of, removed
 from tests.crash.snapshots import require_noted, snapshot
 
 
@@ -110,7 +108,7 @@ def ticking(folder: Path) -> Scenario:
 
 
 def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: int) -> None:
-    shutil.copytree(scenario.home, home, copy_function=shutil.copy2)
+    copied(scenario.home, home)
     before = snapshot(home / "facesets_swap_ready")
     died = scenario.run(home, fatal)
     assert died.returncode == KILLED, died.stdout[-2000:]
@@ -120,29 +118,34 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
     after = scenario.run(home, 0)
     assert after.returncode == 0, after.stdout[-2000:]
     assert snapshot(home / "facesets_swap_ready") == undisturbed
-    registry = Registry(f"sqlite:///{home / 'registry.db'}")
-    library = Library(home / "facesets_swap_ready", registry, ())
+    library = library_of(home)
     assert verify_library(library) == []
     require_noted(library)
-    shutil.rmtree(home)
+    removed(home)
+
+
+SCENARIOS = [discovery, write_up, merging, unmerging, deciding, taking_back, forgetting, another_pack]
 
 
 @pytest.fixture(
     scope="module",
     params=[
-        *(discovery, write_up, merging, unmerging, deciding, taking_back, forgetting, another_pack),
-        pytest.param(ticking, marks=[pytest.mark.faults, pytest.mark.slow]),
+        *(pytest.param((one, False), id=one.__name__) for one in SCENARIOS),
+        *(pytest.param((one, True), id=f"{one.__name__}-postgresql", marks=pytest.mark.slow) for one in SCENARIOS),
+        pytest.param((ticking, False), id=ticking.__name__, marks=[pytest.mark.faults, pytest.mark.slow]),
     ],
-    ids=lambda one: one.__name__,
 )
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return request.param(tmp_path_factory.mktemp("start") / "home")
+    scenario, on_server = request.param
+    server = request.getfixturevalue("postgres").fresh() if on_server else None
+    made: Scenario = scenario(begun(tmp_path_factory.mktemp("start") / "home", server))
+    return made
 
 
 @pytest.fixture(scope="module")
 def steps(start: Scenario, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, str]]:
     home = tmp_path_factory.mktemp("undisturbed") / "home"
-    shutil.copytree(start.home, home)
+    copied(start.home, home)
     done = start.run(home, 0)
     assert done.returncode == 0, done.stdout[-2000:]
     return int(done.stdout.split()[-1]), snapshot(home / "facesets_swap_ready")
@@ -169,7 +172,7 @@ def test_a_run_that_dies_at_any_step_is_finished_by_the_next(
 
 def check_full(scenario: Scenario, undisturbed: dict[str, str], home: Path, step: int) -> None:
     """From this step on the disk takes nothing; then there is room again, and the next run makes the same library."""
-    shutil.copytree(scenario.home, home)
+    copied(scenario.home, home)
     before = snapshot(home / "facesets_swap_ready")
     full = scenario.run(home, -step)
     assert full.returncode not in (0, KILLED), full.stdout[-2000:]
@@ -179,9 +182,8 @@ def check_full(scenario: Scenario, undisturbed: dict[str, str], home: Path, step
     after = scenario.run(home, 0)
     assert after.returncode == 0, after.stdout[-2000:]
     assert snapshot(home / "facesets_swap_ready") == undisturbed
-    registry = Registry(f"sqlite:///{home / 'registry.db'}")
-    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
-    shutil.rmtree(home)
+    assert verify_library(library_of(home)) == []
+    removed(home)
 
 
 @pytest.mark.faults

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.registry.registry import Registry
 from testing.fakes import write_person
 from tests.crash.die_at import run_dying, start_dying
+from tests.crash.homes import begun, library_of
 from tests.crash.snapshots import snapshot
 
 BUCKETS = 8
@@ -33,7 +33,7 @@ def one_round(home: Path, rng: random.Random, count: int = BUCKETS) -> None:
     said = [child.communicate()[0] for child in children]
     assert [child.wait() for child in children] == [0] * len(at_once), said
     require_sound(home)
-    registry = Registry(f"sqlite:///{home / 'registry.db'}")
+    registry = library_of(home).registry
     for _ in range(count):
         stale = stale_buckets(registry, buckets)
         if not stale:
@@ -56,8 +56,9 @@ def stale_buckets(registry: Registry, buckets: list[str]) -> list[str]:
 
 def require_sound(home: Path) -> list[int]:
     """The numbers of those in use, each once."""
-    registry = Registry(f"sqlite:///{home / 'registry.db'}")
-    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
+    library = library_of(home)
+    registry = library.registry
+    assert verify_library(library) == []
     every = [identity.number for identity in registry.identities()]
     assert len(set(every)) == len(every)
     live = [identity for identity in registry.identities() if identity.live]
@@ -67,14 +68,21 @@ def require_sound(home: Path) -> list[int]:
     return [identity.number for identity in live]
 
 
-def test_four_processes_on_overlapping_buckets_come_to_a_sound_library(tmp_path: Path) -> None:
-    one_round(tmp_path / "home", random.Random(1), count=3)
+@pytest.mark.both_databases
+def test_four_processes_on_overlapping_buckets_come_to_a_sound_library(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    one_round(begun(tmp_path / "home", database_url), random.Random(1), count=3)
 
 
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.both_databases
 @pytest.mark.parametrize("part", range(8))
-def test_two_hundred_rounds_of_eight_processes_come_to_sound_libraries(tmp_path: Path, part: int) -> None:
-    for number in range(25):
-        one_round(tmp_path / f"home {number}", random.Random(1000 * part + number))
+def test_two_hundred_rounds_of_eight_processes_come_to_sound_libraries(
+    tmp_path: Path, part: int, database_url: str | None
+) -> None:
+    for number in range(25 if database_url is None else 5):
+        home = begun(tmp_path / f"home {number}", database_url)
+        one_round(home, random.Random(1000 * part + number))

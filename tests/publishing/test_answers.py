@@ -1,11 +1,15 @@
 """Answers to cards become rulings that are written and obeyed."""
 
+import pytest
+
 from facesets_dagster.identities.card_rulings import Statement
 from facesets_dagster.publishing.rulings.answers import rulings_of
 from facesets_dagster.publishing.rulings.writing import enter
 from testing.fake_home import FakeHome
 from testing.fakes import write_looks
 from testing.rulings import faces_of, obey, requests, three_people
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_statements_of_cards_are_written_as_rulings_and_obeyed(fake_home: FakeHome) -> None:

@@ -9,16 +9,17 @@ import pytest
 
 from facesets_dagster.analysis.bucket_states import bucket_standings
 from facesets_dagster.definitions import build_defs
-from facesets_dagster.library.library import Library
 from facesets_dagster.library.verification import verify_library
 from facesets_dagster.partitions import SOURCE_BUCKET
 from facesets_dagster.publishing import publisher
-from facesets_dagster.registry.registry import Registry
 from facesets_dagster.registry.schema import next_generation
 from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
 from testing.fakes import FakeEmbedderResource, write_person
 from tests.crash.die_at import start_dying
+from tests.crash.homes import begun, library_of
+
+pytestmark = pytest.mark.both_databases
 
 BEFORE = ("face_cache", "existing_centroids", "osrc_uncovered", "extended_facesets", "osrc_clusters")
 PUBLISHING = ("swap_ready_facesets", "top_manifest")
@@ -77,8 +78,8 @@ def test_a_bucket_that_clustered_before_another_published_finds_nobody_again(fak
     assert standing(fake_home, "a", "b") == {"a": "up to date", "b": "up to date"}
 
 
-def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_three_processes_at_once_make_a_sound_library(tmp_path: Path, database_url: str | None) -> None:
+    home = begun(tmp_path / "home", database_url)
     for bucket, people in (("a", (1, 2)), ("b", (2, 3)), ("c", (3, 1))):
         for place, person in enumerate(people):
             write_person(home / "buckets" / bucket, person, 7, first=7 * place)
@@ -86,10 +87,10 @@ def test_three_processes_at_once_make_a_sound_library(tmp_path: Path) -> None:
     for child in children:
         said, _ = child.communicate()
         assert child.returncode == 0, said[-3000:]
-    registry = Registry(f"sqlite:///{home / 'registry.db'}")
-    live = [identity for identity in registry.identities() if identity.live]
+    library = library_of(home)
+    live = [identity for identity in library.registry.identities() if identity.live]
     assert sorted(identity.number for identity in live) == [1, 2, 3]
-    assert verify_library(Library(home / "facesets_swap_ready", registry, ())) == []
+    assert verify_library(library) == []
 
 
 def test_a_publication_whose_lock_did_not_hold_is_refused_and_the_next_run_makes_it(
