@@ -98,9 +98,10 @@ def deployed(engine: str, server: PostgresServer, sample: Path, models: Path, fo
 
 def in_folders(folder: Path) -> dict[str, Any]:
     """A broker of files in the place of Redis."""
-    for name in ("queue", "results"):
+    for name in ("queue", "results", "control"):
         (folder / name).mkdir(exist_ok=True)
-    transport = {"data_folder_in": str(folder / "queue"), "data_folder_out": str(folder / "queue")}
+    queue = str(folder / "queue")
+    transport = {"data_folder_in": queue, "data_folder_out": queue, "control_folder": str(folder / "control")}
     return {
         "broker": "filesystem://",
         "backend": f"file://{folder / 'results'}",

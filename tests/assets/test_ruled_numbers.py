@@ -2,6 +2,7 @@
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from facesets_dagster.assets._config import NumbersConfig
 from facesets_dagster.assets._launchpad import config_with_pack_numbers
@@ -12,6 +13,8 @@ from facesets_dagster.publishing.rulings.subjects import Subjects
 from facesets_dagster.publishing.rulings.writing import Author, enter, take_back
 from testing.fake_home import FakeHome
 from testing.fakes import PACK, FakeEmbedderResource, write_person
+
+pytestmark = pytest.mark.both_databases
 
 RULED = 0.31
 

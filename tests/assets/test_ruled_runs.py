@@ -10,6 +10,8 @@ from testing.fakes import FakeFace, write_looks, write_photo
 from testing.merges import live
 from testing.rulings import decide, faces_of, obey, state_of_face, three_people
 
+pytestmark = pytest.mark.both_databases
+
 ONE, TWO, THREE = (f"faceset_{number:03d}" for number in (1, 2, 3))
 NUMBERS = {"osrc_clusters": {"min_faces": 3}}
 

@@ -18,6 +18,8 @@ from testing.fakes import FakeFace, write_looks, write_photo
 from testing.merges import graves, live, manifest, rows, visible
 from testing.rulings import decide, faces_of, obey, requests, state_of_face, three_people, undo_ruling
 
+pytestmark = pytest.mark.both_databases
+
 ONE, TWO, THREE, FOUR = (f"faceset_{number:03d}" for number in (1, 2, 3, 4))
 
 

@@ -15,6 +15,8 @@ from facesets_dagster.resources.home import HomeResource
 from testing.fake_home import FakeHome
 from testing.rulings import AUTHOR, decide, obey, three_people, undo_ruling
 
+pytestmark = pytest.mark.both_databases
+
 MERGE = {"merges": [["faceset_001", "faceset_002"]]}
 
 

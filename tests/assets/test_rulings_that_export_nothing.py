@@ -1,9 +1,13 @@
 """A split may leave somebody without one face that can be exported: all else is published, and nothing is stuck."""
 
+import pytest
+
 from testing.fake_home import FakeHome
 from testing.fakes import FakeFace, write_looks, write_photo
 from testing.merges import graves, live, visible, without_stamps
 from testing.rulings import decide, faces_of, obey, three_people, undo_ruling
+
+pytestmark = pytest.mark.both_databases
 
 NUMBERS = {"osrc_clusters": {"min_faces": 3}, "swap_ready_facesets": {"fill_to": 0, "min_face_short_px": 100}}
 SMALL = 90

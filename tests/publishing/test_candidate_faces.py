@@ -18,6 +18,8 @@ from testing.fake_home import FakeHome
 from testing.fakes import PACK, FakeEmbedder, write_looks
 from tests.test_file_formats import tables_of
 
+pytestmark = pytest.mark.both_databases
+
 STRANGER = [-0.9, -0.5, -0.1, 0.3, 0.7]
 
 
