@@ -76,8 +76,10 @@ def wait_for(what: str, happened: Callable[[], bool]) -> None:
 
 
 def all_up_to_date(home: RealHome) -> bool:
+    """And no run is queued or at work any more."""
     done = home.library.registry.folder_digests()
-    return all(done.get(bucket) for bucket in BUCKETS)
+    under_way = "runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+    return all(done.get(bucket) for bucket in BUCKETS) and not rows_of(home, "history/runs.db", under_way)
 
 
 def require_sound(home: RealHome) -> None:
@@ -104,7 +106,6 @@ def test_daemons_that_are_killed_in_ticks_and_runs_come_to_the_same_library(
             time.sleep(rng.uniform(0, longest))
     with daemon(home):
         wait_for("the end of all runs", lambda: all_up_to_date(home))
-        time.sleep(2)
     require_sound(home)
     assert people_of(home) == undisturbed
 
