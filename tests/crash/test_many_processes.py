@@ -75,15 +75,21 @@ def test_four_processes_on_overlapping_buckets_come_to_a_sound_library(
     one_round(begun(tmp_path / "home", database_url), random.Random(1), count=3)
 
 
+@pytest.mark.faults
+@pytest.mark.slow
 def test_two_daemons_whose_sensors_want_the_same_runs_come_to_a_sound_library(tmp_path: Path) -> None:
+    (tmp_path / "buckets").mkdir()
+    assert (
+        run_dying(tmp_path, "ticks", "discover_identities", 0).returncode == 0
+    )  # makes the home and Dagster's databases
     buckets = overlapping_buckets(tmp_path, 2)
-    daemons = [start_dying(tmp_path, "ticks", "-", 0) for _ in range(2)]
+    daemons = [start_dying(tmp_path, "ticks", "discover_identities", 0) for _ in range(2)]
     said = [daemon.communicate()[0] for daemon in daemons]
     assert [daemon.wait() for daemon in daemons] == [0, 0], said
     assert len(require_sound(tmp_path)) == 2
     assert stale_buckets(Registry(f"sqlite:///{tmp_path / 'registry.db'}"), buckets) == []
     before = snapshot(tmp_path / "facesets_swap_ready")
-    assert run_dying(tmp_path, "ticks", "-", 0).returncode == 0
+    assert run_dying(tmp_path, "ticks", "discover_identities", 0).returncode == 0
     assert snapshot(tmp_path / "facesets_swap_ready") == before
 
 

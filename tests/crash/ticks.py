@@ -4,14 +4,16 @@ import dagster as dg
 
 from facesets_dagster.automation.sensors import build_new_bucket_sensor
 from facesets_dagster.resources.home import HomeResource
+from facesets_dagster.resources.run_process import end_dead_runs
 from testing.fake_home import FakeHome
 
 _MOST = 5
 
 
-def tick_until_rest(home: FakeHome, job: str = "full_pipeline") -> None:
+def tick_until_rest(home: FakeHome, job: str) -> None:
     """What the daemon does; a run that fails raises. Raises `AssertionError` if there is no rest."""
     sensor, cursor = build_new_bucket_sensor(job, settle_seconds=0, on=True), None
+    end_dead_runs(home.instance, home.library.registry)  # the sensor `dead_run_sensor`
     for _ in range(_MOST):
         context = dg.build_sensor_context(
             instance=home.instance, cursor=cursor, resources={"home": HomeResource.of(home.settings)}
