@@ -50,7 +50,7 @@ def one_round(home: Path, rng: random.Random, count: int = BUCKETS) -> None:
 
 def stale_buckets(registry: Registry, buckets: list[str]) -> list[str]:
     """Those that the next run would take up."""
-    known = registry.folder_digests()
+    known = registry.folder_digests(buckets)
     return [bucket for bucket in buckets if not known.get(bucket)]
 
 

@@ -77,7 +77,7 @@ def wait_for(what: str, happened: Callable[[], bool]) -> None:
 
 def all_up_to_date(home: RealHome) -> bool:
     """And no run is queued or at work any more."""
-    done = home.library.registry.folder_digests()
+    done = home.library.registry.folder_digests(BUCKETS)
     under_way = "runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
     return all(done.get(bucket) for bucket in BUCKETS) and not rows_of(home, "history/runs.db", under_way)
 

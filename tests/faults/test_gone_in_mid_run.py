@@ -65,10 +65,10 @@ def test_photos_of_a_disk_that_was_unmounted_in_mid_run_are_read_when_it_is_back
     bucket.rmdir()
     elsewhere.rename(bucket)  # not one time or inode of a file is another
     home = HomeResource.of(fake_home.settings)
-    assert fake_home.library.registry.folder_digests()["a"] != home.listing("a").digest(), "it has news"
+    assert fake_home.library.registry.folder_digests(["a"])["a"] != home.listing("a").digest(), "it has news"
     fake_home.run("a")
     assert snapshot(fake_home.settings.library_dir) == snapshot(other.settings.library_dir)
-    assert fake_home.library.registry.folder_digests()["a"] == home.listing("a").digest()
+    assert fake_home.library.registry.folder_digests(["a"])["a"] == home.listing("a").digest()
 
 
 @pytest.mark.parametrize(
