@@ -26,7 +26,9 @@ def centroid_in(manifest: FacesetManifest) -> NDArray[np.float32] | None:
     None where it would hold none.
     """
     if not manifest.withheld:
-        with np.load(manifest.folder / f"{manifest.folder.name}.npz", allow_pickle=False) as vectors:
+        # An archived folder has a digest for its name, its files keep theirs.
+        own = next((file for file in manifest.files if file.endswith(".npz")), f"{manifest.folder.name}.npz")
+        with np.load(manifest.folder / own, allow_pickle=False) as vectors:
             return np.asarray(vectors["centroid"], np.float32)
     ranks = {int(one.value or 0): one.face_id for one in manifest.excluded if one.state == WITHHELD}
     exported = iter(face.face_id for face in manifest.faces)
