@@ -7,6 +7,8 @@ import pytest
 from testing.fake_home import FakeHome
 from testing.merges import LEFT, MIDDLE, RIGHT, apply, graves, live, meet, rows, undo, visible
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_undoing_gives_back_every_byte_and_every_row(fake_home: FakeHome) -> None:
     one, two = meet(fake_home, LEFT, RIGHT)
