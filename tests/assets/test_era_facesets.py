@@ -45,7 +45,7 @@ def test_an_identity_is_split_by_period_and_stays_as_it_is(known: FakeHome) -> N
     assert without_eras(known.files()) == without_eras(before)
     assert known.library.registry.decisions("a").equals(funnel)
     assert checks(result) == dict.fromkeys(
-        ("parent_untouched", "one_era_per_face", "photos_dated", "others_untouched"), True
+        ("parent_untouched", "one_era_per_face", "photos_dated", "others_untouched", "consent_is_kept"), True
     )
     assert known.flaws() == []
 
