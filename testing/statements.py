@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from facesets_dagster.registry import tables
+from facesets_dagster.registry.registry import Registry
 
 _SMALL = ("meta", "pending_moves")
 """A handful of rows, however large the library."""
@@ -28,12 +28,12 @@ def _grows(table: str) -> bool:
 
 
 @contextmanager
-def statements_to(database: Path) -> Iterator[list[str]]:
-    """Fills the list with the statements for this SQLite file while the block runs; another database's do not count."""
-    found: list[str] = []
+def statements_to(registry: Registry) -> Iterator[list[str]]:
+    """Fills the list with the statements for its database while the block runs; another database's do not count."""
+    found, database = list[str](), registry.engine.url.database
 
     def note(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if connection.engine.url.database == str(database):
+        if connection.engine.url.database == database:
             found.append(" ".join(statement.split()))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from testing.browser import browser_path
 from testing.fake_home import FakeHome, fake_home_in
@@ -22,6 +23,8 @@ gc.freeze()
 gc.set_threshold(100_000, 20, 50)
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"  # ephemeral instances have no dagster.yaml to say so
 
+
+PILLOW_LIMIT = Image.MAX_IMAGE_PIXELS
 
 LONGEST = (
     "test_first_hour",
@@ -48,6 +51,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker is not None and "database_url" in metafunc.fixturenames:
         server = pytest.param("postgresql", marks=() if marker.kwargs.get("fast") else pytest.mark.slow)
         metafunc.parametrize("database_url", ["sqlite", server], indirect=True)
+
+
+def pytest_runtest_teardown() -> None:
+    """Decoding sets Pillow's limit for its process; in the tests that is everybody's."""
+    Image.MAX_IMAGE_PIXELS = PILLOW_LIMIT
 
 
 @pytest.fixture(scope="session")

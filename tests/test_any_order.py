@@ -130,7 +130,7 @@ def with_legacy(home: FakeHome, folder: Path, seed: int) -> None:
         home.settings = home.settings.model_copy(update={"legacy_roots": (legacy.root,)})
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_drawn_order_leaves_a_sound_library(tmp_path: Path, seed: int) -> None:
     with fake_home_in(tmp_path) as home:
         with_legacy(home, tmp_path, seed)

@@ -34,11 +34,14 @@ def withheld_facesets(consent: Consent, exports_dir: Path) -> list[WithheldFaces
     """By name; what is to be let out again too."""
     library = consent.library
     concerned = {one.identity.name: one for one in consent.concerned()}
+    withheld = withheld_now(library)
+    if not (concerned or withheld):
+        return []
     held = {program: sources_in(exports_dir / program) for program in sorted(CONSUMERS)}
     digests = library.registry.manifest_digests()
     live = {one.name: one for one in library.registry.identities() if one.live}
     found = []
-    for name in sorted({*concerned, *withheld_now(library)} & live.keys()):
+    for name in sorted({*concerned, *withheld} & live.keys()):
         identity, one = live[name], concerned.get(name)
         manifest = one.manifest if one else read_faceset(library.folder / faceset_folder(name, identity.kind))
         if manifest is None:

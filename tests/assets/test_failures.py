@@ -60,7 +60,7 @@ def test_an_error_of_the_domain_is_not_tried_again(fake_home: FakeHome) -> None:
     assert not result.success
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_run_that_is_terminated_ends_and_keeps_what_was_done(
     tmp_path: Path, embedded_models_root: Path, sample: Path, ending: signal.Signals
 ) -> None:

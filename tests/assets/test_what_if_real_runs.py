@@ -64,7 +64,7 @@ def assert_equal_to_a_real_run(
     "prepare",
     [
         new_bucket,
-        published_bucket,
+        pytest.param(published_bucket, marks=pytest.mark.slow),
         pytest.param(bucket_with_news, marks=pytest.mark.slow),
         pytest.param(merged_bucket, marks=pytest.mark.slow),
         pytest.param(ruled_bucket, marks=pytest.mark.slow),

@@ -124,14 +124,19 @@ def check(scenario: Scenario, undisturbed: dict[str, str], home: Path, fatal: in
     removed(home)
 
 
-SCENARIOS = [discovery, write_up, merging, unmerging, deciding, taking_back, forgetting, another_pack]
+SCENARIOS = [discovery, write_up, deciding, forgetting]
+LONG = [merging, unmerging, taking_back, another_pack]
 
 
 @pytest.fixture(
     scope="module",
     params=[
         *(pytest.param((one, False), id=one.__name__) for one in SCENARIOS),
-        *(pytest.param((one, True), id=f"{one.__name__}-postgresql", marks=pytest.mark.slow) for one in SCENARIOS),
+        *(pytest.param((one, False), id=one.__name__, marks=pytest.mark.slow) for one in LONG),
+        *(
+            pytest.param((one, True), id=f"{one.__name__}-postgresql", marks=pytest.mark.slow)
+            for one in (*SCENARIOS, *LONG)
+        ),
         pytest.param((ticking, False), id=ticking.__name__, marks=[pytest.mark.faults, pytest.mark.slow]),
     ],
 )

@@ -67,7 +67,7 @@ def one_bucket(tmp_path_factory: pytest.TempPathFactory, embedded_models_root: P
     return undisturbed_run(tmp_path_factory.mktemp("one"), embedded_models_root, sample, {"trip"})
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.6, *(pytest.param(other, marks=pytest.mark.slow) for other in (0.3, 0.9))])
 def test_a_killed_run_is_finished_by_the_next(one_bucket: Undisturbed, tmp_path: Path, share: float) -> None:
     killed_run(one_bucket, tmp_path / "home", share * random.Random(share).uniform(0.8, 1.1))
 

@@ -39,7 +39,7 @@ def group_photo() -> NDArray[np.uint8]:
     return np.asarray(photo, np.uint8)
 
 
-@pytest.mark.parametrize("det_size", [640, 320])
+@pytest.mark.parametrize("det_size", [pytest.param(640, marks=pytest.mark.slow), 320])
 @pytest.mark.parametrize("pack", ["embedded", "buffalo_sc", "mbf128"])
 def test_a_pack_finds_and_embeds_the_same_in_batches_of_pictures(
     request: pytest.FixtureRequest,

@@ -44,12 +44,12 @@ def test_the_same_snapshot_is_given_until_something_is_published_or_named(regist
     assert [one.label for one in second.identities()] == ["Anna"]
 
 
-def test_a_list_that_was_read_is_brought_up_by_what_changed(registry: Registry, tmp_path: Path) -> None:
+def test_a_list_that_was_read_is_brought_up_by_what_changed(registry: Registry) -> None:
     publish(registry, "faceset_001", "faceset_002")
     before = registry.snapshot().identities()
     publish(registry, "faceset_003")
     publish(registry, "faceset_002", live=False)
-    with statements_to(tmp_path / "registry.db") as found:
+    with statements_to(registry) as found:
         after = registry.snapshot().identities()
     assert [(one.name, one.live) for one in after] == [
         ("faceset_001", True),
