@@ -16,7 +16,7 @@ from facesets_dagster.wording import counted
 FOLDER_STATE, ATTEMPT = "facesets/folder_state", "facesets/attempt"
 """Tags of requested runs. A state begins with the key of its bucket and a colon."""
 _PARTITION = "dagster/partition"
-_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _AT_ONCE = 500
 """Tag values in a query."""
 _MAX_REASON = 200
@@ -24,7 +24,7 @@ _MAX_REASON = 200
 
 def buckets_under_way(instance: dg.DagsterInstance, jobs: Collection[str]) -> set[str]:
     """Buckets for which a run of these jobs is queued or at work."""
-    unfinished = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    unfinished = [status for status in dg.DagsterRunStatus if status not in FINISHED]
     runs = instance.get_runs(dg.RunsFilter(statuses=unfinished))
     tagged = {run.tags[FOLDER_STATE].split(":")[0] for run in runs if FOLDER_STATE in run.tags}
     return tagged | {run.tags[_PARTITION] for run in runs if run.job_name in jobs and _PARTITION in run.tags}
@@ -32,7 +32,7 @@ def buckets_under_way(instance: dg.DagsterInstance, jobs: Collection[str]) -> se
 
 def runs_under_way(instance: dg.DagsterInstance) -> list[str]:
     """Ids of all runs that are queued or at work."""
-    unfinished = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    unfinished = [status for status in dg.DagsterRunStatus if status not in FINISHED]
     return sorted(run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)))
 
 
@@ -61,7 +61,7 @@ def attempts_for(
     bucket_of, values = {state: bucket for bucket, state in states.items()}, list(states.values())
     found: dict[str, list[dg.RunRecord]] = defaultdict(list)
     for start in range(0, len(values), _AT_ONCE):
-        wanted = dg.RunsFilter(tags={FOLDER_STATE: values[start : start + _AT_ONCE]}, statuses=_FINISHED)
+        wanted = dg.RunsFilter(tags={FOLDER_STATE: values[start : start + _AT_ONCE]}, statuses=FINISHED)
         for record in instance.get_run_records(wanted):
             found[bucket_of[record.dagster_run.tags[FOLDER_STATE]]].append(record)
     last = {bucket: max(records, key=_ended) for bucket, records in found.items()}

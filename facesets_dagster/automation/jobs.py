@@ -11,6 +11,7 @@ from pydantic import Field
 from facesets_dagster.analysis.ruling_flaws import every_flaw
 from facesets_dagster.assets._config import RunConfig
 from facesets_dagster.assets._order import FIRST_TO_LAST, RULING
+from facesets_dagster.automation.attempts import FINISHED
 from facesets_dagster.automation.forgetting import forget_in_run
 from facesets_dagster.automation.housekeeping import DAY, remove_lost_thumbnails, remove_old_reports, remove_old_retired
 from facesets_dagster.resources.embedder import EmbedderResource
@@ -196,9 +197,8 @@ def remove_old_runs(instance: dg.DagsterInstance, days: float) -> int:
 
 def _finished_runs(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
     """Those of the buckets' jobs, the newest first; no more than `_AT_ONCE` are in memory."""
-    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     last: str | None = None
-    while records := instance.get_run_records(dg.RunsFilter(statuses=finished), limit=_AT_ONCE, cursor=last):
+    while records := instance.get_run_records(dg.RunsFilter(statuses=FINISHED), limit=_AT_ONCE, cursor=last):
         yield from (record for record in records if record.dagster_run.job_name in BUCKET_JOBS)
         last = records[-1].dagster_run.run_id
 

@@ -136,8 +136,7 @@ def room(at_once: int, queued: int) -> int:
 
 def in_turn(buckets: Collection[str], first: str | None) -> list[str]:
     """The buckets by name, from `first` on and then from the beginning."""
-    ordered = sorted(buckets)
-    return ordered if first is None else sorted(ordered, key=lambda bucket: bucket < first)
+    return sorted(buckets, key=lambda bucket: (bucket < (first or ""), bucket))
 
 
 def of_a_night(buckets: Collection[str], unfinished: Collection[str], day: int) -> list[str]:

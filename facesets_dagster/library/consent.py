@@ -50,6 +50,11 @@ def read_policy(path: Path) -> Policy | None:
 _STOPPED = "Until it is mended nothing is published or exported. Nothing was changed."
 
 
+def refusal(path: Path, line: int, what: str) -> SettingsError:
+    """The error for a line of the file that cannot be obeyed."""
+    return SettingsError(f"{path}, line {line}: {what}. {_STOPPED}")
+
+
 class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -108,7 +113,7 @@ class _Reader:
         return str(node.value).strip()
 
     def _wrong(self, node: yaml.Node, what: str) -> SettingsError:
-        return SettingsError(f"{self._path}, line {node.start_mark.line + 1}: {what}. {_STOPPED}")
+        return refusal(self._path, node.start_mark.line + 1, what)
 
 
 def _is_null(node: yaml.Node) -> bool:

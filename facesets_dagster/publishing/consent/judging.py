@@ -77,7 +77,7 @@ class Consent:
     def concerned(self) -> list["Concerned"]:
         """Live face sets whose folder holds more or less than the policy lets out."""
         judge = self.judge()
-        if judge is None and not _withholds(self.library):
+        if judge is None and not withheld_now(self.library):
             return []
         digests = self.library.registry.manifest_digests()
         live = [one for one in self.library.registry.identities() if one.live]
@@ -210,7 +210,3 @@ def withheld_now(library: Library) -> dict[str, tuple[str, ...]]:
         if isinstance(rules, list) and rules:
             found[name] = tuple(str(rule) for rule in rules)
     return found
-
-
-def _withholds(library: Library) -> bool:
-    return bool(withheld_now(library))

@@ -18,6 +18,7 @@ from facesets_dagster.faces.looking import look_at
 from facesets_dagster.files.writing import sha256_of, write_bytes
 from facesets_dagster.identities.consent import Rule
 from facesets_dagster.identities.geometry import normalised
+from facesets_dagster.library.consent import FILE, refusal
 from facesets_dagster.photos.workers.decoders import photo_decoders
 
 KEPT = Path("cache", "consent")
@@ -72,7 +73,4 @@ def _face_in(photo: Path, home: Path, rule: Rule, embedder: Embedder, max_pixels
 
 
 def _wrong(home: Path, rule: Rule, what: str) -> SettingsError:
-    return SettingsError(
-        f"{home / 'consent.yaml'}, line {rule.line}: `photo`: {what}. Until it is mended nothing is published or "
-        "exported. Nothing was changed."
-    )
+    return refusal(home / FILE, rule.line, f"`photo`: {what}")
